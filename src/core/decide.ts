@@ -1,0 +1,176 @@
+/**
+ * Owns the decision: scope, profile effects, request, pin or match, write, in that order (design.md, "The decision, in
+ * order"). Each step lives in its own file; this one puts them in order and gathers what they found.
+ * Pure: same pod, same view, same options, same time, same answer.
+ */
+import { CREATE_ON_MISS, DECISION } from './annotation/keys.ts';
+import { asUserWroteIt, recordDecision } from './annotation/provenance.ts';
+import { asksForImageCache, readRequest, type Request } from './annotation/request.ts';
+import { writeAnnotations } from './annotation/write.ts';
+import { answerAutoMatch } from './answer-auto-match.ts';
+import { answerPin } from './answer-pin.ts';
+import type { DecisionConfig } from './config.ts';
+import type { ImageCache } from './image-cache.ts';
+import { podImages, type PodImages } from './image/pod-images.ts';
+import type { MatchResult } from './match/matcher.ts';
+import type { Outcome, ReasonCode } from './match/reason.ts';
+import { degreeOf, NO_MATCH, wantedImages, type Degree } from './match/score.ts';
+import { readPod, UNREAD_POD, type Pod } from './pod.ts';
+import { applyEffects, matchingSelectors } from './profile/effect.ts';
+import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pull-policy.ts';
+import { denied, type Answer, type Question } from './question.ts';
+import { signOfEci } from './scope.ts';
+import { Unreadable } from './string-map.ts';
+import type { View } from './view.ts';
+import { limitWarnings } from './warnings.ts';
+
+export interface Decision {
+  readonly outcome: Outcome;
+  readonly reason: ReasonCode;
+  /** One sentence. */
+  readonly why: string;
+  /** The cache that the pod starts from, or was denied; undefined where there is none. */
+  readonly cacheId: string | undefined;
+  /** Its object, where the cluster has one. */
+  readonly cache: ImageCache | undefined;
+  readonly degree: Degree;
+  /** Few, and short enough for an AdmissionResponse. */
+  readonly warnings: readonly string[];
+  /** The pod as it is to be; the patch is its difference to the pod as it was seen. Means nothing where denied. */
+  readonly pod: Pod;
+  /** What shows that the pod goes to ECI. This and what follows are undefined where the decision did not get so far. */
+  readonly sign?: string | undefined;
+  /** Names of the profile selectors whose effects were applied. */
+  readonly effects?: readonly string[];
+  readonly request?: Request;
+  readonly images?: PodImages;
+  readonly match?: MatchResult | undefined;
+  /** The hash of the image set that a cache is asked for. */
+  readonly createOnMiss?: string | undefined;
+}
+
+/**
+ * Decides which ImageCache a pod starts from.
+ * @param seen the pod as the API server sent it, our own earlier output included
+ * @param now milliseconds since 1970
+ */
+export function decide(seen: Pod, view: View, config: DecisionConfig, now: number): Decision {
+  const profile = view.profile();
+  const user = asUserWroteIt(seen, profile);
+  const matching = matchingSelectors(profile, user.labels, view.namespaceLabels(user.namespace));
+  const sign = signOfEci(user, view, matching, config.scope);
+  // Effects are for pods that go to ECI; without a sign no selector picked this one out.
+  const applied = sign === undefined ? [] : matching;
+  const metadata = applyEffects(user, applied);
+  if (sign === undefined && !asksForImageCache(metadata.annotations)) {
+    return leftAlone(user, 'NotForEci', 'the pod is not bound for ECI and asks for no image cache');
+  }
+
+  const { request, malformed, conflicts } = readRequest(metadata.annotations, sign !== undefined);
+  const question: Question = {
+    user,
+    metadata,
+    sign,
+    effects: applied.map((selector) => selector.name),
+    request,
+    images: podImages(user.containers),
+    view,
+    config,
+    now,
+  };
+  const answer =
+    malformed.length > 0 && config.onInvalidAnnotation === 'deny'
+      ? denied('InvalidAnnotation', malformed.join('; '))
+      : answerRequest(question);
+  return conclude(question, { ...answer, warnings: [...malformed, ...conflicts, ...answer.warnings] });
+}
+
+/**
+ * Reads a pod from JSON and decides on it; one that cannot be read is left alone, with a warning.
+ * @param namespace the namespace of the request; undefined where it names none
+ */
+export function decideOnJson(
+  object: unknown,
+  namespace: string | undefined,
+  view: View,
+  config: DecisionConfig,
+  now: number,
+): { readonly seen: Pod; readonly decision: Decision } {
+  try {
+    const seen = readPod(object, namespace);
+    return { seen, decision: decide(seen, view, config, now) };
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    const why = `the pod cannot be read: ${error.message}`;
+    return { seen: UNREAD_POD, decision: leftAlone(UNREAD_POD, 'PodUnreadable', why, [why]) };
+  }
+}
+
+/** A decision that was over before there was a request. */
+function leftAlone(pod: Pod, reason: ReasonCode, why: string, warnings: readonly string[] = []): Decision {
+  return {
+    outcome: 'skipped',
+    reason,
+    why,
+    cacheId: undefined,
+    cache: undefined,
+    degree: NO_MATCH,
+    warnings: limitWarnings(warnings),
+    pod,
+  };
+}
+
+function answerRequest(question: Question): Answer {
+  const { request, sign } = question;
+  if (request.pin !== undefined) return answerPin(question, request.pin);
+  if (request.auto) return answerAutoMatch(question);
+  if (request.autoKey !== undefined) {
+    const why = `${request.autoKey} switches automatic matching off`;
+    return { outcome: 'skipped', reason: 'AutoMatchOff', why, warnings: [] };
+  }
+  const why = 'the pod is not known to go to ECI, and no annotation switches automatic matching on';
+  const wantsMore = sign === undefined && request.requirement.kind !== 'minimum';
+  const hint = 'the requested match degree has no effect without k8s.aliyun.com/eci-auto-imc: "true"';
+  return { outcome: 'skipped', reason: 'AutoMatchOff', why, warnings: wantsMore ? [hint] : [] };
+}
+
+/** Step 7: the answer written into the pod, and the decision as its readers want it. */
+function conclude(question: Question, answer: Answer): Decision {
+  const { user, sign, effects, request, images, config } = question;
+  const { outcome, reason, why, cacheId, cache, match, writing } = answer;
+  const pulling = cache && writing ? containersThatPullAnyway(user.containers, cache, images) : [];
+  const pullWarnings = pulling.length > 0 && config.pullPolicy === 'warn' ? [pullWarning(pulling)] : [];
+  const pod = enforceIfNotPresent(user, config.pullPolicy === 'enforce' ? pulling : []);
+  return {
+    outcome,
+    reason,
+    why,
+    cacheId,
+    cache,
+    degree: cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH,
+    warnings: limitWarnings([...answer.warnings, ...pullWarnings]),
+    pod: outcome === 'denied' ? user : written(question, answer, pod),
+    sign,
+    effects,
+    request,
+    images,
+    match,
+    createOnMiss: writing?.createOnMiss,
+  };
+}
+
+function written(
+  { user, metadata, request, config }: Question,
+  { outcome, why, writing }: Answer,
+  pod: Pod,
+): Pod {
+  // Effects only ever add, so equal sizes mean that nothing was written, and nothing needs to be remembered.
+  const { annotations: asked, labels: labelled } = metadata;
+  if (!writing && asked.size === user.annotations.size && labelled.size === user.labels.size) return pod;
+  const annotations = writing ? writeAnnotations(asked, request, writing, config.dialect) : asked;
+  const labels = new Map(labelled);
+  if (writing?.createOnMiss !== undefined) labels.set(CREATE_ON_MISS, writing.createOnMiss);
+  const changed = { ...pod, annotations, labels };
+  const record = recordDecision({ outcome, why }, user, changed);
+  return { ...changed, annotations: new Map(annotations).set(DECISION, record) };
+}

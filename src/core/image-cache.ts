@@ -1,0 +1,36 @@
+/** Owns the ImageCache as the decision sees it: projected from the custom resource, status included. */
+import type { ImageReference } from './image/reference.ts';
+
+export interface ImageCache {
+  /** Object name; unique, as ImageCaches are cluster-scoped. */
+  readonly name: string;
+  /** `imc-…`, undefined until ECI has given one. */
+  readonly id: string | undefined;
+  /** Distinct by key, sorted by key, so that caches of the same images are recognised as such. */
+  readonly images: readonly ImageReference[];
+  readonly sizeBytes: number;
+  /** A phase of the ECI API; only `Ready` may be used by a pod. Empty until ECI has set one. */
+  readonly phase: string;
+  /** As ECI writes it: `40%`. */
+  readonly progress: string;
+  /** Milliseconds since 1970; 0 where unknown, which makes it the oldest. */
+  readonly createdAt: number;
+  /** Milliseconds since 1970; undefined: never. */
+  readonly expiresAt: number | undefined;
+  readonly deleting: boolean;
+  readonly region: string | undefined;
+}
+
+/** The phase in which a cache may be used. */
+export const READY = 'Ready';
+
+/** The index keeps apart the caches that no pod can use at all; the filters say why of each. */
+export function isUsable(cache: ImageCache): boolean {
+  return cache.phase === READY && cache.id !== undefined && !cache.deleting;
+}
+
+/** `Creating 40%`, `Ready`, `without a phase yet`: the state of a cache, for people. */
+export function describePhase(cache: ImageCache): string {
+  if (cache.phase === '') return 'without a phase yet';
+  return cache.phase === READY || cache.progress === '' ? cache.phase : `${cache.phase} ${cache.progress}`;
+}

@@ -1,0 +1,71 @@
+/**
+ * Owns image references: text to identity, as the OCI distribution grammar normalises it, so that
+ * `nginx` and `docker.io/library/nginx:latest` are one image. Leaves pulling and registries to others.
+ */
+
+export interface ImageReference {
+  /** Registry and repository, normalised: `docker.io/library/nginx`. */
+  readonly repository: string;
+  /** What identifies the image: `repository@digest` where there is a digest, else `repository:tag`. */
+  readonly key: string;
+  /** The tag, `latest` where neither tag nor digest is written, undefined where only a digest is. */
+  readonly tag: string | undefined;
+}
+
+const DEFAULT_REGISTRY = 'docker.io';
+const OFFICIAL_NAMESPACE = 'library';
+const MAX_NAME_LENGTH = 255;
+/** Longer than any valid reference (255 + tag 128 + sha512 digest 135 + separators). */
+const MAX_REFERENCE_LENGTH = 520;
+
+const REGISTRY =
+  /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
+const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+const TAG = /^\w[\w.-]{0,127}$/;
+const DIGEST = /^(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128})$/;
+/** A bare image ID; the grammar refuses it as a name, because it would be ambiguous. */
+const IMAGE_ID = /^[a-f0-9]{64}$/;
+
+/**
+ * Parses a container image as a pod or an ImageCache writes it.
+ * @returns undefined where the text is not a valid reference; no registry could serve it.
+ */
+export function parseImageReference(text: string): ImageReference | undefined {
+  if (text.length > MAX_REFERENCE_LENGTH || IMAGE_ID.test(text)) return undefined;
+  const at = text.indexOf('@');
+  const digest = at < 0 ? undefined : text.slice(at + 1);
+  if (digest !== undefined && !DIGEST.test(digest)) return undefined;
+
+  const beforeDigest = at < 0 ? text : text.slice(0, at);
+  // A colon before the last slash belongs to the registry's port.
+  const colon = beforeDigest.indexOf(':', beforeDigest.lastIndexOf('/') + 1);
+  const writtenTag = colon < 0 ? undefined : beforeDigest.slice(colon + 1);
+  if (writtenTag !== undefined && !TAG.test(writtenTag)) return undefined;
+
+  const repository = normaliseName(colon < 0 ? beforeDigest : beforeDigest.slice(0, colon));
+  if (repository === undefined) return undefined;
+  if (digest !== undefined) return { repository, key: `${repository}@${digest}`, tag: writtenTag };
+  const tag = writtenTag ?? 'latest';
+  return { repository, key: `${repository}:${tag}`, tag };
+}
+
+/** Registry and path with the defaults of the grammar filled in, or undefined where it is not a name. */
+function normaliseName(name: string): string | undefined {
+  const slash = name.indexOf('/');
+  const first = name.slice(0, Math.max(slash, 0));
+  const hasRegistry = slash >= 0 && isRegistry(first);
+  const written = hasRegistry ? first : DEFAULT_REGISTRY;
+  const registry = written === 'index.docker.io' ? DEFAULT_REGISTRY : written;
+  const path = hasRegistry ? name.slice(slash + 1) : name;
+  if (!REGISTRY.test(registry) || !path.split('/').every((part) => PATH_COMPONENT.test(part)))
+    return undefined;
+
+  const official = registry === DEFAULT_REGISTRY && !path.includes('/');
+  const normalised = official ? `${registry}/${OFFICIAL_NAMESPACE}/${path}` : `${registry}/${path}`;
+  return normalised.length > MAX_NAME_LENGTH ? undefined : normalised;
+}
+
+/** The grammar's rule for telling `registry/path` from `namespace/path`. */
+function isRegistry(component: string): boolean {
+  return /[.:]/.test(component) || component === 'localhost' || component.toLowerCase() !== component;
+}

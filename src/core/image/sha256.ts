@@ -1,0 +1,67 @@
+/**
+ * Owns SHA-256 (FIPS 180-4) of short ASCII texts, because the core imports nothing, node:crypto included.
+ * A test holds it to node:crypto.
+ */
+
+const ROUND_CONSTANTS = fractionalBits(64, Math.cbrt);
+const INITIAL_STATE = fractionalBits(8, Math.sqrt);
+
+/** The first 32 bits of the fractional parts of a root of the first primes, as the standard defines them. */
+function fractionalBits(count: number, root: (prime: number) => number): Int32Array {
+  const words = new Int32Array(count);
+  for (let candidate = 2, found = 0; found < count; candidate++) {
+    if (isPrime(candidate)) words[found++] = Math.floor((root(candidate) % 1) * 2 ** 32);
+  }
+  return words;
+}
+
+function isPrime(candidate: number): boolean {
+  for (let divisor = 2; divisor * divisor <= candidate; divisor++)
+    if (candidate % divisor === 0) return false;
+  return true;
+}
+
+/** @returns 64 lower-case hexadecimal digits; characters beyond Latin-1 are cut to their low byte. */
+export function sha256Hex(text: string): string {
+  const words = padded(text);
+  const state = Int32Array.from(INITIAL_STATE);
+  const schedule = new Int32Array(64);
+  for (let block = 0; block < words.length; block += 16) {
+    schedule.set(words.subarray(block, block + 16));
+    compress(state, schedule);
+  }
+  return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+}
+
+/** The message as big-endian words: a 1 bit, zeros, and its length in bits, up to whole blocks of 16 words. */
+function padded(text: string): Int32Array {
+  const words = new Int32Array((((text.length + 8) >> 6) << 4) + 16);
+  for (let i = 0; i < text.length; i++) words[i >> 2]! |= (text.charCodeAt(i) & 0xff) << (24 - (i & 3) * 8);
+  words[text.length >> 2]! |= 0x80 << (24 - (text.length & 3) * 8);
+  words[words.length - 1] = text.length * 8;
+  return words;
+}
+
+function compress(state: Int32Array, w: Int32Array): void {
+  for (let i = 16; i < 64; i++) {
+    const a = w[i - 15]!;
+    const b = w[i - 2]!;
+    const s0 = rotate(a, 7) ^ rotate(a, 18) ^ (a >>> 3);
+    const s1 = rotate(b, 17) ^ rotate(b, 19) ^ (b >>> 10);
+    w[i] = w[i - 16]! + s0 + w[i - 7]! + s1;
+  }
+  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
+  for (let i = 0; i < 64; i++) {
+    const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    const choice = (e & f) ^ (~e & g);
+    const t1 = (h + s1 + choice + ROUND_CONSTANTS[i]! + w[i]!) | 0;
+    const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    const majority = (a & b) ^ (a & c) ^ (b & c);
+    [h, g, f, e, d, c, b, a] = [g, f, e, (d + t1) | 0, c, b, a, (t1 + s0 + majority) | 0];
+  }
+  [a, b, c, d, e, f, g, h].forEach((word, i) => (state[i]! += word));
+}
+
+function rotate(word: number, by: number): number {
+  return (word >>> by) | (word << (32 - by));
+}

@@ -1,0 +1,141 @@
+/**
+ * Owns the filters of automatic matching: an ordered list of pure functions, each of which passes a candidate or
+ * says why not. The first refusal stands. To add a rule, add an entry.
+ */
+import { describePhase, READY } from '../image-cache.ts';
+import { formatBytes } from '../quantity.ts';
+import type { Candidate } from '../view.ts';
+import type { FilterCode } from './reason.ts';
+import type { Degree } from './score.ts';
+
+/** Which degree a cache must reach. `perfect` wins over `count` (seed 000). */
+export type Requirement =
+  | { readonly kind: 'perfect' }
+  | { readonly kind: 'count'; readonly count: number }
+  | { readonly kind: 'minimum' };
+
+/** What counts as a match where the pod asks for no more: `image`, an exact one; `repository`, another version too. */
+export type MinimumMatch = 'image' | 'repository';
+
+export interface FilterContext {
+  readonly requirement: Requirement;
+  readonly minimumMatch: MinimumMatch;
+  /** How many distinct images the pod has. */
+  readonly imageCount: number;
+  /** 30 GiB and what the pod adds. */
+  readonly storageBytes: number;
+  readonly region: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly expiryMarginMs: number;
+}
+
+interface Filter {
+  readonly code: FilterCode;
+  /** The refusal as a clause about the cache, or undefined where it passes. */
+  readonly refuse: (candidate: Candidate, context: FilterContext) => string | undefined;
+}
+
+export const FILTERS: readonly Filter[] = [
+  {
+    code: 'NotReady',
+    refuse: ({ cache }) => {
+      if (cache.phase !== READY) return `is ${describePhase(cache)}, not Ready`;
+      return cache.id === undefined ? 'is Ready but has no imageCacheId' : undefined;
+    },
+  },
+  {
+    code: 'Expiring',
+    refuse: ({ cache }, { now, expiryMarginMs }) => {
+      if (cache.expiresAt === undefined || cache.expiresAt > now + expiryMarginMs) return undefined;
+      const verb = cache.expiresAt <= now ? 'expired' : 'expires';
+      return `${verb} at ${formatTime(cache.expiresAt)}`;
+    },
+  },
+  {
+    code: 'BeingDeleted',
+    refuse: ({ cache }) => (cache.deleting ? 'is being deleted' : undefined),
+  },
+  {
+    code: 'OtherRegion',
+    refuse: ({ cache }, { region }) =>
+      cache.region === undefined || region === undefined || cache.region === region
+        ? undefined
+        : `is in ${cache.region}, the pod in ${region}`,
+  },
+  {
+    code: 'TooLarge',
+    refuse: ({ cache }, { storageBytes }) =>
+      cache.sizeBytes <= storageBytes
+        ? undefined
+        : `is ${formatBytes(cache.sizeBytes)}, more than the ${formatBytes(storageBytes)} of the pod’s storage`,
+  },
+  {
+    code: 'NotEnoughImages',
+    refuse: ({ degree }, context) =>
+      reachesRequirement(degree, context)
+        ? undefined
+        : `holds ${degree.exact} of ${context.imageCount} images, ${describeRequirement(context.requirement)} wanted`,
+  },
+];
+
+/**
+ * Whether a degree is enough. Monotone: where it is not, no lower degree is, so that a matcher which reads
+ * candidates from the best on may stop.
+ */
+export function reachesRequirement(degree: Degree, context: FilterContext): boolean {
+  switch (context.requirement.kind) {
+    case 'perfect':
+      return degree.exact === context.imageCount;
+    case 'count':
+      return degree.exact >= context.requirement.count;
+    case 'minimum':
+      return reachesMinimum(degree, context.minimumMatch);
+  }
+}
+
+/** Whether a cache with this degree holds anything of the pod's at all. */
+export function reachesMinimum(degree: Degree, minimumMatch: MinimumMatch): boolean {
+  return degree.exact > 0 || (minimumMatch === 'repository' && degree.sameRepository > 0);
+}
+
+/** `all`, `at least 2`, `at least 1`: how many of the pod's images a cache must hold. */
+export function describeRequirement(requirement: Requirement): string {
+  switch (requirement.kind) {
+    case 'perfect':
+      return 'all';
+    case 'count':
+      return `at least ${requirement.count}`;
+    case 'minimum':
+      return 'at least 1';
+  }
+}
+
+export interface Refusal {
+  readonly code: FilterCode;
+  /** A clause about the cache: `is Creating 40%, not Ready`. */
+  readonly message: string;
+}
+
+/** The filters that a pinned cache must pass too: what makes ECI fail a pod. */
+export const PIN_FILTERS: readonly Filter[] = FILTERS.filter(
+  ({ code }) => code === 'NotReady' || code === 'Expiring' || code === 'BeingDeleted',
+);
+
+/** The first refusal in the order of the filters. */
+export function refusalOf(
+  candidate: Candidate,
+  context: FilterContext,
+  filters: readonly Filter[] = FILTERS,
+): Refusal | undefined {
+  for (const { code, refuse } of filters) {
+    const message = refuse(candidate, context);
+    if (message !== undefined) return { code, message };
+  }
+  return undefined;
+}
+
+/** UTC to the second; of a valid time only, which is what the index holds. */
+export function formatTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace('.000Z', 'Z');
+}

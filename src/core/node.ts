@@ -1,0 +1,9 @@
+/** Owns a Node as the decision sees it. */
+import type { StringMap } from './string-map.ts';
+
+export interface Node {
+  readonly name: string;
+  readonly labels: StringMap;
+  /** Bytes by image key, from `status.images`. */
+  readonly imageSizes: ReadonlyMap<string, number>;
+}

@@ -1,0 +1,108 @@
+/**
+ * Owns the pod as the decision sees it: the few fields that matter, read once from untrusted JSON.
+ * Leaves validation of everything else to the API server.
+ */
+import { EMPTY_MAP, isObject, readStringMap, typeName, Unreadable, type StringMap } from './string-map.ts';
+
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  /** As written; undefined where Kubernetes would fill in its default. */
+  readonly imagePullPolicy: string | undefined;
+  /** JSON Pointer of the container in the pod: `/spec/initContainers/0`. */
+  readonly pointer: string;
+}
+
+export interface Pod {
+  readonly namespace: string;
+  /** Name, or the prefix that the API server will complete. For people only; it decides nothing. */
+  readonly name: string;
+  readonly labels: StringMap;
+  readonly annotations: StringMap;
+  readonly nodeName: string | undefined;
+  readonly nodeSelector: StringMap;
+  /** Init containers, then containers, in the pod's order. */
+  readonly containers: readonly Container[];
+  /** Which parents of a patch's targets exist in the JSON, so that a patch can create the others. */
+  readonly present: { readonly metadata: boolean; readonly annotations: boolean; readonly labels: boolean };
+}
+
+/** Stands in for a pod that cannot be read; nothing is ever written to it. */
+export const UNREAD_POD: Pod = {
+  namespace: '',
+  name: '',
+  labels: EMPTY_MAP,
+  annotations: EMPTY_MAP,
+  nodeName: undefined,
+  nodeSelector: EMPTY_MAP,
+  containers: [],
+  present: { metadata: false, annotations: false, labels: false },
+};
+
+/**
+ * Reads a pod.
+ * @param value the `object` of an AdmissionRequest, or a manifest
+ * @param namespace the namespace of the request, which wins over the one in the manifest
+ * @throws Unreadable with the path at fault; the API server's validation refuses such a pod itself
+ */
+export function readPod(value: unknown, namespace: string | undefined): Pod {
+  if (!isObject(value)) throw new Unreadable('pod', `is ${typeName(value)}; it must be an object`);
+  const metadata = value['metadata'] ?? {};
+  if (!isObject(metadata)) throw new Unreadable('metadata', `is ${typeName(metadata)}; it must be an object`);
+  const spec = value['spec'];
+  if (!isObject(spec)) throw new Unreadable('spec', `is ${typeName(spec)}; it must be an object`);
+
+  const labels = readStringMap(metadata['labels'], 'metadata.labels');
+  const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
+  const nodeSelector = readStringMap(spec['nodeSelector'], 'spec.nodeSelector');
+  const containers = readContainers(spec);
+
+  return {
+    namespace: namespace ?? text(metadata['namespace']) ?? 'default',
+    name: text(metadata['name']) ?? text(metadata['generateName']) ?? '',
+    labels,
+    annotations,
+    nodeName: text(spec['nodeName']),
+    nodeSelector,
+    containers,
+    present: {
+      metadata: isObject(value['metadata']),
+      annotations: isObject(metadata['annotations']),
+      labels: isObject(metadata['labels']),
+    },
+  };
+}
+
+function readContainers(spec: Readonly<Record<string, unknown>>): Container[] {
+  const containers: Container[] = [];
+  for (const field of ['initContainers', 'containers']) {
+    const list = spec[field] ?? [];
+    if (!Array.isArray(list))
+      throw new Unreadable(`spec.${field}`, `is ${typeName(list)}; it must be an array`);
+    if (field === 'containers' && list.length === 0)
+      throw new Unreadable('spec.containers', 'is missing or empty');
+    for (const [index, item] of list.entries()) {
+      const path = `spec.${field}[${index}]`;
+      if (!isObject(item)) throw new Unreadable(path, `is ${typeName(item)}; it must be an object`);
+      const image = item['image'];
+      if (typeof image !== 'string' || image === '') {
+        throw new Unreadable(
+          `${path}.image`,
+          image === '' ? 'is empty' : `is ${typeName(image)}; it must be a string`,
+        );
+      }
+      containers.push({
+        name: text(item['name']) ?? `${index}`,
+        image,
+        imagePullPolicy: text(item['imagePullPolicy']),
+        pointer: `/spec/${field}/${index}`,
+      });
+    }
+  }
+  return containers;
+}
+
+/** A non-empty string, or undefined. The Go types behind a pod write an absent name as an empty one. */
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

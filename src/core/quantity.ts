@@ -1,0 +1,61 @@
+/** Owns Kubernetes quantities (`50Gi`, `1.5e3`, `100M`) as whole bytes. */
+
+const QUANTITY = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d+))?$/;
+const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+const DECIMAL_EXPONENT: Readonly<Record<string, number>> = {
+  n: -9,
+  u: -6,
+  m: -3,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
+};
+/** Kubernetes caps quantities at the largest int64; as a double it is a little more, and no disk comes near. */
+const MAX_BYTES = 2 ** 63;
+/** More digits than any sane quantity, few enough that exact arithmetic stays cheap on hostile input. */
+const MAX_LENGTH = 64;
+
+export const GIB = 2 ** 30;
+
+/**
+ * Parses a Kubernetes quantity of bytes.
+ * @returns whole bytes, rounded up as Kubernetes does; undefined where the text is not a quantity or is negative.
+ */
+export function parseBytes(text: string): number | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
+  const match = QUANTITY.exec(text);
+  if (!match) return undefined;
+  const [, sign, number = '', binary, decimal, exponentText] = match;
+  const [whole = '', fraction = ''] = number.split('.');
+  const digits = BigInt(whole + fraction);
+  if (digits === 0n) return 0;
+  if (sign === '-') return undefined;
+
+  const written = exponentText === undefined ? (DECIMAL_EXPONENT[decimal ?? ''] ?? 0) : Number(exponentText);
+  const exponent = written - fraction.length;
+  // Outside these bounds the answer is known without the power of ten, however large the exponent.
+  if (exponent > 19) return MAX_BYTES;
+  if (exponent < -MAX_LENGTH - 19) return 1;
+  const scaled = digits * 1024n ** BigInt(BINARY.indexOf(binary ?? ''));
+  const bytes = exponent >= 0 ? scaled * 10n ** BigInt(exponent) : divideUp(scaled, 10n ** BigInt(-exponent));
+  return Math.min(Number(bytes), MAX_BYTES);
+}
+
+function divideUp(value: bigint, by: bigint): bigint {
+  return (value + by - 1n) / by;
+}
+
+/** Bytes as people write them for disks: `30Gi`, `1.5Gi`, `200Mi`. */
+export function formatBytes(bytes: number): string {
+  for (const [unit, size] of [
+    ['Gi', GIB],
+    ['Mi', 2 ** 20],
+    ['Ki', 2 ** 10],
+  ] as const) {
+    if (bytes >= size) return `${Math.round((bytes / size) * 100) / 100}${unit}`;
+  }
+  return `${bytes}`;
+}

@@ -1,0 +1,78 @@
+/** Owns what the steps of a decision hand to each other: the question, once the request is read, and an answer. */
+import type { Request } from './annotation/request.ts';
+import type { Writing } from './annotation/write.ts';
+import type { DecisionConfig } from './config.ts';
+import type { ImageCache } from './image-cache.ts';
+import type { PodImages } from './image/pod-images.ts';
+import type { FilterContext } from './match/filters.ts';
+import type { MatchResult } from './match/matcher.ts';
+import type { Outcome, ReasonCode } from './match/reason.ts';
+import type { Pod } from './pod.ts';
+import type { Metadata } from './profile/effect.ts';
+import { regionOf } from './scope.ts';
+import type { View } from './view.ts';
+
+export interface Question {
+  /** The pod as its user wrote it. */
+  readonly user: Pod;
+  /** Its annotations and labels with the profile's effects. */
+  readonly metadata: Metadata;
+  /** What shows that the pod goes to ECI; undefined where only its annotations make it ours. */
+  readonly sign: string | undefined;
+  /** Names of the selectors whose effects were applied. */
+  readonly effects: readonly string[];
+  readonly request: Request;
+  readonly images: PodImages;
+  readonly view: View;
+  readonly config: DecisionConfig;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export interface Answer {
+  readonly outcome: Outcome;
+  readonly reason: ReasonCode;
+  /** One sentence. */
+  readonly why: string;
+  readonly warnings: readonly string[];
+  readonly cacheId?: string | undefined;
+  readonly cache?: ImageCache | undefined;
+  readonly match?: MatchResult | undefined;
+  /** Absent: nothing is written but the profile's effects. */
+  readonly writing?: Writing | undefined;
+}
+
+/** Why the index cannot be taken for true at this moment; undefined where it can. */
+export interface Staleness {
+  readonly reason: 'IndexNotSynced' | 'IndexStale';
+  readonly why: string;
+}
+
+export function stalenessOf({ view, config: { maxStaleness }, now }: Question): Staleness | undefined {
+  const freshAt = view.freshAt();
+  if (freshAt === undefined)
+    return { reason: 'IndexNotSynced', why: 'the ImageCaches have not been read yet' };
+  if (now - freshAt <= maxStaleness) return undefined;
+  return {
+    reason: 'IndexStale',
+    why: `the ImageCaches were last confirmed more than ${maxStaleness / 1000} s ago`,
+  };
+}
+
+/** @param expiryMarginMs how much longer than now a cache must live */
+export function filterContext(question: Question, expiryMarginMs: number): FilterContext {
+  const { user, view, config, request, images, now } = question;
+  return {
+    requirement: request.requirement,
+    minimumMatch: config.minimumMatch,
+    imageCount: images.count,
+    storageBytes: request.storageBytes,
+    region: regionOf(user, view, config.region),
+    now,
+    expiryMarginMs,
+  };
+}
+
+export function denied(reason: ReasonCode, why: string, cacheId?: string, cache?: ImageCache): Answer {
+  return { outcome: 'denied', reason, why, cacheId, cache, warnings: [] };
+}

@@ -1,0 +1,64 @@
+/**
+ * Owns the question whose pod it is: whether it is bound for ECI, and by what sign; and in which region it will run.
+ * Signs: domain facts, "What marks a pod for ECI". A toleration alone proves nothing.
+ */
+import { marksForEci, type ProfileSelector } from './profile/effect.ts';
+import type { Pod } from './pod.ts';
+import type { StringMap } from './string-map.ts';
+import type { View } from './view.ts';
+
+/** `eci`: pods that carry a sign of ECI. `all`: every pod, for serverless clusters, where all pods are ECI pods. */
+export type Scope = 'eci' | 'all';
+
+const POD_OR_NAMESPACE_LABELS: readonly (readonly [string, string])[] = [
+  ['alibabacloud.com/eci', 'true'],
+  ['eci', 'true'],
+];
+const NAMESPACE_LABELS: readonly (readonly [string, string])[] = [
+  ...POD_OR_NAMESPACE_LABELS,
+  ['virtual-node-affinity-injection', 'enabled'],
+];
+const NODE_LABELS: readonly (readonly [string, string])[] = [
+  ['type', 'virtual-kubelet'],
+  ['k8s.aliyun.com/vnode', 'true'],
+];
+/** `virtual-kubelet`, `virtual-kubelet-cn-beijing-i`, `virtual-node-eci-0`. */
+const VIRTUAL_NODE_NAME = /^virtual-(?:kubelet|node)(?:-|$)/;
+const REGION_LABEL = 'topology.kubernetes.io/region';
+
+/**
+ * What shows that a pod is bound for ECI, in words, or undefined where nothing does.
+ * @param matching the profile selectors that match the pod
+ */
+export function signOfEci(
+  pod: Pod,
+  view: View,
+  matching: readonly ProfileSelector[],
+  scope: Scope,
+): string | undefined {
+  const podLabel = found(pod.labels, POD_OR_NAMESPACE_LABELS);
+  if (podLabel) return `pod label ${podLabel}`;
+  if (pod.nodeName !== undefined && isVirtualNode(pod.nodeName, view)) return `virtual node ${pod.nodeName}`;
+  const nodeLabel = found(pod.nodeSelector, NODE_LABELS);
+  if (nodeLabel) return `nodeSelector ${nodeLabel}`;
+  const namespaceLabel = found(view.namespaceLabels(pod.namespace), NAMESPACE_LABELS);
+  if (namespaceLabel) return `label ${namespaceLabel} of namespace ${pod.namespace}`;
+  const selector = matching.find(marksForEci);
+  if (selector) return `eci-profile selector ${selector.name}`;
+  return scope === 'all' ? 'scope all' : undefined;
+}
+
+export function isVirtualNode(nodeName: string, view: View): boolean {
+  return VIRTUAL_NODE_NAME.test(nodeName) || found(view.nodeLabels(nodeName), NODE_LABELS) !== undefined;
+}
+
+/** The region that the pod will run in, where its node, its node selector or the configuration says so. */
+export function regionOf(pod: Pod, view: View, configured: string): string | undefined {
+  const ofNode = pod.nodeName === undefined ? undefined : view.nodeLabels(pod.nodeName).get(REGION_LABEL);
+  return ofNode ?? pod.nodeSelector.get(REGION_LABEL) ?? (configured === '' ? undefined : configured);
+}
+
+function found(labels: StringMap, wanted: readonly (readonly [string, string])[]): string | undefined {
+  const label = wanted.find(([key, value]) => labels.get(key) === value);
+  return label?.join('=');
+}

@@ -1,0 +1,43 @@
+/**
+ * Owns the look-ups that a decision needs. The index implements them; everything here answers at once and from
+ * memory, and between the first look-up and the patch nothing awaits: that is the decision's snapshot.
+ */
+import type { ImageReference } from './image/reference.ts';
+import type { ImageCache } from './image-cache.ts';
+import type { Degree } from './match/score.ts';
+import type { Profile } from './profile/effect.ts';
+import type { StringMap } from './string-map.ts';
+
+/** A cache that shares at least one image or one repository with the pod. */
+export interface Candidate {
+  readonly cache: ImageCache;
+  readonly degree: Degree;
+}
+
+/** All candidates of one degree. */
+export interface DegreeLevel {
+  readonly degree: Degree;
+  /** In the order of match/pick.ts; found as they are read, so that what is not read costs nothing. */
+  readonly candidates: Iterable<Candidate>;
+}
+
+export interface View {
+  /** When the source last had word from its origin, in milliseconds since 1970; undefined before the first sync. */
+  freshAt(): number | undefined;
+  /** Empty for a namespace that is unknown. */
+  namespaceLabels(name: string): StringMap;
+  /** Empty for a node that is unknown. */
+  nodeLabels(name: string): StringMap;
+  /** Bytes that the image takes on the nodes that hold it, the largest where they differ; undefined if none does. */
+  imageSize(imageKey: string): number | undefined;
+  cacheById(id: string): ImageCache | undefined;
+  profile(): Profile;
+  /**
+   * The caches that a pod can use, the highest degree first; a level may turn out to be empty.
+   * @param images distinct by key
+   * @param targetBytes total size of the pod's images, for the tie-break on size
+   */
+  usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel>;
+  /** The same for caches that are not Ready or are being deleted: never a choice, often the explanation. */
+  unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel>;
+}

@@ -1,0 +1,18 @@
+/** Owns the form of admission warnings: few, at most 256 characters each, and fit for an HTTP header. */
+
+const MAX_LENGTH = 256;
+const MAX_WARNINGS = 6;
+
+export function limitWarnings(warnings: readonly string[]): string[] {
+  const distinct = [...new Set(warnings.map(fit))];
+  if (distinct.length <= MAX_WARNINGS) return distinct;
+  const kept = distinct.slice(0, MAX_WARNINGS - 1);
+  return [...kept, `and ${distinct.length - kept.length} more warnings of imagecache-webhook`];
+}
+
+/** The API server drops a warning with control characters whole, so they become spaces. */
+function fit(warning: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  const printable = warning.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').toWellFormed();
+  return printable.length <= MAX_LENGTH ? printable : `${printable.slice(0, MAX_LENGTH - 1).toWellFormed()}…`;
+}
