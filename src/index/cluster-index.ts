@@ -1,0 +1,55 @@
+/** Owns the whole index: what a source fills, and what a decision reads through the View. */
+import type { DegreeLevel, View } from '../core/view.ts';
+import { EMPTY_MAP, type StringMap } from '../core/string-map.ts';
+import type { ImageCache } from '../core/image-cache.ts';
+import type { ImageReference } from '../core/image/reference.ts';
+import type { Profile } from '../core/profile/effect.ts';
+import { ImageCacheIndex } from './image-cache-index.ts';
+import { NodeIndex } from './node-index.ts';
+import { ProfileIndex } from './profile-index.ts';
+
+export class ClusterIndex implements View {
+  readonly imageCaches = new ImageCacheIndex();
+  readonly profiles = new ProfileIndex();
+  readonly nodes = new NodeIndex();
+  /** Labels by namespace. */
+  readonly namespaces = new Map<string, StringMap>();
+  #freshAt: number | undefined;
+
+  /** The source has word from its origin that all of this is true. @param now milliseconds since 1970 */
+  confirm(now: number): void {
+    this.#freshAt = now;
+  }
+
+  freshAt(): number | undefined {
+    return this.#freshAt;
+  }
+
+  namespaceLabels(name: string): StringMap {
+    return this.namespaces.get(name) ?? EMPTY_MAP;
+  }
+
+  nodeLabels(name: string): StringMap {
+    return this.nodes.labels(name);
+  }
+
+  imageSize(imageKey: string): number | undefined {
+    return this.nodes.imageSize(imageKey);
+  }
+
+  cacheById(id: string): ImageCache | undefined {
+    return this.imageCaches.byId(id);
+  }
+
+  profile(): Profile {
+    return this.profiles.profile;
+  }
+
+  usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
+    return this.imageCaches.usableCandidates(images, targetBytes);
+  }
+
+  unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
+    return this.imageCaches.unusableCandidates(images, targetBytes);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Owns the ImageCaches in memory: by name, by ID, and by image (ranked-groups.ts), kept up to date per event. A change
+ * costs what that cache's images cost, whatever the index holds.
+ */
+import { isUsable, type ImageCache } from '../core/image-cache.ts';
+import type { ImageReference } from '../core/image/reference.ts';
+import type { DegreeLevel } from '../core/view.ts';
+import { RankedGroups } from './ranked-groups.ts';
+
+export class ImageCacheIndex {
+  readonly #byName = new Map<string, ImageCache>();
+  /** More than one object may claim an ID; the first by name has it, so that every replica agrees. */
+  readonly #byId = new Map<string, readonly ImageCache[]>();
+  readonly #usable = new RankedGroups();
+  readonly #unusable = new RankedGroups();
+  readonly #countByPhase = new Map<string, number>();
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** How many caches are in each phase; for metrics. */
+  get countByPhase(): ReadonlyMap<string, number> {
+    return this.#countByPhase;
+  }
+
+  byId(id: string): ImageCache | undefined {
+    return this.#byId.get(id)?.[0];
+  }
+
+  usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
+    return this.#usable.candidates(images, targetBytes);
+  }
+
+  unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
+    return this.#unusable.candidates(images, targetBytes);
+  }
+
+  /** Adds a cache, or puts it in the place of the one with its name. @returns whether anything changed */
+  apply(cache: ImageCache): boolean {
+    const before = this.#byName.get(cache.name);
+    if (before && isSame(before, cache)) return false;
+    this.delete(cache.name);
+    const kept = this.#groupsOf(cache).add(cache);
+    this.#byName.set(kept.name, kept);
+    this.#count(kept, 1);
+    if (kept.id !== undefined) {
+      const claimants = [...(this.#byId.get(kept.id) ?? []), kept];
+      this.#byId.set(
+        kept.id,
+        claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      );
+    }
+    return true;
+  }
+
+  /** @returns whether there was such a cache */
+  delete(name: string): boolean {
+    const cache = this.#byName.get(name);
+    if (!cache) return false;
+    this.#byName.delete(name);
+    this.#groupsOf(cache).delete(cache);
+    this.#count(cache, -1);
+    if (cache.id !== undefined) {
+      const others = (this.#byId.get(cache.id) ?? []).filter((other) => other !== cache);
+      if (others.length > 0) this.#byId.set(cache.id, others);
+      else this.#byId.delete(cache.id);
+    }
+    return true;
+  }
+
+  /** Makes the index hold these caches and no others; those that stay as they are, are not touched. */
+  reset(caches: Iterable<ImageCache>): void {
+    const gone = new Set(this.#byName.keys());
+    for (const cache of caches) {
+      gone.delete(cache.name);
+      this.apply(cache);
+    }
+    for (const name of gone) this.delete(name);
+  }
+
+  #groupsOf(cache: ImageCache): RankedGroups {
+    return isUsable(cache) ? this.#usable : this.#unusable;
+  }
+
+  #count({ phase }: ImageCache, by: number): void {
+    const count = (this.#countByPhase.get(phase) ?? 0) + by;
+    if (count > 0) this.#countByPhase.set(phase, count);
+    else this.#countByPhase.delete(phase);
+  }
+}
+
+/** The fields whose change is a change; the type keeps the list complete. */
+const PLAIN_FIELDS = Object.keys({
+  name: true,
+  id: true,
+  sizeBytes: true,
+  phase: true,
+  progress: true,
+  createdAt: true,
+  expiresAt: true,
+  deleting: true,
+  region: true,
+} satisfies Record<Exclude<keyof ImageCache, 'images'>, true>);
+
+function isSame(a: ImageCache, b: ImageCache): boolean {
+  return (
+    PLAIN_FIELDS.every((field) => Reflect.get(a, field) === Reflect.get(b, field)) &&
+    a.images.length === b.images.length &&
+    a.images.every((image, i) => image.key === b.images[i]?.key)
+  );
+}

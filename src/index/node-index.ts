@@ -1,0 +1,58 @@
+/** Owns the Nodes in memory: their labels, and the sizes of the images that they hold. */
+import type { Node } from '../core/node.ts';
+import { EMPTY_MAP, type StringMap } from '../core/string-map.ts';
+
+export class NodeIndex {
+  readonly #nodes = new Map<string, Node>();
+  /** Image key → node → bytes. */
+  readonly #sizes = new Map<string, Map<string, number>>();
+  /** Image key → the largest of them, so that a look-up does not depend on how many nodes hold the image. */
+  readonly #largest = new Map<string, number>();
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  labels(name: string): StringMap {
+    return this.#nodes.get(name)?.labels ?? EMPTY_MAP;
+  }
+
+  imageSize(key: string): number | undefined {
+    return this.#largest.get(key);
+  }
+
+  apply(node: Node): void {
+    const before = this.#nodes.get(node.name);
+    this.#nodes.set(node.name, node);
+    for (const key of before?.imageSizes.keys() ?? [])
+      if (!node.imageSizes.has(key)) this.#forget(key, node.name);
+    for (const [key, bytes] of node.imageSizes) {
+      const sizes = this.#sizes.get(key) ?? new Map<string, number>();
+      const known = sizes.get(node.name);
+      if (known === bytes) continue;
+      this.#sizes.set(key, sizes.set(node.name, bytes));
+      // Only where the largest itself shrank do the others have to be asked.
+      const largest = this.#largest.get(key) ?? 0;
+      this.#largest.set(
+        key,
+        known === largest && bytes < known ? Math.max(...sizes.values()) : Math.max(largest, bytes),
+      );
+    }
+  }
+
+  delete(name: string): void {
+    const node = this.#nodes.get(name);
+    this.#nodes.delete(name);
+    for (const key of node?.imageSizes.keys() ?? []) this.#forget(key, name);
+  }
+
+  #forget(key: string, nodeName: string): void {
+    const sizes = this.#sizes.get(key);
+    const bytes = sizes?.get(nodeName);
+    sizes?.delete(nodeName);
+    if (!sizes || sizes.size === 0) {
+      this.#sizes.delete(key);
+      this.#largest.delete(key);
+    } else if (bytes === this.#largest.get(key)) this.#largest.set(key, Math.max(...sizes.values()));
+  }
+}

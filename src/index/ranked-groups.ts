@@ -1,0 +1,287 @@
+/**
+ * Owns the inverted index: image → groups of caches, and repository → groups, over interned references; and the reading
+ * of candidates in the order of core/match/pick.ts without looking at more of them than it takes.
+ *
+ * A group is the caches that hold the same images in the same size. They differ in age and name alone, so their order
+ * among themselves is the same for every pod, and the group stands in each list where its first cache does:
+ *
+ *   image       ─┐
+ *                ├─► OrderedList<Group> by (size, age and name of the first cache) ─► OrderedList<ImageCache> by (age, name)
+ *   repository  ─┘
+ *
+ * Reading. A group that shares anything rare with the pod is found through a short list, and those lists are read whole.
+ * What is left shares only what is common (a sidecar that nearly every cache holds); such groups are read from the long
+ * lists, closest size first, and only as far as the reader goes.
+ */
+import type { ImageCache } from '../core/image-cache.ts';
+import type { ImageReference } from '../core/image/reference.ts';
+import { compareAge, compareDegree, compareTies } from '../core/match/pick.ts';
+import { degreeOf, wantedImages, type Degree, type WantedImages } from '../core/match/score.ts';
+import type { Candidate, DegreeLevel } from '../core/view.ts';
+import { mergeSorted } from './merge.ts';
+import { OrderedList } from './ordered-list.ts';
+
+interface Group {
+  readonly key: string;
+  readonly images: readonly ImageReference[];
+  readonly sizeBytes: number;
+  /** Never empty while the group is in a list. */
+  readonly caches: OrderedList<ImageCache>;
+}
+
+/** All groups that hold one image, or one repository. */
+type GroupList = OrderedList<Group>;
+
+/** Lists up to this length are read whole. */
+const SHORT = 256;
+
+export class RankedGroups {
+  readonly #groups = new Map<string, Group>();
+  readonly #byImage = new Map<string, GroupList>();
+  readonly #byRepository = new Map<string, GroupList>();
+  /** One object for each reference, so that a million caches share its strings. */
+  readonly #references = new Map<string, ImageReference>();
+
+  /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
+  add(cache: ImageCache): ImageCache {
+    const key = groupKey(cache);
+    const group = this.#groups.get(key) ?? this.#newGroup(key, cache);
+    const kept = { ...cache, images: group.images };
+    const { first } = group.caches;
+    this.#change(group, first === undefined || compareAge(kept, first) < 0, () => group.caches.add(kept));
+    return kept;
+  }
+
+  /** @param kept what `add` returned */
+  delete(kept: ImageCache): void {
+    const group = this.#groups.get(groupKey(kept));
+    if (!group) throw new Error(`ImageCache ${kept.name} is in no group`);
+    this.#change(group, group.caches.first === kept, () => group.caches.delete(kept));
+  }
+
+  /** See View.usableCandidates. */
+  *candidates(images: readonly ImageReference[], targetBytes: number): Generator<DegreeLevel, undefined> {
+    const wanted = wantedImages(images);
+    const imageLists = listsOf(this.#byImage, wanted.keys);
+    const repositoryLists = listsOf(this.#byRepository, wanted.perRepository.keys());
+    const found = new Map<Group, Degree>();
+    for (const list of [...imageLists, ...repositoryLists].filter((each) => !isLong(each))) {
+      for (const group of list) if (!found.has(group)) found.set(group, degreeOf(wanted, group.images));
+    }
+    const long: LongLists = {
+      byImage: imageLists.filter(isLong).toSorted((a, b) => a.size - b.size),
+      byRepository: repositoryLists.filter(isLong),
+    };
+    for (const degree of possibleDegrees(found.values(), long, this.#imagesOfLongRepositories(wanted))) {
+      yield { degree, candidates: readLevel(degree, wanted, found, long, targetBytes) };
+    }
+    return undefined;
+  }
+
+  /** How many of the pod's images come from a common repository. */
+  #imagesOfLongRepositories({ perRepository }: WantedImages): number {
+    let sum = 0;
+    for (const [repository, count] of perRepository) {
+      const list = this.#byRepository.get(repository);
+      if (list && isLong(list)) sum += count;
+    }
+    return sum;
+  }
+
+  #newGroup(key: string, { images, sizeBytes }: ImageCache): Group {
+    const shared = images.map((image) => this.#references.get(image.key) ?? image);
+    for (const image of shared) this.#references.set(image.key, image);
+    const group: Group = { key, images: shared, sizeBytes, caches: new OrderedList<ImageCache>(compareAge) };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  /** @param moves whether the change gives the group another first cache, and so another place in its lists */
+  #change(group: Group, moves: boolean, change: () => void): void {
+    if (!moves) {
+      change();
+      return;
+    }
+    const repositories = new Set(group.images.map((image) => image.repository));
+    if (group.caches.size > 0) {
+      for (const { key } of group.images) this.#unlist(this.#byImage, key, group);
+      for (const repository of repositories) this.#unlist(this.#byRepository, repository, group);
+    }
+    change();
+    if (group.caches.size > 0) {
+      for (const { key } of group.images) enlist(this.#byImage, key, group);
+      for (const repository of repositories) enlist(this.#byRepository, repository, group);
+      return;
+    }
+    this.#groups.delete(group.key);
+    for (const { key } of group.images) if (!this.#byImage.has(key)) this.#references.delete(key);
+  }
+
+  #unlist(lists: Map<string, GroupList>, key: string, group: Group): void {
+    const list = lists.get(key);
+    list?.delete(group);
+    if (list?.size === 0) lists.delete(key);
+  }
+}
+
+interface LongLists {
+  /** The shortest first. */
+  readonly byImage: readonly GroupList[];
+  readonly byRepository: readonly GroupList[];
+}
+
+/**
+ * The degrees that any candidate can have, the highest first: those that were found, and those that groups in long
+ * lists alone might have.
+ */
+function possibleDegrees(
+  found: Iterable<Degree>,
+  long: LongLists,
+  imagesOfLongRepositories: number,
+): Degree[] {
+  const degrees = new Map<string, Degree>();
+  const add = (degree: Degree): unknown => degrees.set(`${degree.exact}/${degree.sameRepository}`, degree);
+  for (const degree of found) add(degree);
+  for (let exact = 0; exact <= long.byImage.length; exact++) {
+    // An exact image's repository is shared too, and does not count again.
+    for (let other = imagesOfLongRepositories - exact; other >= 0; other--) {
+      if (exact + other > 0) add({ exact, sameRepository: other });
+    }
+  }
+  return [...degrees.values()].toSorted(compareDegree);
+}
+
+function* readLevel(
+  degree: Degree,
+  wanted: WantedImages,
+  found: ReadonlyMap<Group, Degree>,
+  long: LongLists,
+  targetBytes: number,
+): Generator<Candidate, undefined> {
+  const compare = (a: Group, b: Group): number => compareTies(firstOf(a), firstOf(b), targetBytes);
+  const rare: Group[] = [];
+  for (const [group, of] of found) if (compareDegree(of, degree) === 0) rare.push(group);
+  rare.sort(compare);
+
+  const common = mergeSorted(
+    listsToRead(degree, long).map((list) => byCloseness(list, targetBytes, compare)),
+    compare,
+  ).filter((group) => !found.has(group) && compareDegree(degreeOf(wanted, group.images), degree) === 0);
+
+  for (const cache of cachesInOrder(mergeSorted([rare, common], compare), targetBytes))
+    yield { cache, degree };
+  return undefined;
+}
+
+/**
+ * The long lists among which every group of this degree is found that is in no short one. With n long lists, a group
+ * that is in `exact` of them is missing from n - exact, and so is in one of any n - exact + 1.
+ */
+function listsToRead({ exact }: Degree, { byImage, byRepository }: LongLists): readonly GroupList[] {
+  return exact === 0 ? byRepository : byImage.slice(0, Math.max(0, byImage.length - exact + 1));
+}
+
+/** A list's groups, the closest size first, then in the order of their first caches. */
+function* byCloseness(
+  list: GroupList,
+  targetBytes: number,
+  compare: (a: Group, b: Group) => number,
+): Generator<Group, undefined> {
+  const sizeAfter = (before: (group: Group) => boolean): number | undefined =>
+    list.from(before).next().value?.sizeBytes;
+  const sizeBelow = (size: number): number | undefined =>
+    list.lastBefore((group) => group.sizeBytes < size)?.sizeBytes;
+  let up = sizeAfter((group) => group.sizeBytes < targetBytes);
+  let down = sizeBelow(targetBytes);
+  while (up !== undefined || down !== undefined) {
+    const above = (up ?? Infinity) - targetBytes;
+    const below = targetBytes - (down ?? -Infinity);
+    const sizes: number[] = [];
+    if (up !== undefined && above <= below) {
+      const size = up;
+      sizes.push(size);
+      up = sizeAfter((group) => group.sizeBytes <= size);
+    }
+    if (down !== undefined && below <= above) {
+      sizes.push(down);
+      down = sizeBelow(down);
+    }
+    yield* mergeSorted(
+      sizes.map((size) => ofSize(list, size)),
+      compare,
+    );
+  }
+  return undefined;
+}
+
+function* ofSize(list: GroupList, size: number): Generator<Group, undefined> {
+  for (const group of list.from((each) => each.sizeBytes < size)) {
+    if (group.sizeBytes !== size) return undefined;
+    yield group;
+  }
+  return undefined;
+}
+
+/** A group that is being read, at its next cache. */
+interface Reading {
+  readonly next: ImageCache;
+  readonly rest: Iterator<ImageCache, unknown>;
+}
+
+function readOn(rest: Iterator<ImageCache, unknown>): Reading | undefined {
+  const result = rest.next();
+  return result.done === true ? undefined : { next: result.value, rest };
+}
+
+/** The caches of groups that come in the order of their first caches, all in one order. */
+function* cachesInOrder(groups: Iterable<Group>, targetBytes: number): Generator<ImageCache, undefined> {
+  const compare = (a: Reading, b: Reading): number => compareTies(a.next, b.next, targetBytes);
+  const reached = new OrderedList<Reading>(compare);
+  const takeBefore = function* (limit: Reading | undefined): Generator<ImageCache> {
+    for (;;) {
+      const { first } = reached;
+      if (!first || (limit && compare(first, limit) > 0)) return;
+      reached.delete(first);
+      yield first.next;
+      const following = readOn(first.rest);
+      if (following) reached.add(following);
+    }
+  };
+  for (const group of groups) {
+    const reading = readOn(group.caches[Symbol.iterator]());
+    if (!reading) continue;
+    yield* takeBefore(reading);
+    reached.add(reading);
+  }
+  yield* takeBefore(undefined);
+  return undefined;
+}
+
+/** Same images in the same size, same group. Keys hold no space. */
+function groupKey({ images, sizeBytes }: ImageCache): string {
+  return `${sizeBytes} ${images.map((image) => image.key).join(' ')}`;
+}
+
+function firstOf(group: Group): ImageCache {
+  const { first } = group.caches;
+  if (!first) throw new Error(`the group ${group.key} is in a list and holds no cache`);
+  return first;
+}
+
+function compareInList(a: Group, b: Group): number {
+  return a.sizeBytes - b.sizeBytes || compareAge(firstOf(a), firstOf(b));
+}
+
+function enlist(lists: Map<string, GroupList>, key: string, group: Group): void {
+  const list = lists.get(key) ?? new OrderedList(compareInList);
+  list.add(group);
+  lists.set(key, list);
+}
+
+function listsOf(lists: ReadonlyMap<string, GroupList>, keys: Iterable<string>): GroupList[] {
+  return Array.from(keys, (key) => lists.get(key)).filter((list) => list !== undefined);
+}
+
+function isLong(list: GroupList): boolean {
+  return list.size > SHORT;
+}
