@@ -1,0 +1,178 @@
+/**
+ * Owns the `files` source: a folder of manifests (ImageCache, ConfigMap eci-profile, Selector, Namespace, Node), kept in
+ * step with the index. A file that cannot be parsed keeps what it held before, whole; an object that cannot be read
+ * keeps its own former state, and the rest of its file takes effect.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Unreadable } from '../../core/string-map.ts';
+import type { ClusterIndex } from '../../index/cluster-index.ts';
+import { identify, isUsed, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
+import { readManifest } from '../kinds/manifest.ts';
+import type { Source, SourceEvents } from '../source.ts';
+import { formatProblem, readDocuments, toProblem, type FileProblem } from './documents.ts';
+import { Folder } from './folder.ts';
+
+/** Milliseconds. A change is seen by the second look after it, and so well within a second. */
+const LOOK_EVERY = 200;
+
+interface HeldObject {
+  readonly entry: IndexEntry;
+  readonly line: number;
+}
+
+interface HeldFile {
+  readonly objects: ReadonlyMap<string, HeldObject>;
+  readonly problems: readonly FileProblem[];
+}
+
+const NOTHING: HeldFile = { objects: new Map(), problems: [] };
+
+export class FilesSource implements Source {
+  readonly name: string;
+  readonly #folder: Folder;
+  readonly #index: ClusterIndex;
+  readonly #events: SourceEvents;
+  readonly #now: () => number;
+  readonly #files = new Map<string, HeldFile>();
+  /** What the index holds, by identity. */
+  #inForce = new Map<string, IndexEntry>();
+  #problems: readonly string[] = [];
+  #folderProblem: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  /** @param now milliseconds since 1970 */
+  constructor(path: string, index: ClusterIndex, events: SourceEvents, now: () => number) {
+    this.name = `files:${path}`;
+    this.#folder = new Folder(path);
+    this.#index = index;
+    this.#events = events;
+    this.#now = now;
+  }
+
+  problems(): readonly string[] {
+    return this.#folderProblem === undefined ? this.#problems : [this.#folderProblem, ...this.#problems];
+  }
+
+  async start(): Promise<void> {
+    await this.#look();
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#looking;
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#lookAgain();
+    }, LOOK_EVERY);
+  }
+
+  /** Never rejects: while the folder cannot be read, the index stays as it is and grows older. */
+  async #lookAgain(): Promise<void> {
+    try {
+      await this.#look();
+      this.#folderProblem = undefined;
+    } catch (error) {
+      const problem = `${this.#folder.path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      if (problem !== this.#folderProblem) this.#events.onProblem(problem);
+      this.#folderProblem = problem;
+    }
+    this.#schedule();
+  }
+
+  async #look(): Promise<void> {
+    const { changed, removed } = await this.#folder.look();
+    for (const file of removed) this.#files.delete(file);
+    // One after the other: a thousand files at once would run out of file descriptors.
+    // oxlint-disable-next-line no-await-in-loop
+    for (const file of changed) this.#files.set(file, await this.#read(file));
+    if (changed.length + removed.length > 0) this.#bringInForce();
+    this.#index.confirm(this.#now());
+  }
+
+  async #read(file: string): Promise<HeldFile> {
+    const path = join(this.#folder.path, file);
+    const before = this.#files.get(file) ?? NOTHING;
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      return { objects: before.objects, problems: [{ file: path, line: undefined, message }] };
+    }
+    const { documents, syntaxErrors } = readDocuments(path, text);
+    if (syntaxErrors.length > 0) return { objects: before.objects, problems: syntaxErrors };
+
+    const objects = new Map<string, HeldObject>();
+    const problems: FileProblem[] = [];
+    for (const document of documents) {
+      let identity: string | undefined;
+      try {
+        const manifest = readManifest(document.value);
+        if (!isUsed(manifest)) continue;
+        identity = identify(manifest);
+        if (objects.has(identity))
+          throw new Unreadable('metadata.name', `is taken: ${identity} stands above`);
+        objects.set(identity, { entry: readEntry(manifest), line: document.lineOf('metadata.name') });
+      } catch (error) {
+        problems.push(toProblem(path, document, error));
+        const former = identity === undefined ? undefined : before.objects.get(identity);
+        if (identity !== undefined && former && !objects.has(identity)) objects.set(identity, former);
+      }
+    }
+    return { objects, problems };
+  }
+
+  /** Makes the index hold what the files hold. Of two objects with one name, the one in the first file counts. */
+  #bringInForce(): void {
+    const wanted = new Map<string, IndexEntry>();
+    const holder = new Map<string, string>();
+    const problems: FileProblem[] = [];
+    for (const file of [...this.#files.keys()].toSorted()) {
+      const path = join(this.#folder.path, file);
+      const held = this.#files.get(file) ?? NOTHING;
+      problems.push(...held.problems);
+      for (const [identity, { entry, line }] of held.objects) {
+        const first = holder.get(identity);
+        if (first === undefined) {
+          wanted.set(identity, entry);
+          holder.set(identity, path);
+        } else
+          problems.push({
+            file: path,
+            line,
+            message: `${identity} is in ${first} already; this one is ignored`,
+          });
+      }
+    }
+
+    let applied = 0;
+    let deleted = 0;
+    for (const [identity, entry] of this.#inForce) {
+      if (wanted.has(identity)) continue;
+      entry.delete(this.#index);
+      deleted++;
+    }
+    for (const [identity, entry] of wanted) {
+      if (this.#inForce.get(identity) === entry) continue;
+      entry.apply(this.#index);
+      applied++;
+    }
+    this.#inForce = wanted;
+    this.#reportProblems(problems.map(formatProblem));
+    this.#events.onChange({ applied, deleted });
+  }
+
+  #reportProblems(problems: readonly string[]): void {
+    const known = new Set(this.#problems);
+    this.#problems = problems;
+    for (const problem of problems) if (!known.has(problem)) this.#events.onProblem(problem);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Owns the look at a folder: which manifest files it holds and which have changed since. It polls, because that works
+ * the same on every file system and for the symlinks by which Kubernetes swaps a mounted ConfigMap.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const MANIFEST = /\.(?:ya?ml|json)$/i;
+
+interface Seen {
+  readonly latest: string;
+  readonly settled: string | undefined;
+}
+
+export interface FolderChanges {
+  /** Paths relative to the folder. */
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+export class Folder {
+  readonly path: string;
+  readonly #seen = new Map<string, Seen>();
+  #isFirstLook = true;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * What has changed since the last look. A file is reported once it looks the same twice in a row, so that one that is
+   * being written is not read half-way; on the first look, at once.
+   * @throws where the folder cannot be read
+   */
+  async look(): Promise<FolderChanges> {
+    const signatures = await this.#signatures();
+    const changed: string[] = [];
+    for (const [file, signature] of signatures) {
+      const seen = this.#seen.get(file);
+      const isStable = this.#isFirstLook || seen?.latest === signature;
+      if (isStable && seen?.settled !== signature) changed.push(file);
+      this.#seen.set(file, { latest: signature, settled: isStable ? signature : seen?.settled });
+    }
+    const removed = [...this.#seen.keys()].filter((file) => !signatures.has(file));
+    for (const file of removed) this.#seen.delete(file);
+    this.#isFirstLook = false;
+    return { changed, removed };
+  }
+
+  /** What tells one content of each file from the next, without reading it. */
+  async #signatures(): Promise<Map<string, string>> {
+    const names = await readdir(this.path, { recursive: true });
+    const manifests = names.filter((name) => MANIFEST.test(name) && !isHidden(name)).toSorted();
+    const entries = await Promise.all(
+      manifests.map(async (name): Promise<[string, string] | undefined> => {
+        try {
+          const { mtimeNs, ctimeNs, size, ino } = await stat(join(this.path, name), { bigint: true });
+          return [name, `${mtimeNs} ${ctimeNs} ${size} ${ino}`];
+        } catch {
+          // Gone between the listing and the look: the next look will say so.
+          return undefined;
+        }
+      }),
+    );
+    return new Map(entries.filter((entry) => entry !== undefined));
+  }
+}
+
+/** Editors' swap files and Kubernetes' `..data` folders. */
+function isHidden(path: string): boolean {
+  return path.split(/[/\\]/).some((part) => part.startsWith('.'));
+}

@@ -1,0 +1,69 @@
+/**
+ * Owns the eci-profile ConfigMap: `data.selectors`, a JSON array of selectors that apply in order. The vendor's example
+ * carries `#` comments that users are told to remove, and forget to, so they are read over. Domain facts.
+ */
+import type { ProfileSelector } from '../../core/profile/effect.ts';
+import { readLabelSelector } from '../../core/profile/label-selector.ts';
+import { isObject, typeName, Unreadable } from '../../core/string-map.ts';
+import { readPart, type Manifest } from './manifest.ts';
+import { readEffect } from './selector.ts';
+
+export const CONFIG_MAP = '/ConfigMap';
+
+const NAMESPACE = 'kube-system';
+const NAME = 'eci-profile';
+const KEY = 'data.selectors';
+
+/** Of all ConfigMaps, the one that holds the profile. */
+export function isEciProfile({ name, namespace }: Manifest): boolean {
+  return name === NAME && namespace === NAMESPACE;
+}
+
+export function readEciProfile({ object }: Manifest): readonly ProfileSelector[] {
+  const data = readPart(object, 'data');
+  const text: unknown = data['selectors'] ?? '';
+  if (typeof text !== 'string') throw new Unreadable(KEY, `is ${typeName(text)}; it must be a JSON text`);
+  const json = withoutComments(text);
+  if (json.trim() === '') return [];
+
+  let list: unknown;
+  try {
+    list = JSON.parse(json);
+  } catch (error) {
+    throw new Unreadable(KEY, `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!Array.isArray(list))
+    throw new Unreadable(KEY, `is ${typeName(list)}; it must be a JSON array of selectors`);
+
+  const selectors: ProfileSelector[] = [];
+  for (const [index, item] of list.entries()) {
+    const selector = readEntry(item, `${KEY}[${index}]`, `${index}`);
+    selectors.push(selector);
+  }
+  return selectors;
+}
+
+function readEntry(value: unknown, path: string, index: string): ProfileSelector {
+  if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
+  const { name, namespaceSelector, objectSelector } = value;
+  if (name !== undefined && typeof name !== 'string')
+    throw new Unreadable(`${path}.name`, 'must be a string');
+  const namespaces = readLabelSelector(namespaceSelector, `${path}.namespaceSelector`);
+  const objects = readLabelSelector(objectSelector, `${path}.objectSelector`);
+  const effect = readEffect(value, path);
+  return {
+    name: name ?? index,
+    namespaceSelector: namespaces,
+    objectSelector: objects,
+    ...effect,
+    mayGoToEci: true,
+  };
+}
+
+/** Blanks out `#` comments outside of strings; every character keeps its place, so that errors still point right. */
+function withoutComments(text: string): string {
+  return text.replaceAll(
+    /("(?:[^"\\\n]|\\.)*")|#[^\n]*/g,
+    (match, string: string | undefined) => string ?? ' '.repeat(match.length),
+  );
+}

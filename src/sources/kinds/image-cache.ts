@@ -1,0 +1,61 @@
+/** Owns the projection of an ImageCache object (eci.alibabacloud.com/v1) to what the decision needs. Domain facts. */
+import type { ImageCache } from '../../core/image-cache.ts';
+import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
+import { GIB } from '../../core/quantity.ts';
+import { Unreadable } from '../../core/string-map.ts';
+import { readLabels, readPart, readTime, type JsonObject, type Manifest } from './manifest.ts';
+
+export const IMAGE_CACHE = 'eci.alibabacloud.com/ImageCache';
+
+/** GiB; what a cache gets that names no size. */
+const DEFAULT_SIZE = 20;
+/** ImageCaches have no region of their own; where caches of several regions meet, this label tells them apart. */
+const REGION_LABEL = 'topology.kubernetes.io/region';
+
+export function readImageCache({ name, metadata, object }: Manifest): ImageCache {
+  const spec = readPart(object, 'spec');
+  const status = readPart(object, 'status');
+
+  const images = readImages(spec['images']);
+  const size = spec['imageCacheSize'] ?? DEFAULT_SIZE;
+  if (typeof size !== 'number' || !(size > 0) || !Number.isFinite(size)) {
+    throw new Unreadable('spec.imageCacheSize', 'must be a positive number of GiB');
+  }
+  const createdAt = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp');
+  const startedAt = readTime(status['startTime'], 'status.startTime');
+  const expiresAt = readTime(status['expireDateTime'], 'status.expireDateTime');
+  const labels = readLabels(metadata);
+
+  return {
+    name,
+    id: text(status, 'imageCacheId') || undefined,
+    images,
+    sizeBytes: Math.round(size * GIB),
+    phase: text(status, 'phase'),
+    progress: text(status, 'progress'),
+    createdAt: createdAt ?? startedAt ?? 0,
+    expiresAt,
+    deleting: (metadata['deletionTimestamp'] ?? undefined) !== undefined,
+    region: labels.get(REGION_LABEL),
+  };
+}
+
+/** Distinct by key and sorted by it, as ImageCache.images wants them. */
+function readImages(value: unknown): ImageReference[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new Unreadable('spec.images', 'must be an array of at least one image');
+  }
+  const images = new Map<string, ImageReference>();
+  for (const [index, item] of value.entries()) {
+    const reference = typeof item === 'string' ? parseImageReference(item) : undefined;
+    if (!reference)
+      throw new Unreadable(`spec.images[${index}]`, `is no image reference: ${JSON.stringify(item)}`);
+    images.set(reference.key, reference);
+  }
+  return [...images.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function text(status: JsonObject, field: string): string {
+  const value = status[field];
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,61 @@
+/**
+ * Owns what every Kubernetes object has in common, as a source reads it before it knows more. All that reads in this
+ * folder throws Unreadable where an object is not what it should be.
+ */
+import { isObject, readStringMap, typeName, Unreadable, type StringMap } from '../../core/string-map.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export interface Manifest {
+  /** Group and kind, without the version: `eci.alibabacloud.com/ImageCache`, `/ConfigMap`. */
+  readonly groupKind: string;
+  readonly version: string;
+  readonly name: string;
+  /** Empty where none is written. */
+  readonly namespace: string;
+  readonly metadata: JsonObject;
+  readonly object: JsonObject;
+}
+
+export function readManifest(value: unknown): Manifest {
+  if (!isObject(value))
+    throw new Unreadable('document', `is ${typeName(value)}; it must be a Kubernetes object`);
+  const { apiVersion, kind, metadata } = value;
+  if (typeof apiVersion !== 'string') throw new Unreadable('apiVersion', 'is missing');
+  if (typeof kind !== 'string') throw new Unreadable('kind', 'is missing');
+  if (!isObject(metadata)) throw new Unreadable('metadata', 'is missing');
+  const { name, namespace } = metadata;
+  if (typeof name !== 'string' || name === '') throw new Unreadable('metadata.name', 'is missing');
+  const slash = apiVersion.indexOf('/');
+  return {
+    groupKind: `${apiVersion.slice(0, Math.max(slash, 0))}/${kind}`,
+    version: apiVersion.slice(slash + 1),
+    name,
+    namespace: typeof namespace === 'string' ? namespace : '',
+    metadata,
+    object: value,
+  };
+}
+
+/** An optional part of an object that must itself be an object; absent and null are empty. */
+export function readPart(parent: JsonObject, name: string, path: string = name): JsonObject {
+  const value = parent[name] ?? {};
+  if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
+  return value;
+}
+
+export function readLabels(metadata: JsonObject): StringMap {
+  return readStringMap(metadata['labels'], 'metadata.labels');
+}
+
+/**
+ * A point in time, in milliseconds since 1970. Clients hand out a Date for what they listed and a string for what
+ * they watched, and YAML knows timestamps of its own.
+ * @returns undefined where there is none
+ */
+export function readTime(value: unknown, path: string): number | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const time = value instanceof Date || typeof value === 'string' ? new Date(value).getTime() : Number.NaN;
+  if (Number.isNaN(time)) throw new Unreadable(path, 'is no time; it must be like 2026-01-31T12:00:00Z');
+  return time;
+}

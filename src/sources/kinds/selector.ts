@@ -1,0 +1,54 @@
+/**
+ * Owns the projection of a Selector object (eci.aliyun.com/v1 and v1beta1), the custom resource of eci-profile, and of
+ * what it shares with the entries of the eci-profile ConfigMap. Domain facts, "eci-profile".
+ */
+import { OWN_PREFIX } from '../../core/annotation/keys.ts';
+import type { Metadata, PrioritySelector } from '../../core/profile/effect.ts';
+import { readLabelSelector } from '../../core/profile/label-selector.ts';
+import { readStringMap, Unreadable } from '../../core/string-map.ts';
+import { readPart, type JsonObject, type Manifest } from './manifest.ts';
+
+export const SELECTOR = 'eci.aliyun.com/Selector';
+
+/** The policies, and whether a pod under it may go to ECI. Where none is written, the vendor takes virtualNodeOnly. */
+const POLICIES: ReadonlyMap<string, boolean> = new Map([
+  ['fair', true],
+  ['normalNodeOnly', false],
+  ['normalNodePrefer', true],
+  ['virtualNodeOnly', true],
+]);
+
+export function readSelector({ name, object }: Manifest): PrioritySelector {
+  const spec = readPart(object, 'spec');
+  const namespaceSelector = readLabelSelector(spec['namespaceLabels'], 'spec.namespaceLabels');
+  const objectSelector = readLabelSelector(spec['objectLabels'], 'spec.objectLabels');
+  const effect = readEffect(spec, 'spec');
+  const mayGoToEci = readPolicy(spec);
+  const priority: unknown = spec['priority'] ?? 0;
+  if (typeof priority !== 'number' || !Number.isInteger(priority)) {
+    throw new Unreadable('spec.priority', 'must be a whole number');
+  }
+  return { name, namespaceSelector, objectSelector, ...effect, mayGoToEci, priority };
+}
+
+/** Reads `effect.annotations` and `effect.labels`; an absent effect adds nothing. */
+export function readEffect(parent: JsonObject, path: string): Metadata {
+  const effect = readPart(parent, 'effect', `${path}.effect`);
+  const annotations = readStringMap(effect['annotations'], `${path}.effect.annotations`);
+  const labels = readStringMap(effect['labels'], `${path}.effect.labels`);
+  const reserved = [...annotations.keys(), ...labels.keys()].find((key) => key.startsWith(OWN_PREFIX));
+  if (reserved !== undefined) {
+    throw new Unreadable(
+      `${path}.effect`,
+      `sets ${reserved}; what begins with ${OWN_PREFIX} is the webhook's own`,
+    );
+  }
+  return { annotations, labels };
+}
+
+function readPolicy(spec: JsonObject): boolean {
+  const policy = readPart(spec, 'policy', 'spec.policy');
+  // The object has one member, named after the policy; unknown ones are newer than this webhook.
+  const known = Object.keys(policy).find((name) => POLICIES.has(name));
+  return known === undefined || POLICIES.get(known) === true;
+}
