@@ -1,0 +1,56 @@
+/** Owns the command line: which subcommand runs, and how an error ends it. */
+import { ConfigError } from '../config/validate.ts';
+import { closest } from '../config/validate.ts';
+import { certs } from './certs.ts';
+import { formatHelp, readFlags, UsageError, type Command, type Io } from './command.ts';
+import { explain } from './explain.ts';
+import { serve } from './serve.ts';
+
+const COMMANDS: readonly Command[] = [serve, explain, certs];
+
+/** Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration cannot be used. */
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const command = COMMANDS.find((each) => each.name === rest[0]);
+    io.out.write(command ? formatHelp(command) : overview());
+    return name === undefined ? 2 : 0;
+  }
+  const command = COMMANDS.find((each) => each.name === name);
+  if (!command) {
+    const close = closest(
+      name,
+      COMMANDS.map((each) => each.name),
+    );
+    const hint = close === undefined ? 'see imc --help' : `did you mean ${close}?`;
+    io.err.write(`imc: no command ${JSON.stringify(name)}; ${hint}\n`);
+    return 2;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out.write(formatHelp(command));
+    return 0;
+  }
+  try {
+    return await command.run(readFlags(command, rest), io);
+  } catch (error) {
+    return reportError(command, error, io);
+  }
+}
+
+function reportError(command: Command, error: unknown, io: Io): number {
+  if (error instanceof ConfigError) {
+    for (const fault of error.faults) io.err.write(`imc ${command.name}: ${fault}\n`);
+    return 2;
+  }
+  if (error instanceof UsageError) {
+    io.err.write(`${error.message}\nSee imc ${command.name} --help\n`);
+    return 2;
+  }
+  io.err.write(`imc ${command.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+  return 1;
+}
+
+function overview(): string {
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`);
+  return `imc: starts every ECI pod from the best ImageCache, and says why\n\nCommands:\n${lines.join('\n')}\n\nimc COMMAND --help shows the flags of each.\n`;
+}

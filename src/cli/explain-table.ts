@@ -1,0 +1,118 @@
+/** Owns how an explanation looks to a person. Holds no rule: every word of substance comes from the explanation. */
+import { styleText } from 'node:util';
+import type { ExplainedCandidate } from '../core/explain.ts';
+import type { Operation } from '../core/patch/json-patch.ts';
+import { formatBytes } from '../core/quantity.ts';
+import type { PodExplanation } from './explain.ts';
+
+type Style = Parameters<typeof styleText>[0];
+type Paint = (style: Style, text: string) => string;
+
+const OUTCOME_STYLES = {
+  hit: 'green',
+  pinned: 'green',
+  miss: 'yellow',
+  skipped: 'dim',
+  denied: 'red',
+} as const;
+
+const VERDICT_STYLES = { chosen: 'green', beaten: 'dim', refused: 'yellow' } as const;
+
+/** @param now milliseconds since 1970, for ages */
+export function formatExplanation(explanation: PodExplanation, colour: boolean, now: number): string {
+  const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
+  const { workload, namespace, outcome, why, warnings, candidates, patch } = explanation;
+  const facts: [string, string][] = [
+    ...requestFacts(explanation),
+    ['outcome', `${paint(['bold', OUTCOME_STYLES[outcome]], outcome)}${result(explanation)}`],
+    ['why', why],
+    ...warnings.map((warning, i): [string, string] => [i === 0 ? 'warnings' : '', paint('yellow', warning)]),
+  ];
+  const sections = [
+    `${paint('bold', workload)} in namespace ${namespace}`,
+    facts.map(([name, value]) => `  ${paint('dim', name.padEnd(9))} ${value}`).join('\n'),
+    ...(candidates.length > 0 ? [formatCandidates(explanation, paint, now)] : []),
+    ...(patch.length > 0 ? [formatPatch(patch, paint)] : []),
+  ];
+  return `${sections.join('\n\n')}\n\n`;
+}
+
+function result({ cacheId, cacheName, degree, reason }: PodExplanation): string {
+  if (cacheId === null) return ` (${reason})`;
+  const name =
+    cacheName === null ? '' : `, ImageCache ${cacheName}, ${degree.exact} of ${degree.images} images`;
+  return ` (${reason}): ${cacheId}${name}`;
+}
+
+function requestFacts({ boundForEci, effects, request, images }: PodExplanation): [string, string][] {
+  if (!request) return [];
+  const { pin, auto, autoFrom, match, storageBytes } = request;
+  const wish =
+    pin === null
+      ? `${auto ? 'match automatically' : 'do not match'} (${autoFrom ?? 'by default'}), ${match} of ${images.length} images`
+      : `pinned to ${pin}`;
+  return [
+    ['for ECI', boundForEci ?? 'not known; it asks for an image cache'],
+    ...(effects.length > 0 ? [['effects', effects.join(', ')] satisfies [string, string]] : []),
+    ['request', `${wish}; storage ${formatBytes(storageBytes)}`],
+    ...images.map((image, i): [string, string] => [i === 0 ? 'images' : '', image]),
+  ];
+}
+
+function formatCandidates(
+  { candidates, degree, considered }: PodExplanation,
+  paint: Paint,
+  now: number,
+): string {
+  const header = ['CANDIDATE', 'CACHEID', 'EXACT', 'OTHER VERSION', 'SIZE', 'AGE', 'PHASE', 'VERDICT'];
+  const rows = candidates.map((candidate) => [
+    candidate.name,
+    candidate.id ?? '-',
+    `${candidate.degree.exact}/${degree.images}`,
+    `${candidate.degree.sameRepository}`,
+    formatBytes(candidate.sizeBytes),
+    candidate.createdAt === null ? '-' : formatAge(now - Date.parse(candidate.createdAt)),
+    `${candidate.phase || '-'}${candidate.phase === 'Ready' || candidate.progress === '' ? '' : ` ${candidate.progress}`}`,
+    verdict(candidate),
+  ]);
+  const lines = alignColumns([header, ...rows]).map((line, i) => {
+    const candidate = candidates[i - 1];
+    return `  ${candidate ? paint(VERDICT_STYLES[candidate.verdict], line) : paint('dim', line)}`;
+  });
+  const more = considered > candidates.length ? [`  … and ${considered - candidates.length} more`] : [];
+  return [...lines, ...more].join('\n');
+}
+
+function verdict({ verdict: word, filter, because }: ExplainedCandidate): string {
+  if (word === 'chosen') return 'chosen';
+  return word === 'refused' ? `refused, ${filter}: ${because}` : `beaten: the chosen one ${because}`;
+}
+
+function formatPatch(patch: readonly Operation[], paint: Paint): string {
+  const lines = patch.map(({ op, path, value }) => {
+    const target = path.replaceAll('~1', '/').replaceAll('~0', '~');
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return `    ${op.padEnd(7)} ${target}${value === undefined ? '' : ` = ${text}`}`;
+  });
+  return `  ${paint('dim', 'patch')}\n${lines.join('\n')}`;
+}
+
+/** Columns as wide as their widest cell; the last one is not padded. */
+function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, i) =>
+    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  '),
+  );
+}
+
+/** As kubectl does: the largest unit, `45s`, `12m`, `20h`, `3d`. */
+function formatAge(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}

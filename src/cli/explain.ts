@@ -1,0 +1,128 @@
+/** Owns `imc explain`: the decision for the pods of a manifest, without a cluster, and why. */
+import { readFileSync } from 'node:fs';
+import { loadConfig } from '../config/load.ts';
+import { decideOnJson } from '../core/decide.ts';
+import { explain as explainDecision, type Explanation } from '../core/explain.ts';
+import { surveyCandidates } from '../core/match/matcher.ts';
+import { WORKLOAD_KINDS, type WorkloadPod } from '../core/workload.ts';
+import type { Config } from '../config/config.ts';
+import type { View } from '../core/view.ts';
+import { loadIndex, readPods } from '../runtime/offline.ts';
+import { CONFIG_FLAG, UsageError, type Command, type Flags, type Io } from './command.ts';
+import { formatExplanation } from './explain-table.ts';
+
+/** How many candidates of each kind to name: more than anyone reads, few enough to print. */
+const SURVEYED = 20;
+
+/** One pod's explanation and where the pod comes from; what `-o json` prints, one a line. */
+export interface PodExplanation extends Explanation {
+  readonly workload: string;
+  readonly namespace: string;
+}
+
+const FORMATS: Readonly<Record<string, (explanation: PodExplanation, io: Io, now: number) => string>> = {
+  table: (explanation, io, now) => formatExplanation(explanation, io.out.isTTY === true, now),
+  json: (explanation) => `${JSON.stringify(explanation)}\n`,
+};
+
+export const explain: Command = {
+  name: 'explain',
+  summary: 'Show what the webhook would decide for a pod or a workload, and why.',
+  usage: 'imc explain -f POD.yaml|- [--source files:DIR] [--namespace NAME] [--config FILE] [-o table|json]',
+  flags: [
+    {
+      name: 'filename',
+      short: 'f',
+      value: 'FILE',
+      many: true,
+      help: `YAML or JSON with any number of pods or workloads (${WORKLOAD_KINDS.join(', ')}); - is standard input.`,
+    },
+    {
+      name: 'namespace',
+      short: 'n',
+      value: 'NAME',
+      help: 'Namespace of the pods, instead of the one in the manifest.',
+    },
+    {
+      name: 'output',
+      short: 'o',
+      value: 'FORMAT',
+      help: 'table, or json: one object a pod, one a line. Default table.',
+    },
+    CONFIG_FLAG,
+  ],
+  settings: [
+    'source',
+    'scope',
+    'region',
+    'minimumMatch',
+    'expiryMargin',
+    'onInvalidAnnotation',
+    'pin.notReady',
+    'pin.unknown',
+    'dialect',
+    'pullPolicy',
+    'createOnMiss.when',
+    'createOnMiss.by',
+  ],
+  run: async (flags, io) => {
+    const format = FORMATS[flags.one('output') ?? 'table'];
+    if (!format) throw new UsageError(`imc explain: -o must be one of ${Object.keys(FORMATS).join(', ')}`);
+    const config = loadConfig(flags.one('config'), flags.settings);
+    if (config.source === '') {
+      throw new UsageError(
+        'imc explain: no source: give --source files:DIR, the folder that holds the ImageCaches',
+      );
+    }
+    const { pods, failed } = await readManifests(flags, io);
+    const now = Date.now();
+    const onProblem = (problem: string): unknown => io.err.write(`imc explain: source: ${problem}\n`);
+    const index = await loadIndex(config.source, onProblem, () => now);
+    for (const pod of pods)
+      io.out.write(format(explainPod(pod, flags.one('namespace'), index, config, now), io, now));
+    return failed ? 1 : 0;
+  },
+};
+
+async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[]; failed: boolean }> {
+  const files = flags.all('filename');
+  if (files.length === 0)
+    throw new UsageError('imc explain: no manifest: give -f FILE, or -f - for standard input');
+  const pods: WorkloadPod[] = [];
+  let failed = false;
+  for (const file of files) {
+    // oxlint-disable-next-line no-await-in-loop -- standard input is there once
+    const text = file === '-' ? await io.readInput() : readText(file);
+    const read = readPods(file === '-' ? 'standard input' : file, text);
+    pods.push(...read.pods);
+    for (const problem of read.problems) io.err.write(`imc explain: ${problem}\n`);
+    failed ||= read.problems.length > 0;
+  }
+  if (pods.length === 0 && !failed) {
+    throw new Error(`no pod in ${files.join(', ')}; a manifest may hold any of ${WORKLOAD_KINDS.join(', ')}`);
+  }
+  return { pods, failed };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function explainPod(
+  { title, namespace: written, pod }: WorkloadPod,
+  asked: string | undefined,
+  view: View,
+  config: Config,
+  now: number,
+): PodExplanation {
+  const namespace = asked ?? written ?? 'default';
+  const { seen, decision } = decideOnJson(pod, namespace, view, config, now);
+  const survey = decision.match && surveyCandidates(decision.match, view, SURVEYED);
+  return { workload: title, namespace, ...explainDecision(decision, seen, survey) };
+}

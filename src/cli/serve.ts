@@ -1,0 +1,37 @@
+/** Owns `imc serve`: the webhook, until it is told to stop. */
+import { SETTINGS } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { loadServingCertificate } from '../runtime/tls.ts';
+import { startWebhook } from '../runtime/webhook.ts';
+import { CONFIG_FLAG, UsageError, type Command } from './command.ts';
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Serve the admission webhook.',
+  usage:
+    'imc serve --source files:DIR (--tls-self-signed DIR | --tls-cert FILE --tls-key FILE) [--config FILE] [flags]',
+  flags: [CONFIG_FLAG],
+  settings: SETTINGS.map((setting) => setting.path),
+  run: async (flags, io) => {
+    const config = loadConfig(flags.one('config'), flags.settings);
+    if (config.source === '') {
+      throw new UsageError(
+        'imc serve: no source: give --source files:DIR, the folder that holds the ImageCaches',
+      );
+    }
+    const log = createLogger(config.logLevel);
+    const webhook = await startWebhook(config, loadServingCertificate(config, log), log);
+    const { address, metricsAddress } = webhook;
+    log.info({ address, metricsAddress, source: config.source }, 'serving');
+    try {
+      await Promise.race([webhook.synced.then(() => log.info('ready')), io.untilStopped()]);
+    } catch (error) {
+      await webhook.stop();
+      throw error;
+    }
+    await io.untilStopped();
+    await webhook.stop();
+    return 0;
+  },
+};

@@ -1,0 +1,185 @@
+/**
+ * Owns the configuration: every key, its type, its default and what it means, in one table from which validation, the
+ * environment, the flags, `--help` and the README's table follow. A key `pin.notReady` is `pin: {notReady: …}` in the
+ * file, IMC_PIN_NOT_READY in the environment and --pin-not-ready on the command line.
+ */
+import type { DecisionConfig } from '../core/config.ts';
+import { DURATION, NAMES, oneOf, PORT, SOURCE, TEXT, type ValueType } from './value-type.ts';
+
+export interface Config extends DecisionConfig {
+  /** Where the objects come from: `files:DIR`; empty where none is configured. */
+  readonly source: string;
+  /** Address that both ports are bound to. */
+  readonly host: string;
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly tls: {
+    /** Paths of PEM files; empty where not used. */
+    readonly cert: string;
+    readonly key: string;
+    /** Folder for a CA and a certificate made here; empty where not used. */
+    readonly selfSigned: string;
+    /** Names and addresses in a self-signed certificate. */
+    readonly dnsNames: readonly string[];
+  };
+  /** Milliseconds between turning unready and closing the port. */
+  readonly shutdownDelay: number;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+}
+
+export interface Setting {
+  /** The key: `pin.notReady`. */
+  readonly path: string;
+  readonly type: ValueType;
+  readonly default: unknown;
+  readonly help: string;
+}
+
+export const SETTINGS: readonly Setting[] = [
+  {
+    path: 'source',
+    type: SOURCE,
+    default: '',
+    help: 'Where ImageCaches, Namespaces, Nodes and the eci-profile come from: `files:DIR`, a watched folder of manifests.',
+  },
+  {
+    path: 'scope',
+    type: oneOf('eci', 'all'),
+    default: 'eci',
+    help: '`eci`: pods that carry a sign of ECI or an image-cache annotation. `all`: every pod, for serverless clusters.',
+  },
+  {
+    path: 'region',
+    type: TEXT,
+    default: '',
+    help: 'The cluster’s region. A cache labelled with another `topology.kubernetes.io/region` is not chosen.',
+  },
+  {
+    path: 'minimumMatch',
+    type: oneOf('image', 'repository'),
+    default: 'image',
+    help: 'What a cache must hold at least: one of the pod’s images, or (`repository`) another version of one.',
+  },
+  {
+    path: 'expiryMargin',
+    type: DURATION,
+    default: '10m',
+    help: 'A cache that expires sooner than this is not chosen.',
+  },
+  {
+    path: 'maxStaleness',
+    type: DURATION,
+    default: '60s',
+    help: 'An index without word from its source for longer is not trusted: the choice is left to ECI, no pin is denied.',
+  },
+  {
+    path: 'onInvalidAnnotation',
+    type: oneOf('warn', 'deny'),
+    default: 'warn',
+    help: 'A malformed annotation value is ignored with a warning, or the pod is denied.',
+  },
+  {
+    path: 'pin.notReady',
+    type: oneOf('deny', 'warn', 'auto'),
+    default: 'deny',
+    help: 'A pinned cache that is not Ready, expired or being deleted: deny the pod, keep the pin, or match automatically.',
+  },
+  {
+    path: 'pin.unknown',
+    type: oneOf('warn', 'deny'),
+    default: 'warn',
+    help: 'A pinned ID that no ImageCache in the cluster has: keep it with a warning (ECI may know it), or deny the pod.',
+  },
+  {
+    path: 'dialect',
+    type: oneOf('modern', 'legacy', 'both'),
+    default: 'modern',
+    help: 'Names to write: `eci-imc-id` and `eci-auto-imc`, the older `eci-image-snapshot-id` and `eci-image-cache`, or both.',
+  },
+  {
+    path: 'pullPolicy',
+    type: oneOf('warn', 'keep', 'enforce'),
+    default: 'warn',
+    help: 'Containers that pull Always although the cache holds their image: warn, stay silent, or write IfNotPresent.',
+  },
+  {
+    path: 'createOnMiss.when',
+    type: oneOf('no-match', 'incomplete'),
+    default: 'no-match',
+    help: 'Ask for a cache when none qualifies, or also when the best one lacks some of the images.',
+  },
+  {
+    path: 'createOnMiss.by',
+    type: oneOf('eci', 'controller'),
+    default: 'eci',
+    help: 'Who makes it: ECI by itself, or a controller that acts on the marker (ECI’s own creation is then switched off).',
+  },
+  {
+    path: 'host',
+    type: TEXT,
+    default: '0.0.0.0',
+    help: 'Address to listen on.',
+  },
+  {
+    path: 'port',
+    type: PORT,
+    default: 8443,
+    help: 'Port of the webhook (HTTPS): /mutate, /healthz, /readyz.',
+  },
+  {
+    path: 'metricsPort',
+    type: PORT,
+    default: 9090,
+    help: 'Port of the metrics (plain HTTP): /metrics.',
+  },
+  {
+    path: 'tls.cert',
+    type: TEXT,
+    default: '',
+    help: 'File with the serving certificate (PEM, with its chain). Goes with `tls.key`.',
+  },
+  {
+    path: 'tls.key',
+    type: TEXT,
+    default: '',
+    help: 'File with the certificate’s private key (PEM).',
+  },
+  {
+    path: 'tls.selfSigned',
+    type: TEXT,
+    default: '',
+    help: 'Instead of the two: a folder in which a CA and a certificate are made, kept, and used again.',
+  },
+  {
+    path: 'tls.dnsNames',
+    type: NAMES,
+    default: ['localhost', '127.0.0.1', '::1'],
+    help: 'DNS names and IP addresses of the self-signed certificate.',
+  },
+  {
+    path: 'shutdownDelay',
+    type: DURATION,
+    default: '5s',
+    help: 'How long the webhook still answers after SIGTERM, unready already, so that the cluster can route around it.',
+  },
+  {
+    path: 'logLevel',
+    type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    help: 'Least level of the log. `debug` has a line for each decision.',
+  },
+];
+
+/** `pin.notReady` → `IMC_PIN_NOT_READY`. */
+export function environmentName(path: string): string {
+  return `IMC_${words(path).join('_').toUpperCase()}`;
+}
+
+/** `pin.notReady` → `pin-not-ready`, of which the flag is `--pin-not-ready`. */
+export function flagName(path: string): string {
+  return words(path).join('-');
+}
+
+function words(path: string): string[] {
+  return path.replaceAll(/[A-Z]/g, '.$&').toLowerCase().split('.');
+}

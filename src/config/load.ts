@@ -1,0 +1,106 @@
+/** Owns where the configuration comes from: defaults < file < environment < flags. The only reader of the environment. */
+import { readFileSync } from 'node:fs';
+import { LineCounter, parseDocument } from 'yaml';
+import { isObject, typeName } from '../core/string-map.ts';
+import { environmentName, flagName, SETTINGS, type Config } from './config.ts';
+import { ConfigError, flatten, validateLayer, validateTogether, type Layer } from './validate.ts';
+
+const PATHS = SETTINGS.map((setting) => setting.path);
+const ENVIRONMENT_PREFIX = 'IMC_';
+/** Names the file, so it is no key of it. */
+export const CONFIG_FILE_VARIABLE = 'IMC_CONFIG';
+
+/**
+ * @param file the configuration file, YAML or JSON; undefined for none
+ * @param flags values of the command line, by key path
+ * @throws ConfigError with every fault
+ */
+export function loadConfig(
+  file: string | undefined,
+  flags: ReadonlyMap<string, string>,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Config {
+  const configFile = file ?? environment[CONFIG_FILE_VARIABLE];
+  const faults: string[] = [];
+  const values = new Map(SETTINGS.map((setting) => [setting.path, setting.type.parse(setting.default)]));
+  const layers = [
+    ...(configFile === undefined ? [] : [fileLayer(configFile)]),
+    environmentLayer(environment),
+    flagLayer(flags),
+  ];
+  for (const layer of layers)
+    for (const [path, value] of validateLayer(layer, faults)) values.set(path, value);
+  validateTogether(values, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return nest(values);
+}
+
+function fileLayer(file: string): Layer {
+  const { values, unknown } = flatten(readConfigFile(file));
+  return { nameOf: (path) => `${file}: ${path}`, values, unknown, known: PATHS };
+}
+
+function readConfigFile(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError([
+      `${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const faults = document.errors.map(
+    (error) => `${file}:${lines.linePos(error.pos[0]).line}: ${error.message}`,
+  );
+  if (faults.length > 0) throw new ConfigError(faults);
+  const value: unknown = document.toJS() ?? {};
+  if (!isObject(value))
+    throw new ConfigError([`${file}: is ${typeName(value)}; it must be an object of keys`]);
+  return value;
+}
+
+function environmentLayer(environment: Readonly<Record<string, string | undefined>>): Layer {
+  const pathOf = new Map(PATHS.map((path) => [environmentName(path), path]));
+  const values = new Map<string, unknown>();
+  const unknown: string[] = [];
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || name === CONFIG_FILE_VARIABLE || value === undefined)
+      continue;
+    const path = pathOf.get(name);
+    if (path === undefined) unknown.push(name);
+    else values.set(path, value);
+  }
+  return {
+    nameOf: (name) =>
+      `environment variable ${name.startsWith(ENVIRONMENT_PREFIX) ? name : environmentName(name)}`,
+    values,
+    unknown,
+    known: [...pathOf.keys()],
+  };
+}
+
+function flagLayer(flags: ReadonlyMap<string, string>): Layer {
+  return { nameOf: (path) => `flag --${flagName(path)}`, values: flags, unknown: [], known: [] };
+}
+
+/** Key paths to the object that Config is. */
+function nest(values: ReadonlyMap<string, unknown>): Config {
+  const config: Record<string, unknown> = {};
+  for (const [path, value] of values) {
+    const keys = path.split('.');
+    const last = keys.pop() ?? path;
+    let parent = config;
+    for (const key of keys) {
+      const group = parent[key];
+      const inner: Record<string, unknown> = isObject(group) ? group : {};
+      parent[key] = inner;
+      parent = inner;
+    }
+    parent[last] = value;
+  }
+  // The table and the type are held together by a test: config.test.ts.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return config as unknown as Config;
+}

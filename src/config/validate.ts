@@ -1,0 +1,95 @@
+/** Owns the check of a configuration: every fault at once, each with where it stands and what is allowed there. */
+import { isObject } from '../core/string-map.ts';
+import { SETTINGS, type Setting } from './config.ts';
+
+/** Thrown where a configuration cannot be used. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/** Values by key path, from one place. */
+export interface Layer {
+  /** How to name a key of this layer in an error: `imc.yaml: pin.notReady`, `IMC_PIN_NOT_READY`. */
+  readonly nameOf: (path: string) => string;
+  readonly values: ReadonlyMap<string, unknown>;
+  /** Names that are no key, as they were written. */
+  readonly unknown: readonly string[];
+  /** All names that are, for the suggestion. */
+  readonly known: readonly string[];
+}
+
+/** @returns the parsed values of one layer, and adds what is wrong to `faults` */
+export function validateLayer(layer: Layer, faults: string[]): Map<string, unknown> {
+  for (const name of layer.unknown) {
+    const close = closest(name, layer.known);
+    const hint = close === undefined ? `allowed are ${layer.known.join(', ')}` : `did you mean ${close}?`;
+    faults.push(`${layer.nameOf(name)} is not a key; ${hint}`);
+  }
+  const parsed = new Map<string, unknown>();
+  for (const [path, value] of layer.values) {
+    const setting = SETTINGS.find((each) => each.path === path);
+    const result = setting?.type.parse(value);
+    if (setting && result === undefined) {
+      faults.push(`${layer.nameOf(path)} is ${JSON.stringify(value)}; it must be ${setting.type.allowed}`);
+    }
+    parsed.set(path, result);
+  }
+  return parsed;
+}
+
+/** Faults that lie between keys. */
+export function validateTogether(values: ReadonlyMap<string, unknown>, faults: string[]): void {
+  const isSet = (path: string): boolean => values.get(path) !== '';
+  if (isSet('tls.cert') !== isSet('tls.key'))
+    faults.push('tls.cert and tls.key go together: give both, or neither');
+  if (isSet('tls.cert') && isSet('tls.selfSigned')) {
+    faults.push('tls.selfSigned cannot be combined with tls.cert and tls.key: give one or the other');
+  }
+}
+
+/** Takes a nested object of a file apart into key paths. */
+export function flatten(value: unknown, prefix = ''): { values: Map<string, unknown>; unknown: string[] } {
+  const values = new Map<string, unknown>();
+  const unknown: string[] = [];
+  for (const [key, item] of isObject(value) ? Object.entries(value) : []) {
+    const path = prefix + key;
+    if (SETTINGS.some((setting) => setting.path === path)) values.set(path, item);
+    else if (isGroup(path) && isObject(item)) {
+      const inner = flatten(item, `${path}.`);
+      for (const [innerPath, innerItem] of inner.values) values.set(innerPath, innerItem);
+      unknown.push(...inner.unknown);
+    } else unknown.push(path);
+  }
+  return { values, unknown };
+}
+
+function isGroup(path: string): boolean {
+  return SETTINGS.some((setting: Setting) => setting.path.startsWith(`${path}.`));
+}
+
+/** The known name that a typo most likely meant, or undefined where none is near. */
+export function closest(name: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .toSorted((a, b) => a.distance - b.distance);
+  return best && best.distance <= Math.max(1, name.length / 4) ? best.candidate : undefined;
+}
+
+/** Levenshtein's distance, row by row. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, letter] of Array.from(a).entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      const change = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
+      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

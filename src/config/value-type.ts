@@ -1,0 +1,61 @@
+/** Owns the types that a configuration value can have: how each is read, and what to say is allowed. */
+
+/** How a value is read. `allowed` completes the sentence "it must be …". */
+export interface ValueType<T = unknown> {
+  readonly allowed: string;
+  /** @returns undefined where the value is not of this type; texts come from the environment and from flags */
+  readonly parse: (value: unknown) => T | undefined;
+}
+
+export function oneOf(...allowed: readonly string[]): ValueType<string> {
+  return {
+    allowed: `one of ${allowed.join(', ')}`,
+    parse: (value) => (typeof value === 'string' && allowed.includes(value) ? value : undefined),
+  };
+}
+
+export const TEXT: ValueType<string> = {
+  allowed: 'a text',
+  parse: (value) => (typeof value === 'string' ? value : undefined),
+};
+
+export const PORT: ValueType<number> = {
+  allowed: 'a port, 0 to 65535 (0: any free one)',
+  parse: (value) => {
+    const port = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+    return typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535
+      ? port
+      : undefined;
+  },
+};
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Read into milliseconds. */
+export const DURATION: ValueType<number> = {
+  allowed: 'a duration such as "10m", "90s" or "1h30m"',
+  parse: (value) => {
+    if (value === 0 || value === '0') return 0;
+    if (typeof value !== 'string' || !/^(?:\d{1,9}(?:ms|s|m|h))+$/.test(value)) return undefined;
+    const parts = value.matchAll(/(\d+)(ms|s|m|h)/g);
+    return parts.reduce((sum, [, count = '', unit = '']) => sum + Number(count) * (UNITS[unit] ?? 0), 0);
+  },
+};
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && /^(?:\*\.)?[\w.:-]{1,253}$/.test(name);
+}
+
+export const NAMES: ValueType<readonly string[]> = {
+  allowed: 'a list of DNS names or IP addresses',
+  parse: (value) => {
+    const names: unknown = typeof value === 'string' ? value.split(',').map((name) => name.trim()) : value;
+    return Array.isArray(names) && names.length > 0 && names.every(isName) ? names : undefined;
+  },
+};
+
+export const SOURCE: ValueType<string> = {
+  allowed: 'files:DIR, the folder of manifests to read',
+  parse: (value) =>
+    value === '' || (typeof value === 'string' && /^files:./.test(value)) ? value : undefined,
+};

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+/** Owns the process: arguments in, exit code out; the only process.exit. */
+import { text } from 'node:stream/consumers';
+import { runCli } from './cli/cli.ts';
+
+const OLDEST_NODE = [22, 19] as const;
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+  process.stderr.write(`imc: needs Node ${OLDEST_NODE.join('.')} or later, and this is ${process.versions.node}\n`);
+  process.exit(1);
+}
+
+const stopped = new Promise<void>((resolve) => {
+  let asked = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // Whoever asks twice does not want to wait.
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    });
+  }
+});
+
+const code = await runCli(process.argv.slice(2), {
+  out: process.stdout,
+  err: process.stderr,
+  readInput: () => text(process.stdin),
+  untilStopped: () => stopped,
+});
+process.exit(code);

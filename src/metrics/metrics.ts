@@ -1,0 +1,107 @@
+/** Owns the Prometheus metrics: their names, labels and meaning. Constructed once and handed in. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the gauges read when they are scraped. */
+export interface IndexState {
+  readonly cachesByPhase: () => ReadonlyMap<string, number>;
+  /** Milliseconds since the source last had word from its origin; undefined before the first. */
+  readonly ageMs: () => number | undefined;
+  readonly problems: () => number;
+}
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly decisions: Counter<'outcome' | 'reason'>;
+  readonly decisionSeconds: Histogram;
+  readonly requestSeconds: Histogram<'status'>;
+  readonly warnings: Counter;
+  readonly refusals: Counter<'filter'>;
+  readonly internalErrors: Counter;
+  readonly sourceChanges: Counter<'change'>;
+}
+
+const PREFIX = 'imagecache_webhook_';
+/** Seconds; decisions take microseconds. */
+const DECISION_BUCKETS = [
+  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1,
+];
+/** Seconds; the API server waits 2 s by our chart, 10 s by its own default. */
+const REQUEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+export function createMetrics(index: IndexState): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+
+  const cachesGauge = new Gauge({
+    name: `${PREFIX}image_caches`,
+    help: 'ImageCaches in the index, by phase.',
+    labelNames: ['phase'],
+    registers,
+    collect: () => {
+      cachesGauge.reset();
+      for (const [phase, count] of index.cachesByPhase()) cachesGauge.set({ phase: phase || 'None' }, count);
+    },
+  });
+  const ageGauge: Gauge = new Gauge({
+    name: `${PREFIX}source_age_seconds`,
+    help: 'Seconds since the source last had word from its origin; NaN before the first.',
+    registers,
+    collect: () => {
+      ageGauge.set((index.ageMs() ?? Number.NaN) / 1000);
+    },
+  });
+  const problemsGauge: Gauge = new Gauge({
+    name: `${PREFIX}source_problems`,
+    help: 'Objects and files that cannot be read at the moment.',
+    registers,
+    collect: () => {
+      problemsGauge.set(index.problems());
+    },
+  });
+
+  return {
+    registry,
+    decisions: new Counter({
+      name: `${PREFIX}decisions_total`,
+      help: 'Decisions, by outcome and reason. Dry runs are not counted.',
+      labelNames: ['outcome', 'reason'],
+      registers,
+    }),
+    decisionSeconds: new Histogram({
+      name: `${PREFIX}decision_seconds`,
+      help: 'Time from the pod as read to its patch.',
+      buckets: DECISION_BUCKETS,
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: `${PREFIX}request_seconds`,
+      help: 'Time from the first byte of a request to /mutate to its answer, by HTTP status.',
+      labelNames: ['status'],
+      buckets: REQUEST_BUCKETS,
+      registers,
+    }),
+    warnings: new Counter({
+      name: `${PREFIX}warnings_total`,
+      help: 'Warnings given to users.',
+      registers,
+    }),
+    refusals: new Counter({
+      name: `${PREFIX}refused_candidates_total`,
+      help: 'ImageCaches that were considered and refused, by filter.',
+      labelNames: ['filter'],
+      registers,
+    }),
+    internalErrors: new Counter({
+      name: `${PREFIX}internal_errors_total`,
+      help: 'Faults of the webhook itself; each let its pod through untouched.',
+      registers,
+    }),
+    sourceChanges: new Counter({
+      name: `${PREFIX}source_changes_total`,
+      help: 'Objects that the source put into the index or took out of it.',
+      labelNames: ['change'],
+      registers,
+    }),
+  };
+}

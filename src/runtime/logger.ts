@@ -1,0 +1,6 @@
+/** Owns the log: JSON lines on standard output, as log collectors want them. */
+import { pino, stdTimeFunctions, type Logger } from 'pino';
+
+export function createLogger(level: string): Logger {
+  return pino({ level, base: { name: 'imagecache-webhook' }, timestamp: stdTimeFunctions.isoTime });
+}

@@ -1,0 +1,95 @@
+/**
+ * Owns the wire format: bytes to an AdmissionReview request, and an answer to the bytes of its response, in the version
+ * that was asked in (admission.k8s.io/v1, v1beta1). Decides nothing.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { Operation } from '../core/patch/json-patch.ts';
+import { isObject, typeName } from '../core/string-map.ts';
+
+export interface Review {
+  readonly apiVersion: string;
+  readonly uid: string;
+  readonly dryRun: boolean;
+  /** The pod's namespace; undefined where the request names none. */
+  readonly namespace: string | undefined;
+  /** Whether it is the creation of a pod; everything else is allowed as it is. */
+  readonly isPodCreation: boolean;
+  /** Not looked at yet. */
+  readonly object: unknown;
+}
+
+export interface ReviewAnswer {
+  /** Present: the pod is denied. */
+  readonly denial?: { readonly code: number; readonly reason: string; readonly message: string };
+  readonly patch: readonly Operation[];
+  readonly warnings: readonly string[];
+  readonly auditAnnotations: Readonly<Record<string, string>>;
+}
+
+export const ALLOWED_AS_IT_IS: ReviewAnswer = { patch: [], warnings: [], auditAnnotations: {} };
+
+const API_VERSIONS = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
+
+/** Thrown for a body that is no AdmissionReview with a request; answered with HTTP 400. */
+export class MalformedReview extends Error {
+  readonly statusCode = 400;
+}
+
+/** @param body undefined where the request had none */
+export function decodeReview(body: Buffer | undefined): Review {
+  const review = parseJson(body);
+  if (!isObject(review))
+    throw new MalformedReview(`the body is ${typeName(review)}; it must be an AdmissionReview`);
+  const { apiVersion, kind, request } = review;
+  if (kind !== 'AdmissionReview' || typeof apiVersion !== 'string' || !API_VERSIONS.includes(apiVersion)) {
+    throw new MalformedReview(`the body is not an AdmissionReview of ${API_VERSIONS.join(' or ')}`);
+  }
+  if (!isObject(request)) throw new MalformedReview('the AdmissionReview has no request');
+  const { uid, dryRun, namespace, object } = request;
+  if (typeof uid !== 'string' || uid === '') throw new MalformedReview('request.uid is missing');
+  return {
+    apiVersion,
+    uid,
+    dryRun: dryRun === true,
+    namespace: typeof namespace === 'string' && namespace !== '' ? namespace : undefined,
+    isPodCreation: isPodCreation(request),
+    object,
+  };
+}
+
+function parseJson(body: Buffer | undefined): unknown {
+  if (body === undefined || body.length === 0) throw new MalformedReview('the body is empty');
+  if (!isUtf8(body)) throw new MalformedReview('the body is not JSON: it is not valid UTF-8');
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new MalformedReview(
+      `the body is not JSON: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function isPodCreation({ operation, resource, subResource }: Readonly<Record<string, unknown>>): boolean {
+  const isPods = isObject(resource) && resource['resource'] === 'pods' && (resource['group'] ?? '') === '';
+  return operation === 'CREATE' && isPods && (subResource ?? '') === '';
+}
+
+/** @returns JSON */
+export function encodeReview({ apiVersion, uid }: Review, answer: ReviewAnswer): string {
+  const { denial, patch, warnings, auditAnnotations } = answer;
+  return JSON.stringify({
+    apiVersion,
+    kind: 'AdmissionReview',
+    response: {
+      uid,
+      allowed: denial === undefined,
+      ...(denial && { status: { status: 'Failure', ...denial } }),
+      ...(patch.length > 0 && {
+        patchType: 'JSONPatch',
+        patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
+      }),
+      ...(warnings.length > 0 && { warnings }),
+      ...(Object.keys(auditAnnotations).length > 0 && { auditAnnotations }),
+    },
+  });
+}

@@ -1,0 +1,57 @@
+/**
+ * Owns the two HTTP servers as they are built; listening is runtime's. The webhook speaks HTTP/1.1 over TLS, because
+ * that is what kube-apiserver speaks to webhooks, over connections that it keeps.
+ */
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import { health, type Readiness } from './health.ts';
+import { metricsEndpoint } from './metrics.ts';
+import { mutate, type MutateOptions } from './mutate.ts';
+
+export interface AppOptions extends MutateOptions {
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly log: FastifyBaseLogger;
+  readonly readiness: () => Readiness;
+  /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
+  readonly draining: () => boolean;
+}
+
+/** Milliseconds. Longer than the 90 s after which Go clients give up an idle connection, so that we never do it first. */
+const KEEP_ALIVE = 120_000;
+/** Milliseconds for a request to arrive whole; the API server itself waits 30 s at the very most. */
+const REQUEST_TIMEOUT = 30_000;
+
+export function buildApp({ tls, log, readiness, draining, ...options }: AppOptions): FastifyInstance {
+  const app = Fastify({
+    https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
+    loggerInstance: log,
+    disableRequestLogging: true,
+    keepAliveTimeout: KEEP_ALIVE,
+    requestTimeout: REQUEST_TIMEOUT,
+    forceCloseConnections: 'idle',
+    // What is in flight when the server closes is answered, not refused.
+    return503OnClosing: false,
+  });
+  app.addHook('onSend', (_request, reply, _payload, next) => {
+    if (draining()) reply.header('connection', 'close');
+    next();
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const statusCode = error.statusCode ?? 500;
+    request.log.warn({ statusCode, method: request.method, url: request.url }, error.message);
+    void reply.code(statusCode).send(error);
+  });
+  void app.register(mutate, options);
+  void app.register(health, { readiness });
+  return app;
+}
+
+/** Plain HTTP, on a port of its own, so that whoever scrapes needs neither our CA nor a way to /mutate. */
+export function buildMetricsApp(options: Pick<AppOptions, 'metrics' | 'log'>): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    forceCloseConnections: true,
+  });
+  void app.register(metricsEndpoint, { registry: options.metrics.registry });
+  return app;
+}

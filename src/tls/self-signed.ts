@@ -1,0 +1,83 @@
+/**
+ * Owns the self-signed certificate in a folder: ca.crt, ca.key, tls.crt and tls.key, made once and used again, so that
+ * whoever trusts the CA need not be told anew after a restart.
+ */
+import { X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { createAuthority, issueServingCertificate, type KeyPair } from './authority.ts';
+import { readKeyPair } from './certificate-files.ts';
+
+export interface SelfSigned {
+  readonly serving: KeyPair;
+  /** PEM; what clients are told to trust. */
+  readonly ca: string;
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Which parts were made just now. */
+  readonly created: readonly ('CA' | 'certificate')[];
+}
+
+/** Milliseconds. A certificate that ends sooner is made anew at start. */
+const RENEW_BEFORE = 30 * 86_400_000;
+
+/**
+ * Reads the folder's certificate, or makes what is missing, about to end, or lacks a name.
+ * @param names DNS names and IP addresses
+ * @param now milliseconds since 1970
+ * @throws where the folder holds files that do not fit each other; nothing is overwritten then
+ */
+export function ensureSelfSigned(folder: string, names: readonly string[], now: number): SelfSigned {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const created: ('CA' | 'certificate')[] = [];
+  const caFile = join(folder, 'ca.crt');
+  const caKeyFile = join(folder, 'ca.key');
+  const certFile = join(folder, 'tls.crt');
+  const keyFile = join(folder, 'tls.key');
+
+  let authority = readIfPresent(caFile, caKeyFile);
+  if (!authority || endsSoon(authority, now)) {
+    authority = createAuthority(now);
+    write(caKeyFile, authority.key);
+    write(caFile, authority.cert);
+    created.push('CA');
+  }
+  let serving = readIfPresent(certFile, keyFile);
+  if (!serving || endsSoon(serving, now) || !isSignedBy(serving, authority) || !holdsNames(serving, names)) {
+    serving = issueServingCertificate(authority, names, now);
+    write(keyFile, serving.key);
+    write(certFile, serving.cert);
+    created.push('certificate');
+  }
+  return { serving, ca: authority.cert, caFile, certFile, keyFile, created };
+}
+
+function readIfPresent(certFile: string, keyFile: string): KeyPair | undefined {
+  return existsSync(certFile) && existsSync(keyFile) ? readKeyPair(certFile, keyFile) : undefined;
+}
+
+/** By way of a second file, so that a crash leaves the old one or the new one, never half of either. */
+function write(path: string, text: string): void {
+  const draft = `${path}.new`;
+  writeFileSync(draft, text, { mode: 0o600 });
+  renameSync(draft, path);
+}
+
+function endsSoon({ cert }: KeyPair, now: number): boolean {
+  return new Date(new X509Certificate(cert).validTo).getTime() < now + RENEW_BEFORE;
+}
+
+function isSignedBy({ cert }: KeyPair, authority: KeyPair): boolean {
+  const issuer = new X509Certificate(authority.cert);
+  const certificate = new X509Certificate(cert);
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+function holdsNames({ cert }: KeyPair, names: readonly string[]): boolean {
+  const certificate = new X509Certificate(cert);
+  return names.every((name) =>
+    isIP(name) === 0 ? certificate.checkHost(name) !== undefined : certificate.checkIP(name) !== undefined,
+  );
+}
