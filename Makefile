@@ -1,0 +1,36 @@
+# What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
+# whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
+
+.PHONY: install build demo run test clean
+
+INSTALLED := node_modules/.package-lock.json
+RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --log-level debug
+
+install: $(INSTALLED)
+
+$(INSTALLED): package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build: install
+	@npm run --silent build
+
+demo: build
+	@npm run --silent demo
+
+run: build
+	@echo "Try it from another terminal:"
+	@echo
+	@echo "  curl --cacert certs/ca.crt -H 'Content-Type: application/json' \\"
+	@echo "       --data @test/examples/admission-review.json https://localhost:8443/mutate"
+	@echo "  curl http://localhost:9090/metrics"
+	@echo
+	@npx imc serve $(RUN_FLAGS)
+
+test: install
+	@npm run --silent typecheck
+	@npm run --silent lint
+	@npm run --silent test
+
+clean:
+	rm -rf dist coverage
