@@ -6,7 +6,9 @@ import { runCli } from './cli/cli.ts';
 const OLDEST_NODE = [22, 19] as const;
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-  process.stderr.write(`imc: needs Node ${OLDEST_NODE.join('.')} or later, and this is ${process.versions.node}\n`);
+  process.stderr.write(
+    `imc: needs Node ${OLDEST_NODE.join('.')} or later, and this is ${process.versions.node}\n`,
+  );
   process.exit(1);
 }
 

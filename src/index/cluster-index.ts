@@ -9,12 +9,16 @@ import { NodeIndex } from './node-index.ts';
 import { ProfileIndex } from './profile-index.ts';
 
 export class ClusterIndex implements View {
-  readonly imageCaches = new ImageCacheIndex();
+  readonly imageCaches: ImageCacheIndex;
   readonly profiles = new ProfileIndex();
   readonly nodes = new NodeIndex();
   /** Labels by namespace. */
   readonly namespaces = new Map<string, StringMap>();
   #freshAt: number | undefined;
+
+  constructor(imageCaches = new ImageCacheIndex()) {
+    this.imageCaches = imageCaches;
+  }
 
   /** The source has word from its origin that all of this is true. @param now milliseconds since 1970 */
   confirm(now: number): void {

@@ -11,9 +11,15 @@ export class ImageCacheIndex {
   readonly #byName = new Map<string, ImageCache>();
   /** More than one object may claim an ID; the first by name has it, so that every replica agrees. */
   readonly #byId = new Map<string, readonly ImageCache[]>();
-  readonly #usable = new RankedGroups();
-  readonly #unusable = new RankedGroups();
+  readonly #usable: RankedGroups;
+  readonly #unusable: RankedGroups;
   readonly #countByPhase = new Map<string, number>();
+
+  /** @param short see RankedGroups */
+  constructor(short?: number) {
+    this.#usable = new RankedGroups(short);
+    this.#unusable = new RankedGroups(short);
+  }
 
   get size(): number {
     return this.#byName.size;

@@ -32,7 +32,7 @@ interface Group {
 /** All groups that hold one image, or one repository. */
 type GroupList = OrderedList<Group>;
 
-/** Lists up to this length are read whole. */
+/** Lists up to this length are read whole, by default. */
 const SHORT = 256;
 
 export class RankedGroups {
@@ -41,6 +41,12 @@ export class RankedGroups {
   readonly #byRepository = new Map<string, GroupList>();
   /** One object for each reference, so that a million caches share its strings. */
   readonly #references = new Map<string, ImageReference>();
+  readonly #short: number;
+
+  /** @param short the length up to which lists are read whole; it changes what reading costs, and no answer */
+  constructor(short = SHORT) {
+    this.#short = short;
+  }
 
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
   add(cache: ImageCache): ImageCache {
@@ -65,6 +71,7 @@ export class RankedGroups {
     const imageLists = listsOf(this.#byImage, wanted.keys);
     const repositoryLists = listsOf(this.#byRepository, wanted.perRepository.keys());
     const found = new Map<Group, Degree>();
+    const isLong = (list: GroupList): boolean => list.size > this.#short;
     for (const list of [...imageLists, ...repositoryLists].filter((each) => !isLong(each))) {
       for (const group of list) if (!found.has(group)) found.set(group, degreeOf(wanted, group.images));
     }
@@ -83,7 +90,7 @@ export class RankedGroups {
     let sum = 0;
     for (const [repository, count] of perRepository) {
       const list = this.#byRepository.get(repository);
-      if (list && isLong(list)) sum += count;
+      if (list && list.size > this.#short) sum += count;
     }
     return sum;
   }
@@ -280,8 +287,4 @@ function enlist(lists: Map<string, GroupList>, key: string, group: Group): void 
 
 function listsOf(lists: ReadonlyMap<string, GroupList>, keys: Iterable<string>): GroupList[] {
   return Array.from(keys, (key) => lists.get(key)).filter((list) => list !== undefined);
-}
-
-function isLong(list: GroupList): boolean {
-  return list.size > SHORT;
 }

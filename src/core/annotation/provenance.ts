@@ -91,7 +91,8 @@ function difference(from: StringMap, to: StringMap): Record<string, string | nul
   const changed: [string, string | null][] = [];
   for (const [key, value] of to) if (from.get(key) !== value) changed.push([key, value]);
   for (const key of from.keys()) if (!to.has(key)) changed.push([key, null]);
-  return Object.fromEntries(changed);
+  // Sorted, or the text would depend on the order in which the annotations came.
+  return Object.fromEntries(changed.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** @returns undefined where the text is no record of ours; then nothing can be undone. */

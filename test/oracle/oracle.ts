@@ -1,0 +1,111 @@
+/**
+ * A matcher that is plain and slow: every cache, every rule, in the words of design.md and of the seeds. It shares no
+ * code with src/, so that the two can only agree by both being right.
+ */
+
+export interface OracleCache {
+  readonly name: string;
+  readonly id: string | null;
+  readonly images: readonly string[];
+  readonly sizeGiB: number;
+  readonly phase: string;
+  readonly created: number;
+  readonly expires: number | null;
+  readonly deleting: boolean;
+  readonly region: string | null;
+}
+
+export interface OraclePod {
+  readonly images: readonly string[];
+  readonly perfect: boolean;
+  readonly count: number | null;
+  readonly extraGiB: number;
+  readonly pin: string | null;
+}
+
+export interface OracleOptions {
+  readonly minimumMatch: 'image' | 'repository';
+  readonly expiryMargin: number;
+  readonly region: string;
+  readonly notReady: 'deny' | 'warn' | 'auto';
+  readonly unknown: 'warn' | 'deny';
+  /** Bytes by image as the oracle normalises it. */
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly now: number;
+}
+
+export interface OracleAnswer {
+  readonly outcome: string;
+  readonly cacheId: string | null;
+  /** All caches that qualify, the best first. */
+  readonly order: readonly string[];
+}
+
+/** Enough for the images that the generators make: `[registry/]name[:tag][@digest]`. */
+export function normalise(image: string): { name: string; version: string } {
+  const [beforeDigest = '', digest] = image.split('@');
+  const parts = beforeDigest.split('/');
+  const [last = '', tag = 'latest'] = (parts.pop() ?? '').split(':');
+  let path = [...parts, last];
+  const first = path[0] ?? '';
+  const hasRegistry =
+    path.length > 1 && (first.includes('.') || first.includes(':') || first === 'localhost');
+  if (!hasRegistry) path = ['docker.io', ...path];
+  if (path[0] === 'docker.io' && path.length === 2) path = ['docker.io', 'library', path[1] ?? ''];
+  return { name: path.join('/'), version: digest === undefined ? `:${tag}` : `@${digest}` };
+}
+
+export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: OracleOptions): OracleAnswer {
+  const wanted = new Map(
+    pod.images.map((image) => [normalise(image).name + normalise(image).version, normalise(image)]),
+  );
+  const storage = 30 + pod.extraGiB;
+
+  const degree = (cache: OracleCache): { exact: number; other: number } => {
+    const held = cache.images.map(normalise);
+    let exact = 0;
+    let other = 0;
+    for (const image of wanted.values()) {
+      if (held.some((each) => each.name === image.name && each.version === image.version)) exact++;
+      else if (held.some((each) => each.name === image.name)) other++;
+    }
+    return { exact, other };
+  };
+  const qualifies = (cache: OracleCache): boolean => {
+    if (cache.phase !== 'Ready' || cache.id === null) return false;
+    if (cache.expires !== null && cache.expires <= options.now + options.expiryMargin) return false;
+    if (cache.deleting) return false;
+    if (cache.region !== null && options.region !== '' && cache.region !== options.region) return false;
+    if (cache.sizeGiB > storage) return false;
+    const { exact, other } = degree(cache);
+    if (pod.perfect) return exact === wanted.size;
+    if (pod.count !== null) return exact >= pod.count;
+    return exact >= 1 || (options.minimumMatch === 'repository' && other >= 1);
+  };
+  const total = [...wanted.keys()].reduce((sum, key) => sum + (options.sizes[key] ?? 0), 0);
+  const distance = (cache: OracleCache): number => Math.abs(cache.sizeGiB * 1024 ** 3 - total);
+  const order = caches.filter(qualifies).sort((a, b) => {
+    const [x, y] = [degree(a), degree(b)];
+    if (x.exact !== y.exact) return y.exact - x.exact;
+    if (x.other !== y.other) return y.other - x.other;
+    if (distance(a) !== distance(b)) return distance(a) - distance(b);
+    if (a.created !== b.created) return b.created - a.created;
+    return a.name < b.name ? -1 : 1;
+  });
+
+  const names = order.map((cache) => cache.name);
+  if (pod.pin !== null) {
+    const [pinned] = caches
+      .filter((cache) => cache.id === pod.pin)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (!pinned) {
+      return { outcome: options.unknown === 'deny' ? 'denied' : 'pinned', cacheId: pod.pin, order: [] };
+    }
+    const expired = pinned.expires !== null && pinned.expires <= options.now;
+    const usable = pinned.phase === 'Ready' && !pinned.deleting && !expired;
+    if (usable || options.notReady === 'warn') return { outcome: 'pinned', cacheId: pod.pin, order: [] };
+    if (options.notReady === 'deny') return { outcome: 'denied', cacheId: pod.pin, order: [] };
+  }
+  const [best] = order;
+  return { outcome: best ? 'hit' : 'miss', cacheId: best?.id ?? null, order: names };
+}
