@@ -78,8 +78,9 @@ export class RankedGroups {
     const long: LongLists = {
       byImage: imageLists.filter(isLong).toSorted((a, b) => a.size - b.size),
       byRepository: repositoryLists.filter(isLong),
+      imageCount: this.#imagesOfLongRepositories(wanted),
     };
-    for (const degree of possibleDegrees(found.values(), long, this.#imagesOfLongRepositories(wanted))) {
+    for (const degree of possibleDegrees(found.values(), long)) {
       yield { degree, candidates: readLevel(degree, wanted, found, long, targetBytes) };
     }
     return undefined;
@@ -135,23 +136,25 @@ interface LongLists {
   /** The shortest first. */
   readonly byImage: readonly GroupList[];
   readonly byRepository: readonly GroupList[];
+  /** How many of the pod's images come from one of those repositories. */
+  readonly imageCount: number;
+}
+
+/** The most of these that a group with so many exact ones can have in another version: an exact one does not count twice. */
+function mostInAnotherVersion({ imageCount }: LongLists, exact: number): number {
+  return imageCount - exact;
 }
 
 /**
  * The degrees that any candidate can have, the highest first: those that were found, and those that groups in long
  * lists alone might have.
  */
-function possibleDegrees(
-  found: Iterable<Degree>,
-  long: LongLists,
-  imagesOfLongRepositories: number,
-): Degree[] {
+function possibleDegrees(found: Iterable<Degree>, long: LongLists): Degree[] {
   const degrees = new Map<string, Degree>();
   const add = (degree: Degree): unknown => degrees.set(`${degree.exact}/${degree.sameRepository}`, degree);
   for (const degree of found) add(degree);
   for (let exact = 0; exact <= long.byImage.length; exact++) {
-    // An exact image's repository is shared too, and does not count again.
-    for (let other = imagesOfLongRepositories - exact; other >= 0; other--) {
+    for (let other = mostInAnotherVersion(long, exact); other >= 0; other--) {
       if (exact + other > 0) add({ exact, sameRepository: other });
     }
   }
@@ -181,11 +184,13 @@ function* readLevel(
 }
 
 /**
- * The long lists among which every group of this degree is found that is in no short one. With n long lists, a group
- * that is in `exact` of them is missing from n - exact, and so is in one of any n - exact + 1.
+ * The long lists among which every group of this degree is found that is in no short one; none where there can be no
+ * such group. With n long lists, a group that is in `exact` of them is missing from n - exact, and so is in one of any
+ * n - exact + 1.
  */
-function listsToRead({ exact }: Degree, { byImage, byRepository }: LongLists): readonly GroupList[] {
-  return exact === 0 ? byRepository : byImage.slice(0, Math.max(0, byImage.length - exact + 1));
+function listsToRead({ exact, sameRepository }: Degree, long: LongLists): readonly GroupList[] {
+  if (exact > long.byImage.length || sameRepository > mostInAnotherVersion(long, exact)) return [];
+  return exact === 0 ? long.byRepository : long.byImage.slice(0, long.byImage.length - exact + 1);
 }
 
 /** A list's groups, the closest size first, then in the order of their first caches. */

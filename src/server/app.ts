@@ -2,7 +2,12 @@
  * Owns the two HTTP servers as they are built; listening is runtime's. The webhook speaks HTTP/1.1 over TLS, because
  * that is what kube-apiserver speaks to webhooks, over connections that it keeps.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+} from 'fastify';
 import { health, type Readiness } from './health.ts';
 import { metricsEndpoint } from './metrics.ts';
 import { mutate, type MutateOptions } from './mutate.ts';
@@ -24,7 +29,7 @@ export function buildApp({ tls, log, readiness, draining, ...options }: AppOptio
   const app = Fastify({
     https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: 'idle',
@@ -49,7 +54,7 @@ export function buildApp({ tls, log, readiness, draining, ...options }: AppOptio
 export function buildMetricsApp(options: Pick<AppOptions, 'metrics' | 'log'>): FastifyInstance {
   const app = Fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
   });
   void app.register(metricsEndpoint, { registry: options.metrics.registry });

@@ -138,7 +138,7 @@ describe('scope: a pod is ours where something marks it for ECI', () => {
     [{ [`${P}imc-perfect-match`]: 'true' }, ['skipped', 'AutoMatchOff']],
     [{ [`${P}imc-match-count-request`]: '1' }, ['skipped', 'AutoMatchOff']],
   ])('by the annotation %j', (annotations, expected) => {
-    expect(outcomeOf({ ...plain, annotations: annotations as Record<string, string> })).toEqual(expected);
+    expect(outcomeOf({ ...plain, annotations })).toEqual(expected);
   });
 });
 

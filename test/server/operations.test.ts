@@ -1,0 +1,214 @@
+/** What an operator relies on: connections, probes, metrics, and a stop that loses nothing. */
+import { Agent, request as httpsRequest } from 'node:https';
+import { connect } from 'node:tls';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { admissionReview } from '../support/admission.ts';
+import { cacheObject, podObject } from '../support/objects.ts';
+import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
+
+const folder = temporaryFolder({ 'cache.json': cacheObject({ name: 'x' }) });
+let webhook: RunningWebhook | undefined;
+afterEach(async () => {
+  await webhook?.stop();
+  webhook = undefined;
+});
+
+async function run(settings: Record<string, string> = {}, path = folder.path): Promise<RunningWebhook> {
+  webhook = await runWebhook(path, settings);
+  await webhook.synced;
+  return webhook;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly localPort: number | undefined;
+  readonly connection: string | undefined;
+}
+
+/** One request over an agent's connections, as kube-apiserver keeps them. */
+function send(agent: Agent, port: number, path = '/mutate', body?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(
+      {
+        host: '127.0.0.1',
+        port,
+        ca: CA,
+        agent,
+        path,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { 'content-type': 'application/json' },
+      },
+      (response) => {
+        const { localPort } = response.socket;
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            body: text,
+            localPort,
+            connection: response.headers.connection,
+          }),
+        );
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+const REVIEW = JSON.stringify(admissionReview(podObject()));
+
+describe('connections', () => {
+  it('are kept: many reviews, one connection', async () => {
+    const { port } = await run();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ports = new Set<number | undefined>();
+    for (let i = 0; i < 20; i++) ports.add((await send(agent, port, '/mutate', REVIEW)).localPort);
+    agent.destroy();
+    expect(ports.size).toBe(1);
+  });
+
+  it('speak HTTP/1.1 over TLS 1.2 or later, also to a client that would rather have HTTP/2', async () => {
+    const { port } = await run();
+    const socket = connect({ host: '127.0.0.1', port, ca: CA, ALPNProtocols: ['h2', 'http/1.1'] });
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    expect(socket.alpnProtocol).toBe('http/1.1');
+    expect(['TLSv1.2', 'TLSv1.3']).toContain(socket.getProtocol());
+    socket.destroy();
+  });
+});
+
+describe('probes', () => {
+  it('/healthz says that it serves, before anything is read', async () => {
+    webhook = await runWebhook(folder.path);
+    expect((await webhook.get('/healthz')).status).toBe(200);
+    await webhook.synced;
+  });
+
+  it('/readyz says no until the source has been read, and allows what comes all the same', async () => {
+    webhook = await runWebhook('/nowhere');
+    await expect(webhook.synced).rejects.toThrow('ENOENT');
+    const { status, body } = await webhook.get('/readyz');
+    expect([status, body]).toEqual([
+      503,
+      { ready: false, status: 'the source has not been read yet', sourceAgeSeconds: null, imageCaches: 0 },
+    ]);
+    const response = await webhook.review(admissionReview(podObject()));
+    expect(response).toMatchObject({ allowed: true, auditAnnotations: { reason: 'IndexNotSynced' } });
+  });
+
+  it('/readyz says yes once it has, with the age and the count', async () => {
+    const { get } = await run();
+    const { status, body } = await get('/readyz');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ ready: true, imageCaches: 1, sourceAgeSeconds: expect.any(Number) });
+  });
+});
+
+describe('metrics', () => {
+  it('are on a plain port of their own, and count what was decided', async () => {
+    const { metricsAddress, review, get } = await run();
+    await review(admissionReview(podObject()));
+    await review(admissionReview(podObject({ images: ['other:1'] })));
+    await review(admissionReview(podObject({ annotations: { 'k8s.aliyun.com/eci-auto-imc': 'x' } })));
+    await review(admissionReview(podObject({ labels: {} })));
+    const response = await fetch(`${metricsAddress}/metrics`);
+    expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    const text = await response.text();
+    for (const line of [
+      'imagecache_webhook_decisions_total{outcome="hit",reason="BestMatch"} 2',
+      'imagecache_webhook_decisions_total{outcome="miss",reason="NoCacheHoldsImages"} 1',
+      'imagecache_webhook_decisions_total{outcome="skipped",reason="NotForEci"} 1',
+      'imagecache_webhook_warnings_total 1',
+      'imagecache_webhook_image_caches{phase="Ready"} 1',
+      'imagecache_webhook_source_problems 0',
+      'imagecache_webhook_internal_errors_total 0',
+      'imagecache_webhook_request_seconds_count{status="200"} 4',
+    ]) {
+      expect(text).toContain(line);
+    }
+    expect(text).toMatch(/imagecache_webhook_source_age_seconds 0\.\d/);
+    expect(text).toContain('nodejs_eventloop_lag_seconds');
+    expect((await get('/metrics')).status).toBe(404);
+  });
+});
+
+describe('a stop', () => {
+  it('turns unready first, answers all that still comes, and loses no request', async () => {
+    const running = await run({ shutdownDelay: '600ms' });
+    const agent = new Agent({ keepAlive: true });
+    const answers: Answer[] = [];
+    const errors: unknown[] = [];
+    // Clients as a Service has them: each sends until it sees that the webhook is not ready any more.
+    let routed = true;
+    const client = async (): Promise<void> => {
+      while (routed) {
+        try {
+          answers.push(await send(agent, running.port, '/mutate', REVIEW));
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+    };
+    const clients = Array.from({ length: 8 }, client);
+    await sleep(200);
+    const stopping = running.stop();
+    await sleep(100);
+    expect((await send(agent, running.port, '/readyz')).status).toBe(503);
+    const during = answers.length;
+    await sleep(200);
+    expect(answers.length).toBeGreaterThan(during);
+    routed = false;
+    await Promise.all(clients);
+    await stopping;
+    webhook = undefined;
+    expect(errors).toEqual([]);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    // While it drains, each answer sends its client away.
+    expect(answers.at(-1)?.connection).toBe('close');
+    await expect(send(new Agent(), running.port)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('answers a request that is half-way in when it begins', async () => {
+    const running = await run();
+    const half = REVIEW.length / 2;
+    const answer = new Promise<number>((resolve, reject) => {
+      const request = httpsRequest(
+        {
+          host: '127.0.0.1',
+          port: running.port,
+          ca: CA,
+          path: '/mutate',
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'content-length': String(REVIEW.length) },
+        },
+        (response) => resolve(response.statusCode ?? 0),
+      );
+      request.on('error', reject);
+      request.write(REVIEW.slice(0, half));
+      setTimeout(() => request.end(REVIEW.slice(half)), 300);
+    });
+    await sleep(100);
+    webhook = undefined;
+    await running.stop();
+    expect(await answer).toBe(200);
+  });
+
+  it('is quick where nothing is in flight, also with idle connections open', async () => {
+    const running = await run();
+    const agent = new Agent({ keepAlive: true });
+    await send(agent, running.port, '/mutate', REVIEW);
+    webhook = undefined;
+    await running.stop();
+    agent.destroy();
+  });
+});
+
+it('a taken metrics port stops the start and leaves no port open', async () => {
+  const running = await run();
+  const taken = new URL(running.metricsAddress).port;
+  await expect(runWebhook(folder.path, { metricsPort: taken })).rejects.toThrow('EADDRINUSE');
+});
