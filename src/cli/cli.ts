@@ -1,4 +1,5 @@
 /** Owns the command line: which subcommand runs, and how an error ends it. */
+import { messageOf } from '../core/error-message.ts';
 import { ConfigError } from '../config/validate.ts';
 import { closest } from '../config/validate.ts';
 import { certs } from './certs.ts';
@@ -46,7 +47,7 @@ function reportError(command: Command, error: unknown, io: Io): number {
     io.err.write(`${error.message}\nSee imc ${command.name} --help\n`);
     return 2;
   }
-  io.err.write(`imc ${command.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+  io.err.write(`imc ${command.name}: ${messageOf(error)}\n`);
   return 1;
 }
 

@@ -1,5 +1,6 @@
 /** Owns what a subcommand is, how its flags are read, and how its help looks. */
 import { parseArgs } from 'node:util';
+import { messageOf } from '../core/error-message.ts';
 import { environmentName, flagName, SETTINGS } from '../config/config.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
 import { closest } from '../config/validate.ts';
@@ -81,7 +82,7 @@ function parse(
     const unknown = args.find((arg) => arg.startsWith('--') && !Object.hasOwn(options, flagOf(arg)));
     const close = unknown === undefined ? undefined : closest(flagOf(unknown), Object.keys(options));
     const hint = close === undefined ? '' : `; did you mean --${close}?`;
-    const message = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
+    const message = messageOf(error).split('. ')[0] ?? '';
     throw new UsageError(`imc ${command.name}: ${message.replace(/\.$/, '')}${hint}`);
   }
 }

@@ -89,10 +89,16 @@ function verdict({ verdict: word, filter, because }: ExplainedCandidate): string
 }
 
 function formatPatch(patch: readonly Operation[], paint: Paint): string {
-  const lines = patch.map(({ op, path, value }) => {
-    const target = path.replaceAll('~1', '/').replaceAll('~0', '~');
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return `    ${op.padEnd(7)} ${target}${value === undefined ? '' : ` = ${text}`}`;
+  const lines = patch.flatMap(({ op, path, value }) => {
+    // A map that is added whole is shown key by key, like one that is added to.
+    const parts: [string, string | undefined][] =
+      typeof value === 'object'
+        ? Object.entries(value).map(([key, item]) => [`/${key}`, item])
+        : [['', value]];
+    return parts.map(([key, item]) => {
+      const target = path.replaceAll('~1', '/').replaceAll('~0', '~') + key;
+      return `    ${op.padEnd(7)} ${target}${item === undefined ? '' : ` = ${item}`}`;
+    });
   });
   return `  ${paint('dim', 'patch')}\n${lines.join('\n')}`;
 }

@@ -1,5 +1,6 @@
 /** Owns `imc explain`: the decision for the pods of a manifest, without a cluster, and why. */
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../core/error-message.ts';
 import { loadConfig } from '../config/load.ts';
 import { decideOnJson } from '../core/decide.ts';
 import { explain as explainDecision, type Explanation } from '../core/explain.ts';
@@ -108,7 +109,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Error(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`${file} cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 /** Owns where the configuration comes from: defaults < file < environment < flags. The only reader of the environment. */
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
+import { messageOf } from '../core/error-message.ts';
 import { isObject, typeName } from '../core/string-map.ts';
 import { environmentName, flagName, SETTINGS, type Config } from './config.ts';
 import { ConfigError, flatten, validateLayer, validateTogether, type Layer } from './validate.ts';
@@ -45,9 +46,7 @@ function readConfigFile(file: string): unknown {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError([
-      `${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    ]);
+    throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`]);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

@@ -77,7 +77,7 @@ export function closest(name: string, known: readonly string[]): string | undefi
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(1, name.length / 4) ? best.candidate : undefined;
+  return best && best.distance <= Math.ceil(name.length / 3) ? best.candidate : undefined;
 }
 
 /** Levenshtein's distance, row by row. */

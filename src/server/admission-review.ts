@@ -3,6 +3,7 @@
  * that was asked in (admission.k8s.io/v1, v1beta1). Decides nothing.
  */
 import { isUtf8 } from 'node:buffer';
+import { messageOf } from '../core/error-message.ts';
 import type { Operation } from '../core/patch/json-patch.ts';
 import { isObject, typeName } from '../core/string-map.ts';
 
@@ -63,9 +64,7 @@ function parseJson(body: Buffer | undefined): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
-    throw new MalformedReview(
-      `the body is not JSON: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new MalformedReview(`the body is not JSON: ${messageOf(error)}`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Owns the reading of a certificate and its key from files, with errors that say which file is at fault. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../core/error-message.ts';
 import type { KeyPair } from './authority.ts';
 
 /** Thrown where a certificate or a key cannot be used. */
@@ -25,6 +26,6 @@ function orFail<T>(file: string, fault: string, attempt: () => T): T {
   try {
     return attempt();
   } catch (error) {
-    throw new CertificateError(`${file} ${fault}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CertificateError(`${file} ${fault}: ${messageOf(error)}`);
   }
 }

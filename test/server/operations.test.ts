@@ -2,13 +2,14 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { cacheObject, podObject } from '../support/objects.ts';
 import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
 
 const folder = temporaryFolder({ 'cache.json': cacheObject({ name: 'x' }) });
 let webhook: RunningWebhook | undefined;
+afterAll(folder.remove);
 afterEach(async () => {
   await webhook?.stop();
   webhook = undefined;
@@ -143,9 +144,9 @@ describe('a stop', () => {
     const answers: Answer[] = [];
     const errors: unknown[] = [];
     // Clients as a Service has them: each sends until it sees that the webhook is not ready any more.
-    let routed = true;
+    const service = { routed: true };
     const client = async (): Promise<void> => {
-      while (routed) {
+      while (service.routed) {
         try {
           answers.push(await send(agent, running.port, '/mutate', REVIEW));
         } catch (error) {
@@ -161,7 +162,7 @@ describe('a stop', () => {
     const during = answers.length;
     await sleep(200);
     expect(answers.length).toBeGreaterThan(during);
-    routed = false;
+    service.routed = false;
     await Promise.all(clients);
     await stopping;
     webhook = undefined;

@@ -8,7 +8,8 @@ import type { StringMap } from '../string-map.ts';
 export interface Operation {
   readonly op: 'add' | 'replace' | 'remove';
   readonly path: string;
-  readonly value?: unknown;
+  /** A map where a whole one is added; absent for `remove`. */
+  readonly value?: string | Readonly<Record<string, string>>;
 }
 
 /** Empty where nothing changes. */

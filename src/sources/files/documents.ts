@@ -3,6 +3,7 @@
  * line where it stands, so that a fault can be named by file and line.
  */
 import { isNode, LineCounter, parseAllDocuments, type Document } from 'yaml';
+import { messageOf } from '../../core/error-message.ts';
 import { isObject, Unreadable } from '../../core/string-map.ts';
 
 /** A fault in a file, for people. */
@@ -36,26 +37,27 @@ export function readDocuments(file: string, text: string): FileReading {
   for (const document of parsed) {
     const [error] = document.errors;
     if (error) syntaxErrors.push({ file, line: lineAt(error.pos[0]), message: error.message });
-    else if (document.contents !== null) documents.push(...takeApart(document, lineAt));
+    else {
+      const lineOf = (path: string): number => lineAt(offsetOf(document, path));
+      try {
+        documents.push(...takeApart(document.toJS(), lineOf));
+      } catch (fault) {
+        // An alias without its anchor, or so many of them that they would fill the memory.
+        syntaxErrors.push({ file, line: lineOf(''), message: messageOf(fault) });
+      }
+    }
   }
   return { documents, syntaxErrors };
 }
 
-function takeApart(document: Document, lineAt: (offset: number) => number): FileDocument[] {
-  const value: unknown = document.toJS();
-  const lineOf = (path: string): number => lineAt(offsetOf(document, path));
-  if (
-    isObject(value) &&
-    typeof value['kind'] === 'string' &&
-    value['kind'].endsWith('List') &&
-    Array.isArray(value['items'])
-  ) {
-    return value['items'].map((item: unknown, i) => ({
-      value: item,
-      lineOf: (path) => lineOf(`items[${i}].${path}`),
-    }));
-  }
-  return [{ value, lineOf }];
+function takeApart(value: unknown, lineOf: (path: string) => number): FileDocument[] {
+  if (value === null || value === undefined) return [];
+  const isList = isObject(value) && typeof value['kind'] === 'string' && value['kind'].endsWith('List');
+  if (!isList || !Array.isArray(value['items'])) return [{ value, lineOf }];
+  return value['items'].map((item: unknown, i) => ({
+    value: item,
+    lineOf: (path) => lineOf(`items[${i}].${path}`),
+  }));
 }
 
 /** Where a path begins in the text, or the longest part of it that exists. */
@@ -69,10 +71,10 @@ function offsetOf(document: Document, path: string): number {
   return isNode(document.contents) && document.contents.range ? document.contents.range[0] : 0;
 }
 
-/** What went wrong, as a problem of a file. */
+/** What went wrong with a document. A fault that is not the document's is told all the same: one object less is better than none. */
 export function toProblem(file: string, document: FileDocument, error: unknown): FileProblem {
-  if (!(error instanceof Unreadable)) throw error;
-  return { file, line: document.lineOf(error.path), message: error.message };
+  const path = error instanceof Unreadable ? error.path : '';
+  return { file, line: document.lineOf(path), message: messageOf(error) };
 }
 
 export function formatProblem({ file, line, message }: FileProblem): string {

@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../core/error-message.ts';
 import { Unreadable } from '../../core/string-map.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, isUsed, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
@@ -80,7 +81,7 @@ export class FilesSource implements Source {
       await this.#look();
       this.#folderProblem = undefined;
     } catch (error) {
-      const problem = `${this.#folder.path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      const problem = `${this.#folder.path}: cannot be read: ${messageOf(error)}`;
       if (problem !== this.#folderProblem) this.#events.onProblem(problem);
       this.#folderProblem = problem;
     }
@@ -104,7 +105,7 @@ export class FilesSource implements Source {
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
-      const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `cannot be read: ${messageOf(error)}`;
       return { objects: before.objects, problems: [{ file: path, line: undefined, message }] };
     }
     const { documents, syntaxErrors } = readDocuments(path, text);

@@ -2,6 +2,7 @@
  * Owns the eci-profile ConfigMap: `data.selectors`, a JSON array of selectors that apply in order. The vendor's example
  * carries `#` comments that users are told to remove, and forget to, so they are read over. Domain facts.
  */
+import { messageOf } from '../../core/error-message.ts';
 import type { ProfileSelector } from '../../core/profile/effect.ts';
 import { readLabelSelector } from '../../core/profile/label-selector.ts';
 import { isObject, typeName, Unreadable } from '../../core/string-map.ts';
@@ -30,7 +31,7 @@ export function readEciProfile({ object }: Manifest): readonly ProfileSelector[]
   try {
     list = JSON.parse(json);
   } catch (error) {
-    throw new Unreadable(KEY, `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Unreadable(KEY, `is not JSON: ${messageOf(error)}`);
   }
   if (!Array.isArray(list))
     throw new Unreadable(KEY, `is ${typeName(list)}; it must be a JSON array of selectors`);

@@ -1,0 +1,320 @@
+/** The command line as a user has it: the built program, as a process. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import supertest from 'supertest';
+import { admissionReview } from '../support/admission.ts';
+import { cacheObject, podObject, type Json } from '../support/objects.ts';
+import { temporaryFolder } from '../support/webhook.ts';
+
+const EXAMPLES = 'test/examples';
+const SOURCE = ['--source', `files:${EXAMPLES}/cluster`];
+
+beforeAll(() => {
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
+}, 120_000);
+
+interface Result {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+function start(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
+  const child = spawn(process.execPath, ['dist/main.js', ...args], {
+    env: { PATH: process.env['PATH'], ...environment },
+  });
+  running.push(child);
+  return child;
+}
+
+async function imc(
+  args: readonly string[],
+  input = '',
+  environment: Record<string, string> = {},
+): Promise<Result> {
+  const child = start(args, environment);
+  let out = '';
+  let err = '';
+  child.stdout!.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  child.stdin!.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, out, err };
+}
+
+const explainJson = async (args: readonly string[], input = ''): Promise<Json[]> => {
+  const { code, out, err } = await imc(['explain', ...SOURCE, '-o', 'json', ...args], input);
+  expect([code, err]).toEqual([0, '']);
+  return out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Json);
+};
+
+describe('imc', () => {
+  it('has help for everything', async () => {
+    for (const args of [
+      ['--help'],
+      ['-h'],
+      ['help'],
+      ['serve', '--help'],
+      ['explain', '-h'],
+      ['certs', '--help'],
+      ['help', 'serve'],
+    ]) {
+      const { code, out, err } = await imc(args);
+      expect([args, code, err]).toEqual([args, 0, '']);
+      expect(out).toContain('imc');
+    }
+    expect((await imc(['serve', '--help'])).out).toContain('--pin-not-ready VALUE');
+    expect((await imc(['explain', '--help'])).out).not.toContain('--port');
+  });
+
+  it.each([
+    [[], 2, 'Commands:'],
+    [['sreve'], 2, 'did you mean serve?'],
+    [['frobnicate'], 2, 'see imc --help'],
+    [['serve', '--prot', '1'], 2, 'did you mean --port?'],
+    [['serve', '--port'], 2, 'imc serve: Option'],
+    [['serve', 'x'], 2, 'imc serve: Unexpected argument'],
+    [['serve', '--port', '1', '--port', '2'], 2, '--port is given more than once'],
+    [['serve', '--port', 'x'], 2, 'flag --port is "x"; it must be a port'],
+    [['serve'], 2, 'no source: give --source files:DIR'],
+    [
+      ['serve', ...SOURCE],
+      1,
+      'no certificate to serve with: give --tls-cert FILE and --tls-key FILE, or --tls-self-signed DIR',
+    ],
+    [['serve', ...SOURCE, '--tls-cert', '/a', '--tls-key', '/b'], 1, '/a cannot be read'],
+    [['serve', ...SOURCE, '--config', '/nowhere'], 2, '/nowhere: cannot be read'],
+    [['explain'], 2, 'no source'],
+    [['explain', ...SOURCE], 2, 'no manifest: give -f FILE'],
+    [['explain', ...SOURCE, '-f', '/nowhere'], 1, '/nowhere cannot be read: ENOENT'],
+    [['explain', ...SOURCE, '-f', `${EXAMPLES}/cluster/cluster.yaml`], 1, 'no pod in'],
+    [['explain', ...SOURCE, '-f', 'x', '-o', 'xml'], 2, '-o must be one of table, json'],
+    [
+      ['explain', '--source', 'files:/nowhere', '-f', `${EXAMPLES}/pods/16-miss.yaml`],
+      1,
+      "scandir '/nowhere'",
+    ],
+    [['certs'], 2, '--out DIR and --dns NAME,... are needed'],
+    [['certs', '--out', 'x', '--dns', 'a b'], 2, '--dns is "a b"; it must be a list of DNS names'],
+  ])('%j ends with %d and says %s', async (args, code, message) => {
+    const result = await imc(args);
+    expect(result.code).toBe(code);
+    expect(result.out + result.err).toContain(message);
+  });
+});
+
+describe('imc explain', () => {
+  it('-o json prints one object a pod, one a line', async () => {
+    const [one] = await explainJson(['-f', `${EXAMPLES}/pods/01-deployment-auto-perfect-match.yaml`]);
+    expect(one).toMatchObject({
+      workload: 'Deployment test',
+      namespace: 'default',
+      outcome: 'hit',
+      cacheId: 'imc-2zeditzeoemfhqor0001',
+      degree: { exact: 2, sameRepository: 0, images: 2 },
+      reason: 'BestMatch',
+      warnings: [],
+      patch: [
+        {
+          op: 'add',
+          path: '/metadata/annotations/k8s.aliyun.com~1eci-imc-id',
+          value: 'imc-2zeditzeoemfhqor0001',
+        },
+        {
+          op: 'add',
+          path: '/metadata/annotations/imagecache-webhook.io~1decision',
+          value: expect.any(String),
+        },
+      ],
+    });
+    const files = ['08-legacy-deployment-auto', '18-pin-not-ready', '05-workflow-acr'].flatMap((name) => [
+      '-f',
+      `${EXAMPLES}/pods/${name}.yaml`,
+    ]);
+    expect((await explainJson(files)).map(({ outcome }) => outcome)).toEqual(['hit', 'denied', 'skipped']);
+  });
+
+  it('reads standard input, and the namespace from the flag before the one in the manifest', async () => {
+    const pod = stringify(podObject({ labels: {}, images: ['postgres:16.4'] }));
+    expect(await explainJson(['-f', '-'], pod)).toMatchObject([{ namespace: 'default', outcome: 'skipped' }]);
+    expect(await explainJson(['-f', '-', '--namespace', 'batch'], pod)).toMatchObject([
+      { namespace: 'batch', outcome: 'hit', effects: ['team-batch'] },
+    ]);
+  });
+
+  it('prints a table with the request, the candidates, why each lost, the winner and the patch', async () => {
+    const { out } = await imc(['explain', ...SOURCE, '-f', `${EXAMPLES}/pods/14-tie-on-size.yaml`]);
+    expect(out).toContain('Pod tie-on-size in namespace default');
+    expect(out).toContain('match automatically (by default), at least 1 of 1 images; storage 30Gi');
+    expect(out).toMatch(/redis-small +imc-redis-small +1\/1 +0 +20Gi +\d+d +Ready +chosen/);
+    expect(out).toMatch(/redis-large .* beaten: the chosen one is closer in size/);
+    expect(out).toContain('/metadata/annotations/k8s.aliyun.com/eci-imc-id = imc-redis-small');
+    // eslint-disable-next-line no-control-regex -- no colours where nobody sees them
+    expect(out).not.toMatch(/\u001b/);
+  });
+
+  it('takes options from flags, environment and file', async () => {
+    const pin = ['explain', ...SOURCE, '-o', 'json', '-f', `${EXAMPLES}/pods/18-pin-not-ready.yaml`];
+    const folder = temporaryFolder({ 'imc.yaml': 'pin: {notReady: warn}' });
+    const outcome = async (args: string[], environment = {}): Promise<unknown> =>
+      (JSON.parse((await imc([...pin, ...args], '', environment)).out) as Json)['reason'];
+    expect(await outcome(['--pin-not-ready', 'warn'])).toBe('PinnedNotReady');
+    expect(await outcome([], { IMC_PIN_NOT_READY: 'auto' })).toBe('NoCacheQualifies');
+    expect(await outcome(['--config', join(folder.path, 'imc.yaml')])).toBe('PinnedNotReady');
+    folder.remove();
+  });
+
+  it('names what it cannot read, goes on, and ends with 1', async () => {
+    const { code, out, err } = await imc(
+      ['explain', ...SOURCE, '-o', 'json', '-f', '-'],
+      `kind: Pod\n---\n${stringify(podObject())}`,
+    );
+    expect([code, err]).toEqual([1, 'imc explain: standard input:1: apiVersion is missing\n']);
+    expect(out.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('decides as the webhook does: the same patch', async () => {
+    const folder = temporaryFolder({ 'c.json': cacheObject({ name: 'x' }), 'pod.json': podObject() });
+    const { out } = await imc([
+      'explain',
+      '--source',
+      `files:${folder.path}`,
+      '-o',
+      'json',
+      '-f',
+      join(folder.path, 'pod.json'),
+    ]);
+    const { runWebhook } = await import('../support/webhook.ts');
+    const webhook = await runWebhook(folder.path);
+    await webhook.synced;
+    const { patch } = await webhook.review(admissionReview(podObject()));
+    await webhook.stop();
+    expect(JSON.parse(Buffer.from(patch!, 'base64').toString())).toEqual((JSON.parse(out) as Json)['patch']);
+    folder.remove();
+  });
+});
+
+describe('imc certs', () => {
+  it('makes a CA and a certificate, and keeps them the next time', async () => {
+    const folder = temporaryFolder();
+    const args = ['certs', '--out', join(folder.path, 'new'), '--dns', 'localhost,10.0.0.1'];
+    expect((await imc(args)).out).toMatch(/CA +made[^]*certificate +made[^]*caBundle[^]*LS0tLS1CRUdJTi/);
+    expect((await imc(args)).out).toMatch(/CA +kept[^]*certificate +kept/);
+    folder.remove();
+  });
+});
+
+describe('imc serve', () => {
+  it('serves, follows the folder, logs what is wrong, and stops cleanly on SIGTERM', async () => {
+    const folder = temporaryFolder({ 'a.json': cacheObject({ name: 'a' }) });
+    const certs = temporaryFolder();
+    const child = start(
+      [
+        'serve',
+        '--source',
+        `files:${folder.path}`,
+        '--tls-self-signed',
+        certs.path,
+        '--port',
+        '0',
+        '--metrics-port',
+        '0',
+        '--shutdown-delay',
+        '100ms',
+      ],
+      { IMC_HOST: '127.0.0.1' },
+    );
+    const lines: Json[] = [];
+    const reader = createInterface({ input: child.stdout! });
+    reader.on('line', (line) => lines.push(JSON.parse(line) as Json));
+    const waitFor = async (wanted: (line: Json) => boolean): Promise<Json> => {
+      for (;;) {
+        const found = lines.find(wanted);
+        if (found) return found;
+        await once(reader, 'line');
+      }
+    };
+    const { address } = await waitFor(({ msg }) => msg === 'serving');
+    await waitFor(({ msg }) => msg === 'ready');
+    const ca = readFileSync(join(certs.path, 'ca.crt'), 'utf8');
+    const review = async (): Promise<Json> => {
+      const { body } = await supertest(String(address))
+        .post('/mutate')
+        .ca(ca)
+        .send(admissionReview(podObject()));
+      return (body as { response: Json }).response;
+    };
+    expect(await review()).toMatchObject({ auditAnnotations: { 'image-cache': 'imc-a' } });
+
+    folder.write('b.yaml', 'a: [');
+    await waitFor(({ level, msg }) => level === 40 && String(msg).includes('b.yaml:1'));
+    folder.write('b.yaml', stringify(cacheObject({ name: 'b', created: '2026-11-20T00:00:00Z' })));
+    await waitFor(({ imageCaches }) => imageCaches === 2);
+    expect(await review()).toMatchObject({ auditAnnotations: { 'image-cache': 'imc-b' } });
+
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(0);
+    expect(lines.at(-1)).toMatchObject({ msg: 'stopped' });
+    folder.remove();
+    certs.remove();
+  });
+
+  it('ends with an error where the source cannot be read', async () => {
+    const certs = temporaryFolder();
+    const { code, err } = await imc([
+      'serve',
+      '--source',
+      'files:/nowhere',
+      '--tls-self-signed',
+      certs.path,
+      '--port',
+      '0',
+      '--metrics-port',
+      '0',
+      '--shutdown-delay',
+      '0',
+    ]);
+    expect(code).toBe(1);
+    expect(err).toContain("scandir '/nowhere'");
+    certs.remove();
+  });
+
+  it('ends at once on a second signal', async () => {
+    const certs = temporaryFolder();
+    const child = start([
+      'serve',
+      ...SOURCE,
+      '--tls-self-signed',
+      certs.path,
+      '--port',
+      '0',
+      '--metrics-port',
+      '0',
+      '--shutdown-delay',
+      '1h',
+    ]);
+    const reader = createInterface({ input: child.stdout! });
+    for await (const line of reader) if (line.includes('"ready"')) break;
+    child.kill('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(child.exitCode).toBeNull();
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(130);
+    certs.remove();
+  });
+});

@@ -1,0 +1,211 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { environmentName, flagName, SETTINGS, type Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { ConfigError } from '../../src/config/validate.ts';
+import { temporaryFolder } from '../support/webhook.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+
+function load(
+  file: string | undefined,
+  environment: Record<string, string> = {},
+  flags: Record<string, string> = {},
+): Config {
+  if (file !== undefined) folder.write('imc.yaml', file);
+  return loadConfig(
+    file === undefined ? undefined : join(folder.path, 'imc.yaml'),
+    new Map(Object.entries(flags)),
+    environment,
+  );
+}
+
+function faults(...args: Parameters<typeof load>): readonly string[] {
+  try {
+    load(...args);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.faults.map((fault) => fault.replaceAll(`${folder.path}/`, ''));
+  }
+}
+
+describe('the configuration', () => {
+  it('has every key of its type, and the defaults of the design', () => {
+    expect(load(undefined)).toEqual({
+      source: '',
+      scope: 'eci',
+      region: '',
+      minimumMatch: 'image',
+      expiryMargin: 600_000,
+      maxStaleness: 60_000,
+      onInvalidAnnotation: 'warn',
+      pin: { notReady: 'deny', unknown: 'warn' },
+      dialect: 'modern',
+      pullPolicy: 'warn',
+      createOnMiss: { when: 'no-match', by: 'eci' },
+      host: '0.0.0.0',
+      port: 8443,
+      metricsPort: 9090,
+      tls: { cert: '', key: '', selfSigned: '', dnsNames: ['localhost', '127.0.0.1', '::1'] },
+      shutdownDelay: 5000,
+      logLevel: 'info',
+    } satisfies Config);
+  });
+
+  it('comes from defaults < file < environment < flags', () => {
+    const file = 'dialect: legacy\nscope: all\npin:\n  notReady: warn\nport: 1\n';
+    expect(load(file)).toMatchObject({
+      dialect: 'legacy',
+      scope: 'all',
+      pin: { notReady: 'warn', unknown: 'warn' },
+      port: 1,
+    });
+    const environment = { IMC_DIALECT: 'both', IMC_PIN_NOT_READY: 'auto', IMC_PORT: '2', OTHER: 'x' };
+    expect(load(file, environment)).toMatchObject({
+      dialect: 'both',
+      scope: 'all',
+      pin: { notReady: 'auto' },
+      port: 2,
+    });
+    expect(load(file, environment, { dialect: 'modern', port: '3' })).toMatchObject({
+      dialect: 'modern',
+      pin: { notReady: 'auto' },
+      port: 3,
+    });
+  });
+
+  it('may be JSON, empty, or named by IMC_CONFIG', () => {
+    expect(load('{"pin": {"unknown": "deny"}}')).toMatchObject({ pin: { unknown: 'deny' } });
+    expect(load('# nothing\n')).toEqual(load(undefined));
+    folder.write('other.yaml', 'port: 7');
+    expect(load(undefined, { IMC_CONFIG: join(folder.path, 'other.yaml') }).port).toBe(7);
+  });
+
+  it.each([
+    ['10m', 600_000],
+    ['90s', 90_000],
+    ['1h30m', 5_400_000],
+    ['250ms', 250],
+    ['0', 0],
+    ['0s', 0],
+  ])('reads the duration %s', (text, milliseconds) => {
+    expect(load(`expiryMargin: ${text}`).expiryMargin).toBe(milliseconds);
+    expect(load(undefined, { IMC_EXPIRY_MARGIN: text }).expiryMargin).toBe(milliseconds);
+  });
+});
+
+describe('a fault stops the start with its path and what is allowed', () => {
+  it.each<[string, Parameters<typeof load>, string[]]>([
+    ['an unknown key', ['dialekt: modern'], ['imc.yaml: dialekt is not a key; did you mean dialect?']],
+    [
+      'an unknown key in a group',
+      ['pin: {notready: warn}'],
+      ['imc.yaml: pin.notready is not a key; did you mean pin.notReady?'],
+    ],
+    [
+      'a group as a value',
+      ['pin: deny'],
+      [expect.stringContaining('imc.yaml: pin is not a key; allowed are source, scope') as string],
+    ],
+    [
+      'a value as a group',
+      ['scope: {all: true}'],
+      ['imc.yaml: scope is {"all":true}; it must be one of eci, all'],
+    ],
+    ['a bad choice', ['scope: everything'], ['imc.yaml: scope is "everything"; it must be one of eci, all']],
+    [
+      'a boolean for a choice',
+      ['pullPolicy: true'],
+      ['imc.yaml: pullPolicy is true; it must be one of warn, keep, enforce'],
+    ],
+    [
+      'a duration without a unit',
+      ['expiryMargin: 10'],
+      ['imc.yaml: expiryMargin is 10; it must be a duration such as "10m", "90s" or "1h30m"'],
+    ],
+    ['a negative duration', ['maxStaleness: -1s'], [expect.stringContaining('must be a duration') as string]],
+    [
+      'a port that is too high',
+      ['port: 65536'],
+      [expect.stringContaining('imc.yaml: port is 65536; it must be a port') as string],
+    ],
+    [
+      'a port that is no number',
+      [undefined, { IMC_PORT: 'tcp://10.0.0.1:80' }],
+      [expect.stringContaining('environment variable IMC_PORT is "tcp://10.0.0.1:80"') as string],
+    ],
+    [
+      'an unknown source',
+      ['source: folder'],
+      ['imc.yaml: source is "folder"; it must be files:DIR, the folder of manifests to read'],
+    ],
+    [
+      'DNS names with a space',
+      ['tls: {dnsNames: [a b]}'],
+      [expect.stringContaining('tls.dnsNames is ["a b"]; it must be a list of DNS names') as string],
+    ],
+    [
+      'an unknown variable',
+      [undefined, { IMC_PIN_NOTREADY: 'warn' }],
+      ['environment variable IMC_PIN_NOTREADY is not a key; did you mean IMC_PIN_NOT_READY?'],
+    ],
+    [
+      'a bad flag',
+      [undefined, {}, { 'createOnMiss.by': 'me' }],
+      ['flag --create-on-miss-by is "me"; it must be one of eci, controller'],
+    ],
+    [
+      'a certificate without a key',
+      ['tls: {cert: a.crt}'],
+      ['tls.cert and tls.key go together: give both, or neither'],
+    ],
+    [
+      'both kinds of certificate',
+      ['tls: {cert: a, key: b, selfSigned: c}'],
+      ['tls.selfSigned cannot be combined with tls.cert and tls.key: give one or the other'],
+    ],
+    ['a file that is a list', ['- a'], ['imc.yaml: is an array; it must be an object of keys']],
+    ['a file that is no YAML', ['a: 1\nb: ['], [expect.stringMatching(/^imc\.yaml:\d: /) as string]],
+    ['a duplicate key', ['port: 1\nport: 2'], [expect.stringContaining('imc.yaml:2: ') as string]],
+    [
+      'a key called __proto__',
+      ['__proto__: {a: 1}'],
+      [expect.stringContaining('__proto__ is not a key') as string],
+    ],
+  ])('%s', (_title, args, expected) => {
+    expect(faults(...args)).toEqual(expected);
+  });
+
+  it('all faults at once, wherever they are', () => {
+    expect(faults('scope: x\nfoo: 1', { IMC_DIALECT: 'x' }, { port: 'x' })).toHaveLength(4);
+  });
+
+  it('a file that is not there', () => {
+    expect(() => loadConfig('/nowhere/imc.yaml', new Map(), {})).toThrow(
+      '/nowhere/imc.yaml: cannot be read: ENOENT',
+    );
+  });
+});
+
+describe('names', () => {
+  it.each([
+    ['port', 'IMC_PORT', 'port'],
+    ['metricsPort', 'IMC_METRICS_PORT', 'metrics-port'],
+    ['pin.notReady', 'IMC_PIN_NOT_READY', 'pin-not-ready'],
+    ['tls.selfSigned', 'IMC_TLS_SELF_SIGNED', 'tls-self-signed'],
+    ['createOnMiss.when', 'IMC_CREATE_ON_MISS_WHEN', 'create-on-miss-when'],
+  ])('of %s are %s and --%s', (path, variable, flag) => {
+    expect([environmentName(path), flagName(path)]).toEqual([variable, flag]);
+  });
+
+  it('and meanings of every key are in the README', () => {
+    const readme = readFileSync('README.md', 'utf8');
+    const missing = SETTINGS.filter(
+      ({ path, help }) => !readme.includes(`| \`${path}\` |`) || !readme.includes(help),
+    );
+    expect(missing.map(({ path }) => path)).toEqual([]);
+  });
+});
