@@ -6,5 +6,10 @@ export default defineConfig({
     testTimeout: 30_000,
     // Each file in a process of its own: servers and signals are real.
     pool: 'forks',
+    // The counts, for .ci/run to close with.
+    reporters:
+      process.env['CI'] === undefined
+        ? ['default']
+        : ['default', ['json', { outputFile: 'coverage/test-results.json' }]],
   },
 });

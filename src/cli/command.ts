@@ -94,7 +94,7 @@ function flagOf(arg: string): string {
 function settingFlags(command: Command): Flag[] {
   return SETTINGS.filter(({ path }) => command.settings.includes(path)).map((setting) => ({
     name: flagName(setting.path),
-    value: 'VALUE',
+    value: setting.type.placeholder,
     help: `${setting.help} Default ${describeDefault(setting.default)}. ${environmentName(setting.path)}`,
   }));
 }

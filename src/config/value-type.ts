@@ -3,6 +3,8 @@
 /** How a value is read. `allowed` completes the sentence "it must be …". */
 export interface ValueType<T = unknown> {
   readonly allowed: string;
+  /** What stands for a value in a flag's help. */
+  readonly placeholder: string;
   /** @returns undefined where the value is not of this type; texts come from the environment and from flags */
   readonly parse: (value: unknown) => T | undefined;
 }
@@ -10,17 +12,20 @@ export interface ValueType<T = unknown> {
 export function oneOf(...allowed: readonly string[]): ValueType<string> {
   return {
     allowed: `one of ${allowed.join(', ')}`,
+    placeholder: allowed.join('|'),
     parse: (value) => (typeof value === 'string' && allowed.includes(value) ? value : undefined),
   };
 }
 
 export const TEXT: ValueType<string> = {
   allowed: 'a text',
+  placeholder: 'TEXT',
   parse: (value) => (typeof value === 'string' ? value : undefined),
 };
 
 export const PORT: ValueType<number> = {
   allowed: 'a port, 0 to 65535 (0: any free one)',
+  placeholder: 'PORT',
   parse: (value) => {
     const port = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
     return typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535
@@ -34,6 +39,7 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 /** Read into milliseconds. */
 export const DURATION: ValueType<number> = {
   allowed: 'a duration such as "10m", "90s" or "1h30m"',
+  placeholder: 'DURATION',
   parse: (value) => {
     if (value === 0 || value === '0') return 0;
     if (typeof value !== 'string' || !/^(?:\d{1,9}(?:ms|s|m|h))+$/.test(value)) return undefined;
@@ -48,6 +54,7 @@ function isName(name: unknown): name is string {
 
 export const NAMES: ValueType<readonly string[]> = {
   allowed: 'a list of DNS names or IP addresses',
+  placeholder: 'NAME,...',
   parse: (value) => {
     const names: unknown = typeof value === 'string' ? value.split(',').map((name) => name.trim()) : value;
     return Array.isArray(names) && names.length > 0 && names.every(isName) ? names : undefined;
@@ -56,6 +63,7 @@ export const NAMES: ValueType<readonly string[]> = {
 
 export const SOURCE: ValueType<string> = {
   allowed: 'files:DIR, the folder of manifests to read',
+  placeholder: 'files:DIR',
   parse: (value) =>
     value === '' || (typeof value === 'string' && /^files:./.test(value)) ? value : undefined,
 };

@@ -76,7 +76,7 @@ describe('imc', () => {
       expect([args, code, err]).toEqual([args, 0, '']);
       expect(out).toContain('imc');
     }
-    expect((await imc(['serve', '--help'])).out).toContain('--pin-not-ready VALUE');
+    expect((await imc(['serve', '--help'])).out).toContain('--pin-not-ready deny|warn|auto');
     expect((await imc(['explain', '--help'])).out).not.toContain('--port');
   });
 

@@ -1,0 +1,154 @@
+/**
+ * `make demo`: starts the built webhook on the examples, sends each of them as the AdmissionReview that kube-apiserver
+ * would send, and prints what was decided and why. Everything shown comes out of the webhook's answers.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { styleText } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { REASONS, type ReasonCode } from '../../src/core/match/reason.ts';
+import { podsOf } from '../../src/core/workload.ts';
+import { admissionReview, asSubmitted } from '../support/admission.ts';
+import type { Json } from '../support/objects.ts';
+import type { AdmissionResponse } from '../support/webhook.ts';
+
+const EXAMPLES = 'test/examples';
+const CERTS = 'certs';
+const STYLES = {
+  hit: 'green',
+  pinned: 'green',
+  miss: 'yellow',
+  denied: 'red',
+  skipped: 'dim',
+  'not ours': 'dim',
+} as const;
+
+const print = (text: string): boolean => process.stdout.write(`${text}\n`);
+const paint = (style: Parameters<typeof styleText>[0], text: string): string => styleText(style, text);
+
+interface Row {
+  readonly example: string;
+  readonly outcome: string;
+  readonly cache: string;
+  readonly notes: readonly string[];
+}
+
+const { address, stop } = await serve();
+try {
+  // Made when the certificate is there, and kept alive as kube-apiserver keeps its connections.
+  const agent = new Agent({ keepAlive: true, ca: readFileSync(join(CERTS, 'ca.crt')) });
+  const rows: Row[] = [];
+  for (const file of readdirSync(join(EXAMPLES, 'pods'))) rows.push(...(await decide(file, address, agent)));
+  agent.destroy();
+  printTable(rows);
+} finally {
+  await stop();
+}
+
+/** The webhook as a process of its own, as in a cluster. */
+async function serve(): Promise<{ address: string; stop: () => Promise<void> }> {
+  const settings = ['--tls-self-signed', CERTS, '--host', '127.0.0.1', '--port', '0', '--metrics-port', '0'];
+  const source = ['--source', `files:${join(EXAMPLES, 'cluster')}`];
+  const child = spawn(
+    process.execPath,
+    ['dist/main.js', 'serve', ...source, ...settings, '--shutdown-delay', '0'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let serving = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    const entry = JSON.parse(line) as Json;
+    if (typeof entry['address'] === 'string') serving = entry['address'];
+    if (entry['msg'] === 'ready') break;
+  }
+  if (serving === '') throw new Error('the webhook did not start');
+  print(`The webhook serves at ${serving}, with the objects in ${EXAMPLES}/cluster.\n`);
+  return {
+    address: serving,
+    stop: async () => {
+      child.kill('SIGTERM');
+      if (child.exitCode === null) await once(child, 'exit');
+    },
+  };
+}
+
+async function decide(file: string, webhook: string, agent: Agent): Promise<Row[]> {
+  const text = readFileSync(join(EXAMPLES, 'pods', file), 'utf8');
+  const workloads = parseAllDocuments(text).flatMap((document) => podsOf(document.toJS()));
+  return Promise.all(
+    workloads.map(async ({ pod, namespace = 'default' }) => {
+      const review = admissionReview(asSubmitted(pod as Json, namespace), { namespace });
+      return toRow(file.replace('.yaml', ''), await post(webhook, agent, review));
+    }),
+  );
+}
+
+function post(webhook: string, agent: Agent, review: Json): Promise<AdmissionResponse> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' };
+    const sent = request(`${webhook}/mutate`, { method: 'POST', headers, agent }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      answer.on('end', () => {
+        if (answer.statusCode === 200)
+          resolve((JSON.parse(body) as { response: AdmissionResponse }).response);
+        else reject(new Error(`HTTP ${answer.statusCode}: ${body}`));
+      });
+    });
+    sent.on('error', reject);
+    sent.end(JSON.stringify(review));
+  });
+}
+
+function toRow(example: string, { auditAnnotations, status, patch, warnings = [] }: AdmissionResponse): Row {
+  // A pod that is not ours leaves no trace at all.
+  const reason = (auditAnnotations?.['reason'] ?? 'NotForEci') as ReasonCode;
+  return {
+    example,
+    outcome: auditAnnotations?.['outcome'] ?? 'not ours',
+    cache: auditAnnotations?.['image-cache'] ?? '-',
+    notes: [
+      status?.message ?? whyOf(patch) ?? REASONS[reason],
+      ...warnings.map((warning) => `warning: ${warning}`),
+    ],
+  };
+}
+
+/** The reason, from the decision annotation in the patch. */
+function whyOf(patch: string | undefined): string | undefined {
+  if (patch === undefined) return undefined;
+  const operations = JSON.parse(Buffer.from(patch, 'base64').toString()) as {
+    path: string;
+    value: string | Record<string, string>;
+  }[];
+  for (const { path, value } of operations) {
+    const text =
+      typeof value === 'string'
+        ? path.endsWith('~1decision')
+          ? value
+          : undefined
+        : value['imagecache-webhook.io/decision'];
+    if (text !== undefined) return (JSON.parse(text) as { why: string }).why;
+  }
+  return undefined;
+}
+
+function printTable(rows: readonly Row[]): void {
+  const width = Math.max(...rows.map(({ example }) => example.length));
+  print(paint('bold', `${'EXAMPLE'.padEnd(width)}  OUTCOME   CACHE`));
+  for (const { example, outcome, cache, notes } of rows) {
+    const style = STYLES[outcome as keyof typeof STYLES];
+    print(`${example.padEnd(width)}  ${paint(style, outcome.padEnd(8))}  ${cache}`);
+    for (const note of notes) print(paint('dim', `    ${note}`));
+  }
+  const counts = Map.groupBy(rows, ({ outcome }) => outcome);
+  print(`\n${Array.from(counts, ([outcome, { length }]) => `${length} ${outcome}`).join(', ')}.`);
+  print(
+    `The same for one pod, with every candidate: npx imc explain --source files:${EXAMPLES}/cluster -f POD.yaml`,
+  );
+}
