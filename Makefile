@@ -4,7 +4,7 @@
 .PHONY: install build demo run test clean
 
 INSTALLED := node_modules/.package-lock.json
-RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --log-level debug
+RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
 
 install: $(INSTALLED)
 
@@ -25,7 +25,7 @@ run: build
 	@echo "       --data @test/examples/admission-review.json https://localhost:8443/mutate"
 	@echo "  curl http://localhost:9090/metrics"
 	@echo
-	@npx imc serve $(RUN_FLAGS)
+	@npm run --silent imc -- serve $(RUN_FLAGS)
 
 test: install
 	@npm run --silent typecheck

@@ -33,7 +33,7 @@ interface Group {
 type GroupList = OrderedList<Group>;
 
 /** Lists up to this length are read whole, by default. */
-const SHORT = 256;
+const SHORT = 32;
 
 export class RankedGroups {
   readonly #groups = new Map<string, Group>();

@@ -133,7 +133,7 @@ function answer(index: ClusterIndex, asked: OraclePod, chosen: OracleOptions): R
 describe('index and matcher agree with the oracle on outcome, cache and order', () => {
   // Where lists count as long from the first entry on, the lazy reading of common images is what answers.
   it.each([
-    { short: 256, runs: 4000 },
+    { short: 32, runs: 4000 },
     { short: 2, runs: 4000 },
     { short: 0, runs: 4000 },
   ])('with lists read whole up to $short entries', ({ short, runs }) => {
