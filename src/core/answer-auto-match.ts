@@ -10,7 +10,9 @@ import { filterContext, stalenessOf, type Answer, type Question } from './questi
 
 /** @param pinDropped the warning about a pin that automatic matching replaces, if there is one */
 export function answerAutoMatch(question: Question, pinDropped?: string): Answer {
-  const { view, config, images } = question;
+  const { view, config, images, request } = question;
+  /** What ECI is told about matching by itself. A pin may be replaced although the user has switched it off. */
+  const auto = request.auto ? true : undefined;
   const staleness = stalenessOf(question);
   if (staleness) {
     const why = `${staleness.why}: the choice is left to ECI`;
@@ -19,7 +21,7 @@ export function answerAutoMatch(question: Question, pinDropped?: string): Answer
       reason: staleness.reason,
       why,
       warnings: [`no image cache chosen: ${why}`],
-      writing: { pin: undefined, auto: true, createOnMiss: undefined },
+      writing: { pin: undefined, auto, createOnMiss: undefined },
     };
   }
 
@@ -42,7 +44,7 @@ export function answerAutoMatch(question: Question, pinDropped?: string): Answer
       writing: {
         pin: pinDropped === undefined ? undefined : 'none',
         // Where our controller makes the cache, ECI must not make a second one.
-        auto: config.createOnMiss.by === 'eci',
+        auto: config.createOnMiss.by === 'controller' ? false : auto,
         createOnMiss: markerOf(images),
       },
     };
@@ -57,7 +59,7 @@ export function answerAutoMatch(question: Question, pinDropped?: string): Answer
     cache,
     writing: {
       pin: { id: match.winner.cache.id },
-      auto: true,
+      auto,
       createOnMiss: incomplete ? markerOf(images) : undefined,
     },
   };

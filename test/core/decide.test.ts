@@ -734,6 +734,17 @@ describe('explanation', () => {
     );
   });
 
+  it('of a hit names a better match that was refused', () => {
+    const index = indexOf(
+      cacheObject({ name: 'half', images: ['a:1'] }),
+      cacheObject({ name: 'soon', images: ['a:1', 'b:1'], phase: 'Creating', progress: '40%' }),
+    );
+    const { explanation } = decideFor(podObject({ images: ['a:1', 'b:1'] }), index);
+    expect(explanation.why).toBe(
+      'ImageCache half (imc-half) holds 1 of 2 images; a better match, ImageCache soon (imc-soon), is Creating 40%, not Ready',
+    );
+  });
+
   it('names the winner and the one it comes before', () => {
     const { explanation } = decideFor(podObject(), indexOf(READY, cacheObject({ name: 'second', size: 25 })));
     expect(explanation.candidates.map(({ name, verdict, because }) => [name, verdict, because])).toEqual([

@@ -2,6 +2,8 @@
 import jsonPatch from 'fast-json-patch';
 import { describe, expect, it } from 'vitest';
 import { limitWarnings } from '../../src/core/warnings.ts';
+import { readEntry } from '../../src/sources/kinds/index-entry.ts';
+import { readManifest } from '../../src/sources/kinds/manifest.ts';
 import {
   cacheObject,
   decideFor,
@@ -77,6 +79,13 @@ describe('a pin is kept under the dialect’s names', () => {
       [PIN]: 'imc-x',
       [OLD_PIN]: 'imc-x',
     });
+  });
+
+  it.each([HIT, MISS])('that is replaced leaves a switched-off automatic matching switched off', (index) => {
+    const pod = { [PIN]: 'imc-bad', [AUTO]: 'false' };
+    readEntry(readManifest(cacheObject({ name: 'bad', phase: 'Failed' }))).apply(index);
+    expect(annotationsAfter(pod, index, { pin: { notReady: 'auto' } })).toHaveProperty([AUTO], 'false');
+    index.imageCaches.delete('bad');
   });
 
   it('with another under the older name is warned of', () => {

@@ -2,6 +2,7 @@
 import type { ImageCache } from '../image-cache.ts';
 import type { Refusal } from './filters.ts';
 import type { MatchResult, Verdict } from './matcher.ts';
+import { compareDegree } from './pick.ts';
 
 /** `ImageCache web (imc-1) holds 2 of 2 images; before web-old, as it is newer`. */
 export function matchSentence(match: MatchResult, imageCount: number): string {
@@ -11,7 +12,9 @@ export function matchSentence(match: MatchResult, imageCount: number): string {
     const other = degree.sameRepository > 0 ? ` and ${degree.sameRepository} in another version` : '';
     const runnerUp = verdicts.find((verdict) => verdict.lostBecause !== undefined);
     const tie = runnerUp ? `; before ${runnerUp.cache.name}, as it ${runnerUp.lostBecause}` : '';
-    return `${nameOf(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}`;
+    const better = verdicts.find((each) => each.refusal && compareDegree(each.degree, degree) < 0);
+    const missed = better?.refusal ? `; a better match, ${nameOf(better.cache)}, ${better.refusal.message}` : '';
+    return `${nameOf(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}${missed}`;
   }
   if (match.considered === 0) return 'no ImageCache holds any of the pod’s images';
   const counts = Array.from(match.refused, ([code, count]) => `${count} ${code}`).join(', ');
