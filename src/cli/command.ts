@@ -7,7 +7,7 @@ import { closest } from '../config/validate.ts';
 
 /** What a command sees of the world. */
 export interface Io {
-  readonly out: NodeJS.WriteStream | { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly out: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly err: { write(text: string): unknown };
   /** All of standard input. */
   readonly readInput: () => Promise<string>;
@@ -99,7 +99,7 @@ function settingFlags(command: Command): Flag[] {
   }));
 }
 
-export function describeDefault(value: unknown): string {
+function describeDefault(value: unknown): string {
   if (value === '') return 'none';
   return Array.isArray(value) ? value.join(',') : String(value);
 }

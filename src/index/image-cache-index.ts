@@ -5,7 +5,7 @@
 import { isUsable, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { DegreeLevel } from '../core/view.ts';
-import { RankedGroups } from './ranked-groups.ts';
+import { RankedGroups, type ReadingLimits } from './ranked-groups.ts';
 
 export class ImageCacheIndex {
   readonly #byName = new Map<string, ImageCache>();
@@ -15,10 +15,9 @@ export class ImageCacheIndex {
   readonly #unusable: RankedGroups;
   readonly #countByPhase = new Map<string, number>();
 
-  /** @param short see RankedGroups */
-  constructor(short?: number) {
-    this.#usable = new RankedGroups(short);
-    this.#unusable = new RankedGroups(short);
+  constructor(limits?: ReadingLimits) {
+    this.#usable = new RankedGroups(limits);
+    this.#unusable = new RankedGroups(limits);
   }
 
   get size(): number {

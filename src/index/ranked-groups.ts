@@ -11,7 +11,7 @@
  *
  * Reading. A group that shares anything rare with the pod is found through a short list, and those lists are read whole.
  * What is left shares only what is common (a sidecar that nearly every cache holds); such groups are read from the long
- * lists, closest size first, and only as far as the reader goes.
+ * lists lazily, closest size first, and only as far as the reader goes.
  */
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
@@ -32,8 +32,15 @@ interface Group {
 /** All groups that hold one image, or one repository. */
 type GroupList = OrderedList<Group>;
 
-/** Lists up to this length are read whole, by default. */
-const SHORT = 32;
+/** What reading costs is decided here, and no answer. Measured: see the commit that set them. */
+export interface ReadingLimits {
+  /** Lists up to this length are read whole. */
+  readonly short: number;
+  /** Of the longer ones, so many are kept for lazy reading, of images and of repositories each; the others are short enough beside them. */
+  readonly lazy: number;
+}
+
+const LIMITS: ReadingLimits = { short: 32, lazy: 6 };
 
 export class RankedGroups {
   readonly #groups = new Map<string, Group>();
@@ -41,11 +48,10 @@ export class RankedGroups {
   readonly #byRepository = new Map<string, GroupList>();
   /** One object for each reference, so that a million caches share its strings. */
   readonly #references = new Map<string, ImageReference>();
-  readonly #short: number;
+  readonly #limits: ReadingLimits;
 
-  /** @param short the length up to which lists are read whole; it changes what reading costs, and no answer */
-  constructor(short = SHORT) {
-    this.#short = short;
+  constructor(limits = LIMITS) {
+    this.#limits = limits;
   }
 
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
@@ -68,32 +74,36 @@ export class RankedGroups {
   /** See View.usableCandidates. */
   *candidates(images: readonly ImageReference[], targetBytes: number): Generator<DegreeLevel, undefined> {
     const wanted = wantedImages(images);
-    const imageLists = listsOf(this.#byImage, wanted.keys);
-    const repositoryLists = listsOf(this.#byRepository, wanted.perRepository.keys());
+    const byImage = this.#splitLists(this.#byImage, wanted.keys);
+    const byRepository = this.#splitLists(this.#byRepository, wanted.perRepository.keys());
+
     const found = new Map<Group, Degree>();
-    const isLong = (list: GroupList): boolean => list.size > this.#short;
-    for (const list of [...imageLists, ...repositoryLists].filter((each) => !isLong(each))) {
+    for (const [, list] of [...byImage.whole, ...byRepository.whole]) {
       for (const group of list) if (!found.has(group)) found.set(group, degreeOf(wanted, group.images));
     }
-    const long: LongLists = {
-      byImage: imageLists.filter(isLong).toSorted((a, b) => a.size - b.size),
-      byRepository: repositoryLists.filter(isLong),
-      imageCount: this.#imagesOfLongRepositories(wanted),
+    const lazy: LazyLists = {
+      byImage: byImage.lazy.map(([, list]) => list),
+      byRepository: byRepository.lazy.map(([, list]) => list),
+      shared: subsetSums(byRepository.lazy.map(([repository]) => wanted.perRepository.get(repository) ?? 0)),
     };
-    for (const degree of possibleDegrees(found.values(), long)) {
-      yield { degree, candidates: readLevel(degree, wanted, found, long, targetBytes) };
+    for (const degree of possibleDegrees(found.values(), lazy)) {
+      yield { degree, candidates: readLevel(degree, wanted, found, lazy, targetBytes) };
     }
     return undefined;
   }
 
-  /** How many of the pod's images come from a common repository. */
-  #imagesOfLongRepositories({ perRepository }: WantedImages): number {
-    let sum = 0;
-    for (const [repository, count] of perRepository) {
-      const list = this.#byRepository.get(repository);
-      if (list && list.size > this.#short) sum += count;
+  /** The lists of these keys, the shortest first: those to read whole, and those to read as far as it takes. */
+  #splitLists(lists: ReadonlyMap<string, GroupList>, keys: Iterable<string>): SplitLists {
+    const present: [string, GroupList][] = [];
+    for (const key of keys) {
+      const list = lists.get(key);
+      if (list) present.push([key, list]);
     }
-    return sum;
+    present.sort(([, a], [, b]) => a.size - b.size);
+    const { short, lazy } = this.#limits;
+    const firstLong = present.findIndex(([, list]) => list.size > short);
+    const firstLazy = firstLong < 0 ? present.length : Math.max(firstLong, present.length - lazy);
+    return { whole: present.slice(0, firstLazy), lazy: present.slice(firstLazy) };
   }
 
   #newGroup(key: string, { images, sizeBytes }: ImageCache): Group {
@@ -132,30 +142,39 @@ export class RankedGroups {
   }
 }
 
-interface LongLists {
+interface SplitLists {
+  readonly whole: readonly [string, GroupList][];
+  readonly lazy: readonly [string, GroupList][];
+}
+
+/** The lists that are read lazily. A group that is in none of the others is in these alone. */
+interface LazyLists {
   /** The shortest first. */
   readonly byImage: readonly GroupList[];
   readonly byRepository: readonly GroupList[];
-  /** How many of the pod's images come from one of those repositories. */
-  readonly imageCount: number;
+  /** How many of the pod's images can come from the repositories of such a group. */
+  readonly shared: ReadonlySet<number>;
 }
 
-/** The most of these that a group with so many exact ones can have in another version: an exact one does not count twice. */
-function mostInAnotherVersion({ imageCount }: LongLists, exact: number): number {
-  return imageCount - exact;
+function subsetSums(numbers: readonly number[]): ReadonlySet<number> {
+  return numbers.reduce(
+    (sums, number) => new Set([...sums, ...Array.from(sums, (sum) => sum + number)]),
+    new Set([0]),
+  );
 }
 
 /**
- * The degrees that any candidate can have, the highest first: those that were found, and those that groups in long
+ * The degrees that any candidate can have, the highest first: those that were found, and those that groups in lazy
  * lists alone might have.
  */
-function possibleDegrees(found: Iterable<Degree>, long: LongLists): Degree[] {
+function possibleDegrees(found: Iterable<Degree>, lazy: LazyLists): Degree[] {
   const degrees = new Map<string, Degree>();
   const add = (degree: Degree): unknown => degrees.set(`${degree.exact}/${degree.sameRepository}`, degree);
   for (const degree of found) add(degree);
-  for (let exact = 0; exact <= long.byImage.length; exact++) {
-    for (let other = mostInAnotherVersion(long, exact); other >= 0; other--) {
-      if (exact + other > 0) add({ exact, sameRepository: other });
+  for (const shared of lazy.shared) {
+    for (let exact = 0; exact <= Math.min(shared, lazy.byImage.length); exact++) {
+      // The image of an exact one comes from a shared repository too, and does not count twice.
+      if (shared > 0) add({ exact, sameRepository: shared - exact });
     }
   }
   return [...degrees.values()].toSorted(compareDegree);
@@ -165,7 +184,7 @@ function* readLevel(
   degree: Degree,
   wanted: WantedImages,
   found: ReadonlyMap<Group, Degree>,
-  long: LongLists,
+  lazy: LazyLists,
   targetBytes: number,
 ): Generator<Candidate, undefined> {
   const compare = (a: Group, b: Group): number => compareTies(firstOf(a), firstOf(b), targetBytes);
@@ -174,7 +193,7 @@ function* readLevel(
   rare.sort(compare);
 
   const common = mergeSorted(
-    listsToRead(degree, long).map((list) => byCloseness(list, targetBytes, compare)),
+    listsToRead(degree, lazy).map((list) => byCloseness(list, targetBytes, compare)),
     compare,
   ).filter((group) => !found.has(group) && compareDegree(degreeOf(wanted, group.images), degree) === 0);
 
@@ -184,13 +203,13 @@ function* readLevel(
 }
 
 /**
- * The long lists among which every group of this degree is found that is in no short one; none where there can be no
- * such group. With n long lists, a group that is in `exact` of them is missing from n - exact, and so is in one of any
- * n - exact + 1.
+ * The lazy lists among which every group of this degree is found that is in no other list; none where there can be no
+ * such group. With n lists of images, a group that is in `exact` of them is missing from n - exact, and so is in one of
+ * any n - exact + 1.
  */
-function listsToRead({ exact, sameRepository }: Degree, long: LongLists): readonly GroupList[] {
-  if (exact > long.byImage.length || sameRepository > mostInAnotherVersion(long, exact)) return [];
-  return exact === 0 ? long.byRepository : long.byImage.slice(0, long.byImage.length - exact + 1);
+function listsToRead({ exact, sameRepository }: Degree, lazy: LazyLists): readonly GroupList[] {
+  if (exact > lazy.byImage.length || !lazy.shared.has(exact + sameRepository)) return [];
+  return exact === 0 ? lazy.byRepository : lazy.byImage.slice(0, lazy.byImage.length - exact + 1);
 }
 
 /** A list's groups, the closest size first, then in the order of their first caches. */
@@ -288,8 +307,4 @@ function enlist(lists: Map<string, GroupList>, key: string, group: Group): void 
   const list = lists.get(key) ?? new OrderedList(compareInList);
   list.add(group);
   lists.set(key, list);
-}
-
-function listsOf(lists: ReadonlyMap<string, GroupList>, keys: Iterable<string>): GroupList[] {
-  return Array.from(keys, (key) => lists.get(key)).filter((list) => list !== undefined);
 }

@@ -54,20 +54,7 @@ export async function startWebhook(
     now,
   );
   let draining = false;
-  const readiness = (): Readiness => {
-    const ageMs = age();
-    const status = draining
-      ? 'shutting down'
-      : ageMs === undefined
-        ? 'the source has not been read yet'
-        : 'ready';
-    return {
-      ready: status === 'ready',
-      status,
-      sourceAgeSeconds: ageMs === undefined ? null : ageMs / 1000,
-      imageCaches: index.imageCaches.size,
-    };
-  };
+  const readiness = (): Readiness => describeReadiness(draining, age(), index.imageCaches.size);
 
   const app = buildApp({ view: index, config, metrics, now, tls, log, readiness, draining: () => draining });
   const metricsApp = buildMetricsApp({ metrics, log });
@@ -88,6 +75,17 @@ export async function startWebhook(
       log.info('stopped');
     },
   };
+}
+
+/** @param ageMs milliseconds since the source last had word; undefined before the first */
+function describeReadiness(draining: boolean, ageMs: number | undefined, imageCaches: number): Readiness {
+  const sourceAgeSeconds = ageMs === undefined ? null : ageMs / 1000;
+  const reason = draining
+    ? 'shutting down'
+    : ageMs === undefined
+      ? 'the source has not been read yet'
+      : undefined;
+  return { ready: reason === undefined, status: reason ?? 'ready', sourceAgeSeconds, imageCaches };
 }
 
 /** A taken metrics port must not leave the webhook's port open behind an error. */

@@ -133,17 +133,17 @@ function answer(index: ClusterIndex, asked: OraclePod, chosen: OracleOptions): R
 describe('index and matcher agree with the oracle on outcome, cache and order', () => {
   // Where lists count as long from the first entry on, the lazy reading of common images is what answers.
   it.each([
-    { short: 32, runs: 4000 },
-    { short: 2, runs: 4000 },
-    { short: 0, runs: 4000 },
-  ])('with lists read whole up to $short entries', ({ short, runs }) => {
+    { limits: undefined, runs: 4000 },
+    { limits: { short: 2, lazy: 2 }, runs: 4000 },
+    { limits: { short: 0, lazy: 6 }, runs: 4000 },
+  ])('with the reading limits $limits', ({ limits, runs }) => {
     fc.assert(
       fc.property(
         fc.array(event, { minLength: 1, maxLength: 24, size: 'max' }),
         fc.array(pod, { minLength: 1, maxLength: 3 }),
         options,
         (events, pods, chosen) => {
-          const index = new ClusterIndex(new ImageCacheIndex(short));
+          const index = new ClusterIndex(new ImageCacheIndex(limits));
           index.confirm(NOW);
           readEntry(readManifest(nodeObject('worker', {}, chosen.sizes))).apply(index);
           const model = new Map<string, OracleCache>();

@@ -13,7 +13,9 @@ export function matchSentence(match: MatchResult, imageCount: number): string {
     const runnerUp = verdicts.find((verdict) => verdict.lostBecause !== undefined);
     const tie = runnerUp ? `; before ${runnerUp.cache.name}, as it ${runnerUp.lostBecause}` : '';
     const better = verdicts.find((each) => each.refusal && compareDegree(each.degree, degree) < 0);
-    const missed = better?.refusal ? `; a better match, ${nameOf(better.cache)}, ${better.refusal.message}` : '';
+    const missed = better?.refusal
+      ? `; a better match, ${nameOf(better.cache)}, ${better.refusal.message}`
+      : '';
     return `${nameOf(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}${missed}`;
   }
   if (match.considered === 0) return 'no ImageCache holds any of the pod’s images';

@@ -131,44 +131,37 @@ export class FilesSource implements Source {
     return { objects, problems };
   }
 
-  /** Makes the index hold what the files hold. Of two objects with one name, the one in the first file counts. */
+  /** Makes the index hold what the files hold. */
   #bringInForce(): void {
+    const { wanted, problems } = this.#merge();
+    const gone = [...this.#inForce].filter(([identity]) => !wanted.has(identity));
+    const changed = [...wanted].filter(([identity, entry]) => this.#inForce.get(identity) !== entry);
+    for (const [, entry] of gone) entry.delete(this.#index);
+    for (const [, entry] of changed) entry.apply(this.#index);
+    this.#inForce = wanted;
+    this.#reportProblems(problems.map(formatProblem));
+    this.#events.onChange({ applied: changed.length, deleted: gone.length });
+  }
+
+  /** All files together. Of two objects with one name, the one in the first file counts. */
+  #merge(): { wanted: Map<string, IndexEntry>; problems: FileProblem[] } {
     const wanted = new Map<string, IndexEntry>();
     const holder = new Map<string, string>();
     const problems: FileProblem[] = [];
-    for (const file of [...this.#files.keys()].toSorted()) {
-      const path = join(this.#folder.path, file);
-      const held = this.#files.get(file) ?? NOTHING;
+    for (const [name, held] of [...this.#files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      const file = join(this.#folder.path, name);
       problems.push(...held.problems);
       for (const [identity, { entry, line }] of held.objects) {
         const first = holder.get(identity);
-        if (first === undefined) {
-          wanted.set(identity, entry);
-          holder.set(identity, path);
-        } else
-          problems.push({
-            file: path,
-            line,
-            message: `${identity} is in ${first} already; this one is ignored`,
-          });
+        if (first !== undefined) {
+          problems.push({ file, line, message: `${identity} is in ${first} already; this one is ignored` });
+          continue;
+        }
+        wanted.set(identity, entry);
+        holder.set(identity, file);
       }
     }
-
-    let applied = 0;
-    let deleted = 0;
-    for (const [identity, entry] of this.#inForce) {
-      if (wanted.has(identity)) continue;
-      entry.delete(this.#index);
-      deleted++;
-    }
-    for (const [identity, entry] of wanted) {
-      if (this.#inForce.get(identity) === entry) continue;
-      entry.apply(this.#index);
-      applied++;
-    }
-    this.#inForce = wanted;
-    this.#reportProblems(problems.map(formatProblem));
-    this.#events.onChange({ applied, deleted });
+    return { wanted, problems };
   }
 
   #reportProblems(problems: readonly string[]): void {
