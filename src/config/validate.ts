@@ -27,8 +27,10 @@ export interface Layer {
 export function validateLayer(layer: Layer, faults: string[]): Map<string, unknown> {
   for (const name of layer.unknown) {
     const close = closest(name, layer.known);
-    const hint = close === undefined ? `allowed are ${layer.known.join(', ')}` : `did you mean ${close}?`;
-    faults.push(`${layer.nameOf(name)} is not a key; ${hint}`);
+    const hint = close === undefined ? '' : `did you mean ${close}? `;
+    faults.push(
+      `${layer.nameOf(name)} is not a key; ${hint}allowed are ${siblings(name, layer.known).join(', ')}`,
+    );
   }
   const parsed = new Map<string, unknown>();
   for (const [path, value] of layer.values) {
@@ -40,6 +42,13 @@ export function validateLayer(layer: Layer, faults: string[]): Map<string, unkno
     parsed.set(path, result);
   }
   return parsed;
+}
+
+/** The known names of the same group, or all where it has none. */
+function siblings(name: string, known: readonly string[]): readonly string[] {
+  const group = name.slice(0, name.lastIndexOf('.') + 1);
+  const inGroup = known.filter((each) => each.startsWith(group));
+  return inGroup.length > 0 ? inGroup : known;
 }
 
 /** Faults that lie between keys. */

@@ -259,13 +259,33 @@ describe('what is broken is told by file and line, and what was there before sta
     expect(index.profile().inOrder.map(({ name }) => name)).toEqual(['good']);
   });
 
+  it.each([
+    [
+      'an object in a list',
+      JSON.stringify(
+        {
+          apiVersion: 'v1',
+          kind: 'List',
+          items: [cacheObject({ name: 'a' }), cacheObject({ name: 'b', images: [] })],
+        },
+        null,
+        2,
+      ),
+      ':32: spec.images must be',
+    ],
+    ['a syntax error', '{\n  "kind": "Node",\n  "metadata": [\n}', ':4: '],
+  ])('in JSON too: %s', async (_title, text, problem) => {
+    const { problems } = await watch({ 'x.json': text });
+    expect(problems[0]).toContain(`x.json${problem}`);
+  });
+
   it('of two objects with one name the first file’s counts, until it goes', async () => {
     const { problems, index, path } = await watch({
       'a.json': cacheObject({ name: 'same', id: 'imc-a' }),
       'b.json': cacheObject({ name: 'same', id: 'imc-b' }),
     });
     expect(problems).toEqual([
-      `${path}/b.json:1: ImageCache same is in ${path}/a.json already; this one is ignored`,
+      `${path}/b.json: ImageCache same is in ${path}/a.json already; this one is ignored`,
     ]);
     expect(index.cacheById('imc-a')).toBeDefined();
     unlinkSync(join(path, 'a.json'));

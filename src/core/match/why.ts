@@ -32,7 +32,9 @@ function closest(verdicts: readonly Verdict[]): string {
 }
 
 export function pinSentence(cache: ImageCache, refusal: Refusal): string {
-  return `the pod pins ${nameOf(cache)}, which ${refusal.message}`;
+  // Where the phase is not itself the reason, it is told all the same.
+  const state = refusal.code === 'NotReady' ? '' : ` (phase ${cache.phase}, progress ${cache.progress})`;
+  return `the pod pins ${nameOf(cache)}, which ${refusal.message}${state}`;
 }
 
 function nameOf(cache: ImageCache): string {

@@ -17,13 +17,9 @@ import { Folder } from './folder.ts';
 /** Milliseconds. A change is seen by the second look after it, and so well within a second. */
 const LOOK_EVERY = 200;
 
-interface HeldObject {
-  readonly entry: IndexEntry;
-  readonly line: number;
-}
-
 interface HeldFile {
-  readonly objects: ReadonlyMap<string, HeldObject>;
+  /** By identity. */
+  readonly objects: ReadonlyMap<string, IndexEntry>;
   readonly problems: readonly FileProblem[];
 }
 
@@ -111,7 +107,7 @@ export class FilesSource implements Source {
     const { documents, syntaxErrors } = readDocuments(path, text);
     if (syntaxErrors.length > 0) return { objects: before.objects, problems: syntaxErrors };
 
-    const objects = new Map<string, HeldObject>();
+    const objects = new Map<string, IndexEntry>();
     const problems: FileProblem[] = [];
     for (const document of documents) {
       let identity: string | undefined;
@@ -121,7 +117,7 @@ export class FilesSource implements Source {
         identity = identify(manifest);
         if (objects.has(identity))
           throw new Unreadable('metadata.name', `is taken: ${identity} stands above`);
-        objects.set(identity, { entry: readEntry(manifest), line: document.lineOf('metadata.name') });
+        objects.set(identity, readEntry(manifest));
       } catch (error) {
         problems.push(toProblem(path, document, error));
         const former = identity === undefined ? undefined : before.objects.get(identity);
@@ -151,10 +147,11 @@ export class FilesSource implements Source {
     for (const [name, held] of [...this.#files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
       const file = join(this.#folder.path, name);
       problems.push(...held.problems);
-      for (const [identity, { entry, line }] of held.objects) {
+      for (const [identity, entry] of held.objects) {
         const first = holder.get(identity);
         if (first !== undefined) {
-          problems.push({ file, line, message: `${identity} is in ${first} already; this one is ignored` });
+          const message = `${identity} is in ${first} already; this one is ignored`;
+          problems.push({ file, line: undefined, message });
           continue;
         }
         wanted.set(identity, entry);

@@ -15,9 +15,9 @@ const NAMESPACE = 'kube-system';
 const NAME = 'eci-profile';
 const KEY = 'data.selectors';
 
-/** Of all ConfigMaps, the one that holds the profile. */
+/** Of all ConfigMaps, the one that holds the profile; in a manifest it may leave its namespace to the command line. */
 export function isEciProfile({ name, namespace }: Manifest): boolean {
-  return name === NAME && namespace === NAMESPACE;
+  return name === NAME && (namespace === NAMESPACE || namespace === '');
 }
 
 export function readEciProfile({ object }: Manifest): readonly ProfileSelector[] {
