@@ -12,6 +12,12 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
   process.exit(1);
 }
 
+// Whoever reads our output may have read enough (`imc explain … | head`).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 const stopped = new Promise<void>((resolve) => {
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -27,7 +27,7 @@ export const serve: Command = {
     try {
       await Promise.race([webhook.synced.then(() => log.info('ready')), io.untilStopped()]);
     } catch (error) {
-      await webhook.stop();
+      await webhook.stop(0);
       throw error;
     }
     await io.untilStopped();

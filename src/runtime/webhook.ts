@@ -18,8 +18,11 @@ export interface Webhook {
   readonly metricsAddress: string;
   /** Resolves once the index has been filled; rejects where there is nothing to fill it from. */
   readonly synced: Promise<void>;
-  /** Turns unready, goes on answering for `shutdownDelay`, answers what is in flight, and resolves. */
-  readonly stop: () => Promise<void>;
+  /**
+   * Turns unready, goes on answering for a while, answers what is in flight, and resolves.
+   * @param delay milliseconds; `shutdownDelay` unless given
+   */
+  readonly stop: (delay?: number) => Promise<void>;
 }
 
 /** Starts serving at once; /readyz says no until the source has been read. */
@@ -65,10 +68,10 @@ export async function startWebhook(
     address,
     metricsAddress,
     synced,
-    stop: async () => {
+    stop: async (delay = config.shutdownDelay) => {
       draining = true;
-      log.info({ shutdownDelayMs: config.shutdownDelay }, 'shutting down: unready, still answering');
-      await sleep(config.shutdownDelay);
+      log.info({ delay }, 'shutting down: unready, still answering');
+      await sleep(delay);
       await app.close();
       await metricsApp.close();
       await source.stop();

@@ -177,6 +177,14 @@ describe('imc explain', () => {
     folder.remove();
   });
 
+  it('is silent where its reader has read enough', () => {
+    const files = Array.from({ length: 300 }, () => `-f ${EXAMPLES}/pods/13-partial-hit.yaml`).join(' ');
+    const command = `"${process.execPath}" dist/main.js explain ${SOURCE.join(' ')} ${files} 2>&1 | head -1`;
+    expect(execFileSync('bash', ['-c', command], { encoding: 'utf8' })).toBe(
+      'Pod partial in namespace default\n',
+    );
+  });
+
   it('names what it cannot read, goes on, and ends with 1', async () => {
     const { code, out, err } = await imc(
       ['explain', ...SOURCE, '-o', 'json', '-f', '-'],

@@ -1,4 +1,5 @@
 /** The files source, on real files: what it reads, how fast it follows, and what it does with what is broken. */
+import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -111,6 +112,8 @@ describe('reads', () => {
       }),
     );
     writeFileSync(join(folder, 'e.txt'), 'not a manifest');
+    execFileSync('mkfifo', [join(folder, 'pipe.yaml')]);
+    mkdirSync(join(folder, 'folder.yaml'));
     writeFileSync(join(folder, '.f.yaml'), stringify(cacheObject({ name: 'f' })));
     const index = new ClusterIndex();
     const problems: string[] = [];

@@ -54,8 +54,10 @@ export class Folder {
     const entries = await Promise.all(
       manifests.map(async (name): Promise<[string, string] | undefined> => {
         try {
-          const { mtimeNs, ctimeNs, size, ino } = await stat(join(this.path, name), { bigint: true });
-          return [name, `${mtimeNs} ${ctimeNs} ${size} ${ino}`];
+          const seen = await stat(join(this.path, name), { bigint: true });
+          // A folder may be called x.yaml, and a pipe would be waited for.
+          if (!seen.isFile()) return undefined;
+          return [name, `${seen.mtimeNs} ${seen.ctimeNs} ${seen.size} ${seen.ino}`];
         } catch {
           // Gone between the listing and the look: the next look will say so.
           return undefined;
