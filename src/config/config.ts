@@ -52,13 +52,13 @@ export const SETTINGS: readonly Setting[] = [
     path: 'region',
     type: TEXT,
     default: '',
-    help: 'The cluster’s region. A cache labelled with another `topology.kubernetes.io/region` is not chosen.',
+    help: "The cluster's region. A cache labelled with another `topology.kubernetes.io/region` is not chosen.",
   },
   {
     path: 'minimumMatch',
     type: oneOf('image', 'repository'),
     default: 'image',
-    help: 'What a cache must hold at least: one of the pod’s images, or (`repository`) another version of one.',
+    help: "What a cache must hold at least: one of the pod's images, or (`repository`) another version of one.",
   },
   {
     path: 'expiryMargin',
@@ -112,7 +112,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'createOnMiss.by',
     type: oneOf('eci', 'controller'),
     default: 'eci',
-    help: 'Who makes it: ECI by itself, or a controller that acts on the marker (ECI’s own creation is then switched off).',
+    help: "Who makes it: ECI by itself, or a controller that acts on the marker (ECI's own creation is then switched off).",
   },
   {
     path: 'host',
@@ -142,7 +142,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.key',
     type: TEXT,
     default: '',
-    help: 'File with the certificate’s private key (PEM).',
+    help: "File with the certificate's private key (PEM).",
   },
   {
     path: 'tls.selfSigned',

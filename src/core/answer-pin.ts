@@ -50,7 +50,7 @@ export function answerPin(question: Question, id: string): Answer {
   }
 
   const storage = formatBytes(request.storageBytes);
-  const tooLarge = `image cache ${quote(id)} is ${formatBytes(cache.sizeBytes)}, more than the pod’s storage of ${storage}: set k8s.aliyun.com/eci-extra-ephemeral-storage`;
+  const tooLarge = `image cache ${quote(id)} is ${formatBytes(cache.sizeBytes)}, more than the pod's storage of ${storage}: set k8s.aliyun.com/eci-extra-ephemeral-storage`;
   const warnings = cache.sizeBytes > request.storageBytes ? [tooLarge] : [];
   return {
     ...kept,

@@ -14,5 +14,7 @@ export function limitWarnings(warnings: readonly string[]): string[] {
 function fit(warning: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const printable = warning.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').toWellFormed();
-  return printable.length <= MAX_LENGTH ? printable : `${printable.slice(0, MAX_LENGTH - 1).toWellFormed()}…`;
+  return printable.length <= MAX_LENGTH
+    ? printable
+    : `${printable.slice(0, MAX_LENGTH - 3).toWellFormed()}...`;
 }

@@ -366,11 +366,11 @@ describe('pin', () => {
     expect(decision).toMatchObject({ outcome: 'denied', reason: 'ImageCacheNotFound' });
   });
 
-  it('to a cache larger than the pod’s storage is warned of', () => {
+  it("to a cache larger than the pod's storage is warned of", () => {
     const large = cacheObject({ name: 'x', size: 60 });
     expect(decideFor(podObject(pin('imc-x')), indexOf(large)).decision).toMatchObject({
       outcome: 'pinned',
-      warnings: [expect.stringContaining('60Gi, more than the pod’s storage of 30Gi')],
+      warnings: [expect.stringContaining("60Gi, more than the pod's storage of 30Gi")],
     });
     const enough = podObject({
       annotations: { [`${P}eci-imc-id`]: 'imc-x', [`${P}eci-extra-ephemeral-storage`]: '30Gi' },
@@ -467,7 +467,7 @@ describe('filters', () => {
       {},
       cacheObject({ name: 'x', size: 31 }),
       {},
-      'is 31Gi, more than the 30Gi of the pod’s storage',
+      "is 31Gi, more than the 30Gi of the pod's storage",
     ],
     [
       'a cache as large as the storage with what the pod adds',
@@ -553,7 +553,7 @@ describe('filters', () => {
 describe('pick', () => {
   it('breaks ties in the order of the design', () => {
     expect(TIE_BREAKS.map(({ because }) => because)).toEqual([
-      'is closer in size to the pod’s images',
+      "is closer in size to the pod's images",
       'is newer',
       'comes first by name',
     ]);
@@ -749,7 +749,7 @@ describe('explanation', () => {
     const { explanation } = decideFor(podObject(), indexOf(READY, cacheObject({ name: 'second', size: 25 })));
     expect(explanation.candidates.map(({ name, verdict, because }) => [name, verdict, because])).toEqual([
       ['ready', 'chosen', ''],
-      ['second', 'beaten', 'is closer in size to the pod’s images'],
+      ['second', 'beaten', "is closer in size to the pod's images"],
     ]);
   });
 

@@ -85,7 +85,7 @@ describe('precedence of the annotations', () => {
   });
 });
 
-describe('booleans are those of Go’s ParseBool', () => {
+describe("booleans are those of Go's ParseBool", () => {
   it.each(['1', 't', 'T', 'TRUE', 'true', 'True'])('%s is true', (value) => {
     expect(read({ 'eci-auto-imc': value }, false)).toMatchObject({ request: { auto: true }, malformed: [] });
   });

@@ -35,7 +35,7 @@ function annotationsAfter(
   return Object.fromEntries(Object.entries(after).filter(([key]) => key.startsWith(P)));
 }
 
-describe('a hit writes the ID under the dialect’s pin annotation, and the request stays', () => {
+describe("a hit writes the ID under the dialect's pin annotation, and the request stays", () => {
   it.each<[ConfigChange['dialect'] & string, Record<string, string>, Record<string, string>]>([
     ['modern', {}, { [PIN]: 'imc-x' }],
     ['modern', { [AUTO]: 'true' }, { [AUTO]: 'true', [PIN]: 'imc-x' }],
@@ -61,7 +61,7 @@ describe('a hit writes the ID under the dialect’s pin annotation, and the requ
   });
 });
 
-describe('a pin is kept under the dialect’s names', () => {
+describe("a pin is kept under the dialect's names", () => {
   it.each<[ConfigChange['dialect'] & string, Record<string, string>, Record<string, string>]>([
     ['modern', { [PIN]: 'imc-x' }, { [PIN]: 'imc-x' }],
     ['modern', { [OLD_PIN]: 'imc-x' }, { [OLD_PIN]: 'imc-x', [PIN]: 'imc-x' }],
@@ -118,13 +118,13 @@ describe('a miss is marked', () => {
       { [OLD_AUTO]: 'true' },
     ],
     [
-      'by the controller: ECI’s own creation is switched off',
+      "by the controller: ECI's own creation is switched off",
       { createOnMiss: { by: 'controller' } },
       {},
       { [AUTO]: 'false' },
     ],
     [
-      'by the controller, over the user’s wish',
+      "by the controller, over the user's wish",
       { createOnMiss: { by: 'controller' } },
       { [AUTO]: 'true' },
       { [AUTO]: 'false' },
@@ -285,7 +285,7 @@ describe('warnings', () => {
     ]);
     expect(limited).toHaveLength(6);
     expect(limited[0]).toBe('a b c');
-    expect(limited[1]).toBe(`${'x'.repeat(255)}…`);
+    expect(limited[1]).toBe(`${'x'.repeat(253)}...`);
     expect(limited.every((warning) => warning.length <= 256 && warning.isWellFormed())).toBe(true);
     expect(limited[5]).toBe('and 7 more warnings of imagecache-webhook');
   });

@@ -198,7 +198,7 @@ describe.each(Object.entries(EXPECTED))('%s', (name, expected) => {
   );
 });
 
-it('a denial is a 422 with ECI’s own reason, the phase and the progress', async () => {
+it("a denial is a 422 with ECI's own reason, the phase and the progress", async () => {
   const pod = {
     metadata: { annotations: { [`${P}eci-imc-id`]: 'imc-flink-next' } },
     spec: { containers: [{ name: 'c', image: 'flink:1.20.0' }] },

@@ -282,7 +282,7 @@ describe('what is broken is told by file and line, and what was there before sta
     expect(problems[0]).toContain(`x.json${problem}`);
   });
 
-  it('of two objects with one name the first file’s counts, until it goes', async () => {
+  it("of two objects with one name the first file's counts, until it goes", async () => {
     const { problems, index, path } = await watch({
       'a.json': cacheObject({ name: 'same', id: 'imc-a' }),
       'b.json': cacheObject({ name: 'same', id: 'imc-b' }),

@@ -52,7 +52,7 @@ const BOOLEAN: ValueType<boolean> = {
 };
 const CACHE_ID: ValueType<string> = {
   parse: (text) => (/^[\x21-\x7e]{1,253}$/.test(text) ? text : undefined),
-  allowed: 'the ID of an ImageCache (imc-…), without spaces',
+  allowed: 'the ID of an ImageCache (imc-...), without spaces',
 };
 const COUNT: ValueType<number> = {
   parse: (text) => {
@@ -132,5 +132,5 @@ function requirementOf(perfect: boolean | undefined, count: number | undefined):
 
 /** A value as a warning shows it: quoted, and short enough to leave room for what is allowed. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }

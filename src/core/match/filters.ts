@@ -68,7 +68,7 @@ export const FILTERS: readonly Filter[] = [
     refuse: ({ cache }, { storageBytes }) =>
       cache.sizeBytes <= storageBytes
         ? undefined
-        : `is ${formatBytes(cache.sizeBytes)}, more than the ${formatBytes(storageBytes)} of the pod’s storage`,
+        : `is ${formatBytes(cache.sizeBytes)}, more than the ${formatBytes(storageBytes)} of the pod's storage`,
   },
   {
     code: 'NotEnoughImages',

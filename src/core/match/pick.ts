@@ -23,7 +23,7 @@ const byName: Compare<Ranked> = (a, b) => (a.name < b.name ? -1 : Number(a.name 
 
 export const TIE_BREAKS: readonly TieBreak[] = [
   {
-    because: 'is closer in size to the pod’s images',
+    because: "is closer in size to the pod's images",
     compare: (a, b, targetBytes) => Math.abs(a.sizeBytes - targetBytes) - Math.abs(b.sizeBytes - targetBytes),
   },
   { because: 'is newer', compare: newestFirst },
@@ -51,7 +51,7 @@ export function compareAge(a: Ranked, b: Ranked): number {
 
 /** Why the winner comes before the runner-up: what to say of the winner. */
 export function whyBefore(winner: Candidate, runnerUp: Candidate, targetBytes: number): string {
-  if (compareDegree(winner.degree, runnerUp.degree) !== 0) return 'matches more of the pod’s images';
+  if (compareDegree(winner.degree, runnerUp.degree) !== 0) return "matches more of the pod's images";
   const decisive = TIE_BREAKS.find(({ compare }) => compare(winner.cache, runnerUp.cache, targetBytes) !== 0);
   return decisive?.because ?? 'comes first';
 }

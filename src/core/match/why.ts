@@ -18,7 +18,7 @@ export function matchSentence(match: MatchResult, imageCount: number): string {
       : '';
     return `${nameOf(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}${missed}`;
   }
-  if (match.considered === 0) return 'no ImageCache holds any of the pod’s images';
+  if (match.considered === 0) return "no ImageCache holds any of the pod's images";
   const counts = Array.from(match.refused, ([code, count]) => `${count} ${code}`).join(', ');
   return `no ImageCache qualifies: ${counts}; ${closest(verdicts)}`;
 }
