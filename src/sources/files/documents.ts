@@ -2,7 +2,18 @@
  * Owns the reading of one file: YAML or JSON text with any number of documents, to Kubernetes objects, each with the
  * line where it stands, so that a fault can be named by file and line.
  */
-import { isNode, LineCounter, parseAllDocuments, parseDocument, type Document } from 'yaml';
+import {
+  isNode,
+  LineCounter,
+  parseAllDocuments,
+  parseDocument,
+  type CollectionTag,
+  type Document,
+  type DocumentOptions,
+  type ParseOptions,
+  type ScalarTag,
+  type SchemaOptions,
+} from 'yaml';
 import { messageOf } from '../../core/error-message.ts';
 import { isObject, Unreadable } from '../../core/string-map.ts';
 
@@ -24,6 +35,19 @@ export interface FileReading {
   readonly documents: readonly FileDocument[];
   /** The first syntax error of each broken document. Where there is one, the documents are not to be trusted. */
   readonly syntaxErrors: readonly FileProblem[];
+}
+
+/**
+ * YAML as kubectl reads it, so that a manifest means here what it means there: YAML 1.1, in which an unquoted yes, no,
+ * on or off is a boolean; but a date or a time of day is a text.
+ */
+const AS_KUBECTL: ParseOptions & DocumentOptions & SchemaOptions = {
+  version: '1.1',
+  customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isTime(tag)),
+};
+
+function isTime({ tag, format }: ScalarTag | CollectionTag): boolean {
+  return tag === 'tag:yaml.org,2002:timestamp' || format === 'TIME';
 }
 
 /** Parses a file. Empty documents are left out, and lists (`kind: List`, as kubectl prints) are taken apart. */
@@ -48,7 +72,7 @@ function readJson(text: string): FileReading | undefined {
 
 function readYaml(file: string, text: string): FileReading {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  const parsed = parseAllDocuments(text, { ...AS_KUBECTL, lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number): number => lines.linePos(offset).line;
 
   const syntaxErrors: FileProblem[] = [];
