@@ -133,10 +133,10 @@ function answer(index: ClusterIndex, asked: OraclePod, chosen: OracleOptions): R
 describe('index and matcher agree with the oracle on outcome, cache and order', () => {
   // Where lists count as long from the first entry on, the lazy reading of common images is what answers.
   it.each([
-    { limits: undefined, runs: 4000 },
-    { limits: { short: 2, lazy: 2 }, runs: 4000 },
-    { limits: { short: 0, lazy: 6 }, runs: 4000 },
-  ])('with the reading limits $limits', ({ limits, runs }) => {
+    { title: 'the default', limits: undefined, runs: 4000 },
+    { title: 'few lazy lists', limits: { short: 2, lazy: 2 }, runs: 4000 },
+    { title: 'every list lazy', limits: { short: 0, lazy: 6 }, runs: 4000 },
+  ])('with reading limits: $title', ({ limits, runs }) => {
     fc.assert(
       fc.property(
         fc.array(event, { minLength: 1, maxLength: 24, size: 'max' }),
