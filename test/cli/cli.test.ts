@@ -225,26 +225,26 @@ describe('imc certs', () => {
   });
 });
 
+/** On free ports, with a certificate made in a folder. */
+function serveArgs(source: string, certs: string, shutdownDelay: string): string[] {
+  const ports = ['--port', '0', '--metrics-port', '0'];
+  return [
+    'serve',
+    '--source',
+    source,
+    '--tls-self-signed',
+    certs,
+    ...ports,
+    '--shutdown-delay',
+    shutdownDelay,
+  ];
+}
+
 describe('imc serve', () => {
   it('serves, follows the folder, logs what is wrong, and stops cleanly on SIGTERM', async () => {
     const folder = temporaryFolder({ 'a.json': cacheObject({ name: 'a' }) });
     const certs = temporaryFolder();
-    const child = start(
-      [
-        'serve',
-        '--source',
-        `files:${folder.path}`,
-        '--tls-self-signed',
-        certs.path,
-        '--port',
-        '0',
-        '--metrics-port',
-        '0',
-        '--shutdown-delay',
-        '100ms',
-      ],
-      { IMC_HOST: '127.0.0.1' },
-    );
+    const child = start(serveArgs(`files:${folder.path}`, certs.path, '100ms'), { IMC_HOST: '127.0.0.1' });
     const lines: Json[] = [];
     const reader = createInterface({ input: child.stdout! });
     reader.on('line', (line) => lines.push(JSON.parse(line) as Json));
@@ -283,19 +283,8 @@ describe('imc serve', () => {
 
   it('ends with an error where the source cannot be read', async () => {
     const certs = temporaryFolder();
-    const { code, err } = await imc([
-      'serve',
-      '--source',
-      'files:/nowhere',
-      '--tls-self-signed',
-      certs.path,
-      '--port',
-      '0',
-      '--metrics-port',
-      '0',
-      '--shutdown-delay',
-      '0',
-    ]);
+    // A long delay, which must not be waited for.
+    const { code, err } = await imc(serveArgs('files:/nowhere', certs.path, '1h'));
     expect(code).toBe(1);
     expect(err).toContain("scandir '/nowhere'");
     certs.remove();
@@ -303,18 +292,7 @@ describe('imc serve', () => {
 
   it('ends at once on a second signal', async () => {
     const certs = temporaryFolder();
-    const child = start([
-      'serve',
-      ...SOURCE,
-      '--tls-self-signed',
-      certs.path,
-      '--port',
-      '0',
-      '--metrics-port',
-      '0',
-      '--shutdown-delay',
-      '1h',
-    ]);
+    const child = start(serveArgs(`files:${EXAMPLES}/cluster`, certs.path, '1h'));
     const reader = createInterface({ input: child.stdout! });
     for await (const line of reader) if (line.includes('"ready"')) break;
     child.kill('SIGTERM');
