@@ -70,6 +70,16 @@ function createKey(): {
   };
 }
 
+/**
+ * A serial number of random bytes, as hexadecimal digits. The first bit is cleared, or the number would be negative, and
+ * the second set, or it might begin with a zero byte, which DER forbids and OpenSSL then refuses to read.
+ */
+export function toSerialNumber(random: Buffer): string {
+  const bytes = Buffer.from(random);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString('hex');
+}
+
 function prepare(
   publicKey: forge.pki.rsa.PublicKey,
   subject: forge.pki.CertificateField[],
@@ -79,8 +89,7 @@ function prepare(
 ): forge.pki.Certificate {
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = publicKey;
-  // A leading zero byte keeps the number positive, as X.509 wants it.
-  certificate.serialNumber = `00${randomBytes(16).toString('hex')}`;
+  certificate.serialNumber = toSerialNumber(randomBytes(16));
   certificate.validity.notBefore = new Date(now - BACKDATED);
   certificate.validity.notAfter = new Date(now + days * DAY);
   certificate.setSubject(subject);

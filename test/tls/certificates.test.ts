@@ -4,7 +4,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
+import { createAuthority, issueServingCertificate, toSerialNumber } from '../../src/tls/authority.ts';
 import { readKeyPair } from '../../src/tls/certificate-files.ts';
 import { ensureSelfSigned } from '../../src/tls/self-signed.ts';
 import { temporaryFolder } from '../support/webhook.ts';
@@ -59,6 +59,21 @@ describe('a certificate that we issue', () => {
     expect(one!.subjectAltName).toBe(
       'DNS:localhost, IP Address:127.0.0.1, DNS:imagecache-webhook.kube-system.svc',
     );
+  });
+});
+
+describe('a serial number', () => {
+  // DER knows one spelling of each number: no superfluous zero byte in front, and no byte that would make it negative.
+  it.each([
+    ['00', '00'],
+    ['00', '7f'],
+    ['00', 'ff'],
+    ['7f', '00'],
+    ['80', '00'],
+    ['ff', 'ff'],
+  ])('made of bytes that begin with %s %s is positive and has no padding', (first, second) => {
+    const serial = toSerialNumber(Buffer.from(first + second + 'ab'.repeat(14), 'hex'));
+    expect(serial).toMatch(/^[4-7][0-9a-f]{31}$/);
   });
 });
 
