@@ -2,6 +2,7 @@
 import { styleText } from 'node:util';
 import type { ExplainedCandidate } from '../core/explain.ts';
 import type { Operation } from '../core/patch/json-patch.ts';
+import { describePhase } from '../core/image-cache.ts';
 import { formatBytes } from '../core/quantity.ts';
 import type { PodExplanation } from './explain.ts';
 
@@ -72,7 +73,7 @@ function formatCandidates(
     `${candidate.degree.sameRepository}`,
     formatBytes(candidate.sizeBytes),
     candidate.createdAt === null ? '-' : formatAge(now - Date.parse(candidate.createdAt)),
-    `${candidate.phase || '-'}${candidate.phase === 'Ready' || candidate.progress === '' ? '' : ` ${candidate.progress}`}`,
+    candidate.phase === '' ? '-' : describePhase(candidate),
     verdict(candidate),
   ]);
   const lines = alignColumns([header, ...rows]).map((line, i) => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import { messageOf } from '../core/error-message.ts';
-import { isObject, typeName } from '../core/string-map.ts';
+import { isObject, typeName } from '../core/json.ts';
 import { environmentName, flagName, SETTINGS, type Config } from './config.ts';
 import { ConfigError, flatten, validateLayer, validateTogether, type Layer } from './validate.ts';
 

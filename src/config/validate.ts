@@ -1,5 +1,5 @@
 /** Owns the check of a configuration: every fault at once, each with where it stands and what is allowed there. */
-import { isObject } from '../core/string-map.ts';
+import { isObject } from '../core/json.ts';
 import { SETTINGS, type Setting } from './config.ts';
 
 /** Thrown where a configuration cannot be used. */

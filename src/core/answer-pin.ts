@@ -2,7 +2,7 @@
  * Owns step 4, the pin: an ID that the user wrote is a hard reference, and ECI fails the pod if that cache is not
  * Ready (seed 000, "Specify an image cache"). Caches that ECI made by itself have no object in the cluster.
  */
-import { PIN } from './annotation/keys.ts';
+import { EXTRA_STORAGE, PIN } from './annotation/keys.ts';
 import { quote } from './annotation/request.ts';
 import type { Writing } from './annotation/write.ts';
 import { answerAutoMatch } from './answer-auto-match.ts';
@@ -50,7 +50,7 @@ export function answerPin(question: Question, id: string): Answer {
   }
 
   const storage = formatBytes(request.storageBytes);
-  const tooLarge = `image cache ${quote(id)} is ${formatBytes(cache.sizeBytes)}, more than the pod's storage of ${storage}: set k8s.aliyun.com/eci-extra-ephemeral-storage`;
+  const tooLarge = `image cache ${quote(id)} is ${formatBytes(cache.sizeBytes)}, more than the pod's storage of ${storage}: set ${EXTRA_STORAGE}`;
   const warnings = cache.sizeBytes > request.storageBytes ? [tooLarge] : [];
   return {
     ...kept,

@@ -3,7 +3,7 @@
  * order"). Each step lives in its own file; this one puts them in order and gathers what they found.
  * Pure: same pod, same view, same options, same time, same answer.
  */
-import { CREATE_ON_MISS, DECISION } from './annotation/keys.ts';
+import { AUTO, CREATE_ON_MISS, DECISION } from './annotation/keys.ts';
 import { asUserWroteIt, recordDecision } from './annotation/provenance.ts';
 import { asksForImageCache, readRequest, type Request } from './annotation/request.ts';
 import { writeAnnotations } from './annotation/write.ts';
@@ -20,7 +20,7 @@ import { applyEffects, matchingSelectors } from './profile/effect.ts';
 import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pull-policy.ts';
 import { denied, type Answer, type Question } from './question.ts';
 import { signOfEci } from './scope.ts';
-import { Unreadable } from './string-map.ts';
+import { Unreadable } from './json.ts';
 import type { View } from './view.ts';
 import { limitWarnings } from './warnings.ts';
 
@@ -130,7 +130,7 @@ function answerRequest(question: Question): Answer {
   }
   const why = 'the pod is not known to go to ECI, and no annotation switches automatic matching on';
   const wantsMore = sign === undefined && request.requirement.kind !== 'minimum';
-  const hint = 'the requested match degree has no effect without k8s.aliyun.com/eci-auto-imc: "true"';
+  const hint = `the requested match degree has no effect without ${AUTO.modern}: "true"`;
   return { outcome: 'skipped', reason: 'AutoMatchOff', why, warnings: wantsMore ? [hint] : [] };
 }
 

@@ -30,7 +30,7 @@ export function isUsable(cache: ImageCache): boolean {
 }
 
 /** `Creating 40%`, `Ready`, `without a phase yet`: the state of a cache, for people. */
-export function describePhase(cache: ImageCache): string {
-  if (cache.phase === '') return 'without a phase yet';
-  return cache.phase === READY || cache.progress === '' ? cache.phase : `${cache.phase} ${cache.progress}`;
+export function describePhase({ phase, progress }: Pick<ImageCache, 'phase' | 'progress'>): string {
+  if (phase === '') return 'without a phase yet';
+  return phase === READY || progress === '' ? phase : `${phase} ${progress}`;
 }

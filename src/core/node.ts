@@ -1,5 +1,5 @@
 /** Owns a Node as the decision sees it. */
-import type { StringMap } from './string-map.ts';
+import type { StringMap } from './json.ts';
 
 export interface Node {
   readonly name: string;

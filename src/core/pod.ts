@@ -2,7 +2,16 @@
  * Owns the pod as the decision sees it: the few fields that matter, read once from untrusted JSON.
  * Leaves validation of everything else to the API server.
  */
-import { EMPTY_MAP, isObject, readStringMap, typeName, Unreadable, type StringMap } from './string-map.ts';
+import {
+  EMPTY_MAP,
+  isObject,
+  readStringMap,
+  readText,
+  typeName,
+  Unreadable,
+  type JsonObject,
+  type StringMap,
+} from './json.ts';
 
 export interface Container {
   readonly name: string;
@@ -58,11 +67,11 @@ export function readPod(value: unknown, namespace: string | undefined): Pod {
   const containers = readContainers(spec);
 
   return {
-    namespace: namespace ?? text(metadata['namespace']) ?? 'default',
-    name: text(metadata['name']) ?? text(metadata['generateName']) ?? '',
+    namespace: namespace ?? readText(metadata['namespace']) ?? 'default',
+    name: readText(metadata['name']) ?? readText(metadata['generateName']) ?? '',
     labels,
     annotations,
-    nodeName: text(spec['nodeName']),
+    nodeName: readText(spec['nodeName']),
     nodeSelector,
     containers,
     present: {
@@ -73,7 +82,7 @@ export function readPod(value: unknown, namespace: string | undefined): Pod {
   };
 }
 
-function readContainers(spec: Readonly<Record<string, unknown>>): Container[] {
+function readContainers(spec: JsonObject): Container[] {
   const containers: Container[] = [];
   for (const field of ['initContainers', 'containers']) {
     const list = spec[field] ?? [];
@@ -92,17 +101,12 @@ function readContainers(spec: Readonly<Record<string, unknown>>): Container[] {
         );
       }
       containers.push({
-        name: text(item['name']) ?? `${index}`,
+        name: readText(item['name']) ?? `${index}`,
         image,
-        imagePullPolicy: text(item['imagePullPolicy']),
+        imagePullPolicy: readText(item['imagePullPolicy']),
         pointer: `/spec/${field}/${index}`,
       });
     }
   }
   return containers;
-}
-
-/** A non-empty string, or undefined. The Go types behind a pod write an absent name as an empty one. */
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

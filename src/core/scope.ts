@@ -4,7 +4,7 @@
  */
 import { marksForEci, type ProfileSelector } from './profile/effect.ts';
 import type { Pod } from './pod.ts';
-import type { StringMap } from './string-map.ts';
+import type { StringMap } from './json.ts';
 import type { View } from './view.ts';
 
 /** `eci`: pods that carry a sign of ECI. `all`: every pod, for serverless clusters, where all pods are ECI pods. */
@@ -24,7 +24,8 @@ const NODE_LABELS: readonly (readonly [string, string])[] = [
 ];
 /** `virtual-kubelet`, `virtual-kubelet-cn-beijing-i`, `virtual-node-eci-0`. */
 const VIRTUAL_NODE_NAME = /^virtual-(?:kubelet|node)(?:-|$)/;
-const REGION_LABEL = 'topology.kubernetes.io/region';
+/** Of a Node, a node selector, and of an ImageCache. */
+export const REGION_LABEL = 'topology.kubernetes.io/region';
 
 /**
  * What shows that a pod is bound for ECI, in words, or undefined where nothing does.
@@ -48,7 +49,7 @@ export function signOfEci(
   return scope === 'all' ? 'scope all' : undefined;
 }
 
-export function isVirtualNode(nodeName: string, view: View): boolean {
+function isVirtualNode(nodeName: string, view: View): boolean {
   return VIRTUAL_NODE_NAME.test(nodeName) || found(view.nodeLabels(nodeName), NODE_LABELS) !== undefined;
 }
 

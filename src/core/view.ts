@@ -6,7 +6,7 @@ import type { ImageReference } from './image/reference.ts';
 import type { ImageCache } from './image-cache.ts';
 import type { Degree } from './match/score.ts';
 import type { Profile } from './profile/effect.ts';
-import type { StringMap } from './string-map.ts';
+import type { StringMap } from './json.ts';
 
 /** A cache that shares at least one image or one repository with the pod. */
 export interface Candidate {

@@ -2,9 +2,8 @@
  * Owns which pods a manifest makes: a Pod itself, or the pod templates inside a workload, as its controller would make
  * pods of them. What controllers add of their own (queue-proxy, argoexec) is not in the manifest and so not here.
  */
-import { isObject, typeName, Unreadable } from './string-map.ts';
-
-type JsonObject = Readonly<Record<string, unknown>>;
+import { kindOf, readGroupKind } from './group-kind.ts';
+import { isObject, readText, typeName, Unreadable, type JsonObject } from './json.ts';
 
 export interface WorkloadPod {
   /** `Deployment web`, `Workflow hello-, template whalesay`. */
@@ -16,33 +15,32 @@ export interface WorkloadPod {
 }
 
 /** Where each kind holds its pod template, by group and kind. */
-const TEMPLATE_PATHS: Readonly<Record<string, readonly string[]>> = {
-  '/Pod': [],
-  '/PodTemplate': ['template'],
-  '/ReplicationController': ['spec', 'template'],
-  'apps/Deployment': ['spec', 'template'],
-  'apps/StatefulSet': ['spec', 'template'],
-  'apps/DaemonSet': ['spec', 'template'],
-  'apps/ReplicaSet': ['spec', 'template'],
-  'batch/Job': ['spec', 'template'],
-  'batch/CronJob': ['spec', 'jobTemplate', 'spec', 'template'],
-  'serving.knative.dev/Service': ['spec', 'template'],
-  'serving.knative.dev/Configuration': ['spec', 'template'],
-  'argoproj.io/Rollout': ['spec', 'template'],
-};
+const TEMPLATE_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/Pod', []],
+  ['/PodTemplate', ['template']],
+  ['/ReplicationController', ['spec', 'template']],
+  ['apps/Deployment', ['spec', 'template']],
+  ['apps/StatefulSet', ['spec', 'template']],
+  ['apps/DaemonSet', ['spec', 'template']],
+  ['apps/ReplicaSet', ['spec', 'template']],
+  ['batch/Job', ['spec', 'template']],
+  ['batch/CronJob', ['spec', 'jobTemplate', 'spec', 'template']],
+  ['serving.knative.dev/Service', ['spec', 'template']],
+  ['serving.knative.dev/Configuration', ['spec', 'template']],
+  ['argoproj.io/Rollout', ['spec', 'template']],
+]);
 
 /** Where each kind of Argo Workflows holds its workflow spec. */
-const WORKFLOW_PATHS: Readonly<Record<string, readonly string[]>> = {
-  'argoproj.io/Workflow': ['spec'],
-  'argoproj.io/WorkflowTemplate': ['spec'],
-  'argoproj.io/ClusterWorkflowTemplate': ['spec'],
-  'argoproj.io/CronWorkflow': ['spec', 'workflowSpec'],
-};
+const WORKFLOW_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['argoproj.io/Workflow', ['spec']],
+  ['argoproj.io/WorkflowTemplate', ['spec']],
+  ['argoproj.io/ClusterWorkflowTemplate', ['spec']],
+  ['argoproj.io/CronWorkflow', ['spec', 'workflowSpec']],
+]);
 
-export const WORKLOAD_KINDS: readonly string[] = [
-  ...Object.keys(TEMPLATE_PATHS),
-  ...Object.keys(WORKFLOW_PATHS),
-].map((groupKind) => groupKind.slice(groupKind.indexOf('/') + 1));
+export const WORKLOAD_KINDS: readonly string[] = [...TEMPLATE_PATHS.keys(), ...WORKFLOW_PATHS.keys()].map(
+  kindOf,
+);
 
 /**
  * @returns empty for a kind that makes no pods
@@ -50,20 +48,16 @@ export const WORKLOAD_KINDS: readonly string[] = [
  */
 export function podsOf(manifest: unknown): WorkloadPod[] {
   if (!isObject(manifest)) throw new Unreadable('document', `is ${typeName(manifest)}; it must be an object`);
-  const { apiVersion, kind } = manifest;
-  if (typeof apiVersion !== 'string') throw new Unreadable('apiVersion', 'is missing');
-  if (typeof kind !== 'string') throw new Unreadable('kind', 'is missing');
+  const groupKind = readGroupKind(manifest);
   const metadata = isObject(manifest['metadata']) ? manifest['metadata'] : {};
-  const name = text(metadata['name']) ?? text(metadata['generateName']) ?? '';
-  const namespace = text(metadata['namespace']);
-  const groupKind = `${apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''}/${kind}`;
-  const title = `${kind} ${name}`.trim();
+  const name = readText(metadata['name']) ?? readText(metadata['generateName']) ?? '';
+  const namespace = readText(metadata['namespace']);
+  const title = `${kindOf(groupKind)} ${name}`.trim();
 
-  const templatePath = Object.hasOwn(TEMPLATE_PATHS, groupKind) ? TEMPLATE_PATHS[groupKind] : undefined;
+  const templatePath = TEMPLATE_PATHS.get(groupKind);
   if (templatePath) return [{ title, namespace, pod: named(at(manifest, templatePath), name) }];
-  const workflowPath = Object.hasOwn(WORKFLOW_PATHS, groupKind) ? WORKFLOW_PATHS[groupKind] : undefined;
-  if (!workflowPath) return [];
-  return workflowPods(at(manifest, workflowPath), title, namespace);
+  const workflowPath = WORKFLOW_PATHS.get(groupKind);
+  return workflowPath ? workflowPods(at(manifest, workflowPath), title, namespace) : [];
 }
 
 function at(manifest: JsonObject, path: readonly string[]): JsonObject {
@@ -79,7 +73,7 @@ function at(manifest: JsonObject, path: readonly string[]): JsonObject {
 /** A template's pods are named after their workload. */
 function named(template: JsonObject, name: string): JsonObject {
   const metadata = isObject(template['metadata']) ? template['metadata'] : {};
-  return { ...template, metadata: { ...metadata, name: text(metadata['name']) ?? name } };
+  return { ...template, metadata: { ...metadata, name: readText(metadata['name']) ?? name } };
 }
 
 /** One pod for each template that runs containers; steps, DAGs and suspensions run none. */
@@ -88,7 +82,7 @@ function workflowPods(spec: JsonObject, title: string, namespace: string | undef
   return templates.flatMap((template): WorkloadPod[] => {
     const containers = workflowContainers(template);
     if (containers.length === 0) return [];
-    const name = text(template['name']) ?? '';
+    const name = readText(template['name']) ?? '';
     const pod = {
       metadata: mergeMetadata(name, spec['podMetadata'], template['metadata']),
       spec: {
@@ -118,8 +112,4 @@ function mergeMetadata(name: string, ...parts: readonly unknown[]): JsonObject {
 
 function asArray(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,6 +1,6 @@
 /** Owns the whole index: what a source fills, and what a decision reads through the View. */
 import type { DegreeLevel, View } from '../core/view.ts';
-import { EMPTY_MAP, type StringMap } from '../core/string-map.ts';
+import { EMPTY_MAP, type StringMap } from '../core/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { Profile } from '../core/profile/effect.ts';

@@ -1,6 +1,6 @@
 /** Owns the Nodes in memory: their labels, and the sizes of the images that they hold. */
 import type { Node } from '../core/node.ts';
-import { EMPTY_MAP, type StringMap } from '../core/string-map.ts';
+import { EMPTY_MAP, type StringMap } from '../core/json.ts';
 
 export class NodeIndex {
   readonly #nodes = new Map<string, Node>();

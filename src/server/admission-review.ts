@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { messageOf } from '../core/error-message.ts';
 import type { Operation } from '../core/patch/json-patch.ts';
-import { isObject, typeName } from '../core/string-map.ts';
+import { isObject, readText, typeName, type JsonObject } from '../core/json.ts';
 
 export interface Review {
   readonly apiVersion: string;
@@ -52,7 +52,7 @@ export function decodeReview(body: Buffer | undefined): Review {
     apiVersion,
     uid,
     dryRun: dryRun === true,
-    namespace: typeof namespace === 'string' && namespace !== '' ? namespace : undefined,
+    namespace: readText(namespace),
     isPodCreation: isPodCreation(request),
     object,
   };
@@ -68,7 +68,7 @@ function parseJson(body: Buffer | undefined): unknown {
   }
 }
 
-function isPodCreation({ operation, resource, subResource }: Readonly<Record<string, unknown>>): boolean {
+function isPodCreation({ operation, resource, subResource }: JsonObject): boolean {
   const isPods = isObject(resource) && resource['resource'] === 'pods' && (resource['group'] ?? '') === '';
   return operation === 'CREATE' && isPods && (subResource ?? '') === '';
 }

@@ -1,8 +1,6 @@
 /** Owns what every source of the cluster's objects offers to the rest. */
 
 export interface Source {
-  /** For the log: `files:examples/cluster`. */
-  readonly name: string;
   /**
    * Fills the index, and from then on keeps it up to date.
    * @returns once the index has been filled

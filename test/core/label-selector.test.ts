@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { matchesLabels, readLabelSelector } from '../../src/core/profile/label-selector.ts';
-import { Unreadable } from '../../src/core/string-map.ts';
+import { Unreadable } from '../../src/core/json.ts';
 
 function matches(selector: unknown, labels: Record<string, string>): boolean {
   return matchesLabels(readLabelSelector(selector, 'selector'), new Map(Object.entries(labels)));

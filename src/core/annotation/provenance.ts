@@ -5,7 +5,7 @@
  */
 import type { Container, Pod } from '../pod.ts';
 import type { Profile } from '../profile/effect.ts';
-import { isObject, readStringMap, type StringMap } from '../string-map.ts';
+import { isObject, readStringMap, type StringMap } from '../json.ts';
 import { CREATE_ON_MISS, DECISION, REQUEST_KEYS } from './keys.ts';
 
 /** What the annotation says beyond the record, for people. */

@@ -10,11 +10,11 @@
  */
 import type { Requirement } from '../match/filters.ts';
 import { GIB, parseBytes } from '../quantity.ts';
-import type { StringMap } from '../string-map.ts';
+import type { StringMap } from '../json.ts';
 import { AUTO, EXTRA_STORAGE, MATCH_COUNT, PERFECT_MATCH, PIN, REQUEST_KEYS, type KeyPair } from './keys.ts';
 
 /** What every ECI instance has without asking (seed 004, "Automatic creation"). */
-export const DEFAULT_STORAGE_BYTES = 30 * GIB;
+const DEFAULT_STORAGE_BYTES = 30 * GIB;
 
 export interface Request {
   readonly pin: string | undefined;

@@ -3,7 +3,7 @@
  * (design.md, step 7). Everything else is left as it was.
  */
 import type { Dialect } from '../config.ts';
-import type { StringMap } from '../string-map.ts';
+import type { StringMap } from '../json.ts';
 import { AUTO, CREATE_ON_MISS, PIN, type KeyPair } from './keys.ts';
 import { isBoolean, type Request } from './request.ts';
 

@@ -136,6 +136,6 @@ export function refusalOf(
 }
 
 /** UTC to the second; of a valid time only, which is what the index holds. */
-export function formatTime(milliseconds: number): string {
+function formatTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace('.000Z', 'Z');
 }

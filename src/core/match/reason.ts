@@ -22,8 +22,6 @@ export const REASONS = {
   IndexNotSynced: 'the index has not been filled yet; the choice is left to ECI',
   IndexStale: 'the index is older than maxStaleness; the choice is left to ECI',
   PodUnreadable: 'the pod cannot be read; the API server refuses it itself',
-  NotAPodCreation: 'the review is not the creation of a pod',
-  InternalError: 'a fault of the webhook; the pod is left as it is',
 } as const;
 
 export type ReasonCode = keyof typeof REASONS;

@@ -3,7 +3,7 @@
  * Touches annotations, labels and imagePullPolicy, and nothing else.
  */
 import type { Pod } from '../pod.ts';
-import type { StringMap } from '../string-map.ts';
+import type { StringMap } from '../json.ts';
 
 export interface Operation {
   readonly op: 'add' | 'replace' | 'remove';

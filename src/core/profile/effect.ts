@@ -3,7 +3,7 @@
  * Two kinds of selector exist (domain facts, "eci-profile"): Selector objects, of which the one with the highest
  * priority takes effect alone, and the entries of the ConfigMap kube-system/eci-profile, which apply in order.
  */
-import type { StringMap } from '../string-map.ts';
+import type { StringMap } from '../json.ts';
 import { matchesLabels, type LabelSelector } from './label-selector.ts';
 
 export interface ProfileSelector {

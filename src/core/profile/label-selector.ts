@@ -2,7 +2,7 @@
  * Owns Kubernetes label selectors: `matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist,
  * all ANDed, read once and matched per pod. A key that is absent satisfies NotIn, as in Kubernetes.
  */
-import { isObject, readStringMap, typeName, Unreadable, type StringMap } from '../string-map.ts';
+import { isObject, readStringMap, typeName, Unreadable, type StringMap } from '../json.ts';
 
 interface Requirement {
   readonly key: string;

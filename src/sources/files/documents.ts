@@ -15,7 +15,7 @@ import {
   type SchemaOptions,
 } from 'yaml';
 import { messageOf } from '../../core/error-message.ts';
-import { isObject, Unreadable } from '../../core/string-map.ts';
+import { isObject, Unreadable } from '../../core/json.ts';
 
 /** A fault in a file, for people. */
 export interface FileProblem {

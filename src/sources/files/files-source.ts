@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../core/error-message.ts';
-import { Unreadable } from '../../core/string-map.ts';
+import { Unreadable } from '../../core/json.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, isUsed, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
 import { readManifest } from '../kinds/manifest.ts';
@@ -26,7 +26,6 @@ interface HeldFile {
 const NOTHING: HeldFile = { objects: new Map(), problems: [] };
 
 export class FilesSource implements Source {
-  readonly name: string;
   readonly #folder: Folder;
   readonly #index: ClusterIndex;
   readonly #events: SourceEvents;
@@ -42,7 +41,6 @@ export class FilesSource implements Source {
 
   /** @param now milliseconds since 1970 */
   constructor(path: string, index: ClusterIndex, events: SourceEvents, now: () => number) {
-    this.name = `files:${path}`;
     this.#folder = new Folder(path);
     this.#index = index;
     this.#events = events;

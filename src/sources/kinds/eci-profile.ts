@@ -5,7 +5,7 @@
 import { messageOf } from '../../core/error-message.ts';
 import type { ProfileSelector } from '../../core/profile/effect.ts';
 import { readLabelSelector } from '../../core/profile/label-selector.ts';
-import { isObject, typeName, Unreadable } from '../../core/string-map.ts';
+import { isObject, typeName, Unreadable } from '../../core/json.ts';
 import { readPart, type Manifest } from './manifest.ts';
 import { readEffect } from './selector.ts';
 

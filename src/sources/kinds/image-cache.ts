@@ -2,15 +2,14 @@
 import type { ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/quantity.ts';
-import { Unreadable } from '../../core/string-map.ts';
-import { readLabels, readPart, readTime, type JsonObject, type Manifest } from './manifest.ts';
+import { readText, Unreadable } from '../../core/json.ts';
+import { REGION_LABEL } from '../../core/scope.ts';
+import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
 
 export const IMAGE_CACHE = 'eci.alibabacloud.com/ImageCache';
 
 /** GiB; what a cache gets that names no size. */
 const DEFAULT_SIZE = 20;
-/** ImageCaches have no region of their own; where caches of several regions meet, this label tells them apart. */
-const REGION_LABEL = 'topology.kubernetes.io/region';
 
 export function readImageCache({ name, metadata, object }: Manifest): ImageCache {
   const spec = readPart(object, 'spec');
@@ -28,14 +27,15 @@ export function readImageCache({ name, metadata, object }: Manifest): ImageCache
 
   return {
     name,
-    id: text(status, 'imageCacheId') || undefined,
+    id: readText(status['imageCacheId']),
     images,
     sizeBytes: Math.round(size * GIB),
-    phase: text(status, 'phase'),
-    progress: text(status, 'progress'),
+    phase: readText(status['phase']) ?? '',
+    progress: readText(status['progress']) ?? '',
     createdAt: createdAt ?? startedAt ?? 0,
     expiresAt,
     deleting: (metadata['deletionTimestamp'] ?? undefined) !== undefined,
+    // An ImageCache has no region of its own; where caches of several regions meet, this label tells them apart.
     region: labels.get(REGION_LABEL),
   };
 }
@@ -53,9 +53,4 @@ function readImages(value: unknown): ImageReference[] {
     images.set(reference.key, reference);
   }
   return [...images.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
-}
-
-function text(status: JsonObject, field: string): string {
-  const value = status[field];
-  return typeof value === 'string' ? value : '';
 }

@@ -1,4 +1,5 @@
 /** Owns the list of kinds that the webhook reads, and the way of each into the index and out of it. */
+import { kindOf } from '../../core/group-kind.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { CONFIG_MAP, isEciProfile, readEciProfile } from './eci-profile.ts';
 import { IMAGE_CACHE, readImageCache } from './image-cache.ts';
@@ -81,6 +82,5 @@ export function readEntry(manifest: Manifest): IndexEntry {
 
 /** What tells one object from all others: `ImageCache web`, `ConfigMap kube-system/eci-profile`. */
 export function identify({ groupKind, namespace, name }: Manifest): string {
-  const kind = groupKind.slice(groupKind.indexOf('/') + 1);
-  return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`;
+  return `${kindOf(groupKind)} ${namespace === '' ? name : `${namespace}/${name}`}`;
 }

@@ -2,14 +2,20 @@
  * Owns what every Kubernetes object has in common, as a source reads it before it knows more. All that reads in this
  * folder throws Unreadable where an object is not what it should be.
  */
-import { isObject, readStringMap, typeName, Unreadable, type StringMap } from '../../core/string-map.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { readGroupKind } from '../../core/group-kind.ts';
+import {
+  isObject,
+  readStringMap,
+  readText,
+  typeName,
+  Unreadable,
+  type JsonObject,
+  type StringMap,
+} from '../../core/json.ts';
 
 export interface Manifest {
-  /** Group and kind, without the version: `eci.alibabacloud.com/ImageCache`, `/ConfigMap`. */
+  /** `eci.alibabacloud.com/ImageCache`, `/ConfigMap`. */
   readonly groupKind: string;
-  readonly version: string;
   readonly name: string;
   /** Empty where none is written. */
   readonly namespace: string;
@@ -20,21 +26,12 @@ export interface Manifest {
 export function readManifest(value: unknown): Manifest {
   if (!isObject(value))
     throw new Unreadable('document', `is ${typeName(value)}; it must be a Kubernetes object`);
-  const { apiVersion, kind, metadata } = value;
-  if (typeof apiVersion !== 'string') throw new Unreadable('apiVersion', 'is missing');
-  if (typeof kind !== 'string') throw new Unreadable('kind', 'is missing');
+  const groupKind = readGroupKind(value);
+  const { metadata } = value;
   if (!isObject(metadata)) throw new Unreadable('metadata', 'is missing');
-  const { name, namespace } = metadata;
-  if (typeof name !== 'string' || name === '') throw new Unreadable('metadata.name', 'is missing');
-  const slash = apiVersion.indexOf('/');
-  return {
-    groupKind: `${apiVersion.slice(0, Math.max(slash, 0))}/${kind}`,
-    version: apiVersion.slice(slash + 1),
-    name,
-    namespace: typeof namespace === 'string' ? namespace : '',
-    metadata,
-    object: value,
-  };
+  const name = readText(metadata['name']);
+  if (name === undefined) throw new Unreadable('metadata.name', 'is missing');
+  return { groupKind, name, namespace: readText(metadata['namespace']) ?? '', metadata, object: value };
 }
 
 /** An optional part of an object that must itself be an object; absent and null are empty. */
@@ -50,7 +47,7 @@ export function readLabels(metadata: JsonObject): StringMap {
 
 /**
  * A point in time, in milliseconds since 1970. Clients hand out a Date for what they listed and a string for what
- * they watched, and YAML knows timestamps of its own.
+ * they watched.
  * @returns undefined where there is none
  */
 export function readTime(value: unknown, path: string): number | undefined {

@@ -1,5 +1,5 @@
 /** Owns the projection of a Namespace: its labels. */
-import type { StringMap } from '../../core/string-map.ts';
+import type { StringMap } from '../../core/json.ts';
 import { readLabels, type Manifest } from './manifest.ts';
 
 export const NAMESPACE = '/Namespace';

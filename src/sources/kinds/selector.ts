@@ -5,8 +5,8 @@
 import { OWN_PREFIX } from '../../core/annotation/keys.ts';
 import type { Metadata, PrioritySelector } from '../../core/profile/effect.ts';
 import { readLabelSelector } from '../../core/profile/label-selector.ts';
-import { readStringMap, Unreadable } from '../../core/string-map.ts';
-import { readPart, type JsonObject, type Manifest } from './manifest.ts';
+import { readStringMap, Unreadable, type JsonObject } from '../../core/json.ts';
+import { readPart, type Manifest } from './manifest.ts';
 
 export const SELECTOR = 'eci.aliyun.com/Selector';
 

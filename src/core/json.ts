@@ -1,8 +1,11 @@
 /**
- * Owns string maps (labels, annotations, node selectors) read from untrusted JSON. A Map, never a plain
- * object, so that keys such as `__proto__` or `constructor` are data and nothing else.
+ * Owns the reading of untrusted JSON: what its parts are, and the error that says which part cannot be read. What each
+ * kind of object means is its reader's.
  */
 
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Labels, annotations: a Map, so that keys such as `__proto__` or `constructor` are data and nothing else. */
 export type StringMap = ReadonlyMap<string, string>;
 
 export const EMPTY_MAP: StringMap = new Map();
@@ -18,8 +21,13 @@ export class Unreadable extends Error {
 }
 
 /** A JSON object, as opposed to null, an array or a scalar. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A non-empty string, or undefined: the Go types behind Kubernetes' JSON write an absent name as an empty one. */
+export function readText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /** What a JSON value is, in the words of an error message. */
