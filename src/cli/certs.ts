@@ -16,10 +16,10 @@ export const certs: Command = {
     const out = flags.one('out');
     const dns = flags.one('dns');
     if (out === undefined || dns === undefined)
-      throw new UsageError('imc certs: --out DIR and --dns NAME,... are needed');
+      throw new UsageError('--out DIR and --dns NAME,... are needed');
     const names = NAMES.parse(dns);
     if (names === undefined)
-      throw new UsageError(`imc certs: --dns is ${JSON.stringify(dns)}; it must be ${NAMES.allowed}`);
+      throw new UsageError(`--dns is ${JSON.stringify(dns)}; it must be ${NAMES.allowed}`);
     const { caFile, certFile, keyFile, created, ca } = createCertificates(out, names);
     const made = (part: 'CA' | 'certificate'): string => (created.includes(part) ? 'made' : 'kept');
     io.out.write(`CA           ${made('CA')}  ${caFile}\n`);

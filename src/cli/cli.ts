@@ -1,7 +1,6 @@
 /** Owns the command line: which subcommand runs, and how an error ends it. */
 import { messageOf } from '../core/error-message.ts';
-import { ConfigError } from '../config/validate.ts';
-import { closest } from '../config/validate.ts';
+import { closest, ConfigError } from '../config/validate.ts';
 import { certs } from './certs.ts';
 import { formatHelp, readFlags, UsageError, type Command, type Io } from './command.ts';
 import { explain } from './explain.ts';
@@ -38,17 +37,11 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function reportError(command: Command, error: unknown, io: Io): number {
-  if (error instanceof ConfigError) {
-    for (const fault of error.faults) io.err.write(`imc ${command.name}: ${fault}\n`);
-    return 2;
-  }
-  if (error instanceof UsageError) {
-    io.err.write(`${error.message}\nSee imc ${command.name} --help\n`);
-    return 2;
-  }
-  io.err.write(`imc ${command.name}: ${messageOf(error)}\n`);
-  return 1;
+function reportError({ name }: Command, error: unknown, io: Io): number {
+  const faults = error instanceof ConfigError ? error.faults : [messageOf(error)];
+  for (const fault of faults) io.err.write(`imc ${name}: ${fault}\n`);
+  if (error instanceof UsageError) io.err.write(`See imc ${name} --help\n`);
+  return error instanceof ConfigError || error instanceof UsageError ? 2 : 1;
 }
 
 function overview(): string {

@@ -1,7 +1,7 @@
 /** Owns what a subcommand is, how its flags are read, and how its help looks. */
 import { parseArgs } from 'node:util';
 import { messageOf } from '../core/error-message.ts';
-import { environmentName, flagName, SETTINGS } from '../config/config.ts';
+import { environmentName, flagName, SETTINGS, type Config } from '../config/config.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
 import { closest } from '../config/validate.ts';
 
@@ -51,6 +51,13 @@ export const CONFIG_FLAG: Flag = {
   help: `Configuration file, YAML or JSON (also ${CONFIG_FILE_VARIABLE}).`,
 };
 
+/** @throws UsageError where no source is configured */
+export function requireSource({ source }: Config): void {
+  if (source === '') {
+    throw new UsageError('no source: give --source files:DIR, the folder that holds the ImageCaches');
+  }
+}
+
 /** @throws UsageError */
 export function readFlags(command: Command, args: readonly string[]): Flags {
   const known = [...command.flags, ...settingFlags(command)];
@@ -60,7 +67,7 @@ export function readFlags(command: Command, args: readonly string[]): Flags {
       { type: 'string' as const, multiple: true, ...(flag.short !== undefined && { short: flag.short }) },
     ]),
   );
-  const values = parse(command, args, options);
+  const values = parse(args, options);
   const all = (name: string): readonly string[] => [values[name] ?? []].flat();
   for (const { name, many } of known) {
     if (all(name).length > 1 && many !== true) throw new UsageError(`--${name} is given more than once`);
@@ -72,7 +79,6 @@ export function readFlags(command: Command, args: readonly string[]): Flags {
 }
 
 function parse(
-  command: Command,
   args: readonly string[],
   options: Readonly<Record<string, { type: 'string'; multiple: boolean }>>,
 ): Readonly<Record<string, string | readonly string[] | undefined>> {
@@ -83,7 +89,7 @@ function parse(
     const close = unknown === undefined ? undefined : closest(flagOf(unknown), Object.keys(options));
     const hint = close === undefined ? '' : `; did you mean --${close}?`;
     const message = messageOf(error).split('. ')[0] ?? '';
-    throw new UsageError(`imc ${command.name}: ${message.replace(/\.$/, '')}${hint}`);
+    throw new UsageError(`${message.replace(/\.$/, '')}${hint}`);
   }
 }
 

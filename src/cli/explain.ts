@@ -9,7 +9,7 @@ import { WORKLOAD_KINDS, type WorkloadPod } from '../core/workload.ts';
 import type { Config } from '../config/config.ts';
 import type { View } from '../core/view.ts';
 import { loadIndex, readPods } from '../runtime/offline.ts';
-import { CONFIG_FLAG, UsageError, type Command, type Flags, type Io } from './command.ts';
+import { CONFIG_FLAG, requireSource, UsageError, type Command, type Flags, type Io } from './command.ts';
 import { formatExplanation } from './explain-table.ts';
 
 /** How many candidates of each kind to name: more than anyone reads, few enough to print. */
@@ -68,13 +68,9 @@ export const explain: Command = {
   ],
   run: async (flags, io) => {
     const format = FORMATS[flags.one('output') ?? 'table'];
-    if (!format) throw new UsageError(`imc explain: -o must be one of ${Object.keys(FORMATS).join(', ')}`);
+    if (!format) throw new UsageError(`-o must be one of ${Object.keys(FORMATS).join(', ')}`);
     const config = loadConfig(flags.one('config'), flags.settings);
-    if (config.source === '') {
-      throw new UsageError(
-        'imc explain: no source: give --source files:DIR, the folder that holds the ImageCaches',
-      );
-    }
+    requireSource(config);
     const { pods, failed } = await readManifests(flags, io);
     const now = Date.now();
     const onProblem = (problem: string): unknown => io.err.write(`imc explain: source: ${problem}\n`);
@@ -87,8 +83,7 @@ export const explain: Command = {
 
 async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[]; failed: boolean }> {
   const files = flags.all('filename');
-  if (files.length === 0)
-    throw new UsageError('imc explain: no manifest: give -f FILE, or -f - for standard input');
+  if (files.length === 0) throw new UsageError('no manifest: give -f FILE, or -f - for standard input');
   const pods: WorkloadPod[] = [];
   let failed = false;
   for (const file of files) {

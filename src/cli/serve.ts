@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { loadServingCertificate } from '../runtime/tls.ts';
 import { startWebhook } from '../runtime/webhook.ts';
-import { CONFIG_FLAG, UsageError, type Command } from './command.ts';
+import { CONFIG_FLAG, requireSource, type Command } from './command.ts';
 
 export const serve: Command = {
   name: 'serve',
@@ -15,11 +15,7 @@ export const serve: Command = {
   settings: SETTINGS.map((setting) => setting.path),
   run: async (flags, io) => {
     const config = loadConfig(flags.one('config'), flags.settings);
-    if (config.source === '') {
-      throw new UsageError(
-        'imc serve: no source: give --source files:DIR, the folder that holds the ImageCaches',
-      );
-    }
+    requireSource(config);
     const log = createLogger(config.logLevel);
     const webhook = await startWebhook(config, loadServingCertificate(config, log), log);
     const { address, metricsAddress } = webhook;

@@ -16,5 +16,5 @@ export function buildSource(
   now: () => number,
 ): Source {
   if (name.startsWith(FILES)) return new FilesSource(name.slice(FILES.length), index, events, now);
-  throw new Error(`no source: give --source ${FILES}DIR, the folder that holds the ImageCaches`);
+  throw new Error(`there is no source ${JSON.stringify(name)}`);
 }
