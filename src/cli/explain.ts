@@ -21,10 +21,12 @@ export interface PodExplanation extends Explanation {
   readonly namespace: string;
 }
 
-const FORMATS: Readonly<Record<string, (explanation: PodExplanation, io: Io, now: number) => string>> = {
-  table: (explanation, io, now) => formatExplanation(explanation, io.out.isTTY === true, now),
-  json: (explanation) => `${JSON.stringify(explanation)}\n`,
-};
+type Format = (explanation: PodExplanation, io: Io, now: number) => string;
+
+const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
+  ['table', (explanation, io, now) => formatExplanation(explanation, io.out.isTTY === true, now)],
+  ['json', (explanation) => `${JSON.stringify(explanation)}\n`],
+]);
 
 export const explain: Command = {
   name: 'explain',
@@ -67,8 +69,8 @@ export const explain: Command = {
     'createOnMiss.by',
   ],
   run: async (flags, io) => {
-    const format = FORMATS[flags.one('output') ?? 'table'];
-    if (!format) throw new UsageError(`-o must be one of ${Object.keys(FORMATS).join(', ')}`);
+    const format = FORMATS.get(flags.one('output') ?? 'table');
+    if (!format) throw new UsageError(`-o must be one of ${[...FORMATS.keys()].join(', ')}`);
     const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
     const { pods, failed } = await readManifests(flags, io);

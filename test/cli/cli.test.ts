@@ -107,6 +107,7 @@ describe('imc', () => {
       1,
       "scandir '/nowhere'",
     ],
+    [['explain', ...SOURCE, '-f', 'x', '-o', 'constructor'], 2, '-o must be one of table, json'],
     [['certs'], 2, '--out DIR and --dns NAME,... are needed'],
     [['certs', '--out', 'x', '--dns', 'a b'], 2, '--dns is "a b"; it must be a list of DNS names'],
   ])('%j ends with %d and says %s', async (args, code, message) => {
