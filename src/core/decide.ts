@@ -138,7 +138,10 @@ function answerRequest(question: Question): Answer {
 function conclude(question: Question, answer: Answer): Decision {
   const { user, sign, effects, request, images, config } = question;
   const { outcome, reason, why, cacheId, cache, match, writing } = answer;
-  const pulling = cache && writing ? containersThatPullAnyway(user.containers, cache, images) : [];
+  const pulling =
+    cache && writing && config.pullPolicy !== 'keep'
+      ? containersThatPullAnyway(user.containers, cache, images)
+      : [];
   const pullWarnings = pulling.length > 0 && config.pullPolicy === 'warn' ? [pullWarning(pulling)] : [];
   const pod = enforceIfNotPresent(user, config.pullPolicy === 'enforce' ? pulling : []);
   return {
@@ -147,7 +150,8 @@ function conclude(question: Question, answer: Answer): Decision {
     why,
     cacheId,
     cache,
-    degree: cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH,
+    degree:
+      match?.winner?.degree ?? (cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH),
     warnings: limitWarnings([...answer.warnings, ...pullWarnings]),
     pod: outcome === 'denied' ? user : written(question, answer, pod),
     sign,

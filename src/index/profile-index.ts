@@ -1,7 +1,6 @@
 /** Owns the profile in memory: Selector objects and the entries of the eci-profile ConfigMap, ready for matching. */
 import {
   comparePriority,
-  EMPTY_PROFILE,
   type PrioritySelector,
   type Profile,
   type ProfileSelector,
@@ -10,32 +9,34 @@ import {
 export class ProfileIndex {
   readonly #selectors = new Map<string, PrioritySelector>();
   #inOrder: readonly ProfileSelector[] = [];
-  #profile: Profile = EMPTY_PROFILE;
+  /** Undefined after a change, until it is read again. */
+  #profile: Profile | undefined;
 
+  /** Changes come in bursts and rarely, reads with every pod: a burst is worked in once, by the first read after it. */
   get profile(): Profile {
+    this.#profile ??= this.#build();
     return this.#profile;
   }
 
   /** @param key namespace and name, as the scope of the Selector differs between releases of its CRD */
   applySelector(key: string, selector: PrioritySelector): void {
     this.#selectors.set(key, selector);
-    this.#rebuild();
+    this.#profile = undefined;
   }
 
   deleteSelector(key: string): void {
-    if (this.#selectors.delete(key)) this.#rebuild();
+    if (this.#selectors.delete(key)) this.#profile = undefined;
   }
 
   /** @param entries the ConfigMap's selectors, in order; empty where there is no such ConfigMap */
   setEntries(entries: readonly ProfileSelector[]): void {
     this.#inOrder = entries;
-    this.#rebuild();
+    this.#profile = undefined;
   }
 
-  /** Profiles change rarely and are read for every pod, so all the work is done here. */
-  #rebuild(): void {
+  #build(): Profile {
     const all = [...this.#selectors.values(), ...this.#inOrder];
-    this.#profile = {
+    return {
       byPriority: [...this.#selectors.values()].toSorted(comparePriority),
       inOrder: this.#inOrder,
       annotationKeys: new Set(all.flatMap((selector) => [...selector.annotations.keys()])),

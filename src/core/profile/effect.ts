@@ -31,13 +31,6 @@ export interface Profile {
   readonly labelKeys: ReadonlySet<string>;
 }
 
-export const EMPTY_PROFILE: Profile = {
-  byPriority: [],
-  inOrder: [],
-  annotationKeys: new Set(),
-  labelKeys: new Set(),
-};
-
 export function comparePriority(a: PrioritySelector, b: PrioritySelector): number {
   return b.priority - a.priority || (a.name < b.name ? -1 : Number(a.name > b.name));
 }
