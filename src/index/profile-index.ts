@@ -35,9 +35,13 @@ export class ProfileIndex {
   }
 
   #build(): Profile {
-    const all = [...this.#selectors.values(), ...this.#inOrder];
+    // By key first: where priority and name are the same, the namespace decides, and not the order of arrival.
+    const selectors = [...this.#selectors]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, selector]) => selector);
+    const all = [...selectors, ...this.#inOrder];
     return {
-      byPriority: [...this.#selectors.values()].toSorted(comparePriority),
+      byPriority: selectors.toSorted(comparePriority),
       inOrder: this.#inOrder,
       annotationKeys: new Set(all.flatMap((selector) => [...selector.annotations.keys()])),
       labelKeys: new Set(all.flatMap((selector) => [...selector.labels.keys()])),

@@ -198,6 +198,15 @@ describe('profile effects', () => {
     expect(decideFor(podObject(), index).annotations).toMatchObject({ a: 'a' });
   });
 
+  it('tie between Selectors of one name by their namespaces, in whichever order they came', () => {
+    const [one, two] = ['a', 'b'].map((namespace) => ({
+      ...selectorObject('s', { effect: { annotations: { from: namespace } } }),
+      metadata: { name: 's', namespace },
+    }));
+    expect(decideFor(podObject(), indexOf(one!, two!)).annotations).toMatchObject({ from: 'a' });
+    expect(decideFor(podObject(), indexOf(two!, one!)).annotations).toMatchObject({ from: 'a' });
+  });
+
   it('need both selectors of an entry to match', () => {
     const both = {
       namespaceSelector: { matchLabels: { n: '1' } },
