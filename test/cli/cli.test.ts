@@ -9,7 +9,8 @@ import { stringify } from 'yaml';
 import supertest from 'supertest';
 import { admissionReview } from '../support/admission.ts';
 import { cacheObject, podObject, type Json } from '../support/objects.ts';
-import { temporaryFolder } from '../support/webhook.ts';
+import { operationsOf } from '../support/patch.ts';
+import { runWebhook, temporaryFolder } from '../support/webhook.ts';
 
 const EXAMPLES = 'test/examples';
 const SOURCE = ['--source', `files:${EXAMPLES}/cluster`];
@@ -206,12 +207,11 @@ describe('imc explain', () => {
       '-f',
       join(folder.path, 'pod.json'),
     ]);
-    const { runWebhook } = await import('../support/webhook.ts');
     const webhook = await runWebhook(folder.path);
     await webhook.synced;
-    const { patch } = await webhook.review(admissionReview(podObject()));
+    const response = await webhook.review(admissionReview(podObject()));
     await webhook.stop();
-    expect(JSON.parse(Buffer.from(patch!, 'base64').toString())).toEqual((JSON.parse(out) as Json)['patch']);
+    expect(operationsOf(response)).toEqual((JSON.parse(out) as Json)['patch']);
     folder.remove();
   });
 });

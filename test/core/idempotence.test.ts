@@ -1,5 +1,4 @@
 /** Seeing our own output again, the answer is that of a fresh pod. */
-import jsonPatch from 'fast-json-patch';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -13,6 +12,7 @@ import {
   type ConfigChange,
   type Json,
 } from '../support/objects.ts';
+import { applied } from '../support/patch.ts';
 
 const P = 'k8s.aliyun.com/';
 const DECISION = 'imagecache-webhook.io/decision';
@@ -95,8 +95,7 @@ const change: fc.Arbitrary<ConfigChange> = fc.record({
 /** The pod as the API server would have it after our patch. */
 function mutate(object: Json, view: ClusterIndex, config: ConfigChange): Json {
   const { explanation } = decideFor(object, view, config);
-  return jsonPatch.applyPatch(structuredClone(object), [...explanation.patch] as jsonPatch.Operation[], true)
-    .newDocument;
+  return applied(object, explanation.patch);
 }
 
 function withSidecar(object: Json, image: string): Json {

@@ -1,5 +1,4 @@
 /** Step 7: what is written, under which names, and what is left as it was. */
-import jsonPatch from 'fast-json-patch';
 import { describe, expect, it } from 'vitest';
 import { limitWarnings } from '../../src/core/warnings.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
@@ -13,6 +12,7 @@ import {
   type ConfigChange,
   type Json,
 } from '../support/objects.ts';
+import { applied } from '../support/patch.ts';
 
 const P = 'k8s.aliyun.com/';
 const OWN = 'imagecache-webhook.io/';
@@ -254,13 +254,7 @@ describe('the patch', () => {
       const pod = podObject();
       change(pod);
       const { explanation, annotations, labels } = decideFor(pod, index);
-      const patched = jsonPatch.applyPatch(
-        structuredClone(pod),
-        [...explanation.patch] as jsonPatch.Operation[],
-        true,
-        false,
-        false,
-      ).newDocument;
+      const patched = applied(pod, explanation.patch, false);
       expect(patched).toEqual({ ...pod, metadata: { ...(pod['metadata'] as Json), annotations, labels } });
     }
   });

@@ -5,15 +5,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
-import { parseAllDocuments } from 'yaml';
+import { DECISION } from '../../src/core/annotation/keys.ts';
 import { REASONS, type ReasonCode } from '../../src/core/match/reason.ts';
-import { podsOf } from '../../src/core/workload.ts';
+import { readPods } from '../../src/runtime/offline.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
+import { sendHttps } from '../support/https.ts';
 import type { Json } from '../support/objects.ts';
+import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
 
 const EXAMPLES = 'test/examples';
@@ -78,34 +80,21 @@ async function serve(): Promise<{ address: string; stop: () => Promise<void> }> 
 }
 
 async function decide(file: string, webhook: string, agent: Agent): Promise<Row[]> {
-  const text = readFileSync(join(EXAMPLES, 'pods', file), 'utf8');
-  const workloads = parseAllDocuments(text).flatMap((document) => podsOf(document.toJS()));
+  const { pods } = readPods(file, readFileSync(join(EXAMPLES, 'pods', file), 'utf8'));
   return Promise.all(
-    workloads.map(async ({ pod, namespace = 'default' }) => {
-      const review = admissionReview(asSubmitted(pod as Json, namespace), { namespace });
-      return toRow(file.replace('.yaml', ''), await post(webhook, agent, review));
+    pods.map(async ({ pod: template, namespace = 'default' }) => {
+      const pod = asSubmitted(template as Json, namespace);
+      const review = JSON.stringify(admissionReview(pod, { namespace }));
+      const { status, body } = await sendHttps(`${webhook}/mutate`, { method: 'POST', agent }, review);
+      if (status !== 200) throw new Error(`HTTP ${status}: ${body}`);
+      const { response } = JSON.parse(body) as { response: AdmissionResponse };
+      return toRow(file.replace('.yaml', ''), pod, response);
     }),
   );
 }
 
-function post(webhook: string, agent: Agent, review: Json): Promise<AdmissionResponse> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json' };
-    const sent = request(`${webhook}/mutate`, { method: 'POST', headers, agent }, (answer) => {
-      let body = '';
-      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-      answer.on('end', () => {
-        if (answer.statusCode === 200)
-          resolve((JSON.parse(body) as { response: AdmissionResponse }).response);
-        else reject(new Error(`HTTP ${answer.statusCode}: ${body}`));
-      });
-    });
-    sent.on('error', reject);
-    sent.end(JSON.stringify(review));
-  });
-}
-
-function toRow(example: string, { auditAnnotations, status, patch, warnings = [] }: AdmissionResponse): Row {
+function toRow(example: string, pod: Json, response: AdmissionResponse): Row {
+  const { auditAnnotations, status, warnings = [] } = response;
   // A pod that is not ours leaves no trace at all.
   const reason = (auditAnnotations?.['reason'] ?? 'NotForEci') as ReasonCode;
   return {
@@ -113,29 +102,17 @@ function toRow(example: string, { auditAnnotations, status, patch, warnings = []
     outcome: auditAnnotations?.['outcome'] ?? 'not ours',
     cache: auditAnnotations?.['image-cache'] ?? '-',
     notes: [
-      status?.message ?? whyOf(patch) ?? REASONS[reason],
+      status?.message ?? whyOf(applied(pod, operationsOf(response))) ?? REASONS[reason],
       ...warnings.map((warning) => `warning: ${warning}`),
     ],
   };
 }
 
-/** The reason, from the decision annotation in the patch. */
-function whyOf(patch: string | undefined): string | undefined {
-  if (patch === undefined) return undefined;
-  const operations = JSON.parse(Buffer.from(patch, 'base64').toString()) as {
-    path: string;
-    value: string | Record<string, string>;
-  }[];
-  for (const { path, value } of operations) {
-    const text =
-      typeof value === 'string'
-        ? path.endsWith('~1decision')
-          ? value
-          : undefined
-        : value['imagecache-webhook.io/decision'];
-    if (text !== undefined) return (JSON.parse(text) as { why: string }).why;
-  }
-  return undefined;
+/** What the pod itself says of it. */
+function whyOf({ metadata }: Json): string | undefined {
+  const { annotations } = metadata as { annotations?: Record<string, string> };
+  const decision = annotations?.[DECISION];
+  return decision === undefined ? undefined : (JSON.parse(decision) as { why: string }).why;
 }
 
 function printTable(rows: readonly Row[]): void {

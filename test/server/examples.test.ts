@@ -1,12 +1,11 @@
 /** The documents' examples, end to end: over TLS, in the review that kube-apiserver sends, with the patch applied. */
 import { readdirSync, readFileSync } from 'node:fs';
-import jsonPatch from 'fast-json-patch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
-import { podsOf } from '../../src/core/workload.ts';
+import { readPods } from '../../src/runtime/offline.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
-import type { Json } from '../support/objects.ts';
-import { runWebhook, type AdmissionResponse, type RunningWebhook } from '../support/webhook.ts';
+import { podObject, type Json } from '../support/objects.ts';
+import { applied, operationsOf } from '../support/patch.ts';
+import { runWebhook, type RunningWebhook } from '../support/webhook.ts';
 
 const PODS = 'test/examples/pods';
 const P = 'k8s.aliyun.com/';
@@ -149,14 +148,15 @@ afterAll(async () => {
   await webhook.stop();
 });
 
-function patched(
-  pod: Json,
-  { patch }: AdmissionResponse,
-): { metadata: { annotations?: Record<string, string>; labels?: Record<string, string> } } {
-  const operations =
-    patch === undefined ? [] : (JSON.parse(Buffer.from(patch, 'base64').toString()) as jsonPatch.Operation[]);
-  return jsonPatch.applyPatch(structuredClone(pod), operations, true).newDocument as never;
+interface PatchedPod extends Json {
+  readonly metadata: {
+    readonly annotations?: Record<string, string>;
+    readonly labels?: Record<string, string>;
+  };
 }
+
+/** Something that is decided: a hit. */
+const REDIS = podObject({ images: ['redis:7.2'] });
 
 it('has every example in the table', () => {
   expect(readdirSync(PODS).map((file) => file.replace('.yaml', ''))).toEqual(Object.keys(EXPECTED));
@@ -166,9 +166,9 @@ describe.each(Object.entries(EXPECTED))('%s', (name, expected) => {
   it.each(['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'])(
     'is decided as expected, in %s',
     async (apiVersion) => {
-      const [document] = parseAllDocuments(readFileSync(`${PODS}/${name}.yaml`, 'utf8'));
-      const [made, ...others] = podsOf(document!.toJS());
-      expect(others).toEqual([]);
+      const { pods, problems } = readPods(name, readFileSync(`${PODS}/${name}.yaml`, 'utf8'));
+      const [made, ...others] = pods;
+      expect([...others, ...problems]).toEqual([]);
       const namespace = made!.namespace ?? 'default';
       const pod = asSubmitted(made!.pod as Json, namespace);
       const response = await webhook.review(admissionReview(pod, { apiVersion, namespace }));
@@ -184,7 +184,8 @@ describe.each(Object.entries(EXPECTED))('%s', (name, expected) => {
         (expected.warnings ?? []).map((text) => expect.stringContaining(text)),
       );
 
-      const { metadata } = patched(pod, response);
+      const patched = applied(pod, operationsOf(response)) as PatchedPod;
+      const { metadata } = patched;
       const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key.startsWith(P));
       expect(Object.fromEntries(annotations)).toEqual(
         Object.fromEntries(Object.entries(expected.annotations).map(([key, value]) => [P + key, value])),
@@ -193,7 +194,7 @@ describe.each(Object.entries(EXPECTED))('%s', (name, expected) => {
       expect(metadata.labels?.[marker] !== undefined).toBe(expected.outcome === 'miss');
       expect(metadata.annotations?.[marker]).toBe(metadata.labels?.[marker]);
       // Only metadata is ours to touch.
-      expect({ ...patched(pod, response), metadata: null }).toEqual({ ...pod, metadata: null });
+      expect({ ...patched, metadata: null }).toEqual({ ...pod, metadata: null });
     },
   );
 });
@@ -215,10 +216,6 @@ it("a denial is a 422 with ECI's own reason, the phase and the progress", async 
 });
 
 it('a dry run is answered like any other, and not counted', async () => {
-  const pod = {
-    metadata: { labels: { eci: 'true' } },
-    spec: { containers: [{ name: 'c', image: 'redis:7.2' }] },
-  };
   const counted = async (): Promise<string> => {
     const text = await (await fetch(`${webhook.metricsAddress}/metrics`)).text();
     return text
@@ -226,12 +223,12 @@ it('a dry run is answered like any other, and not counted', async () => {
       .filter((line) => line.startsWith('imagecache_webhook_decisions_total'))
       .join('\n');
   };
-  const real = await webhook.review(admissionReview(pod));
+  const real = await webhook.review(admissionReview(REDIS));
   const before = await counted();
-  const dry = await webhook.review(admissionReview(pod, { dryRun: true }));
+  const dry = await webhook.review(admissionReview(REDIS, { dryRun: true }));
   expect(dry).toEqual(real);
   expect(await counted()).toBe(before);
-  await webhook.review(admissionReview(pod));
+  await webhook.review(admissionReview(REDIS));
   expect(await counted()).not.toBe(before);
 });
 
@@ -248,20 +245,12 @@ it.each([
   ],
   ['pods of another group', { resource: { group: 'metrics.k8s.io', version: 'v1', resource: 'pods' } }],
 ])('%s is allowed, without a patch', async (_title, change) => {
-  const pod = {
-    metadata: { labels: { eci: 'true' } },
-    spec: { containers: [{ name: 'c', image: 'redis:7.2' }] },
-  };
-  const { apiVersion: _, ...response } = await webhook.review(admissionReview(pod, change));
+  const { apiVersion: _, ...response } = await webhook.review(admissionReview(REDIS, change));
   expect(response).toEqual({ uid: '705ab4f5-6393-11e8-b7cc-42010a800002', allowed: true });
 });
 
 it('each decision is one line in the log, at debug, with its explanation', async () => {
-  const pod = {
-    metadata: { labels: { eci: 'true' } },
-    spec: { containers: [{ name: 'c', image: 'redis:7.2' }] },
-  };
-  await webhook.review(admissionReview(pod, { uid: 'logged-once' }));
+  await webhook.review(admissionReview(REDIS, { uid: 'logged-once' }));
   const lines = webhook.logged.filter(({ uid }) => uid === 'logged-once');
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatchObject({

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { cacheObject, podObject } from '../support/objects.ts';
+import { sendHttps, type HttpsAnswer } from '../support/https.ts';
 import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
 
 const folder = temporaryFolder({ 'cache.json': cacheObject({ name: 'x' }) });
@@ -21,43 +22,10 @@ async function run(settings: Record<string, string> = {}, path = folder.path): P
   return webhook;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly localPort: number | undefined;
-  readonly connection: string | undefined;
-}
-
 /** One request over an agent's connections, as kube-apiserver keeps them. */
-function send(agent: Agent, port: number, path = '/mutate', body?: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest(
-      {
-        host: '127.0.0.1',
-        port,
-        ca: CA,
-        agent,
-        path,
-        method: body === undefined ? 'GET' : 'POST',
-        headers: { 'content-type': 'application/json' },
-      },
-      (response) => {
-        const { localPort } = response.socket;
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            body: text,
-            localPort,
-            connection: response.headers.connection,
-          }),
-        );
-      },
-    );
-    request.on('error', reject);
-    request.end(body);
-  });
+function send(agent: Agent, port: number, path = '/mutate', body?: string): Promise<HttpsAnswer> {
+  const method = body === undefined ? 'GET' : 'POST';
+  return sendHttps(`https://127.0.0.1:${port}${path}`, { ca: CA, agent, method }, body);
 }
 
 const REVIEW = JSON.stringify(admissionReview(podObject()));
@@ -141,7 +109,7 @@ describe('a stop', () => {
   it('turns unready first, answers all that still comes, and loses no request', async () => {
     const running = await run({ shutdownDelay: '600ms' });
     const agent = new Agent({ keepAlive: true });
-    const answers: Answer[] = [];
+    const answers: HttpsAnswer[] = [];
     const errors: unknown[] = [];
     // Clients as a Service has them: each sends until it sees that the webhook is not ready any more.
     const service = { routed: true };
@@ -169,7 +137,7 @@ describe('a stop', () => {
     expect(errors).toEqual([]);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     // While it drains, each answer sends its client away.
-    expect(answers.at(-1)?.connection).toBe('close');
+    expect(answers.at(-1)?.headers['connection']).toBe('close');
     await expect(send(new Agent(), running.port)).rejects.toThrow('ECONNREFUSED');
   });
 

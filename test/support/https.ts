@@ -1,0 +1,40 @@
+/** Sends one request as it is, byte for byte, where a test needs more of HTTP than its answer. */
+import { request, type RequestOptions } from 'node:https';
+
+export interface HttpsOptions extends Pick<RequestOptions, 'agent' | 'ca' | 'method'> {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface HttpsAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Of the client's side, which tells one connection from another. */
+  readonly localPort: number | undefined;
+}
+
+/** The content type is JSON unless the headers say otherwise. */
+export function sendHttps(
+  url: string,
+  options: HttpsOptions,
+  body?: string | Uint8Array,
+): Promise<HttpsAnswer> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', ...options.headers };
+    const sent = request(url, { ...options, headers }, (answer) => {
+      const { localPort } = answer.socket;
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('end', () =>
+        resolve({
+          status: answer.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString(),
+          headers: answer.headers,
+          localPort,
+        }),
+      );
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
