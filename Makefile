@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run test clean
+.PHONY: install build demo run test e2e clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -31,6 +31,15 @@ test: install
 	@npm run --silent typecheck
 	@npm run --silent lint
 	@npm run --silent test
+	@echo "Skipped: test/e2e, which needs a control plane (make e2e)."
+
+# The binaries of a control plane: those of KUBEBUILDER_ASSETS (setup-envtest use -p path), or built beside the project.
+CONTROL_PLANE := ../shared/tools/control-plane/build.sh
+
+e2e: install
+	@assets="$$KUBEBUILDER_ASSETS"; \
+	if [ -z "$$assets" ] && [ -x $(CONTROL_PLANE) ]; then assets="$$($(CONTROL_PLANE))" || exit 1; fi; \
+	KUBEBUILDER_ASSETS="$$assets" npm run --silent e2e
 
 clean:
 	rm -rf dist coverage

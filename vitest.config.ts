@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // They need a control plane: make e2e.
+    exclude: ['test/e2e/**'],
     testTimeout: 30_000,
     // Each file in a process of its own: servers and signals are real.
     pool: 'forks',

@@ -54,7 +54,9 @@ export const CONFIG_FLAG: Flag = {
 /** @throws UsageError where no source is configured */
 export function requireSource({ source }: Config): void {
   if (source === '') {
-    throw new UsageError('no source: give --source files:DIR, the folder that holds the ImageCaches');
+    throw new UsageError(
+      'no source: give --source kubernetes, or --source files:DIR, a folder that holds the ImageCaches',
+    );
   }
 }
 

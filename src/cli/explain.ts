@@ -31,7 +31,8 @@ const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
 export const explain: Command = {
   name: 'explain',
   summary: 'Show what the webhook would decide for a pod or a workload, and why.',
-  usage: 'imc explain -f POD.yaml|- [--source files:DIR] [--namespace NAME] [--config FILE] [-o table|json]',
+  usage:
+    'imc explain -f POD.yaml|- [--source kubernetes|files:DIR] [--namespace NAME] [--config FILE] [-o table|json]',
   flags: [
     {
       name: 'filename',
@@ -56,7 +57,10 @@ export const explain: Command = {
   ],
   settings: [
     'source',
+    'kubeconfig',
+    'kubeContext',
     'scope',
+    'bindTime',
     'region',
     'minimumMatch',
     'expiryMargin',
@@ -76,7 +80,7 @@ export const explain: Command = {
     const { pods, failed } = await readManifests(flags, io);
     const now = Date.now();
     const onProblem = (problem: string): unknown => io.err.write(`imc explain: source: ${problem}\n`);
-    const index = await loadIndex(config.source, onProblem, () => now);
+    const index = await loadIndex(config, onProblem, () => now);
     for (const pod of pods)
       io.out.write(format(explainPod(pod, flags.one('namespace'), index, config, now), io, now));
     return failed ? 1 : 0;

@@ -4,18 +4,23 @@ import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { loadServingCertificate } from '../runtime/tls.ts';
 import { startWebhook } from '../runtime/webhook.ts';
-import { CONFIG_FLAG, requireSource, type Command } from './command.ts';
+import { CONFIG_FLAG, requireSource, UsageError, type Command } from './command.ts';
 
 export const serve: Command = {
   name: 'serve',
   summary: 'Serve the admission webhook.',
   usage:
-    'imc serve --source files:DIR (--tls-self-signed DIR | --tls-cert FILE --tls-key FILE) [--config FILE] [flags]',
+    'imc serve --source kubernetes|files:DIR (--tls-self-signed DIR | --tls-cert FILE --tls-key FILE) [--config FILE] [flags]',
   flags: [CONFIG_FLAG],
   settings: SETTINGS.map((setting) => setting.path),
   run: async (flags, io) => {
     const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
+    if (config.bindTime && config.source !== 'kubernetes') {
+      throw new UsageError(
+        'bindTime needs --source kubernetes: no other source knows the pods that are being bound',
+      );
+    }
     const log = createLogger(config.logLevel);
     const webhook = await startWebhook(config, loadServingCertificate(config, log), log);
     const { address, metricsAddress } = webhook;

@@ -4,11 +4,15 @@
  * file, IMC_PIN_NOT_READY in the environment and --pin-not-ready on the command line.
  */
 import type { DecisionConfig } from '../core/config.ts';
-import { DURATION, NAMES, oneOf, PORT, SOURCE, TEXT, type ValueType } from './value-type.ts';
+import { BOOLEAN, DURATION, NAMES, oneOf, PORT, SOURCE, TEXT, type ValueType } from './value-type.ts';
 
 export interface Config extends DecisionConfig {
-  /** Where the objects come from: `files:DIR`; empty where none is configured. */
+  /** Where the objects come from: `kubernetes`, `files:DIR`; empty where none is configured. */
   readonly source: string;
+  /** Path of a kubeconfig; empty for the usual places. */
+  readonly kubeconfig: string;
+  /** Name of a context in it; empty for its current one. */
+  readonly kubeContext: string;
   /** Address that both ports are bound to. */
   readonly host: string;
   readonly port: number;
@@ -40,13 +44,31 @@ export const SETTINGS: readonly Setting[] = [
     path: 'source',
     type: SOURCE,
     default: '',
-    help: 'Where ImageCaches, Namespaces, Nodes and the eci-profile come from: `files:DIR`, a watched folder of manifests.',
+    help: 'Where ImageCaches, Namespaces, Nodes and the eci-profile come from: `kubernetes`, a cluster; `files:DIR`, a watched folder of manifests.',
+  },
+  {
+    path: 'kubeconfig',
+    type: TEXT,
+    default: '',
+    help: 'File with the way to the cluster. Without it: what KUBECONFIG names, else ~/.kube/config, else the service account of our pod.',
+  },
+  {
+    path: 'kubeContext',
+    type: TEXT,
+    default: '',
+    help: 'Context of the kubeconfig to use, instead of its current one.',
   },
   {
     path: 'scope',
     type: oneOf('eci', 'all'),
     default: 'eci',
     help: '`eci`: pods that carry a sign of ECI or an image-cache annotation. `all`: every pod, for serverless clusters.',
+  },
+  {
+    path: 'bindTime',
+    type: BOOLEAN,
+    default: false,
+    help: 'For hybrid clusters: decide for a pod that may run on a normal node when it is bound, and only if its node is virtual.',
   },
   {
     path: 'region',

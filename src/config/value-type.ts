@@ -61,9 +61,20 @@ export const NAMES: ValueType<readonly string[]> = {
   },
 };
 
+export const BOOLEAN: ValueType<boolean> = {
+  allowed: 'true or false',
+  placeholder: 'true|false',
+  parse: (value) => {
+    if (typeof value === 'boolean') return value;
+    return value === 'true' ? true : value === 'false' ? false : undefined;
+  },
+};
+
 export const SOURCE: ValueType<string> = {
-  allowed: 'files:DIR, the folder of manifests to read',
-  placeholder: 'files:DIR',
+  allowed: 'kubernetes, or files:DIR, a folder of manifests',
+  placeholder: 'kubernetes|files:DIR',
   parse: (value) =>
-    value === '' || (typeof value === 'string' && /^files:./.test(value)) ? value : undefined,
+    value === '' || value === 'kubernetes' || (typeof value === 'string' && /^files:./.test(value))
+      ? value
+      : undefined,
 };

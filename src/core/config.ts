@@ -9,6 +9,8 @@ import type { Scope } from './scope.ts';
 export type Dialect = 'modern' | 'legacy' | 'both';
 
 export interface DecisionConfig {
+  /** Whether a pod whose node is not known yet, and may be a normal one, is decided when it is bound. */
+  readonly bindTime: boolean;
   readonly scope: Scope;
   /** The cluster's region; empty where unknown. */
   readonly region: string;

@@ -6,7 +6,7 @@
 import { AUTO, CREATE_ON_MISS, DECISION } from './annotation/keys.ts';
 import { asUserWroteIt, recordDecision } from './annotation/provenance.ts';
 import { asksForImageCache, readRequest, type Request } from './annotation/request.ts';
-import { writeAnnotations } from './annotation/write.ts';
+import { withoutRemovals, writeAnnotations } from './annotation/write.ts';
 import { answerAutoMatch } from './answer-auto-match.ts';
 import { answerPin } from './answer-pin.ts';
 import type { DecisionConfig } from './config.ts';
@@ -16,9 +16,9 @@ import type { MatchResult } from './match/matcher.ts';
 import type { Outcome, ReasonCode } from './match/reason.ts';
 import { degreeOf, NO_MATCH, wantedImages, type Degree } from './match/score.ts';
 import { readPod, UNREAD_POD, type Pod } from './pod.ts';
-import { applyEffects, matchingSelectors } from './profile/effect.ts';
+import { applyEffects, matchingSelectors, type Metadata, type ProfileSelector } from './profile/effect.ts';
 import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pull-policy.ts';
-import { denied, type Answer, type Question } from './question.ts';
+import { denied, type Answer, type Moment, type Question } from './question.ts';
 import { signOfEci } from './scope.ts';
 import { Unreadable } from './json.ts';
 import type { View } from './view.ts';
@@ -54,23 +54,40 @@ export interface Decision {
  * @param seen the pod as the API server sent it, our own earlier output included
  * @param now milliseconds since 1970
  */
-export function decide(seen: Pod, view: View, config: DecisionConfig, now: number): Decision {
+export function decide(
+  seen: Pod,
+  view: View,
+  config: DecisionConfig,
+  now: number,
+  moment: Moment = 'creation',
+): Decision {
   const profile = view.profile();
   const user = asUserWroteIt(seen, profile);
   const matching = matchingSelectors(profile, user.labels, view.namespaceLabels(user.namespace));
   const sign = signOfEci(user, view, matching, config.scope);
+  const waitsForNode =
+    config.bindTime && moment === 'creation' && user.nodeName === undefined && sign?.certain !== true;
   // Effects are for pods that go to ECI; without a sign no selector picked this one out.
-  const applied = sign === undefined ? [] : matching;
-  const metadata = applyEffects(user, applied);
+  const applied = sign === undefined || waitsForNode ? [] : matching;
+  const metadata = effectsOn(user, applied, moment);
   if (sign === undefined && !asksForImageCache(metadata.annotations)) {
     return leftAlone(user, 'NotForEci', 'the pod is not bound for ECI and asks for no image cache');
   }
 
+  if (!view.supportsImageCaches()) {
+    const why = 'image caches are not supported here: the cluster does not have the ImageCache resource';
+    const asks = asksForImageCache(user.annotations);
+    return leftAlone(user, 'ImageCachesUnsupported', why, asks ? [why] : []);
+  }
+
   const { request, malformed, conflicts } = readRequest(metadata.annotations, sign !== undefined);
   const question: Question = {
+    moment,
+    seen,
     user,
     metadata,
     sign,
+    waitsForNode,
     effects: applied.map((selector) => selector.name),
     request,
     images: podImages(user.containers),
@@ -82,7 +99,10 @@ export function decide(seen: Pod, view: View, config: DecisionConfig, now: numbe
     malformed.length > 0 && config.onInvalidAnnotation === 'deny'
       ? denied('InvalidAnnotation', malformed.join('; '))
       : answerRequest(question);
-  return conclude(question, { ...answer, warnings: [...malformed, ...conflicts, ...answer.warnings] });
+  return conclude(question, {
+    ...answer,
+    warnings: [...malformed, ...conflicts, ...labelsLost(applied, user, moment), ...answer.warnings],
+  });
 }
 
 /**
@@ -106,6 +126,22 @@ export function decideOnJson(
   }
 }
 
+/** At a binding only annotations can be added; the API server takes nothing else from it. */
+function effectsOn(user: Pod, selectors: readonly ProfileSelector[], moment: Moment): Metadata {
+  const metadata = applyEffects(user, selectors);
+  return moment === 'binding' ? { ...metadata, labels: user.labels } : metadata;
+}
+
+function labelsLost(
+  selectors: readonly ProfileSelector[],
+  { labels }: Pod,
+  moment: Moment,
+): readonly string[] {
+  const keys = selectors.flatMap((selector) => [...selector.labels.keys()]).filter((key) => !labels.has(key));
+  if (moment !== 'binding' || keys.length === 0) return [];
+  return [`the profile's labels ${keys.join(', ')} are not added: a binding takes annotations alone`];
+}
+
 /** A decision that was over before there was a request. */
 function leftAlone(pod: Pod, reason: ReasonCode, why: string, warnings: readonly string[] = []): Decision {
   return {
@@ -121,7 +157,11 @@ function leftAlone(pod: Pod, reason: ReasonCode, why: string, warnings: readonly
 }
 
 function answerRequest(question: Question): Answer {
-  const { request, sign } = question;
+  const { request, sign, waitsForNode } = question;
+  if (waitsForNode) {
+    const why = 'the pod may come to run on a normal node: it is decided when it is bound';
+    return { outcome: 'skipped', reason: 'NodeNotKnown', why, warnings: [] };
+  }
   if (request.pin !== undefined) return answerPin(question, request.pin);
   if (request.auto) return answerAutoMatch(question);
   if (request.autoKey !== undefined) {
@@ -136,14 +176,15 @@ function answerRequest(question: Question): Answer {
 
 /** Step 7: the answer written into the pod, and the decision as its readers want it. */
 function conclude(question: Question, answer: Answer): Decision {
-  const { user, sign, effects, request, images, config } = question;
+  const { moment, user, sign, effects, request, images, config } = question;
   const { outcome, reason, why, cacheId, cache, match, writing } = answer;
   const pulling =
     cache && writing && config.pullPolicy !== 'keep'
       ? containersThatPullAnyway(user.containers, cache, images)
       : [];
-  const pullWarnings = pulling.length > 0 && config.pullPolicy === 'warn' ? [pullWarning(pulling)] : [];
-  const pod = enforceIfNotPresent(user, config.pullPolicy === 'enforce' ? pulling : []);
+  const enforces = config.pullPolicy === 'enforce' && moment === 'creation';
+  const pullWarnings = pulling.length > 0 && !enforces ? [pullWarning(pulling)] : [];
+  const pod = enforceIfNotPresent(user, enforces ? pulling : []);
   return {
     outcome,
     reason,
@@ -154,7 +195,7 @@ function conclude(question: Question, answer: Answer): Decision {
       match?.winner?.degree ?? (cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH),
     warnings: limitWarnings([...answer.warnings, ...pullWarnings]),
     pod: outcome === 'denied' ? user : written(question, answer, pod),
-    sign,
+    sign: sign?.text,
     effects,
     request,
     images,
@@ -164,16 +205,18 @@ function conclude(question: Question, answer: Answer): Decision {
 }
 
 function written(
-  { user, metadata, request, config }: Question,
+  { moment, seen, user, metadata, request, config }: Question,
   { outcome, why, writing }: Answer,
   pod: Pod,
 ): Pod {
   // Effects only ever add, so equal sizes mean that nothing was written, and nothing needs to be remembered.
   const { annotations: asked, labels: labelled } = metadata;
   if (!writing && asked.size === user.annotations.size && labelled.size === user.labels.size) return pod;
-  const annotations = writing ? writeAnnotations(asked, request, writing, config.dialect) : asked;
+  const wanted = writing ? writeAnnotations(asked, request, writing, config.dialect) : asked;
+  const annotations = moment === 'binding' ? withoutRemovals(seen.annotations, wanted) : wanted;
   const labels = new Map(labelled);
-  if (writing?.createOnMiss !== undefined) labels.set(CREATE_ON_MISS, writing.createOnMiss);
+  if (writing?.createOnMiss !== undefined && moment === 'creation')
+    labels.set(CREATE_ON_MISS, writing.createOnMiss);
   const changed = { ...pod, annotations, labels };
   const record = recordDecision({ outcome, why }, user, changed);
   return { ...changed, annotations: new Map(annotations).set(DECISION, record) };

@@ -9,16 +9,24 @@ import type { MatchResult } from './match/matcher.ts';
 import type { Outcome, ReasonCode } from './match/reason.ts';
 import type { Pod } from './pod.ts';
 import type { Metadata } from './profile/effect.ts';
-import { regionOf } from './scope.ts';
+import { regionOf, type EciSign } from './scope.ts';
 import type { View } from './view.ts';
 
+/** When a decision is made: as a pod is created, or as it is bound to a node. */
+export type Moment = 'creation' | 'binding';
+
 export interface Question {
+  readonly moment: Moment;
+  /** The pod as it came, our own earlier output included. */
+  readonly seen: Pod;
   /** The pod as its user wrote it. */
   readonly user: Pod;
   /** Its annotations and labels with the profile's effects. */
   readonly metadata: Metadata;
   /** What shows that the pod goes to ECI; undefined where only its annotations make it ours. */
-  readonly sign: string | undefined;
+  readonly sign: EciSign | undefined;
+  /** Whether it is left for the binding to decide, when the node is known. */
+  readonly waitsForNode: boolean;
   /** Names of the selectors whose effects were applied. */
   readonly effects: readonly string[];
   readonly request: Request;

@@ -27,11 +27,31 @@ const VIRTUAL_NODE_NAME = /^virtual-(?:kubelet|node)(?:-|$)/;
 /** Of a Node, a node selector, and of an ImageCache. */
 export const REGION_LABEL = 'topology.kubernetes.io/region';
 
+/** What shows that a pod is bound for ECI. */
+export interface EciSign {
+  /** In words: `pod label eci=true`. */
+  readonly text: string;
+  /** False where the pod may come to run on a normal node all the same, by its Selector's policy. */
+  readonly certain: boolean;
+}
+
 /**
- * What shows that a pod is bound for ECI, in words, or undefined where nothing does.
+ * Undefined where nothing shows that the pod is bound for ECI.
  * @param matching the profile selectors that match the pod
  */
 export function signOfEci(
+  pod: Pod,
+  view: View,
+  matching: readonly ProfileSelector[],
+  scope: Scope,
+): EciSign | undefined {
+  const certain = certainSign(pod, view, matching, scope);
+  if (certain !== undefined) return { text: certain, certain: true };
+  const selector = matching.find(marksForEci);
+  return selector && { text: signOfSelector(selector), certain: false };
+}
+
+function certainSign(
   pod: Pod,
   view: View,
   matching: readonly ProfileSelector[],
@@ -44,12 +64,16 @@ export function signOfEci(
   if (nodeLabel) return `nodeSelector ${nodeLabel}`;
   const namespaceLabel = found(view.namespaceLabels(pod.namespace), NAMESPACE_LABELS);
   if (namespaceLabel) return `label ${namespaceLabel} of namespace ${pod.namespace}`;
-  const selector = matching.find(marksForEci);
-  if (selector) return `eci-profile selector ${selector.name}`;
+  const selector = matching.find((each) => each.destination === 'eci' && marksForEci(each));
+  if (selector) return signOfSelector(selector);
   return scope === 'all' ? 'scope all' : undefined;
 }
 
-function isVirtualNode(nodeName: string, view: View): boolean {
+function signOfSelector({ name }: ProfileSelector): string {
+  return `eci-profile selector ${name}`;
+}
+
+export function isVirtualNode(nodeName: string, view: View): boolean {
   return VIRTUAL_NODE_NAME.test(nodeName) || found(view.nodeLabels(nodeName), NODE_LABELS) !== undefined;
 }
 

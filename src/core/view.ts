@@ -24,6 +24,8 @@ export interface DegreeLevel {
 export interface View {
   /** When the source last had word from its origin, in milliseconds since 1970; undefined before the first sync. */
   freshAt(): number | undefined;
+  /** False where the cluster does not have the resource at all, which is not the same as having no ImageCache. */
+  supportsImageCaches(): boolean;
   /** Empty for a namespace that is unknown. */
   namespaceLabels(name: string): StringMap;
   /** Empty for a node that is unknown. */

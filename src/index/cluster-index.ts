@@ -15,6 +15,7 @@ export class ClusterIndex implements View {
   /** Labels by namespace. */
   readonly namespaces = new Map<string, StringMap>();
   #freshAt: number | undefined;
+  #imageCachesSupported = true;
 
   constructor(imageCaches = new ImageCacheIndex()) {
     this.imageCaches = imageCaches;
@@ -23,6 +24,14 @@ export class ClusterIndex implements View {
   /** The source has word from its origin that all of this is true. @param now milliseconds since 1970 */
   confirm(now: number): void {
     this.#freshAt = now;
+  }
+
+  setImageCachesSupported(supported: boolean): void {
+    this.#imageCachesSupported = supported;
+  }
+
+  supportsImageCaches(): boolean {
+    return this.#imageCachesSupported;
   }
 
   freshAt(): number | undefined {

@@ -1,8 +1,20 @@
 /** Owns the Prometheus metrics: their names, labels and meaning. Constructed once and handed in. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+/** What the source knows of one kind of object. */
+export interface KindState {
+  /** `ImageCache`. */
+  readonly kind: string;
+  readonly objects: number;
+  /** Milliseconds since the last word that these are all; undefined before the first. */
+  readonly ageMs: number | undefined;
+  /** Whether the cluster has the kind at all. */
+  readonly served: boolean;
+}
+
 /** What the gauges read when they are scraped. */
 export interface IndexState {
+  readonly kinds: () => readonly KindState[];
   readonly cachesByPhase: () => ReadonlyMap<string, number>;
   /** Milliseconds since the source last had word from its origin; undefined before the first. */
   readonly ageMs: () => number | undefined;
@@ -18,6 +30,8 @@ export interface Metrics {
   readonly refusals: Counter<'filter'>;
   readonly internalErrors: Counter;
   readonly sourceChanges: Counter<'change'>;
+  readonly sourceFailures: Counter;
+  readonly boundPods: Counter<'found'>;
 }
 
 const PREFIX = 'imagecache_webhook_';
@@ -51,6 +65,29 @@ export function createMetrics(index: IndexState): Metrics {
       ageGauge.set((index.ageMs() ?? Number.NaN) / 1000);
     },
   });
+  const perKind = (name: string, help: string, read: (kind: KindState) => number): Gauge => {
+    const gauge: Gauge = new Gauge({
+      name: `${PREFIX}${name}`,
+      help,
+      labelNames: ['kind'],
+      registers,
+      collect: () => {
+        for (const state of index.kinds()) gauge.set({ kind: state.kind }, read(state));
+      },
+    });
+    return gauge;
+  };
+  perKind('source_objects', 'Objects that the source holds, by kind.', ({ objects }) => objects);
+  perKind(
+    'source_kind_age_seconds',
+    'Seconds since the source last had word of this kind; NaN before the first.',
+    ({ ageMs }) => (ageMs ?? Number.NaN) / 1000,
+  );
+  perKind(
+    'source_kind_served',
+    '1 where the cluster has this kind of object, 0 where it does not (a CRD that nobody installed).',
+    ({ served }) => Number(served),
+  );
   const problemsGauge: Gauge = new Gauge({
     name: `${PREFIX}source_problems`,
     help: 'Objects and files that cannot be read at the moment.',
@@ -95,6 +132,17 @@ export function createMetrics(index: IndexState): Metrics {
     internalErrors: new Counter({
       name: `${PREFIX}internal_errors_total`,
       help: 'Faults of the webhook itself; each let its pod through untouched.',
+      registers,
+    }),
+    sourceFailures: new Counter({
+      name: `${PREFIX}source_failures_total`,
+      help: 'Problems of the source, as they began: a lost watch, an object or file that cannot be read.',
+      registers,
+    }),
+    boundPods: new Counter({
+      name: `${PREFIX}bound_pods_total`,
+      help: 'Pods bound to virtual nodes, by where they were found: watch, get (one request to the API server), none.',
+      labelNames: ['found'],
       registers,
     }),
     sourceChanges: new Counter({

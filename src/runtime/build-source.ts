@@ -1,20 +1,40 @@
 /** Owns the choice of a source by its name in the configuration. */
+import type { Config } from '../config/config.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import { FilesSource } from '../sources/files/files-source.ts';
+import type { FoundPod, PodIdentity } from '../sources/kubernetes/unbound-pods.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
+
+export type SourceConfig = Pick<
+  Config,
+  'source' | 'kubeconfig' | 'kubeContext' | 'bindTime' | 'maxStaleness'
+>;
+
+export interface BuiltSource {
+  readonly source: Source;
+  /** Finds a pod that is being bound; undefined where the source follows none. */
+  readonly findUnboundPod: ((pod: PodIdentity) => Promise<FoundPod>) | undefined;
+}
 
 const FILES = 'files:';
 
 /**
- * @param name `files:DIR`, as configured
  * @param now milliseconds since 1970
+ * @throws where the configuration leads to no cluster
  */
-export function buildSource(
-  name: string,
+export async function buildSource(
+  config: SourceConfig,
   index: ClusterIndex,
   events: SourceEvents,
   now: () => number,
-): Source {
-  if (name.startsWith(FILES)) return new FilesSource(name.slice(FILES.length), index, events, now);
-  throw new Error(`there is no source ${JSON.stringify(name)}`);
+): Promise<BuiltSource> {
+  if (config.source.startsWith(FILES)) {
+    const source = new FilesSource(config.source.slice(FILES.length), index, events, now);
+    return { source, findUnboundPod: undefined };
+  }
+  // Loaded where it is used: the Kubernetes client takes longer to load than `imc explain` takes for everything else.
+  const { connect } = await import('../sources/kubernetes/connect.ts');
+  const source = connect(config.kubeconfig, config.kubeContext, index, events, config, now);
+  const pods = source.unboundPods;
+  return { source, findUnboundPod: pods && ((pod) => pods.find(pod)) };
 }

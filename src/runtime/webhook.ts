@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
-import { createMetrics } from '../metrics/metrics.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { buildApp, buildMetricsApp } from '../server/app.ts';
 import type { Readiness } from '../server/health.ts';
-import type { Source } from '../sources/source.ts';
+import type { KindStatus, Source, SourceEvents } from '../sources/source.ts';
 import { buildSource } from './build-source.ts';
 
 export interface Webhook {
@@ -25,7 +25,10 @@ export interface Webhook {
   readonly stop: (delay?: number) => Promise<void>;
 }
 
-/** Starts serving at once; /readyz says no until the source has been read. */
+/**
+ * Starts serving at once; /readyz says no until the source has been read.
+ * @throws where a port is taken, or the configuration leads to no source
+ */
 export async function startWebhook(
   config: Config,
   tls: { readonly cert: string; readonly key: string },
@@ -33,37 +36,53 @@ export async function startWebhook(
   now: () => number = Date.now,
 ): Promise<Webhook> {
   const index = new ClusterIndex();
-  const age = (): number | undefined => {
-    const freshAt = index.freshAt();
-    return freshAt === undefined ? undefined : now() - freshAt;
-  };
   let source: Source | undefined;
+  const kinds = (): readonly KindStatus[] => source?.status() ?? [];
+  const age = (at: number | undefined): number | undefined => (at === undefined ? undefined : now() - at);
   const metrics = createMetrics({
     cachesByPhase: () => index.imageCaches.countByPhase,
-    ageMs: age,
+    ageMs: () => age(index.freshAt()),
     problems: () => source?.problems().length ?? 0,
+    kinds: () =>
+      kinds().map(({ kind, objects, confirmedAt, state }) => ({
+        kind,
+        objects,
+        ageMs: age(confirmedAt),
+        served: state !== 'absent',
+      })),
   });
-  source = buildSource(
-    config.source,
-    index,
-    {
-      onProblem: (problem) => log.warn({ source: config.source }, problem),
-      onChange: ({ applied, deleted }) => {
-        metrics.sourceChanges.inc({ change: 'applied' }, applied);
-        metrics.sourceChanges.inc({ change: 'deleted' }, deleted);
-        log.info({ applied, deleted, imageCaches: index.imageCaches.size }, 'index updated');
-      },
-    },
-    now,
-  );
+  const built = await buildSource(config, index, tellAll(config, index, metrics, log), now);
+  source = built.source;
   let draining = false;
-  const readiness = (): Readiness => describeReadiness(draining, age(), index.imageCaches.size);
+  const readiness = (): Readiness => {
+    const ageMs = age(index.freshAt());
+    return {
+      ...describeReadiness(draining, ageMs, config.maxStaleness, index.supportsImageCaches()),
+      sourceAgeSeconds: seconds(ageMs),
+      kinds: kinds().map(({ kind, state, objects, confirmedAt }) => ({
+        kind,
+        state,
+        objects,
+        ageSeconds: seconds(age(confirmedAt)),
+      })),
+    };
+  };
 
-  const app = buildApp({ view: index, config, metrics, now, tls, log, readiness, draining: () => draining });
+  const app = buildApp({
+    view: index,
+    config,
+    metrics,
+    now,
+    tls,
+    log,
+    readiness,
+    draining: () => draining,
+    findUnboundPod: built.findUnboundPod,
+  });
   const metricsApp = buildMetricsApp({ metrics, log });
   const address = await app.listen({ host: config.host, port: config.port });
   const metricsAddress = await listenOrClose(metricsApp, config, app);
-  const synced = source.start();
+  const synced = built.source.start();
   return {
     address,
     metricsAddress,
@@ -74,21 +93,53 @@ export async function startWebhook(
       await sleep(delay);
       await app.close();
       await metricsApp.close();
-      await source.stop();
+      await built.source.stop();
       log.info('stopped');
     },
   };
 }
 
-/** @param ageMs milliseconds since the source last had word; undefined before the first */
-function describeReadiness(draining: boolean, ageMs: number | undefined, imageCaches: number): Readiness {
-  const sourceAgeSeconds = ageMs === undefined ? null : ageMs / 1000;
-  const reason = draining
-    ? 'shutting down'
-    : ageMs === undefined
-      ? 'the source has not been read yet'
-      : undefined;
-  return { ready: reason === undefined, status: reason ?? 'ready', sourceAgeSeconds, imageCaches };
+function tellAll(
+  { source }: Config,
+  index: ClusterIndex,
+  metrics: Metrics,
+  log: FastifyBaseLogger,
+): SourceEvents {
+  return {
+    onProblem: (problem) => {
+      metrics.sourceFailures.inc();
+      log.warn({ source }, problem);
+    },
+    onProgress: (message) => log.info({ source, imageCaches: index.imageCaches.size }, message),
+    onChange: ({ applied, deleted }) => {
+      if (applied > 0) metrics.sourceChanges.inc({ change: 'applied' }, applied);
+      if (deleted > 0) metrics.sourceChanges.inc({ change: 'deleted' }, deleted);
+    },
+  };
+}
+
+/**
+ * An index that has grown stale does not make the webhook unready: with no replica ready the API server would get no
+ * answer at all, and what the webhook then answers is right.
+ * @param ageMs milliseconds since the source last had word; undefined before the first
+ */
+function describeReadiness(
+  draining: boolean,
+  ageMs: number | undefined,
+  maxStaleness: number,
+  supported: boolean,
+): Pick<Readiness, 'ready' | 'status'> {
+  if (draining) return { ready: false, status: 'shutting down' };
+  if (ageMs === undefined) return { ready: false, status: 'the source has not been read yet' };
+  if (!supported)
+    return { ready: true, status: 'ready; image caches are not supported here: pods are left alone' };
+  if (ageMs > maxStaleness)
+    return { ready: true, status: 'ready; the index is stale: the choice is left to ECI' };
+  return { ready: true, status: 'ready' };
+}
+
+function seconds(milliseconds: number | undefined): number | null {
+  return milliseconds === undefined ? null : milliseconds / 1000;
 }
 
 /** A taken metrics port must not leave the webhook's port open behind an error. */

@@ -13,8 +13,8 @@ export interface Review {
   readonly dryRun: boolean;
   /** The pod's namespace; undefined where the request names none. */
   readonly namespace: string | undefined;
-  /** Whether it is the creation of a pod; everything else is allowed as it is. */
-  readonly isPodCreation: boolean;
+  /** What is created; everything but these two is allowed as it is. */
+  readonly subject: 'pod' | 'binding' | 'other';
   /** Not looked at yet. */
   readonly object: unknown;
 }
@@ -53,7 +53,7 @@ export function decodeReview(body: Buffer | undefined): Review {
     uid,
     dryRun: dryRun === true,
     namespace: readText(namespace),
-    isPodCreation: isPodCreation(request),
+    subject: subjectOf(request),
     object,
   };
 }
@@ -68,9 +68,17 @@ function parseJson(body: Buffer | undefined): unknown {
   }
 }
 
-function isPodCreation({ operation, resource, subResource }: JsonObject): boolean {
+function subjectOf({ operation, resource, subResource }: JsonObject): Review['subject'] {
   const isPods = isObject(resource) && resource['resource'] === 'pods' && (resource['group'] ?? '') === '';
-  return operation === 'CREATE' && isPods && (subResource ?? '') === '';
+  if (operation !== 'CREATE' || !isPods) return 'other';
+  switch (subResource ?? '') {
+    case '':
+      return 'pod';
+    case 'binding':
+      return 'binding';
+    default:
+      return 'other';
+  }
 }
 
 /** @returns JSON */

@@ -10,9 +10,10 @@ import Fastify, {
 } from 'fastify';
 import { health, type Readiness } from './health.ts';
 import { metricsEndpoint } from './metrics.ts';
-import { mutate, type MutateOptions } from './mutate.ts';
+import type { AnswerOptions } from './answer.ts';
+import { mutate } from './mutate.ts';
 
-export interface AppOptions extends MutateOptions {
+export interface AppOptions extends AnswerOptions {
   readonly tls: { readonly cert: string; readonly key: string };
   readonly log: FastifyBaseLogger;
   readonly readiness: () => Readiness;

@@ -7,7 +7,15 @@ export interface Readiness {
   readonly status: string;
   /** Seconds since the source last had word from its origin; null before the first. */
   readonly sourceAgeSeconds: number | null;
-  readonly imageCaches: number;
+  readonly kinds: readonly KindReadiness[];
+}
+
+export interface KindReadiness {
+  readonly kind: string;
+  readonly state: string;
+  readonly objects: number;
+  /** Seconds since the last word that these are all; null before the first. */
+  readonly ageSeconds: number | null;
 }
 
 export interface HealthOptions {

@@ -90,7 +90,7 @@ describe('imc', () => {
     [['serve', 'x'], 2, 'imc serve: Unexpected argument'],
     [['serve', '--port', '1', '--port', '2'], 2, '--port is given more than once'],
     [['serve', '--port', 'x'], 2, 'flag --port is "x"; it must be a port'],
-    [['serve'], 2, 'no source: give --source files:DIR'],
+    [['serve'], 2, 'no source: give --source kubernetes, or --source files:DIR'],
     [
       ['serve', ...SOURCE],
       1,

@@ -36,6 +36,9 @@ describe('the configuration', () => {
   it('has every key of its type, and the defaults of the design', () => {
     expect(load(undefined)).toEqual({
       source: '',
+      kubeconfig: '',
+      kubeContext: '',
+      bindTime: false,
       scope: 'eci',
       region: '',
       minimumMatch: 'image',
@@ -104,7 +107,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
       ['dialekt: modern'],
       [
         expect.stringContaining(
-          'imc.yaml: dialekt is not a key; did you mean dialect? allowed are source, scope',
+          'imc.yaml: dialekt is not a key; did you mean dialect? allowed are source, kubeconfig',
         ) as string,
       ],
     ],
@@ -118,7 +121,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
     [
       'a group as a value',
       ['pin: deny'],
-      [expect.stringContaining('imc.yaml: pin is not a key; allowed are source, scope') as string],
+      [expect.stringContaining('imc.yaml: pin is not a key; allowed are source, kubeconfig') as string],
     ],
     [
       'a value as a group',
@@ -150,7 +153,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
     [
       'an unknown source',
       ['source: folder'],
-      ['imc.yaml: source is "folder"; it must be files:DIR, the folder of manifests to read'],
+      ['imc.yaml: source is "folder"; it must be kubernetes, or files:DIR, a folder of manifests'],
     ],
     [
       'DNS names with a space',

@@ -681,7 +681,7 @@ describe('an index that is not to be trusted', () => {
 
   it('that was never filled leaves the choice to ECI, with a warning', () => {
     const index = indexOf(READY);
-    const empty = Object.create(index, { freshAt: { value: () => undefined } }) as typeof index;
+    const empty = Object.defineProperty(index, 'freshAt', { value: () => undefined });
     const { decision, annotations } = decideFor(podObject(), empty);
     expect(decision).toMatchObject({
       outcome: 'skipped',

@@ -360,6 +360,7 @@ it('a fault of our own lets the pod through untouched, is logged and is counted'
     cachesByPhase: () => new Map(),
     ageMs: () => undefined,
     problems: () => 0,
+    kinds: () => [],
   });
   const logged: Json[] = [];
   const app = buildApp({
@@ -373,8 +374,9 @@ it('a fault of our own lets the pod through untouched, is logged and is counted'
     now: Date.now,
     tls: issueServingCertificate(createAuthority(Date.now()), ['localhost'], Date.now()),
     log: pino({}, { write: (line: string) => logged.push(JSON.parse(line) as Json) }),
-    readiness: () => ({ ready: true, status: 'ready', sourceAgeSeconds: 0, imageCaches: 0 }),
+    readiness: () => ({ ready: true, status: 'ready', sourceAgeSeconds: 0, kinds: [] }),
     draining: () => false,
+    findUnboundPod: undefined,
   });
   const headers = { 'content-type': 'application/json' };
   const { statusCode, body } = await app.inject({ method: 'POST', url: '/mutate', headers, payload: GOOD });

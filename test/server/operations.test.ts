@@ -63,7 +63,7 @@ describe('probes', () => {
     const { status, body } = await webhook.get('/readyz');
     expect([status, body]).toEqual([
       503,
-      { ready: false, status: 'the source has not been read yet', sourceAgeSeconds: null, imageCaches: 0 },
+      { ready: false, status: 'the source has not been read yet', sourceAgeSeconds: null, kinds: [] },
     ]);
     const response = await webhook.review(admissionReview(podObject()));
     expect(response).toMatchObject({ allowed: true, auditAnnotations: { reason: 'IndexNotSynced' } });
@@ -73,7 +73,12 @@ describe('probes', () => {
     const { get } = await run();
     const { status, body } = await get('/readyz');
     expect(status).toBe(200);
-    expect(body).toMatchObject({ ready: true, imageCaches: 1, sourceAgeSeconds: expect.any(Number) });
+    expect(body).toEqual({
+      ready: true,
+      status: 'ready',
+      sourceAgeSeconds: expect.any(Number),
+      kinds: [{ kind: 'ImageCache', state: 'watching', objects: 1, ageSeconds: expect.any(Number) }],
+    });
   });
 });
 

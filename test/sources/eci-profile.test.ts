@@ -49,15 +49,15 @@ describe('a Selector', () => {
     readSelector(readManifest(selectorObject('s', spec)));
 
   it.each([
-    [{}, true],
-    [{ policy: {} }, true],
-    [{ policy: { fair: {} } }, true],
-    [{ policy: { virtualNodeOnly: {} } }, true],
-    [{ policy: { normalNodePrefer: { cpuRatio: 80 } } }, true],
-    [{ policy: { normalNodeOnly: {} } }, false],
-    [{ policy: { newerThanUs: {} } }, true],
-  ])('%j may go to ECI: %s', (spec, expected) => {
-    expect(read(spec).mayGoToEci).toBe(expected);
+    [{}, 'eci'],
+    [{ policy: {} }, 'eci'],
+    [{ policy: { fair: {} } }, 'eci-or-normal-nodes'],
+    [{ policy: { virtualNodeOnly: {} } }, 'eci'],
+    [{ policy: { normalNodePrefer: { cpuRatio: 80 } } }, 'eci-or-normal-nodes'],
+    [{ policy: { normalNodeOnly: {} } }, 'normal-nodes'],
+    [{ policy: { newerThanUs: {} } }, 'eci'],
+  ])('%j sends its pods to: %s', (spec, expected) => {
+    expect(read(spec).destination).toBe(expected);
   });
 
   it('without effect, priority and selectors is one that adds nothing, with priority 0, for every pod', () => {

@@ -47,7 +47,11 @@ async function watch(files: Record<string, unknown> = {}): Promise<Watched> {
   const source = new FilesSource(
     folder.path,
     index,
-    { onProblem: (problem) => problems.push(problem), onChange: () => undefined },
+    {
+      onProblem: (problem) => problems.push(problem),
+      onProgress: () => undefined,
+      onChange: () => undefined,
+    },
     Date.now,
   );
   cleanups.push(folder.remove, () => source.stop());
@@ -120,7 +124,11 @@ describe('reads', () => {
     const source = new FilesSource(
       folder,
       index,
-      { onProblem: (problem) => problems.push(problem), onChange: () => undefined },
+      {
+        onProblem: (problem) => problems.push(problem),
+        onProgress: () => undefined,
+        onChange: () => undefined,
+      },
       Date.now,
     );
     await source.start();
@@ -138,7 +146,7 @@ describe('reads', () => {
     const source = new FilesSource(
       '/nowhere',
       new ClusterIndex(),
-      { onProblem: () => undefined, onChange: () => undefined },
+      { onProblem: () => undefined, onProgress: () => undefined, onChange: () => undefined },
       Date.now,
     );
     await expect(source.start()).rejects.toThrow("ENOENT: no such file or directory, scandir '/nowhere'");

@@ -49,6 +49,23 @@ export function writeAnnotations(
   return annotations;
 }
 
+/** What an annotation is set to that should go where none can be removed, so that it says what its absence would. */
+const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
+  [PIN.modern, ''],
+  [PIN.legacy, ''],
+  [AUTO.modern, 'true'],
+  [AUTO.legacy, 'true'],
+  [CREATE_ON_MISS, ''],
+]);
+
+/** The annotations as wanted, without removing one that is there: a Binding only ever adds and overwrites. */
+export function withoutRemovals(present: StringMap, wanted: StringMap): StringMap {
+  const annotations = new Map(wanted);
+  for (const [key, value] of present)
+    if (!wanted.has(key)) annotations.set(key, AS_IF_ABSENT.get(key) ?? value);
+  return annotations;
+}
+
 /**
  * Where nobody asked and matching is on by default, only the legacy name needs to be written: its default at the
  * vendor's is off, that of the modern name is on (domain facts, "Pod annotations").

@@ -12,8 +12,11 @@ export interface Operation {
   readonly value?: string | Readonly<Record<string, string>>;
 }
 
+/** What a patch may touch. */
+type Patched = Pick<Pod, 'annotations' | 'labels' | 'containers'>;
+
 /** Empty where nothing changes. */
-export function patchBetween(from: Pod, to: Pod): Operation[] {
+export function patchBetween(from: Patched & Pick<Pod, 'present'>, to: Patched): Operation[] {
   const metadata = metadataOperations(from, to);
   const policies = to.containers.flatMap((container, index): Operation[] => {
     const before = from.containers[index]?.imagePullPolicy;
@@ -25,7 +28,7 @@ export function patchBetween(from: Pod, to: Pod): Operation[] {
   return [...metadata, ...policies];
 }
 
-function metadataOperations(from: Pod, to: Pod): Operation[] {
+function metadataOperations(from: Patched & Pick<Pod, 'present'>, to: Patched): Operation[] {
   const operations = [
     ...mapOperations('/metadata/annotations', from.annotations, to.annotations, from.present.annotations),
     ...mapOperations('/metadata/labels', from.labels, to.labels, from.present.labels),

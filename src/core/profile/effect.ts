@@ -6,14 +6,16 @@
 import type { StringMap } from '../json.ts';
 import { matchesLabels, type LabelSelector } from './label-selector.ts';
 
+/** Where the pods that a selector picks out run, by its policy. */
+export type Destination = 'eci' | 'eci-or-normal-nodes' | 'normal-nodes';
+
 export interface ProfileSelector {
   readonly name: string;
   readonly namespaceSelector: LabelSelector;
   readonly objectSelector: LabelSelector;
   readonly annotations: StringMap;
   readonly labels: StringMap;
-  /** False for a Selector whose policy keeps its pods on normal nodes. */
-  readonly mayGoToEci: boolean;
+  readonly destination: Destination;
 }
 
 export interface PrioritySelector extends ProfileSelector {
@@ -53,7 +55,10 @@ export function matchingSelectors(
  * is for every pod that goes to ECI for another reason.
  */
 export function marksForEci(selector: ProfileSelector): boolean {
-  return selector.mayGoToEci && (selector.objectSelector.length > 0 || selector.namespaceSelector.length > 0);
+  return (
+    selector.destination !== 'normal-nodes' &&
+    (selector.objectSelector.length > 0 || selector.namespaceSelector.length > 0)
+  );
 }
 
 export interface Metadata {

@@ -10,7 +10,7 @@ import { Unreadable } from '../../core/json.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, isUsed, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
 import { readManifest } from '../kinds/manifest.ts';
-import type { Source, SourceEvents } from '../source.ts';
+import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import { formatProblem, readDocuments, toProblem, type FileProblem } from './documents.ts';
 import { Folder } from './folder.ts';
 
@@ -49,6 +49,14 @@ export class FilesSource implements Source {
 
   problems(): readonly string[] {
     return this.#folderProblem === undefined ? this.#problems : [this.#folderProblem, ...this.#problems];
+  }
+
+  status(): readonly KindStatus[] {
+    const counts = new Map<string, number>();
+    for (const { kind } of this.#inForce.values()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    const state = this.#folderProblem === undefined ? 'watching' : 'retrying';
+    const confirmedAt = this.#index.freshAt();
+    return [...counts].map(([kind, objects]) => ({ kind, objects, state, confirmedAt }));
   }
 
   async start(): Promise<void> {
@@ -135,6 +143,7 @@ export class FilesSource implements Source {
     this.#inForce = wanted;
     this.#reportProblems(problems.map(formatProblem));
     this.#events.onChange({ applied: changed.length, deleted: gone.length });
+    this.#events.onProgress(`${changed.length} objects read, ${gone.length} gone`);
   }
 
   /** All files together. Of two objects with one name, the one in the first file counts. */

@@ -57,7 +57,7 @@ function readEntry(value: unknown, path: string, index: string): ProfileSelector
     namespaceSelector: namespaces,
     objectSelector: objects,
     ...effect,
-    mayGoToEci: true,
+    destination: 'eci',
   };
 }
 

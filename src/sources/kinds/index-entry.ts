@@ -9,12 +9,17 @@ import { NODE, readNode } from './node.ts';
 import { readSelector, SELECTOR } from './selector.ts';
 
 /** One object, read. */
-export interface IndexEntry {
+export interface IndexEntry extends IndexWriter {
+  /** `ImageCache`. */
+  readonly kind: string;
+}
+
+interface IndexWriter {
   readonly apply: (index: ClusterIndex) => void;
   readonly delete: (index: ClusterIndex) => void;
 }
 
-const KINDS: ReadonlyMap<string, (manifest: Manifest) => IndexEntry> = new Map([
+const KINDS: ReadonlyMap<string, (manifest: Manifest) => IndexWriter> = new Map([
   [
     IMAGE_CACHE,
     (manifest) => {
@@ -77,7 +82,7 @@ export function isUsed(manifest: Manifest): boolean {
 export function readEntry(manifest: Manifest): IndexEntry {
   const read = KINDS.get(manifest.groupKind);
   if (!read) throw new Error(`${manifest.groupKind} is not a kind that the index holds`);
-  return read(manifest);
+  return { kind: kindOf(manifest.groupKind), ...read(manifest) };
 }
 
 /** What tells one object from all others: `ImageCache web`, `ConfigMap kube-system/eci-profile`. */

@@ -26,7 +26,11 @@ export interface Manifest {
 export function readManifest(value: unknown): Manifest {
   if (!isObject(value))
     throw new Unreadable('document', `is ${typeName(value)}; it must be a Kubernetes object`);
-  const groupKind = readGroupKind(value);
+  return manifestOf(readGroupKind(value), value);
+}
+
+/** @param groupKind of the object, which need not say it itself: an item of a list does not */
+export function manifestOf(groupKind: string, value: JsonObject): Manifest {
   const { metadata } = value;
   if (!isObject(metadata)) throw new Unreadable('metadata', 'is missing');
   const name = readText(metadata['name']);

@@ -3,19 +3,19 @@
  * what it shares with the entries of the eci-profile ConfigMap. Domain facts, "eci-profile".
  */
 import { OWN_PREFIX } from '../../core/annotation/keys.ts';
-import type { Metadata, PrioritySelector } from '../../core/profile/effect.ts';
+import type { Destination, Metadata, PrioritySelector } from '../../core/profile/effect.ts';
 import { readLabelSelector } from '../../core/profile/label-selector.ts';
 import { readStringMap, Unreadable, type JsonObject } from '../../core/json.ts';
 import { readPart, type Manifest } from './manifest.ts';
 
 export const SELECTOR = 'eci.aliyun.com/Selector';
 
-/** The policies, and whether a pod under it may go to ECI. Where none is written, the vendor takes virtualNodeOnly. */
-const POLICIES: ReadonlyMap<string, boolean> = new Map([
-  ['fair', true],
-  ['normalNodeOnly', false],
-  ['normalNodePrefer', true],
-  ['virtualNodeOnly', true],
+/** The policies, and where a pod under each runs. Where none is written, the vendor takes virtualNodeOnly. */
+const POLICIES: ReadonlyMap<string, Destination> = new Map([
+  ['fair', 'eci-or-normal-nodes'],
+  ['normalNodeOnly', 'normal-nodes'],
+  ['normalNodePrefer', 'eci-or-normal-nodes'],
+  ['virtualNodeOnly', 'eci'],
 ]);
 
 export function readSelector({ name, object }: Manifest): PrioritySelector {
@@ -23,12 +23,12 @@ export function readSelector({ name, object }: Manifest): PrioritySelector {
   const namespaceSelector = readLabelSelector(spec['namespaceLabels'], 'spec.namespaceLabels');
   const objectSelector = readLabelSelector(spec['objectLabels'], 'spec.objectLabels');
   const effect = readEffect(spec, 'spec');
-  const mayGoToEci = readPolicy(spec);
+  const destination = readPolicy(spec);
   const priority: unknown = spec['priority'] ?? 0;
   if (typeof priority !== 'number' || !Number.isInteger(priority)) {
     throw new Unreadable('spec.priority', 'must be a whole number');
   }
-  return { name, namespaceSelector, objectSelector, ...effect, mayGoToEci, priority };
+  return { name, namespaceSelector, objectSelector, ...effect, destination, priority };
 }
 
 /** Reads `effect.annotations` and `effect.labels`; an absent effect adds nothing. */
@@ -46,9 +46,9 @@ export function readEffect(parent: JsonObject, path: string): Metadata {
   return { annotations, labels };
 }
 
-function readPolicy(spec: JsonObject): boolean {
+function readPolicy(spec: JsonObject): Destination {
   const policy = readPart(spec, 'policy', 'spec.policy');
   // The object has one member, named after the policy; unknown ones are newer than this webhook.
-  const known = Object.keys(policy).find((name) => POLICIES.has(name));
-  return known === undefined || POLICIES.get(known) === true;
+  const known = Object.keys(policy).find((name) => POLICIES.has(name)) ?? '';
+  return POLICIES.get(known) ?? 'eci';
 }

@@ -1,0 +1,146 @@
+/**
+ * Owns the answer to a review: the decision asked for, recorded, logged, and put into the words of an admission
+ * response. A fault of ours lets the pod through as it is, and so does a pod that cannot be found or read.
+ */
+import type { FastifyBaseLogger } from 'fastify';
+import { decideOnBinding, readBinding, type Binding } from '../core/binding.ts';
+import type { DecisionConfig } from '../core/config.ts';
+import { decideOnJson } from '../core/decide.ts';
+import { messageOf } from '../core/error-message.ts';
+import { explain, type Explanation } from '../core/explain.ts';
+import { Unreadable } from '../core/json.ts';
+import type { ReasonCode } from '../core/match/reason.ts';
+import type { Pod } from '../core/pod.ts';
+import { isVirtualNode } from '../core/scope.ts';
+import type { View } from '../core/view.ts';
+import { limitWarnings } from '../core/warnings.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { ALLOWED_AS_IT_IS, type Review, type ReviewAnswer } from './admission-review.ts';
+
+/** Finds a pod that has no node yet; rejects where there is none, or no answer in time. */
+export type FindUnboundPod = (pod: {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string | undefined;
+}) => Promise<{ readonly pod: Pod; readonly from: 'watch' | 'get' }>;
+
+export interface AnswerOptions {
+  readonly view: View;
+  readonly config: DecisionConfig;
+  readonly metrics: Metrics;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Undefined where bindings are not decided. */
+  readonly findUnboundPod: FindUnboundPod | undefined;
+}
+
+/** The creation of a pod. Everything it needs is in memory: no request leaves us meanwhile. */
+export function answerPod(review: Review, options: AnswerOptions, log: FastifyBaseLogger): ReviewAnswer {
+  const { view, config, now } = options;
+  try {
+    const started = performance.now();
+    const { seen, decision } = decideOnJson(review.object, review.namespace, view, config, now());
+    return conclude(review, explain(decision, seen), started, options, log);
+  } catch (error) {
+    return letThrough(review, error, options, log);
+  }
+}
+
+/** The binding of a pod to its node: decided where the node is virtual. At most one request leaves us meanwhile. */
+export async function answerBinding(
+  review: Review,
+  options: AnswerOptions,
+  log: FastifyBaseLogger,
+): Promise<ReviewAnswer> {
+  const { view, config, findUnboundPod, metrics, now } = options;
+  if (!findUnboundPod) return ALLOWED_AS_IT_IS;
+  try {
+    const binding = readBinding(review.object, review.namespace);
+    if (!isVirtualNode(binding.nodeName, view)) return ALLOWED_AS_IT_IS;
+    const pod = await find(binding, findUnboundPod, metrics);
+    const started = performance.now();
+    const { seen, decision, patch } = decideOnBinding(binding, pod, view, config, now());
+    return conclude(review, { ...explain(decision, seen), patch }, started, options, log);
+  } catch (error) {
+    if (error instanceof PodNotFound) return leftAlone('PodNotFound', error.message, options, log);
+    if (error instanceof Unreadable)
+      return leftAlone('PodUnreadable', `the binding cannot be read: ${error.message}`, options, log);
+    return letThrough(review, error, options, log);
+  }
+}
+
+class PodNotFound extends Error {}
+
+async function find(
+  { namespace, podName, podUid }: Binding,
+  findUnboundPod: FindUnboundPod,
+  metrics: Metrics,
+): Promise<Pod> {
+  try {
+    const { pod, from } = await findUnboundPod({ namespace, name: podName, uid: podUid });
+    metrics.boundPods.inc({ found: from });
+    return pod;
+  } catch (error) {
+    metrics.boundPods.inc({ found: 'none' });
+    const message = `no image cache chosen: pod ${namespace}/${podName} cannot be read: ${messageOf(error)}`;
+    throw new PodNotFound(message, { cause: error });
+  }
+}
+
+function conclude(
+  { uid, namespace, dryRun, subject }: Review,
+  explanation: Explanation,
+  started: number,
+  { metrics }: AnswerOptions,
+  log: FastifyBaseLogger,
+): ReviewAnswer {
+  if (!dryRun) record(explanation, metrics, (performance.now() - started) / 1000);
+  log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
+  return toAnswer(explanation);
+}
+
+function record(
+  { outcome, reason, refused, warnings }: Explanation,
+  metrics: Metrics,
+  seconds: number,
+): void {
+  metrics.decisions.inc({ outcome, reason });
+  metrics.decisionSeconds.observe(seconds);
+  if (warnings.length > 0) metrics.warnings.inc(warnings.length);
+  for (const [filter, count] of Object.entries(refused)) metrics.refusals.inc({ filter }, count);
+}
+
+/** Pods that are not ours leave no trace in the audit log either. */
+function toAnswer({ outcome, reason, why, cacheId, patch, warnings }: Explanation): ReviewAnswer {
+  return {
+    ...(outcome === 'denied' && { denial: { code: 422, reason, message: why } }),
+    patch,
+    warnings,
+    auditAnnotations:
+      reason === 'NotForEci' ? {} : { outcome, reason, ...(cacheId !== null && { 'image-cache': cacheId }) },
+  };
+}
+
+/** There was nothing to decide on. */
+function leftAlone(
+  reason: ReasonCode,
+  why: string,
+  { metrics }: AnswerOptions,
+  log: FastifyBaseLogger,
+): ReviewAnswer {
+  const outcome = 'skipped';
+  metrics.decisions.inc({ outcome, reason });
+  log.warn({ reason }, why);
+  return { patch: [], warnings: limitWarnings([why]), auditAnnotations: { outcome, reason } };
+}
+
+function letThrough(
+  { uid }: Review,
+  error: unknown,
+  { metrics }: AnswerOptions,
+  log: FastifyBaseLogger,
+): ReviewAnswer {
+  metrics.internalErrors.inc();
+  log.error({ err: error, uid }, 'the webhook failed; the pod is let through as it is');
+  return ALLOWED_AS_IT_IS;
+}

@@ -1,0 +1,91 @@
+/**
+ * Owns the way of one kind's objects into the index and out of it, and what becomes of an object that cannot be read:
+ * it is reported, once, and either its last good state stays in force or it is not used.
+ */
+import { messageOf } from '../../core/error-message.ts';
+import type { JsonObject } from '../../core/json.ts';
+import type { ClusterIndex } from '../../index/cluster-index.ts';
+import { identify, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
+import { manifestOf, type Manifest } from '../kinds/manifest.ts';
+import type { SourceEvents } from '../source.ts';
+import type { Store } from './reflector.ts';
+
+export interface IndexStoreOptions {
+  /**
+   * Whether what people wrote stays in force while their latest edit cannot be read. Not for what ECI writes: an
+   * ImageCache that we cannot read may be one that no longer works, and a pod that is given it fails.
+   */
+  readonly lastGoodStays: boolean;
+  /** Told of an object that cannot be read, beyond the report that every such object gets. */
+  readonly onUnreadable?: (manifest: Manifest, problem: string) => void;
+  readonly setServed?: (served: boolean) => void;
+}
+
+export class IndexStore implements Store {
+  readonly #groupKind: string;
+  readonly #index: ClusterIndex;
+  readonly #events: SourceEvents;
+  readonly #options: IndexStoreOptions;
+  /** What the index holds of each object; undefined for one that never could be read. */
+  readonly #held = new Map<string, IndexEntry | undefined>();
+  readonly #problems = new Map<string, string>();
+
+  constructor(groupKind: string, index: ClusterIndex, events: SourceEvents, options: IndexStoreOptions) {
+    this.#groupKind = groupKind;
+    this.#index = index;
+    this.#events = events;
+    this.#options = options;
+  }
+
+  /** What cannot be read at the moment, each in a line. */
+  problems(): Iterable<string> {
+    return this.#problems.values();
+  }
+
+  setServed(served: boolean): void {
+    this.#options.setServed?.(served);
+  }
+
+  keys(): Iterable<string> {
+    return this.#held.keys();
+  }
+
+  size(): number {
+    return this.#held.size;
+  }
+
+  apply(key: string, object: JsonObject): void {
+    let manifest: Manifest | undefined;
+    try {
+      manifest = manifestOf(this.#groupKind, object);
+      const entry = readEntry(manifest);
+      entry.apply(this.#index);
+      this.#held.set(key, entry);
+      this.#problems.delete(key);
+      this.#events.onChange({ applied: 1, deleted: 0 });
+    } catch (error) {
+      const former = this.#held.get(key);
+      if (!this.#options.lastGoodStays) former?.delete(this.#index);
+      this.#held.set(key, this.#options.lastGoodStays ? former : undefined);
+      this.#report(key, manifest, messageOf(error));
+    }
+  }
+
+  delete(key: string): void {
+    this.#held.get(key)?.delete(this.#index);
+    this.#held.delete(key);
+    this.#problems.delete(key);
+    this.#events.onChange({ applied: 0, deleted: 1 });
+  }
+
+  #report(key: string, manifest: Manifest | undefined, message: string): void {
+    const name = manifest ? identify(manifest) : key;
+    const consequence = this.#options.lastGoodStays ? 'its last good state stays in force' : 'it is not used';
+    const problem = `${name}: ${message}; ${consequence}`;
+    const known = this.#problems.get(key) === problem;
+    this.#problems.set(key, problem);
+    if (known) return;
+    this.#events.onProblem(problem);
+    if (manifest) this.#options.onUnreadable?.(manifest, problem);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Owns the `kubernetes` source: which kinds are followed, one reflector each, and how old the index as a whole is: as
+ * old as the kind that was confirmed longest ago.
+ */
+import { kindOf } from '../../core/group-kind.ts';
+import type { ClusterIndex } from '../../index/cluster-index.ts';
+import { CONFIG_MAP } from '../kinds/eci-profile.ts';
+import { IMAGE_CACHE } from '../kinds/image-cache.ts';
+import { NAMESPACE } from '../kinds/namespace.ts';
+import { NODE } from '../kinds/node.ts';
+import { SELECTOR } from '../kinds/selector.ts';
+import type { KindStatus, Source, SourceEvents } from '../source.ts';
+import type { ApiClient } from './api-client.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { IndexStore, type IndexStoreOptions } from './index-store.ts';
+import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
+import { UnboundPods } from './unbound-pods.ts';
+
+interface Followed extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'lastGoodStays'> {
+  readonly groupKind: string;
+}
+
+const FOLLOWED: readonly Followed[] = [
+  {
+    groupKind: IMAGE_CACHE,
+    paths: ['/apis/eci.alibabacloud.com/v1/imagecaches'],
+    mayBeAbsent: true,
+    lastGoodStays: false,
+  },
+  {
+    groupKind: SELECTOR,
+    paths: ['/apis/eci.aliyun.com/v1/selectors', '/apis/eci.aliyun.com/v1beta1/selectors'],
+    mayBeAbsent: true,
+    lastGoodStays: true,
+  },
+  {
+    groupKind: CONFIG_MAP,
+    paths: ['/api/v1/namespaces/kube-system/configmaps'],
+    fieldSelector: 'metadata.name=eci-profile',
+    mayBeAbsent: false,
+    lastGoodStays: true,
+  },
+  { groupKind: NAMESPACE, paths: ['/api/v1/namespaces'], mayBeAbsent: false, lastGoodStays: true },
+  { groupKind: NODE, paths: ['/api/v1/nodes'], mayBeAbsent: false, lastGoodStays: true },
+];
+
+interface Following {
+  readonly reflector: Reflector;
+  readonly store: Store;
+}
+
+export interface KubernetesOptions {
+  /** Milliseconds for which what was confirmed is true without further word. */
+  readonly maxStaleness: number;
+  /** Whether pods without a node are followed too. */
+  readonly bindTime: boolean;
+}
+
+export class KubernetesSource implements Source {
+  /** Undefined where they are not followed. */
+  readonly unboundPods: UnboundPods | undefined;
+  readonly #index: ClusterIndex;
+  readonly #stores: readonly IndexStore[];
+  readonly #following: readonly Following[];
+  readonly #stopping = new AbortController();
+  readonly #synced = Promise.withResolvers<void>();
+  #running: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param now milliseconds since 1970
+   */
+  constructor(
+    api: ApiClient,
+    index: ClusterIndex,
+    events: SourceEvents,
+    { maxStaleness, bindTime }: KubernetesOptions,
+    now: () => number,
+  ) {
+    this.#index = index;
+    const recorder = new EventRecorder(api, this.#stopping.signal, events.onProblem, now);
+    const timing = timingFor(maxStaleness);
+    const stores: IndexStore[] = [];
+    this.#following = FOLLOWED.map(({ groupKind, lastGoodStays, ...where }) => {
+      const kind = kindOf(groupKind);
+      const store = new IndexStore(groupKind, index, events, {
+        lastGoodStays,
+        ...(groupKind === IMAGE_CACHE && {
+          setServed: (served: boolean): void => index.setImageCachesSupported(served),
+        }),
+        ...(groupKind === CONFIG_MAP && {
+          onUnreadable: (manifest, problem): void => recorder.warn(manifest, 'InvalidEciProfile', problem),
+        }),
+      });
+      stores.push(store);
+      const reflector = new Reflector(
+        { kind, ...where },
+        api,
+        store,
+        timing,
+        { ...telling(events, kind), onConfirmed: () => this.#confirm() },
+        now,
+      );
+      return { reflector, store };
+    });
+    this.#stores = stores;
+    if (bindTime) {
+      // Their age is not the index's: a pod that this watch does not have is asked for.
+      const podEvents = { ...telling(events, 'Pod'), onConfirmed: (): void => undefined };
+      this.unboundPods = new UnboundPods(api, podEvents, this.#stopping.signal, maxStaleness, now);
+    }
+  }
+
+  /** Never rejects: an API server that cannot be reached yet is asked again. */
+  start(): Promise<void> {
+    const { signal } = this.#stopping;
+    this.#running = Promise.all(this.#all().map(({ reflector }) => reflector.run(signal)));
+    return this.#synced.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  problems(): readonly string[] {
+    return [
+      ...this.#all().flatMap(({ reflector }) =>
+        reflector.problem === undefined ? [] : [`${reflector.resource.kind}: ${reflector.problem}`],
+      ),
+      ...this.#stores.flatMap((store) => [...store.problems()]),
+    ];
+  }
+
+  status(): readonly KindStatus[] {
+    return this.#all().map(({ reflector, store }) => ({
+      kind: reflector.resource.kind,
+      state: reflector.state,
+      objects: store.size(),
+      confirmedAt: reflector.confirmedAt,
+    }));
+  }
+
+  #all(): readonly Following[] {
+    return this.unboundPods ? [...this.#following, this.unboundPods] : this.#following;
+  }
+
+  #confirm(): void {
+    let oldest = Infinity;
+    for (const { reflector } of this.#following) {
+      if (reflector.confirmedAt === undefined) return;
+      oldest = Math.min(oldest, reflector.confirmedAt);
+    }
+    this.#index.confirm(oldest);
+    this.#synced.resolve();
+  }
+}
+
+function telling(events: SourceEvents, kind: string): Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
+  return {
+    onFailure: (message) => events.onProblem(`${kind}: ${message}`),
+    onStep: (message) => events.onProgress(`${kind}: ${message}`),
+  };
+}

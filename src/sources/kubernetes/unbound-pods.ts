@@ -1,0 +1,96 @@
+/**
+ * Owns the pods that have no node yet: a watch of them alone (field selector `spec.nodeName=`), and one GET for a pod
+ * that the watch has not seen, because it was created a moment ago or the watch is behind.
+ */
+import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { readPod, type Pod } from '../../core/pod.ts';
+import type { ApiClient } from './api-client.ts';
+import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
+
+const UNBOUND_PODS: Resource = {
+  kind: 'Pod',
+  paths: ['/api/v1/pods'],
+  fieldSelector: 'spec.nodeName=',
+  mayBeAbsent: false,
+};
+
+/** Milliseconds for the GET; whoever binds a pod waits for it. */
+const GET_TIMEOUT = 1000;
+
+/** Which pod is meant. */
+export interface PodIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  /** Undefined: whichever has the name. */
+  readonly uid: string | undefined;
+}
+
+export interface FoundPod {
+  readonly pod: Pod;
+  readonly from: 'watch' | 'get';
+}
+
+interface UnboundPod {
+  readonly uid: string | undefined;
+  readonly pod: Pod;
+}
+
+export class UnboundPods {
+  readonly reflector: Reflector;
+  readonly store: Store;
+  readonly #api: ApiClient;
+  readonly #signal: AbortSignal;
+  readonly #maxStaleness: number;
+  readonly #now: () => number;
+  readonly #pods = new Map<string, UnboundPod | undefined>();
+
+  /**
+   * @param maxStaleness milliseconds for which the watch is believed without word
+   * @param now milliseconds since 1970
+   */
+  constructor(
+    api: ApiClient,
+    events: ReflectorEvents,
+    signal: AbortSignal,
+    maxStaleness: number,
+    now: () => number,
+  ) {
+    this.#api = api;
+    this.#signal = signal;
+    this.#maxStaleness = maxStaleness;
+    this.#now = now;
+    this.store = {
+      // A pod that cannot be read is kept as such: the GET will say what is wrong with it.
+      apply: (key, object) => this.#pods.set(key, tryRead(object)),
+      delete: (key) => this.#pods.delete(key),
+      keys: () => this.#pods.keys(),
+      size: () => this.#pods.size,
+    };
+    this.reflector = new Reflector(UNBOUND_PODS, api, this.store, timingFor(maxStaleness), events, now);
+  }
+
+  /**
+   * The pod as it is before it is bound.
+   * @throws ApiError where the API server does not give it; Error where there is no answer in time; Unreadable
+   */
+  async find({ namespace, name, uid }: PodIdentity): Promise<FoundPod> {
+    const { confirmedAt } = this.reflector;
+    const inStep = confirmedAt !== undefined && this.#now() - confirmedAt <= this.#maxStaleness;
+    const held = inStep ? this.#pods.get(`${namespace}/${name}`) : undefined;
+    if (held && (uid === undefined || held.uid === uid)) return { pod: held.pod, from: 'watch' };
+
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
+    const { value } = await this.#api.json({ path, timeout: GET_TIMEOUT, signal: this.#signal });
+    return { pod: readPod(value, namespace), from: 'get' };
+  }
+}
+
+function tryRead(object: JsonObject): UnboundPod | undefined {
+  try {
+    const { metadata } = object;
+    const uid = isObject(metadata) ? readText(metadata['uid']) : undefined;
+    return { uid, pod: readPod(object, undefined) };
+  } catch {
+    return undefined;
+  }
+}

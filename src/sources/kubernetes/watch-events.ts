@@ -1,0 +1,68 @@
+/**
+ * Owns the watch stream as it is on the wire: bytes to events, one JSON object a line. Reads strictly: what cannot be
+ * read may have been an event, so the stream ends there and whoever follows it asks again from what it last knew.
+ */
+import { messageOf } from '../../core/error-message.ts';
+import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { ApiError } from './api-client.ts';
+
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  readonly object: JsonObject;
+}
+
+/** Thrown for what no API server sends. */
+export class MalformedStream extends Error {}
+
+const NEWLINE = 0x0a;
+/** Bytes. etcd holds 1.5 MiB an object; JSON and managedFields make it a few times as much at the very most. */
+const LONGEST_LINE = 16 * 2 ** 20;
+
+/** @throws MalformedStream; ApiError for an ERROR event, such as 410 for a resourceVersion that is too old */
+export async function* readWatchEvents(chunks: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent> {
+  for await (const line of readLines(chunks)) if (line !== '') yield readEvent(line);
+}
+
+async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      parts.push(chunk.subarray(start, end));
+      yield Buffer.concat(parts).toString('utf8');
+      parts = [];
+      length = 0;
+      start = end + 1;
+    }
+    parts.push(chunk.subarray(start));
+    length += chunk.length - start;
+    if (length > LONGEST_LINE) throw new MalformedStream(`an event is longer than ${LONGEST_LINE} bytes`);
+  }
+  if (length > 0) throw new MalformedStream('the stream ended within an event');
+}
+
+function readEvent(line: string): WatchEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new MalformedStream(`an event is not JSON: ${messageOf(error)}`);
+  }
+  const { type, object } = isObject(value) ? value : {};
+  if (!isObject(object)) throw new MalformedStream('an event has no object');
+  switch (type) {
+    case 'ADDED':
+    case 'MODIFIED':
+    case 'DELETED':
+    case 'BOOKMARK':
+      return { type, object };
+    case 'ERROR':
+      throw new ApiError(
+        typeof object['code'] === 'number' ? object['code'] : 500,
+        readText(object['message']) ?? 'the watch failed',
+      );
+    default:
+      throw new MalformedStream(`an event has the type ${JSON.stringify(type)}`);
+  }
+}

@@ -1,0 +1,60 @@
+/** Talks to the API server as a test's user would, with nothing of the code under test. */
+import { Agent } from 'node:https';
+import type { Json } from '../../support/objects.ts';
+import { sendHttps, type HttpsAnswer } from '../../support/https.ts';
+
+export class ApiServer {
+  readonly #url: string;
+  readonly #ca: string;
+  readonly #token: string;
+  readonly #agent = new Agent({ keepAlive: true });
+
+  constructor(url: string, ca: string, token: string) {
+    this.#url = url;
+    this.#ca = ca;
+    this.#token = token;
+  }
+
+  /** The answer, whatever it is. */
+  send(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<HttpsAnswer> {
+    return sendHttps(
+      this.#url + path,
+      {
+        method,
+        ca: this.#ca,
+        agent: this.#agent,
+        headers: { authorization: `Bearer ${this.#token}`, 'content-type': contentType },
+      },
+      body === undefined ? undefined : JSON.stringify(body),
+    );
+  }
+
+  /** The object of a successful answer. @throws Error with the API server's message */
+  async call(method: string, path: string, body?: unknown, contentType?: string): Promise<Json> {
+    const { status, body: text } = await this.send(method, path, body, contentType);
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
+    return JSON.parse(text) as Json;
+  }
+
+  get(path: string): Promise<Json> {
+    return this.call('GET', path);
+  }
+
+  async list(path: string): Promise<Json[]> {
+    return (await this.get(path))['items'] as Json[];
+  }
+
+  create(path: string, object: unknown): Promise<Json> {
+    return this.call('POST', path, object);
+  }
+
+  merge(path: string, change: unknown): Promise<Json> {
+    return this.call('PATCH', path, change, 'application/merge-patch+json');
+  }
+
+  /** Deletes at once, without grace; that there is nothing to delete is fine. */
+  async remove(path: string): Promise<void> {
+    const { status, body } = await this.send('DELETE', `${path}?gracePeriodSeconds=0`);
+    if (status >= 300 && status !== 404) throw new Error(`DELETE ${path}: ${status} ${body}`);
+  }
+}

@@ -1,0 +1,190 @@
+/** Puts into a cluster what the webhook finds there, and the webhook into the cluster. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../../support/webhook.ts';
+import { cacheObject, type CacheSpec, type Json } from '../../support/objects.ts';
+import type { ApiServer } from './api-server.ts';
+import { kubeconfig, type ControlPlane } from './control-plane.ts';
+
+const CHART = 'charts/imagecache-webhook';
+const ACCOUNT = 'imagecache-webhook';
+export const IMAGE_CACHES = '/apis/eci.alibabacloud.com/v1/imagecaches';
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+export const IMAGE_CACHE_CRD = readManifest(`${CHART}/crds/imagecaches.yaml`);
+
+export function readManifest(file: string): Json {
+  return parse(readFileSync(file, 'utf8')) as Json;
+}
+
+export function readManifests(file: string): Json[] {
+  return parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as Json);
+}
+
+/** A CustomResourceDefinition, and the API server serving it. */
+export async function installCrd(api: ApiServer, crd: Json): Promise<void> {
+  await api.create(CRDS, crd);
+  const { group, names, versions } = crd['spec'] as {
+    group: string;
+    names: { plural: string };
+    versions: { name: string; served: boolean }[];
+  };
+  const served = versions.filter((version) => version.served);
+  await vi.waitFor(
+    () => Promise.all(served.map(({ name }) => api.get(`/apis/${group}/${name}/${names.plural}`))),
+    { timeout: 20_000, interval: 50 },
+  );
+}
+
+export async function removeCrd(api: ApiServer, crd: Json): Promise<void> {
+  await api.remove(`${CRDS}/${(crd['metadata'] as { name: string }).name}`);
+}
+
+/** An ImageCache with the status that ECI would give it. */
+export async function putImageCache(api: ApiServer, spec: CacheSpec): Promise<void> {
+  const { metadata, status, ...object } = cacheObject(spec);
+  const { name, labels } = metadata as Json;
+  await api.create(IMAGE_CACHES, { ...object, metadata: { name, labels } });
+  await setStatus(api, spec.name, status as Json);
+}
+
+export async function setStatus(api: ApiServer, name: string, status: Json): Promise<void> {
+  await api.merge(`${IMAGE_CACHES}/${name}/status`, { status });
+}
+
+/** The namespace and the service account of the webhook, with the rights that the chart gives it. */
+export async function installAccount(api: ApiServer, bindTime: boolean): Promise<void> {
+  const rules = (file: string): Json[] => parse(readFileSync(join(CHART, 'rbac', file), 'utf8')) as Json[];
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: ACCOUNT }];
+  const role = (kind: string): Json => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: ACCOUNT });
+  const metadata = { name: ACCOUNT };
+  await api.create('/api/v1/namespaces', { metadata });
+  await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts`, { metadata });
+  await api.create(`${rbac}/clusterroles`, {
+    metadata,
+    rules: [...rules('cluster-rules.yaml'), ...(bindTime ? rules('bind-time-rules.yaml') : [])],
+  });
+  await api.create(`${rbac}/clusterrolebindings`, { metadata, subjects, roleRef: role('ClusterRole') });
+  await api.create(`${rbac}/namespaces/kube-system/roles`, {
+    metadata,
+    rules: rules('kube-system-rules.yaml'),
+  });
+  await api.create(`${rbac}/namespaces/kube-system/rolebindings`, {
+    metadata,
+    subjects,
+    roleRef: role('Role'),
+  });
+}
+
+/** A token of the webhook's service account, good for ten minutes, which is the least that Kubernetes gives. */
+export async function accountToken(api: ApiServer): Promise<string> {
+  const { status } = await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts/${ACCOUNT}/token`, {
+    spec: { expirationSeconds: 3600 },
+  });
+  return (status as { token: string }).token;
+}
+
+export interface PodRequest {
+  readonly images: readonly string[];
+  readonly namespace?: string;
+  readonly labels?: Record<string, string>;
+  readonly annotations?: Record<string, string>;
+  readonly spec?: Json;
+}
+
+let podsMade = 0;
+
+/** Creates a pod as a user would, and returns it as the API server has it. */
+export function runPod(api: ApiServer, pod: PodRequest): Promise<Json> {
+  const { images, namespace = 'default', labels, annotations, spec } = pod;
+  podsMade += 1;
+  return api.create(`/api/v1/namespaces/${namespace}/pods`, {
+    metadata: { name: `pod-${podsMade}`, labels, annotations },
+    spec: { containers: images.map((image, i) => ({ name: `c${i}`, image })), ...spec },
+  });
+}
+
+export interface Metadata {
+  readonly name: string;
+  readonly uid: string;
+  readonly annotations: Json;
+  readonly labels: Json;
+}
+
+/** An object's metadata; maps that it lacks are empty. */
+export function metadataOf(object: Json): Metadata {
+  return { annotations: {}, labels: {}, ...(object['metadata'] as Json) } as unknown as Metadata;
+}
+
+export interface WebhookInCluster extends RunningWebhook, AsyncDisposable {}
+
+/**
+ * Runs the webhook against the cluster as its service account.
+ * @param settings key paths and texts
+ * @param server what it takes for the API server: a proxy before it, say
+ */
+export async function startInCluster(
+  plane: Pick<ControlPlane, 'api' | 'ca' | 'url'>,
+  settings: Record<string, string> = {},
+  server: { readonly url: string; readonly ca: string } = plane,
+): Promise<WebhookInCluster> {
+  const token = await accountToken(plane.api);
+  const folder = temporaryFolder({ kubeconfig: kubeconfig(server.url, server.ca, { token }) });
+  const webhook = await runWebhook('', {
+    source: 'kubernetes',
+    kubeconfig: join(folder.path, 'kubeconfig'),
+    ...settings,
+  });
+  const stop = async (): Promise<void> => {
+    await webhook.stop();
+    folder.remove();
+  };
+  return { ...webhook, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Has the API server call a webhook for every pod, and for every binding, of these namespaces. */
+export async function register(
+  api: ApiServer,
+  name: string,
+  { address }: Pick<RunningWebhook, 'address'>,
+  options: {
+    readonly resources?: readonly string[];
+    readonly reinvocationPolicy?: string;
+    readonly ca?: string;
+    readonly path?: string;
+  } = {},
+): Promise<void> {
+  await api.create('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
+    metadata: { name },
+    webhooks: [
+      {
+        name: `${name}.imagecache-webhook.io`,
+        clientConfig: {
+          url: `${address}${options.path ?? '/mutate'}`,
+          caBundle: Buffer.from(options.ca ?? CA).toString('base64'),
+        },
+        rules: [
+          {
+            apiGroups: [''],
+            apiVersions: ['v1'],
+            operations: ['CREATE'],
+            resources: options.resources ?? ['pods', 'pods/binding'],
+          },
+        ],
+        admissionReviewVersions: ['v1', 'v1beta1'],
+        sideEffects: 'NoneOnDryRun',
+        timeoutSeconds: 5,
+        // In a test, an answer that does not come must be seen.
+        failurePolicy: 'Fail',
+        reinvocationPolicy: options.reinvocationPolicy ?? 'IfNeeded',
+      },
+    ],
+  });
+}
+
+export async function unregister(api: ApiServer, name: string): Promise<void> {
+  await api.remove(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`);
+}

@@ -1,0 +1,119 @@
+/**
+ * Stands between the webhook and the API server and does to their conversation what networks and servers do: refuses,
+ * hangs, answers with errors, cuts, and garbles.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, request as requestHttps } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { createAuthority, issueServingCertificate } from '../../../src/tls/authority.ts';
+
+/** What to do with a request, instead of passing it on. Undefined passes it on. */
+export type Fault = (request: SeenRequest, answer: ServerResponse) => 'handled' | undefined;
+
+export interface SeenRequest {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly at: number;
+  readonly isWatch: boolean;
+}
+
+export interface FaultyProxy extends AsyncDisposable {
+  readonly url: string;
+  readonly ca: string;
+  /** Everything that was asked for, in order. */
+  readonly seen: SeenRequest[];
+  /** In force from now on. */
+  fault: Fault | undefined;
+  /** Changes what is passed on of watches that are open, and of those to come. */
+  garble: ((chunk: Buffer) => Buffer | 'end') | undefined;
+  /** Neither connection is closed, and not a byte comes through any more: a network that has gone. */
+  readonly hang: () => void;
+  /** Ends that; what hung then stays dead, and new connections work. */
+  readonly recover: () => void;
+  /** Closes the port and every connection: refused from now on, until opened again. */
+  readonly close: () => Promise<void>;
+  readonly open: () => Promise<void>;
+}
+
+export async function startProxy(target: {
+  readonly url: string;
+  readonly ca: string;
+}): Promise<FaultyProxy> {
+  const authority = createAuthority(Date.now());
+  const { cert, key } = issueServingCertificate(authority, ['127.0.0.1'], Date.now());
+  const sockets = new Set<Socket>();
+  const dead = new WeakSet<object>();
+  let hanging = false;
+
+  const forward = (incoming: IncomingMessage, answer: ServerResponse, isWatch: boolean): void => {
+    const passed = requestHttps(
+      target.url + (incoming.url ?? ''),
+      { method: incoming.method, headers: incoming.headers, ca: target.ca, agent: false },
+      (response) => {
+        if (dead.has(incoming.socket)) return;
+        answer.writeHead(response.statusCode ?? 500, response.headers);
+        answer.flushHeaders();
+        response.on('data', (chunk: Buffer) => {
+          if (dead.has(incoming.socket)) return;
+          const changed = isWatch && proxy.garble ? proxy.garble(chunk) : chunk;
+          if (changed === 'end') answer.end();
+          else answer.write(changed);
+        });
+        response.on('end', () => dead.has(incoming.socket) || answer.end());
+        response.on('error', () => dead.has(incoming.socket) || answer.destroy());
+      },
+    );
+    passed.on('error', () => dead.has(incoming.socket) || answer.destroy());
+    answer.on('close', () => passed.destroy());
+    incoming.pipe(passed);
+  };
+
+  const server = createServer({ cert, key }, (incoming, answer) => {
+    const { pathname, searchParams } = new URL(incoming.url ?? '', 'https://proxy');
+    const isWatch = searchParams.get('watch') === 'true';
+    const seen: SeenRequest = { path: pathname, query: searchParams, at: Date.now(), isWatch };
+    proxy.seen.push(seen);
+    if (hanging) dead.add(incoming.socket);
+    if (dead.has(incoming.socket)) return;
+    if (proxy.fault?.(seen, answer) === 'handled') return;
+    forward(incoming, answer, isWatch);
+  });
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  // The TLS sockets are what requests know; a hang concerns those that are there.
+  const secure = new Set<Socket>();
+  server.on('secureConnection', (socket) => {
+    secure.add(socket);
+    socket.on('close', () => secure.delete(socket));
+  });
+  const listen = (port: number): Promise<void> =>
+    new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+  const proxy: FaultyProxy = {
+    url: `https://127.0.0.1:${port}`,
+    ca: authority.cert,
+    seen: [],
+    fault: undefined,
+    garble: undefined,
+    hang: () => {
+      hanging = true;
+      for (const socket of secure) dead.add(socket);
+    },
+    recover: () => {
+      hanging = false;
+    },
+    close,
+    open: () => listen(port),
+    [Symbol.asyncDispose]: close,
+  };
+  return proxy;
+}
