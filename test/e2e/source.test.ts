@@ -1,8 +1,9 @@
 /** The kubernetes source on a real API server: what it reads, how fast it follows, and what it says of itself. */
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { type Json } from '../support/objects.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Json } from '../support/objects.ts';
 import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import {
   IMAGE_CACHE_CRD,
@@ -49,10 +50,7 @@ const annotations = async (pod: PodRequest): Promise<Json> =>
 
 /** The next pod is as expected; a watch takes its few milliseconds. */
 async function soon(pod: PodRequest, expected: unknown): Promise<void> {
-  await vi.waitFor(async () => expect(await annotations(pod)).toEqual(expected), {
-    timeout: 10_000,
-    interval: 20,
-  });
+  await eventually(async () => expect(await annotations(pod)).toEqual(expected));
 }
 
 const decided = (values: Json = {}): unknown => expect.objectContaining(values);
@@ -203,7 +201,7 @@ describe('eci-profile', () => {
     const problem = expect.stringMatching(
       /^ConfigMap kube-system\/eci-profile: data\.selectors is not JSON: .*; its last good state stays in force$/,
     ) as string;
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(webhook.logged).toContainEqual(expect.objectContaining({ level: 40, msg: problem }));
       expect(await metrics()).toContain('imagecache_webhook_source_problems 1');
       expect(await plane.api.list('/api/v1/namespaces/kube-system/events')).toContainEqual(
@@ -249,12 +247,10 @@ describe('eci-profile', () => {
     expect(await metrics()).toContain('imagecache_webhook_source_kind_served{kind="Selector"} 1');
     await removeCrd(plane.api, SELECTOR_CRD);
     await soon(pod, {});
-    await vi.waitFor(
-      async () =>
-        expect((await readiness()).kinds).toContainEqual(
-          expect.objectContaining({ kind: 'Selector', state: 'absent', objects: 0 }),
-        ),
-      10_000,
+    await eventually(async () =>
+      expect((await readiness()).kinds).toContainEqual(
+        expect.objectContaining({ kind: 'Selector', state: 'absent', objects: 0 }),
+      ),
     );
   });
 
@@ -263,7 +259,7 @@ describe('eci-profile', () => {
     const spec = older['spec'] as { scope: string; versions: { name: string }[] };
     spec.scope = 'Cluster';
     spec.versions[0]!.name = 'v1beta1';
-    await vi.waitFor(() => installCrd(plane.api, older), { timeout: 10_000 });
+    await eventually(() => installCrd(plane.api, older));
     await plane.api.create('/apis/eci.aliyun.com/v1beta1/selectors', {
       apiVersion: 'eci.aliyun.com/v1beta1',
       kind: 'Selector',
@@ -283,9 +279,9 @@ describe('a cluster without the ImageCache resource', () => {
     const asking = { ...plain, annotations: { [PIN]: 'imc-1' } };
     await soon(plain, {});
     expect(await annotations(asking)).toEqual(asking.annotations);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await readiness()).status).toContain('image caches are not supported here');
-    }, 10_000);
+    });
     expect(await metrics()).toContain('imagecache_webhook_source_kind_served{kind="ImageCache"} 0');
     const { headers } = await plane.api.send('POST', '/api/v1/namespaces/default/pods?dryRun=All', {
       metadata: { name: 'asks', annotations: asking.annotations },
@@ -295,7 +291,7 @@ describe('a cluster without the ImageCache resource', () => {
   });
 
   it('uses them once the resource is there again', async () => {
-    await vi.waitFor(() => installCrd(plane.api, IMAGE_CACHE_CRD), { timeout: 10_000 });
+    await eventually(() => installCrd(plane.api, IMAGE_CACHE_CRD));
     await putImageCache(plane.api, { name: 'again', images: ['life:1'] });
     await soon({ images: ['life:1'], labels: ECI }, decided({ [PIN]: 'imc-again' }));
     expect((await readiness()).status).toBe('ready');

@@ -1,8 +1,8 @@
 /** Puts into a cluster what the webhook finds there, and the webhook into the cluster. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { vi } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { eventually } from '../../support/eventually.ts';
 import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../../support/webhook.ts';
 import { cacheObject, type CacheSpec, type Json } from '../../support/objects.ts';
 import type { ApiServer } from './api-server.ts';
@@ -32,9 +32,9 @@ export async function installCrd(api: ApiServer, crd: Json): Promise<void> {
     versions: { name: string; served: boolean }[];
   };
   const served = versions.filter((version) => version.served);
-  await vi.waitFor(
+  await eventually(
     () => Promise.all(served.map(({ name }) => api.get(`/apis/${group}/${name}/${names.plural}`))),
-    { timeout: 20_000, interval: 50 },
+    20_000,
   );
 }
 
@@ -119,7 +119,10 @@ export function metadataOf(object: Json): Metadata {
   return { annotations: {}, labels: {}, ...(object['metadata'] as Json) } as unknown as Metadata;
 }
 
-export interface WebhookInCluster extends RunningWebhook, AsyncDisposable {}
+export interface WebhookInCluster extends RunningWebhook, AsyncDisposable {
+  /** Writes another token into the kubeconfig that it was started with. */
+  readonly renewToken: (token: string) => void;
+}
 
 /**
  * Runs the webhook against the cluster as its service account.
@@ -131,8 +134,10 @@ export async function startInCluster(
   settings: Record<string, string> = {},
   server: { readonly url: string; readonly ca: string } = plane,
 ): Promise<WebhookInCluster> {
-  const token = await accountToken(plane.api);
-  const folder = temporaryFolder({ kubeconfig: kubeconfig(server.url, server.ca, { token }) });
+  const folder = temporaryFolder();
+  const renewToken = (token: string): void =>
+    folder.write('kubeconfig', kubeconfig(server.url, server.ca, { token }));
+  renewToken(await accountToken(plane.api));
   const webhook = await runWebhook('', {
     source: 'kubernetes',
     kubeconfig: join(folder.path, 'kubeconfig'),
@@ -142,7 +147,7 @@ export async function startInCluster(
     await webhook.stop();
     folder.remove();
   };
-  return { ...webhook, stop, [Symbol.asyncDispose]: stop };
+  return { ...webhook, stop, renewToken, [Symbol.asyncDispose]: stop };
 }
 
 /** Has the API server call a webhook for every pod, and for every binding, of these namespaces. */

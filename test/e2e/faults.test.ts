@@ -1,0 +1,305 @@
+/**
+ * What happens between the webhook and the API server when things go wrong. Each test changes the truth during a
+ * fault, and asks all the time: no answer may be older than maxStaleness, and once the fault is over the answer must
+ * be true again, with no restart.
+ */
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { admissionReview } from '../support/admission.ts';
+import { eventually } from '../support/eventually.ts';
+import { podObject } from '../support/objects.ts';
+import {
+  accountToken,
+  IMAGE_CACHE_CRD,
+  IMAGE_CACHES,
+  installAccount,
+  installCrd,
+  putImageCache,
+  setStatus,
+  startInCluster,
+  type WebhookInCluster,
+} from './support/cluster.ts';
+import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { startProxy, type Fault, type FaultyProxy } from './support/proxy.ts';
+
+const MAX_STALENESS = 6000;
+/** Milliseconds by which an observation may be late: it takes a round trip, on a machine that is busy. */
+const TOLERANCE = 500;
+
+let plane: ControlPlane;
+let proxy: FaultyProxy;
+let webhook: WebhookInCluster;
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  await installAccount(plane.api, false);
+  proxy = await startProxy(plane);
+  webhook = await startInCluster(plane, { maxStaleness: `${MAX_STALENESS}ms` }, proxy);
+  await webhook.synced;
+});
+afterAll(async () => {
+  await webhook?.stop();
+  await proxy?.close();
+  await plane?.stop();
+});
+afterEach(() => {
+  proxy.fault = undefined;
+  proxy.garble = undefined;
+});
+
+type Answer = 'before' | 'after' | 'left to ECI' | 'none';
+
+interface Scene {
+  /** What is answered now. */
+  readonly ask: () => Promise<Answer>;
+  /** Changes what is true: another cache is the right one, and the former no longer works. */
+  readonly change: () => Promise<void>;
+}
+
+let scenes = 0;
+
+/** Two caches for one image, of which first the one is Ready, then the other. */
+async function prepare(): Promise<Scene> {
+  scenes += 1;
+  const [image, before, after] = [`scene-${scenes}:1`, `before-${scenes}`, `after-${scenes}`];
+  await putImageCache(plane.api, { name: before, images: [image] });
+  await putImageCache(plane.api, { name: after, images: [image], phase: 'Creating' });
+  const review = admissionReview(podObject({ images: [image] }));
+  const ask = async (): Promise<Answer> => {
+    const { auditAnnotations } = await webhook.review(review);
+    if (auditAnnotations?.['reason'] === 'IndexStale') return 'left to ECI';
+    const cache = auditAnnotations?.['image-cache'];
+    return cache === `imc-${before}` ? 'before' : cache === `imc-${after}` ? 'after' : 'none';
+  };
+  await eventually(async () => expect(await ask()).toBe('before'));
+  const change = async (): Promise<void> => {
+    await setStatus(plane.api, before, { phase: 'Failed' });
+    await setStatus(plane.api, after, { phase: 'Ready' });
+  };
+  return { ask, change };
+}
+
+interface Observation {
+  /** Milliseconds since the observation began. */
+  readonly at: number;
+  readonly answer: Answer;
+}
+
+/** Asks until told to stop. */
+function observe({ ask }: Scene): () => Promise<Observation[]> {
+  const began = performance.now();
+  const observations: Observation[] = [];
+  let going = true;
+  const asking = (async () => {
+    // oxlint-disable-next-line no-unmodified-loop-condition -- it is, by the function returned
+    while (going) {
+      const answer = await ask();
+      observations.push({ at: performance.now() - began, answer });
+      await sleep(20);
+    }
+  })();
+  return async () => {
+    going = false;
+    await asking;
+    return observations;
+  };
+}
+
+/** The last moment at which what is no longer true was still answered. */
+function lastOf(answer: Answer, observations: readonly Observation[]): number {
+  return observations.findLast((each) => each.answer === answer)?.at ?? 0;
+}
+
+/** The answer is true again, and how long that took, in milliseconds. */
+async function untilTrue({ ask }: Scene): Promise<number> {
+  const began = performance.now();
+  await eventually(async () => expect(await ask()).toBe('after'), 30_000);
+  return performance.now() - began;
+}
+
+/** How often each kind was asked for since. */
+function mostRequestsOfAKind(since: number): number {
+  const counts = new Map<string, number>();
+  for (const { path, at } of proxy.seen) if (at >= since) counts.set(path, (counts.get(path) ?? 0) + 1);
+  return Math.max(0, ...counts.values());
+}
+
+const answerWith =
+  (status: number, headers: Record<string, string> = {}, body: unknown = { kind: 'Status', message: 'no' }) =>
+  (answer: ServerResponse): 'handled' => {
+    answer.writeHead(status, { 'content-type': 'application/json', ...headers });
+    answer.end(typeof body === 'string' ? body : JSON.stringify(body));
+    return 'handled';
+  };
+
+const onAll =
+  (act: (answer: ServerResponse) => 'handled'): Fault =>
+  (_request, answer) =>
+    act(answer);
+const onWatches =
+  (act: (answer: ServerResponse) => 'handled'): Fault =>
+  ({ isWatch }, answer) =>
+    isWatch ? act(answer) : undefined;
+
+/** Ends what is open, so that the fault is met at once. */
+function cutWatches(): void {
+  proxy.garble = () => 'end';
+}
+
+describe('while no word gets through', () => {
+  const LASTS = MAX_STALENESS + 3000;
+
+  it.each<[string, () => unknown, () => unknown]>([
+    ['connections are refused', () => proxy.close(), () => proxy.open()],
+    ['connections hang, and no FIN ever comes', () => proxy.hang(), () => proxy.recover()],
+    [
+      'every request is answered with 429 and Retry-After',
+      () => (proxy.fault = onAll(answerWith(429, { 'retry-after': '1' }))),
+      () => (proxy.fault = undefined),
+    ],
+    [
+      'every request is answered with 503 and Retry-After',
+      () => (proxy.fault = onAll(answerWith(503, { 'retry-after': '1' }))),
+      () => (proxy.fault = undefined),
+    ],
+    [
+      'every request is answered with 500',
+      () => (proxy.fault = onAll(answerWith(500))),
+      () => (proxy.fault = undefined),
+    ],
+    [
+      'every request is answered with a page of something else',
+      () => (proxy.fault = onAll(answerWith(200, {}, '<html>Welcome to nginx!</html>\n'))),
+      () => (proxy.fault = undefined),
+    ],
+  ])(
+    '%s: true for maxStaleness, then left to ECI; true again soon after, without a storm',
+    async (_title, begin, end) => {
+      const scene = await prepare();
+      const stop = observe(scene);
+      const since = Date.now();
+      await begin();
+      if (proxy.fault) cutWatches();
+      await scene.change();
+      await sleep(LASTS);
+      const observations = await stop();
+      expect(lastOf('before', observations)).toBeLessThan(MAX_STALENESS + TOLERANCE);
+      expect(observations.at(-1)?.answer).toBe('left to ECI');
+      expect(observations.map(({ answer }) => answer)).not.toContain('none');
+      expect(mostRequestsOfAKind(since)).toBeLessThan(15);
+      const { body, status } = await webhook.get('/readyz');
+      expect([status, (body as { status: string }).status]).toEqual([200, expect.stringContaining('stale')]);
+
+      proxy.garble = undefined;
+      await end();
+      expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
+      expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
+        expect.stringMatching(/^ImageCache: in step again after \d/),
+      );
+    },
+  );
+});
+
+describe('while lists work and watches do not', () => {
+  const LASTS = MAX_STALENESS + 3000;
+
+  it.each<[string, () => unknown]>([
+    ['each watch is closed at once', () => (proxy.fault = onWatches(answerWith(200, {}, '')))],
+    ['each watch is refused with 410 Gone', () => (proxy.fault = onWatches(answerWith(410)))],
+    [
+      'each watch begins with an ERROR of code 410',
+      () =>
+        (proxy.fault = onWatches(
+          answerWith(
+            200,
+            {},
+            `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410 } })}\n`,
+          ),
+        )),
+    ],
+    [
+      'each watch begins with garbage',
+      () => (proxy.fault = onWatches(answerWith(200, {}, '{"type":"MODIFIED","object":{"metadata":\n'))),
+    ],
+    ['what comes through the watches is garbage', () => (proxy.garble = () => Buffer.from('\u0000\n'))],
+  ])('%s: the lists keep the answers true, without a storm', async (_title, begin) => {
+    const scene = await prepare();
+    const stop = observe(scene);
+    const since = Date.now();
+    begin();
+    if (proxy.fault) cutWatches();
+    await sleep(200);
+    proxy.garble &&= proxy.fault ? undefined : proxy.garble;
+    await scene.change();
+    const took = await untilTrue(scene);
+    await sleep(LASTS - took);
+    const observations = await stop();
+    expect(took).toBeLessThan(MAX_STALENESS);
+    expect(observations.map(({ answer }) => answer)).not.toContain('left to ECI');
+    expect(mostRequestsOfAKind(since)).toBeLessThan(30);
+  });
+});
+
+describe('a token that is no longer valid', () => {
+  it('is replaced by the one that the kubeconfig holds by then', async () => {
+    const scene = await prepare();
+    const account = '/api/v1/namespaces/imagecache-webhook/serviceaccounts';
+    await plane.api.remove(`${account}/imagecache-webhook`);
+    await plane.api.create(account, { metadata: { name: 'imagecache-webhook' } });
+    await scene.change();
+    await eventually(() =>
+      expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(expect.stringContaining('401')),
+    );
+    webhook.renewToken(await accountToken(plane.api));
+    expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
+  });
+});
+
+describe('the API server', () => {
+  it('stopped (SIGSTOP): left to ECI after maxStaleness, true soon after it goes on', async () => {
+    const scene = await prepare();
+    const stop = observe(scene);
+    plane.signal('SIGSTOP');
+    await sleep(MAX_STALENESS + 2000);
+    const observations = await stop();
+    plane.signal('SIGCONT');
+    expect(lastOf('before', observations)).toBeLessThan(MAX_STALENESS + TOLERANCE);
+    expect(observations.at(-1)?.answer).toBe('left to ECI');
+    await scene.change();
+    expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
+  });
+
+  it('killed and started again: the same', async () => {
+    const scene = await prepare();
+    const stop = observe(scene);
+    await plane.restartApiServer(() => sleep(MAX_STALENESS + 1000));
+    await scene.change();
+    expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
+    const observations = await stop();
+    expect(observations.map(({ answer }) => answer)).toContain('left to ECI');
+  });
+
+  it('whose history was compacted meanwhile (410 Gone) is listed anew', async () => {
+    const scene = await prepare();
+    await proxy.close();
+    await scene.change();
+    // Gone while we were away: only a list can tell.
+    await plane.api.remove(`${IMAGE_CACHES}/before-1`);
+    await plane.compact();
+    await plane.restartApiServer();
+    const since = Date.now();
+    await proxy.open();
+    expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS + 2000);
+    const asked = proxy.seen.filter(({ at, path }) => at >= since && path === IMAGE_CACHES);
+    expect(asked.map(({ isWatch }) => isWatch).slice(0, 2)).toEqual([true, false]);
+    await eventually(async () => {
+      const { body } = await webhook.get('/readyz');
+      const { items } = await plane.api.get(IMAGE_CACHES);
+      expect((body as { kinds: unknown[] }).kinds).toContainEqual(
+        expect.objectContaining({ kind: 'ImageCache', objects: (items as unknown[]).length }),
+      );
+    });
+  });
+});
