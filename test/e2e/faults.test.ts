@@ -170,6 +170,15 @@ describe('while no word gets through', () => {
       () => (proxy.fault = undefined),
     ],
     [
+      'every request is accepted, and nothing follows',
+      () =>
+        (proxy.fault = onAll((answer) => {
+          answer.writeHead(200).flushHeaders();
+          return 'handled';
+        })),
+      () => (proxy.fault = undefined),
+    ],
+    [
       'every request is answered with a page of something else',
       () => (proxy.fault = onAll(answerWith(200, {}, '<html>Welcome to nginx!</html>\n'))),
       () => (proxy.fault = undefined),
@@ -248,10 +257,16 @@ describe('a token that is no longer valid', () => {
     const account = '/api/v1/namespaces/imagecache-webhook/serviceaccounts';
     await plane.api.remove(`${account}/imagecache-webhook`);
     await plane.api.create(account, { metadata: { name: 'imagecache-webhook' } });
-    await scene.change();
-    await eventually(() =>
-      expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(expect.stringContaining('401')),
+    // The API server believes a token for some seconds more.
+    await eventually(
+      () =>
+        expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
+          expect.stringMatching(/^ImageCache: 401/),
+        ),
+      30_000,
     );
+    await scene.change();
+    expect(await scene.ask()).not.toBe('after');
     webhook.renewToken(await accountToken(plane.api));
     expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
   });

@@ -1,11 +1,10 @@
 /** The kubernetes source on a real API server: what it reads, how fast it follows, and what it says of itself. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
 import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import {
+  createNamespace,
   IMAGE_CACHE_CRD,
   IMAGE_CACHES,
   installAccount,
@@ -56,13 +55,7 @@ async function soon(pod: PodRequest, expected: unknown): Promise<void> {
 const decided = (values: Json = {}): unknown => expect.objectContaining(values);
 const without = (key: string): unknown => expect.not.objectContaining({ [key]: expect.anything() });
 
-async function metrics(): Promise<string> {
-  return new Promise((resolve, reject) => {
-    request(`${webhook.metricsAddress}/metrics`, (answer) => resolve(text(answer)))
-      .on('error', reject)
-      .end();
-  });
-}
+const metrics = (): Promise<string> => webhook.metrics();
 
 async function readiness(): Promise<{
   status: string;
@@ -115,7 +108,7 @@ describe('an ImageCache', () => {
 describe('namespaces and nodes', () => {
   it('a namespace that is labelled for ECI makes its next pod an ECI pod, until the label goes', async () => {
     await putImageCache(plane.api, { name: 'ns', images: ['ns:1'] });
-    await plane.api.create('/api/v1/namespaces', { metadata: { name: 'team' } });
+    await createNamespace(plane.api, 'team');
     const pod = { images: ['ns:1'], namespace: 'team' };
     expect(await annotations(pod)).toEqual({});
     await plane.api.merge('/api/v1/namespaces/team', { metadata: { labels: ECI } });

@@ -20,6 +20,8 @@ export interface RunningWebhook extends Webhook {
   readonly logged: Json[];
   post: (path: string, body: unknown) => Test;
   get: (path: string) => Test;
+  /** What a Prometheus would scrape. */
+  metrics: () => Promise<string>;
   review: (body: Json) => Promise<AdmissionResponse>;
 }
 
@@ -75,6 +77,7 @@ export async function runWebhook(
     logged,
     get,
     post,
+    metrics: async () => (await fetch(`${webhook.metricsAddress}/metrics`)).text(),
     review: async (body) => {
       const { status, body: answer } = await post('/mutate', body);
       if (status !== 200) throw new Error(`HTTP ${status}: ${JSON.stringify(answer)}`);

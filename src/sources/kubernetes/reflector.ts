@@ -85,7 +85,7 @@ const DELETIONS_AT_ONCE = 500;
 /** Milliseconds. */
 const SETTLES_AFTER = 500;
 /** Failed watches in a row after which a list tells what they did not. */
-const WATCHES_BEFORE_LIST = 3;
+const WATCHES_BEFORE_LIST = 2;
 
 export class Reflector {
   readonly resource: Resource;

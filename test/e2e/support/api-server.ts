@@ -15,23 +15,33 @@ export class ApiServer {
     this.#token = token;
   }
 
-  /** The answer, whatever it is. */
-  send(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<HttpsAnswer> {
+  /** The answer, whatever it is. What is sent is JSON unless the headers say otherwise. */
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<HttpsAnswer> {
     return sendHttps(
       this.#url + path,
       {
         method,
         ca: this.#ca,
         agent: this.#agent,
-        headers: { authorization: `Bearer ${this.#token}`, 'content-type': contentType },
+        headers: { authorization: `Bearer ${this.#token}`, ...headers },
       },
       body === undefined ? undefined : JSON.stringify(body),
     );
   }
 
   /** The object of a successful answer. @throws Error with the API server's message */
-  async call(method: string, path: string, body?: unknown, contentType?: string): Promise<Json> {
-    const { status, body: text } = await this.send(method, path, body, contentType);
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Json> {
+    const { status, body: text } = await this.send(method, path, body, headers);
     if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
     return JSON.parse(text) as Json;
   }
@@ -44,12 +54,17 @@ export class ApiServer {
     return (await this.get(path))['items'] as Json[];
   }
 
+  /** A list as kubectl prints it. */
+  table(path: string): Promise<HttpsAnswer> {
+    return this.send('GET', path, undefined, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
+  }
+
   create(path: string, object: unknown): Promise<Json> {
     return this.call('POST', path, object);
   }
 
   merge(path: string, change: unknown): Promise<Json> {
-    return this.call('PATCH', path, change, 'application/merge-patch+json');
+    return this.call('PATCH', path, change, { 'content-type': 'application/merge-patch+json' });
   }
 
   /** Deletes at once, without grace; that there is nothing to delete is fine. */

@@ -87,6 +87,18 @@ export async function accountToken(api: ApiServer): Promise<string> {
   return (status as { token: string }).token;
 }
 
+/** A namespace in which pods can be created. */
+export async function createNamespace(
+  api: ApiServer,
+  name: string,
+  labels: Record<string, string> = {},
+): Promise<void> {
+  await api.create('/api/v1/namespaces', { metadata: { name, labels } });
+  // Its account is made by a controller; where there is none, we are asked to make it.
+  const path = `/api/v1/namespaces/${name}/serviceaccounts`;
+  await api.send('POST', path, { metadata: { name: 'default' } });
+}
+
 export interface PodRequest {
   readonly images: readonly string[];
   readonly namespace?: string;

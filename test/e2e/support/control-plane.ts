@@ -3,7 +3,7 @@
  * The binaries are those of KUBEBUILDER_ASSETS, as setup-envtest lays them out. No scheduler and no kubelet: pods stay
  * Pending, and are bound by the tests themselves.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority, issueServingCertificate } from '../../../src/tls/authority.ts';
+import { eventually } from '../../support/eventually.ts';
 import { ApiServer } from './api-server.ts';
 
 const ADMIN_TOKEN = 'admin-of-the-tests';
@@ -117,6 +118,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
       '--service-account-issuer=https://kubernetes.default.svc',
       '--authorization-mode=RBAC',
       '--allow-privileged=true',
+      // Nobody else makes the accounts that it asks for.
+      ...(hasControllers ? [] : ['--disable-admission-plugins=ServiceAccount']),
       '--etcd-compaction-interval=0',
       `--audit-policy-file=${at('audit.json')}`,
       `--audit-log-path=${at('audit.log')}`,
@@ -135,6 +138,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
       `--kubeconfig=${config}`,
       '--leader-elect=false',
       '--secure-port=0',
+      // Older ones open a port of fixed number besides, which another control plane may have.
+      ...(minorVersion(bin) < 24 ? ['--port=0'] : []),
       '--controllers=*,-nodelifecycle,-nodeipam,-route,-service,-cloud-node-lifecycle',
       `--service-account-private-key-file=${at('accounts.key')}`,
       `--root-ca-file=${at('ca.crt')}`,
@@ -142,6 +147,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
       '--kube-api-burst=1000',
       '--concurrent-deployment-syncs=20',
     ]);
+    // Without it no pod can be created.
+    await eventually(() => api.get('/api/v1/namespaces/default/serviceaccounts/default'), 30_000);
   }
 
   const stop = async (): Promise<void> => {
@@ -199,6 +206,12 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** 20, of Kubernetes v1.20.2. */
+function minorVersion(bin: string): number {
+  const version = execFileSync(join(bin, 'kube-controller-manager'), ['--version'], { encoding: 'utf8' });
+  return Number(/v1\.(\d+)/.exec(version)?.[1]);
 }
 
 async function untilReady(api: ApiServer, server: ChildProcess, log: string): Promise<void> {

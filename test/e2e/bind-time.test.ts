@@ -1,0 +1,294 @@
+/**
+ * Bind-time decisions on a real API server. There is no scheduler here: the tests bind the pods, as a scheduler does,
+ * and look at what the API server then has.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import type { Json } from '../support/objects.ts';
+import {
+  createNamespace,
+  IMAGE_CACHE_CRD,
+  installAccount,
+  installCrd,
+  metadataOf,
+  putImageCache,
+  readManifest,
+  register,
+  runPod,
+  setStatus,
+  startInCluster,
+  type Metadata,
+  type PodRequest,
+  type WebhookInCluster,
+} from './support/cluster.ts';
+import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { startProxy, type FaultyProxy } from './support/proxy.ts';
+
+const P = 'k8s.aliyun.com/';
+const PIN = `${P}eci-imc-id`;
+const DECISION = 'imagecache-webhook.io/decision';
+const VIRTUAL = 'virtual-kubelet-cn-beijing-i';
+const REAL = 'worker-1';
+const PODS = '/api/v1/namespaces/default/pods';
+
+let plane: ControlPlane;
+let proxy: FaultyProxy;
+let webhook: WebhookInCluster;
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
+  await installAccount(plane.api, true);
+  await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
+  await plane.api.create('/api/v1/nodes', { metadata: { name: VIRTUAL } });
+  await plane.api.create('/api/v1/nodes', { metadata: { name: REAL } });
+  await plane.api.create('/api/v1/nodes', {
+    metadata: { name: 'edge', labels: { 'k8s.aliyun.com/vnode': 'true' } },
+  });
+  proxy = await startProxy(plane);
+  webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '6s' }, proxy);
+  await webhook.synced;
+  await register(plane.api, 'imagecache-webhook', webhook);
+});
+afterAll(async () => {
+  await webhook?.stop();
+  await proxy?.close();
+  await plane?.stop();
+});
+
+/** Binds as the scheduler does, and returns the pod as it is then. */
+async function bind({ name, uid }: Metadata, node: string, annotations?: Json): Promise<Metadata> {
+  await plane.api.create(`${PODS}/${name}/binding`, {
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: { name, namespace: 'default', uid, ...(annotations && { annotations }) },
+    target: { kind: 'Node', name: node },
+  });
+  const pod = await plane.api.get(`${PODS}/${name}`);
+  expect(pod['spec']).toMatchObject({ nodeName: node });
+  return metadataOf(pod);
+}
+
+async function create(pod: PodRequest): Promise<Metadata> {
+  return metadataOf(await runPod(plane.api, pod));
+}
+
+/** How many pods the webhook has asked the API server for. */
+const gets = (): number => proxy.seen.filter(({ path }) => /\/pods\/[^/]+$/.test(path)).length;
+
+async function inWatch(count: number): Promise<void> {
+  await eventually(async () =>
+    expect((await webhook.get('/readyz')).body).toMatchObject({
+      kinds: expect.arrayContaining([expect.objectContaining({ kind: 'Pod', objects: count })]) as unknown,
+    }),
+  );
+}
+
+const unbound = async (): Promise<number> =>
+  (await plane.api.list(`/api/v1/pods?fieldSelector=spec.nodeName%3D`)).length;
+
+describe('a pod whose node is not known when it is created', () => {
+  it('is left as its author wrote it, and gets its ID as it is bound to a virtual node', async () => {
+    const pod = await create({ images: ['a:1'], annotations: { 'example.com/own': 'yes' } });
+    expect(pod.annotations).toEqual({ 'example.com/own': 'yes' });
+    const bound = await bind(pod, VIRTUAL);
+    expect(bound.annotations).toMatchObject({ 'example.com/own': 'yes', [PIN]: 'imc-a' });
+    expect(JSON.parse(String(bound.annotations[DECISION]))).toMatchObject({
+      outcome: 'hit',
+      wrote: { annotations: { [PIN]: 'imc-a' }, labels: {} },
+    });
+  });
+
+  it('the same on a node that only its labels tell to be virtual', async () => {
+    expect((await bind(await create({ images: ['a:1'] }), 'edge')).annotations).toMatchObject({
+      [PIN]: 'imc-a',
+    });
+  });
+
+  it.each([
+    ['asks for nothing', {}],
+    ['asks for a match', { [`${P}eci-auto-imc`]: 'true' }],
+    ['pins a cache', { [PIN]: 'imc-a' }],
+  ])('that %s and lands on a real node is as its author wrote it', async (_title, annotations) => {
+    const pod = await create({ images: ['a:1'], annotations });
+    expect(pod.annotations).toEqual(annotations);
+    const before = gets();
+    expect((await bind(pod, REAL)).annotations).toEqual(annotations);
+    expect(gets()).toBe(before);
+  });
+
+  it('keeps what the binder writes of its own', async () => {
+    const bound = await bind(await create({ images: ['a:1'] }), VIRTUAL, { 'example.com/gpu': '0' });
+    expect(bound.annotations).toMatchObject({ 'example.com/gpu': '0', [PIN]: 'imc-a' });
+  });
+
+  it('that pins a cache which is not Ready is not bound before it is', async () => {
+    await putImageCache(plane.api, { name: 'late', images: ['late:1'], phase: 'Creating', progress: '10%' });
+    const pod = await create({ images: ['late:1'], annotations: { [PIN]: 'imc-late' } });
+    await expect(bind(pod, VIRTUAL)).rejects.toThrow('Creating 10%');
+    await setStatus(plane.api, 'late', { phase: 'Ready', progress: '100%' });
+    await eventually(async () => {
+      expect((await bind(pod, VIRTUAL)).annotations).toMatchObject({ [PIN]: 'imc-late' });
+    });
+  });
+
+  it('that switches matching off is bound without us', async () => {
+    const off = { [`${P}eci-auto-imc`]: 'false' };
+    expect((await bind(await create({ images: ['a:1'], annotations: off }), VIRTUAL)).annotations).toEqual(
+      off,
+    );
+  });
+
+  it('for which no cache qualifies gets the marker, as annotation', async () => {
+    const bound = await bind(await create({ images: ['unheard-of:1'] }), VIRTUAL);
+    expect(bound.annotations).toMatchObject({
+      'imagecache-webhook.io/create-on-miss': expect.stringMatching(/^[0-9a-f]+$/) as string,
+    });
+    expect(bound.labels).toEqual({});
+  });
+});
+
+describe('a pod that is known to go to ECI when it is created', () => {
+  it('is decided then, and looked at again as it is bound', async () => {
+    await putImageCache(plane.api, { name: 'gone', images: ['gone:1', 'b:1'] });
+    const labels = { 'alibabacloud.com/eci': 'true' };
+    const request = { images: ['gone:1'], labels };
+    const [pod, other] = await eventually(async () => {
+      const pods = [await create(request), await create(request)] as const;
+      for (const { annotations } of pods) expect(annotations).toMatchObject({ [PIN]: 'imc-gone' });
+      return pods;
+    });
+    // Between the two, the cache fails. ECI would fail the pod.
+    await setStatus(plane.api, 'gone', { phase: 'Failed' });
+    await eventually(async () => expect((await create(request)).annotations).not.toHaveProperty([PIN]));
+    expect((await bind(pod, VIRTUAL)).annotations).toMatchObject({
+      [PIN]: '',
+      [DECISION]: expect.stringContaining('"outcome":"miss"') as string,
+    });
+    await putImageCache(plane.api, { name: 'better', images: ['gone:1'] });
+    await eventually(async () =>
+      expect((await create(request)).annotations).toMatchObject({ [PIN]: 'imc-better' }),
+    );
+    expect((await bind(other, VIRTUAL)).annotations).toMatchObject({ [PIN]: 'imc-better' });
+  });
+});
+
+describe('a Selector whose pods may run on either kind of node', () => {
+  it('has its effect only where the node turns out to be virtual', async () => {
+    await plane.api.create('/apis/eci.aliyun.com/v1/namespaces/default/selectors', {
+      apiVersion: 'eci.aliyun.com/v1',
+      kind: 'Selector',
+      metadata: { name: 'either' },
+      spec: {
+        objectLabels: { matchLabels: { app: 'either' } },
+        policy: { fair: {} },
+        effect: { annotations: { 'example.com/effect': 'yes' }, labels: { lost: 'here' } },
+      },
+    });
+    const request = { images: ['a:1'], labels: { app: 'either' } };
+    // Until the Selector has reached the webhook, the pod is bound like any other.
+    await eventually(async () => {
+      const bound = await bind(await create(request), VIRTUAL);
+      expect(bound.annotations).toMatchObject({ 'example.com/effect': 'yes', [PIN]: 'imc-a' });
+      expect(bound.labels).toEqual({ app: 'either' });
+    });
+    const pod = await create(request);
+    expect(pod.annotations).toEqual({});
+    expect((await bind(pod, REAL)).annotations).toEqual({});
+  });
+});
+
+describe('where the pod of a binding comes from', () => {
+  it('the watch, with no request at all; and it holds no pod that is bound', async () => {
+    const pod = await create({ images: ['a:1'] });
+    await inWatch(await unbound());
+    const before = gets();
+    expect((await bind(pod, VIRTUAL)).annotations).toMatchObject({ [PIN]: 'imc-a' });
+    expect(gets()).toBe(before);
+    await inWatch(await unbound());
+  });
+
+  it('one GET where the watch has not seen it, and none more', async () => {
+    proxy.garble = () => Buffer.alloc(0);
+    try {
+      const pods = await Promise.all(Array.from({ length: 10 }, () => create({ images: ['a:1'] })));
+      const before = gets();
+      for (const pod of pods)
+        expect((await bind(pod, VIRTUAL)).annotations).toMatchObject({ [PIN]: 'imc-a' });
+      expect(gets()).toBe(before + pods.length);
+    } finally {
+      proxy.garble = undefined;
+    }
+  });
+
+  it('a pod of the same name that came after it is not taken for it', async () => {
+    const first = await create({ images: ['unheard-of:1'] });
+    await inWatch(await unbound());
+    proxy.garble = () => Buffer.alloc(0);
+    try {
+      await plane.api.remove(`${PODS}/${first.name}`);
+      const second = metadataOf(
+        await plane.api.create(PODS, {
+          metadata: { name: first.name },
+          spec: { containers: [{ name: 'c', image: 'a:1' }] },
+        }),
+      );
+      expect((await bind(second, VIRTUAL)).annotations).toMatchObject({ [PIN]: 'imc-a' });
+    } finally {
+      proxy.garble = undefined;
+    }
+  });
+
+  it('nowhere, where the API server does not answer: the pod is bound as it is, with a warning', async () => {
+    const pod = await create({ images: ['a:1'] });
+    proxy.garble = () => Buffer.alloc(0);
+    proxy.fault = ({ path }) => (path.includes('/pods/') ? 'handled' : undefined);
+    try {
+      const unseen = await create({ images: ['a:1'] });
+      const { headers, status } = await plane.api.send('POST', `${PODS}/${unseen.name}/binding`, {
+        metadata: { name: unseen.name },
+        target: { kind: 'Node', name: VIRTUAL },
+      });
+      expect(status).toBe(201);
+      expect(headers['warning']).toContain('no image cache chosen');
+      expect(metadataOf(await plane.api.get(`${PODS}/${unseen.name}`)).annotations).toEqual({});
+      expect(await webhook.metrics()).toContain('imagecache_webhook_bound_pods_total{found="none"} 1');
+    } finally {
+      proxy.garble = undefined;
+      proxy.fault = undefined;
+    }
+    expect(pod.annotations).toEqual({});
+  });
+
+  it('a dry-run binds nothing and counts nothing', async () => {
+    const counted = async (): Promise<string[]> =>
+      (await webhook.metrics())
+        .split('\n')
+        .filter((line) => line.startsWith('imagecache_webhook_decisions_total'));
+    const pod = await create({ images: ['a:1'] });
+    const before = await counted();
+    await plane.api.create(`${PODS}/${pod.name}/binding?dryRun=All`, {
+      metadata: { name: pod.name, uid: pod.uid },
+      target: { kind: 'Node', name: VIRTUAL },
+    });
+    expect((await plane.api.get(`${PODS}/${pod.name}`))['spec']).not.toHaveProperty('nodeName');
+    expect(await counted()).toEqual(before);
+  });
+});
+
+it('without bindTime the same pod is decided when it is created, and not when it is bound', async () => {
+  await createNamespace(plane.api, 'plain');
+  await using plain = await startInCluster(plane);
+  await plain.synced;
+  const binding = {
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: { name: 'x', namespace: 'plain' },
+    target: { kind: 'Node', name: VIRTUAL },
+  };
+  const { admissionReview } = await import('../support/admission.ts');
+  expect(
+    await plain.review(admissionReview(binding, { subResource: 'binding', namespace: 'plain' })),
+  ).toEqual(expect.not.objectContaining({ patch: expect.anything() as unknown }));
+});
