@@ -2,6 +2,8 @@
  * Owns the two HTTP servers as they are built; listening is runtime's. The webhook speaks HTTP/1.1 over TLS, because
  * that is what kube-apiserver speaks to webhooks, over connections that it keeps.
  */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -37,6 +39,7 @@ export function buildApp({ tls, log, readiness, draining, ...options }: AppOptio
     // What is in flight when the server closes is answered, not refused.
     return503OnClosing: false,
   });
+  closeUnusedConnections(app);
   app.addHook('onSend', (_request, reply, _payload, next) => {
     if (draining()) reply.header('connection', 'close');
     next();
@@ -49,6 +52,23 @@ export function buildApp({ tls, log, readiness, draining, ...options }: AppOptio
   void app.register(mutate, options);
   void app.register(health, { readiness });
   return app;
+}
+
+/**
+ * Go clients open connections ahead of need. Node does not count one that never carried a request as idle, and would
+ * let it hold up the stop until the client gives it up, a minute and a half later.
+ */
+function closeUnusedConnections(app: FastifyInstance): void {
+  const unused = new Set<Socket>();
+  app.server.on('secureConnection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  app.server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket));
+  app.addHook('preClose', (done) => {
+    for (const socket of unused) socket.destroy();
+    done();
+  });
 }
 
 /** Plain HTTP, on a port of its own, so that whoever scrapes needs neither our CA nor a way to /mutate. */

@@ -1,4 +1,5 @@
 /** What an operator relies on: connections, probes, metrics, and a stop that loses nothing. */
+import { once } from 'node:events';
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -178,6 +179,16 @@ describe('a stop', () => {
     webhook = undefined;
     await running.stop();
     agent.destroy();
+  });
+
+  it('is quick also where a connection was opened ahead of need and never used, as Go clients do', async () => {
+    const running = await run();
+    const socket = connect({ host: '127.0.0.1', port: running.port, ca: CA });
+    await once(socket, 'secureConnect');
+    const closed = once(socket, 'close');
+    webhook = undefined;
+    await running.stop();
+    await closed;
   });
 });
 
