@@ -54,9 +54,20 @@ export async function setStatus(api: ApiServer, name: string, status: Json): Pro
   await api.merge(`${IMAGE_CACHES}/${name}/status`, { status });
 }
 
+export interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** Rules of the chart. */
+export function readRules(file: string): Rule[] {
+  return parse(readFileSync(join(CHART, 'rbac', file), 'utf8')) as Rule[];
+}
+
 /** The namespace and the service account of the webhook, with the rights that the chart gives it. */
 export async function installAccount(api: ApiServer, bindTime: boolean): Promise<void> {
-  const rules = (file: string): Json[] => parse(readFileSync(join(CHART, 'rbac', file), 'utf8')) as Json[];
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: ACCOUNT }];
   const role = (kind: string): Json => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: ACCOUNT });
@@ -65,12 +76,12 @@ export async function installAccount(api: ApiServer, bindTime: boolean): Promise
   await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts`, { metadata });
   await api.create(`${rbac}/clusterroles`, {
     metadata,
-    rules: [...rules('cluster-rules.yaml'), ...(bindTime ? rules('bind-time-rules.yaml') : [])],
+    rules: [...readRules('cluster-rules.yaml'), ...(bindTime ? readRules('bind-time-rules.yaml') : [])],
   });
   await api.create(`${rbac}/clusterrolebindings`, { metadata, subjects, roleRef: role('ClusterRole') });
   await api.create(`${rbac}/namespaces/kube-system/roles`, {
     metadata,
-    rules: rules('kube-system-rules.yaml'),
+    rules: readRules('kube-system-rules.yaml'),
   });
   await api.create(`${rbac}/namespaces/kube-system/rolebindings`, {
     metadata,

@@ -1,0 +1,142 @@
+/** The rights of the webhook's service account are what it uses: the API server's audit log against the chart's rules. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import type { Json } from '../support/objects.ts';
+import {
+  IMAGE_CACHE_CRD,
+  installAccount,
+  installCrd,
+  metadataOf,
+  putImageCache,
+  readManifest,
+  readRules,
+  register,
+  runPod,
+  startInCluster,
+  type Rule,
+} from './support/cluster.ts';
+import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { startProxy } from './support/proxy.ts';
+
+const CONFIG_MAPS = '/api/v1/namespaces/kube-system/configmaps';
+const VIRTUAL = 'virtual-kubelet';
+
+let plane: ControlPlane;
+beforeAll(async () => {
+  plane = await startControlPlane();
+  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
+  await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
+});
+afterAll(() => plane?.stop());
+
+interface AuditEvent {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly objectRef: {
+    readonly apiGroup?: string;
+    readonly resource: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus: { readonly code: number };
+}
+
+/** What the service account has done so far. */
+function audited(): AuditEvent[] {
+  return readFileSync(plane.auditLog, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as AuditEvent);
+}
+
+const right = (verb: string, group: string, resource: string, name = '*', namespace = '*'): string =>
+  `${verb} ${resource}${group && `.${group}`}/${name} in ${namespace}`;
+
+/** A list or watch of everything names no object; a right on named objects alone is used with their name. */
+const used = ({ verb, objectRef }: AuditEvent): string => {
+  const { apiGroup = '', resource, namespace, name } = objectRef;
+  const inKubeSystem = namespace === 'kube-system';
+  const named = resource === 'configmaps' ? name : undefined;
+  return right(verb, apiGroup, resource, named, inKubeSystem ? namespace : undefined);
+};
+
+function granted(rules: readonly Rule[], namespace?: string): string[] {
+  return rules.flatMap(({ apiGroups, resources, verbs, resourceNames = [undefined] }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        verbs.flatMap((verb) => resourceNames.map((name) => right(verb, group, resource, name, namespace))),
+      ),
+    ),
+  );
+}
+
+describe('with bindTime, of all that the webhook may do', () => {
+  it('there is nothing that it does not do, and it is refused nothing', async () => {
+    await installAccount(plane.api, true);
+    await using proxy = await startProxy(plane);
+    await using webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '3s' }, proxy);
+    await webhook.synced;
+    await register(plane.api, 'imagecache-webhook', webhook);
+    // A pod that the watch does not show, and so the one GET.
+    proxy.garble = () => Buffer.alloc(0);
+    const { name } = metadataOf(await runPod(plane.api, { images: ['a:1'] }));
+    const pods = '/api/v1/namespaces/default/pods';
+    await plane.api.create(`${pods}/${name}/binding`, {
+      metadata: { name },
+      target: { kind: 'Node', name: VIRTUAL },
+    });
+    proxy.garble = undefined;
+    expect(metadataOf(await plane.api.get(`${pods}/${name}`)).annotations).toMatchObject({
+      'k8s.aliyun.com/eci-imc-id': 'imc-a',
+    });
+    // A profile that cannot be read, and so an Event.
+    await plane.api.create(CONFIG_MAPS, { metadata: { name: 'eci-profile' }, data: { selectors: '{' } });
+    await eventually(async () => {
+      const events = await plane.api.list('/api/v1/namespaces/kube-system/events');
+      expect(events.map(({ reason }) => reason)).toContain('InvalidEciProfile');
+    });
+    const rights = [
+      ...granted(readRules('cluster-rules.yaml')),
+      ...granted(readRules('bind-time-rules.yaml')),
+      ...granted(readRules('kube-system-rules.yaml'), 'kube-system'),
+    ];
+    // A watch is in the log once it has ended.
+    await eventually(() => {
+      expect([...new Set(audited().map(used))].toSorted()).toEqual(rights.toSorted());
+    });
+    expect(audited().filter(({ responseStatus: { code } }) => code === 401 || code === 403)).toEqual([]);
+  });
+
+  it('nothing is more than it needs: it may not read a Secret, another ConfigMap, nor write a pod', async () => {
+    const asAccount = async (attributes: Json): Promise<boolean> => {
+      const { status } = await plane.api.create('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+        spec: {
+          user: 'system:serviceaccount:imagecache-webhook:imagecache-webhook',
+          groups: [
+            'system:serviceaccounts',
+            'system:serviceaccounts:imagecache-webhook',
+            'system:authenticated',
+          ],
+          resourceAttributes: attributes,
+        },
+      });
+      return (status as { allowed: boolean }).allowed;
+    };
+    expect(await asAccount({ verb: 'watch', resource: 'nodes' })).toBe(true);
+    for (const attributes of [
+      { verb: 'get', resource: 'secrets', namespace: 'default' },
+      { verb: 'list', resource: 'configmaps', namespace: 'kube-system' },
+      { verb: 'list', resource: 'configmaps', namespace: 'kube-system', name: 'coredns' },
+      { verb: 'update', resource: 'configmaps', namespace: 'kube-system', name: 'eci-profile' },
+      { verb: 'create', resource: 'events', namespace: 'default' },
+      { verb: 'patch', resource: 'pods', namespace: 'default' },
+      { verb: 'create', resource: 'pods', subresource: 'binding', namespace: 'default' },
+      { verb: 'create', group: 'eci.alibabacloud.com', resource: 'imagecaches' },
+      { verb: 'patch', resource: 'nodes' },
+    ]) {
+      expect(await asAccount(attributes), JSON.stringify(attributes)).toBe(false);
+    }
+  });
+});
