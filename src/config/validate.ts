@@ -54,6 +54,12 @@ function siblings(name: string, known: readonly string[]): readonly string[] {
 /** Faults that lie between keys. */
 export function validateTogether(values: ReadonlyMap<string, unknown>, faults: string[]): void {
   const isSet = (path: string): boolean => values.get(path) !== '';
+  const maxStaleness = values.get('maxStaleness');
+  if (values.get('source') === 'kubernetes' && typeof maxStaleness === 'number' && maxStaleness < 3000) {
+    faults.push(
+      `maxStaleness is ${maxStaleness} ms; with source kubernetes it must be at least 3s, as the API server gives word once a second at most`,
+    );
+  }
   if (isSet('tls.cert') !== isSet('tls.key'))
     faults.push('tls.cert and tls.key go together: give both, or neither');
   if (isSet('tls.cert') && isSet('tls.selfSigned')) {

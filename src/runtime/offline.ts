@@ -1,17 +1,15 @@
 /** Owns the decision without a server: an index filled once, and the pods of manifests in a text. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { podsOf, type WorkloadPod } from '../core/workload.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { formatProblem, readDocuments, toProblem } from '../sources/files/documents.ts';
+import type { Source } from '../sources/source.ts';
 import { buildSource, type SourceConfig } from './build-source.ts';
-
-/** Milliseconds: for a large cluster, and for the patience of whoever waits. */
-const LOAD_WITHIN = 60_000;
 
 /**
  * Reads a source once.
  * @param onProblem told of each object or file that cannot be read
  * @param now milliseconds since 1970
+ * @throws where it cannot be read
  */
 export async function loadIndex(
   config: SourceConfig,
@@ -19,13 +17,21 @@ export async function loadIndex(
   now: () => number,
 ): Promise<ClusterIndex> {
   const index = new ClusterIndex();
-  const events = { onProblem, onProgress: ignore, onChange: ignore };
-  const { source } = await buildSource({ ...config, bindTime: false }, index, events, now);
-  const giveUp = new AbortController();
+  const failed = Promise.withResolvers<never>();
+  let source: Source | undefined;
+  const events = {
+    // A server has other attempts; whoever waits for an explanation wants to know why there is none.
+    onProblem: (problem: string): void => {
+      if (source?.status().some(({ state }) => state === 'retrying')) failed.reject(new Error(problem));
+      else onProblem(problem);
+    },
+    onProgress: ignore,
+    onChange: ignore,
+  };
+  ({ source } = await buildSource({ ...config, bindTime: false }, index, events, now));
   try {
-    await Promise.race([source.start(), refuseAfter(LOAD_WITHIN, giveUp.signal)]);
+    await Promise.race([source.start(), failed.promise]);
   } finally {
-    giveUp.abort();
     await source.stop();
   }
   return index;
@@ -33,11 +39,6 @@ export async function loadIndex(
 
 function ignore(): void {
   // Who reads a source once wants to hear of problems alone.
-}
-
-async function refuseAfter(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal, ref: false }).catch(() => undefined);
-  if (!signal.aborted) throw new Error(`the source could not be read within ${milliseconds / 1000} s`);
 }
 
 export interface PodsInText {

@@ -1,5 +1,5 @@
 /** The command line as a user has it: the built program, as a process. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -9,49 +9,16 @@ import { stringify } from 'yaml';
 import supertest from 'supertest';
 import { admissionReview } from '../support/admission.ts';
 import { cacheObject, podObject, type Json } from '../support/objects.ts';
+import { build, imc, killRunning, start } from '../support/imc.ts';
 import { operationsOf } from '../support/patch.ts';
 import { runWebhook, temporaryFolder } from '../support/webhook.ts';
 
 const EXAMPLES = 'test/examples';
 const SOURCE = ['--source', `files:${EXAMPLES}/cluster`];
 
-beforeAll(() => {
-  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
-}, 120_000);
+beforeAll(build, 120_000);
 
-interface Result {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-const running: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL');
-});
-
-function start(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
-  const child = spawn(process.execPath, ['dist/main.js', ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
-  });
-  running.push(child);
-  return child;
-}
-
-async function imc(
-  args: readonly string[],
-  input = '',
-  environment: Record<string, string> = {},
-): Promise<Result> {
-  const child = start(args, environment);
-  let out = '';
-  let err = '';
-  child.stdout!.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()));
-  child.stdin!.end(input);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, out, err };
-}
+afterEach(killRunning);
 
 const explainJson = async (args: readonly string[], input = ''): Promise<Json[]> => {
   const { code, out, err } = await imc(['explain', ...SOURCE, '-o', 'json', ...args], input);

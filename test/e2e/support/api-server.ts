@@ -1,5 +1,8 @@
 /** Talks to the API server as a test's user would, with nothing of the code under test. */
-import { Agent } from 'node:https';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
+import { createInterface } from 'node:readline';
 import type { Json } from '../../support/objects.ts';
 import { sendHttps, type HttpsAnswer } from '../../support/https.ts';
 
@@ -52,6 +55,19 @@ export class ApiServer {
 
   async list(path: string): Promise<Json[]> {
     return (await this.get(path))['items'] as Json[];
+  }
+
+  /** Tells of each event of a watch until it is ended. */
+  async watch(path: string, onEvent: (event: Json) => void): Promise<() => void> {
+    const headers = { authorization: `Bearer ${this.#token}` };
+    const sent = request(`${this.#url}${path}?watch=true`, { ca: this.#ca, headers });
+    sent.end();
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    const lines = createInterface({ input: answer });
+    lines.on('line', (line) => onEvent(JSON.parse(line) as Json));
+    // Ending it cuts it.
+    lines.on('error', () => undefined);
+    return () => void sent.destroy();
   }
 
   /** A list as kubectl prints it. */

@@ -15,6 +15,8 @@ export interface SeenRequest {
   readonly query: URLSearchParams;
   readonly at: number;
   readonly isWatch: boolean;
+  /** Length of the answer's body so far. */
+  bytes: number;
 }
 
 export interface FaultyProxy extends AsyncDisposable {
@@ -45,7 +47,7 @@ export async function startProxy(target: {
   const dead = new WeakSet<object>();
   let hanging = false;
 
-  const forward = (incoming: IncomingMessage, answer: ServerResponse, isWatch: boolean): void => {
+  const forward = (incoming: IncomingMessage, answer: ServerResponse, seen: SeenRequest): void => {
     const passed = requestHttps(
       target.url + (incoming.url ?? ''),
       { method: incoming.method, headers: incoming.headers, ca: target.ca, agent: false },
@@ -55,7 +57,8 @@ export async function startProxy(target: {
         answer.flushHeaders();
         response.on('data', (chunk: Buffer) => {
           if (dead.has(incoming.socket)) return;
-          const changed = isWatch && proxy.garble ? proxy.garble(chunk) : chunk;
+          seen.bytes += chunk.length;
+          const changed = seen.isWatch && proxy.garble ? proxy.garble(chunk) : chunk;
           if (changed === 'end') answer.end();
           else answer.write(changed);
         });
@@ -71,12 +74,12 @@ export async function startProxy(target: {
   const server = createServer({ cert, key }, (incoming, answer) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '', 'https://proxy');
     const isWatch = searchParams.get('watch') === 'true';
-    const seen: SeenRequest = { path: pathname, query: searchParams, at: Date.now(), isWatch };
+    const seen: SeenRequest = { path: pathname, query: searchParams, at: Date.now(), isWatch, bytes: 0 };
     proxy.seen.push(seen);
     if (hanging) dead.add(incoming.socket);
     if (dead.has(incoming.socket)) return;
     if (proxy.fault?.(seen, answer) === 'handled') return;
-    forward(incoming, answer, isWatch);
+    forward(incoming, answer, seen);
   });
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

@@ -1,0 +1,130 @@
+/** The command line against a real cluster: the built program, as a process. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { build, imc, killRunning, start } from '../support/imc.ts';
+import type { Json } from '../support/objects.ts';
+import { sendHttps } from '../support/https.ts';
+import { temporaryFolder } from '../support/webhook.ts';
+import {
+  accountToken,
+  IMAGE_CACHE_CRD,
+  installAccount,
+  installCrd,
+  putImageCache,
+} from './support/cluster.ts';
+import { kubeconfig, startControlPlane, type ControlPlane } from './support/control-plane.ts';
+
+const POD = 'test/examples/pods/01-deployment-auto-perfect-match.yaml';
+const folder = temporaryFolder();
+const file = join(folder.path, 'kubeconfig');
+const KUBERNETES = ['--source', 'kubernetes', '--kubeconfig', file];
+
+let plane: ControlPlane;
+beforeAll(async () => {
+  build();
+  plane = await startControlPlane();
+  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  await installAccount(plane.api, false);
+  await putImageCache(plane.api, {
+    name: 'sample',
+    images: ['nginx:1.14.2', 'busybox:1.30'].map(
+      (image) => `registry.cn-shanghai.aliyuncs.com/eci_open/${image}`,
+    ),
+  });
+  folder.write('kubeconfig', kubeconfig(plane.url, plane.ca, { token: await accountToken(plane.api) }));
+});
+afterEach(killRunning);
+afterAll(async () => {
+  await plane?.stop();
+  folder.remove();
+});
+
+describe('imc explain', () => {
+  it('explains a pod against the live cluster, whose kubeconfig may be a flag or KUBECONFIG', async () => {
+    const byFlag = await imc(['explain', ...KUBERNETES, '-o', 'json', '-f', POD]);
+    const byVariable = await imc(['explain', '--source', 'kubernetes', '-o', 'json', '-f', POD], '', {
+      KUBECONFIG: file,
+    });
+    for (const { code, out, err } of [byFlag, byVariable]) {
+      expect([code, err]).toEqual([0, '']);
+      expect(JSON.parse(out)).toMatchObject({ outcome: 'hit', cacheId: 'imc-sample' });
+    }
+  });
+
+  it.each([
+    [
+      'no such context',
+      [...KUBERNETES, '--kube-context', 'prod'],
+      'there is no context "prod"; there are test',
+    ],
+    [
+      'no such file',
+      ['--source', 'kubernetes', '--kubeconfig', '/nowhere'],
+      '/nowhere cannot be read: ENOENT',
+    ],
+    ['nothing at all', ['--source', 'kubernetes'], 'no cluster: not in a pod'],
+  ])('%s: ends with 1 and says what is missing', async (_title, flags, message) => {
+    const { code, err } = await imc(['explain', ...flags, '-f', POD], '', { HOME: '/nowhere' });
+    expect([code, err]).toEqual([1, expect.stringContaining(message)]);
+  });
+
+  it('an API server that is not there, or does not let us in: ends with 1 and says so', async () => {
+    folder.write('dead', kubeconfig('https://127.0.0.1:1', plane.ca, { token: 'x' }));
+    folder.write('stranger', kubeconfig(plane.url, plane.ca, { token: 'stranger' }));
+    for (const [name, message] of [
+      ['dead', 'ECONNREFUSED'],
+      ['stranger', '401 Unauthorized'],
+    ] as const) {
+      const flags = ['--source', 'kubernetes', '--kubeconfig', join(folder.path, name)];
+      const { code, err } = await imc(['explain', ...flags, '-f', POD]);
+      expect([code, err]).toEqual([1, expect.stringContaining(message)]);
+    }
+  });
+});
+
+describe('imc serve', () => {
+  it('serves from the cluster, is ready once it is read, and ends with 0 on SIGTERM', async () => {
+    const certs = join(folder.path, 'certs');
+    const free = ['--port', '0', '--metrics-port', '0', '--host', '127.0.0.1', '--shutdown-delay', '0'];
+    const child = start(['serve', ...KUBERNETES, '--tls-self-signed', certs, ...free]);
+    let out = '';
+    child.stdout!.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    const logged = (msg: string): Json => {
+      const lines = out.trim().split('\n');
+      const entry = lines.map((line) => JSON.parse(line) as Json).find((line) => line['msg'] === msg);
+      if (!entry) throw new Error(`not logged: ${msg}`);
+      return entry;
+    };
+    await eventually(() => logged('ready'));
+    const { status, body } = await sendHttps(`${String(logged('serving')['address'])}/readyz`, {
+      method: 'GET',
+      ca: readFileSync(join(certs, 'ca.crt'), 'utf8'),
+    });
+    expect([status, JSON.parse(body)]).toEqual([
+      200,
+      expect.objectContaining({
+        kinds: expect.arrayContaining([
+          expect.objectContaining({ kind: 'ImageCache', state: 'watching', objects: 1 }),
+          expect.objectContaining({ kind: 'Selector', state: 'absent', objects: 0 }),
+        ]) as unknown,
+      }),
+    ]);
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(out).not.toContain('"level":50');
+  });
+
+  it('with bindTime and a source that knows no pods is refused', async () => {
+    const { code, err } = await imc([
+      'serve',
+      '--source',
+      'files:test/examples/cluster',
+      '--bind-time',
+      'true',
+    ]);
+    expect([code, err]).toEqual([2, expect.stringContaining('bindTime needs --source kubernetes')]);
+  });
+});

@@ -1,0 +1,115 @@
+/** How the kubernetes source behaves with many objects, large ones, and when the next pod comes at once. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { admissionReview } from '../support/admission.ts';
+import { eventually } from '../support/eventually.ts';
+import { podObject } from '../support/objects.ts';
+import {
+  IMAGE_CACHE_CRD,
+  IMAGE_CACHES,
+  installAccount,
+  installCrd,
+  putImageCache,
+  setStatus,
+  startInCluster,
+  type WebhookInCluster,
+} from './support/cluster.ts';
+import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { startProxy } from './support/proxy.ts';
+
+let plane: ControlPlane;
+beforeAll(async () => {
+  plane = await startControlPlane();
+  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  await installAccount(plane.api, false);
+});
+afterAll(() => plane?.stop());
+
+async function imageCaches(webhook: WebhookInCluster): Promise<number | undefined> {
+  const { body } = await webhook.get('/readyz');
+  const { kinds } = body as { kinds: { kind: string; objects: number }[] };
+  return kinds.find(({ kind }) => kind === 'ImageCache')?.objects;
+}
+
+describe('a Ready cache is used by the next pod', () => {
+  const SILENCE = 12_000;
+  const FLIPS = 100;
+
+  it('as soon as whoever watches can know of it, also after silence in which every watch was renewed', async () => {
+    await putImageCache(plane.api, { name: 'flip', images: ['flip:1'], phase: 'Creating' });
+    await using webhook = await startInCluster(plane, { maxStaleness: '3s' });
+    await webhook.synced;
+    await sleep(SILENCE);
+    const review = admissionReview(podObject({ images: ['flip:1'] }));
+    const ask = async (): Promise<boolean> =>
+      (await webhook.review(review)).auditAnnotations?.['reason'] === 'BestMatch';
+
+    /** The floor: an event has reached somebody who does nothing but watch, and one pod has been answered. */
+    let arrived = Promise.withResolvers<void>();
+    const endWatch = await plane.api.watch(IMAGE_CACHES, () => arrived.resolve());
+    let [ours, floor] = [0, 0];
+    for (let i = 0; i < FLIPS; i++) {
+      const isReady = i % 2 === 0;
+      arrived = Promise.withResolvers();
+      await setStatus(plane.api, 'flip', { phase: isReady ? 'Ready' : 'Creating' });
+      const began = performance.now();
+      if (i % 4 < 2) {
+        while ((await ask()) !== isReady);
+        ours += performance.now() - began;
+      } else {
+        await arrived.promise;
+        await ask();
+        floor += performance.now() - began;
+        await eventually(async () => expect(await ask()).toBe(isReady));
+      }
+    }
+    endWatch();
+    expect(ours / floor).toBeLessThan(2);
+  });
+});
+
+describe('a list', () => {
+  const CACHES = 1200;
+  /** What ECI keeps in a status: events, up to 50. */
+  const events = Array.from({ length: 50 }, (_, i) => ({
+    type: 'Normal',
+    reason: 'Pulling',
+    message: `layer ${i} ${'x'.repeat(100)}`,
+    count: 1,
+  }));
+
+  it('of large objects comes in pages of about a MiB, begins anew where its continuation expires, and is complete', async () => {
+    const numbers = Array.from({ length: CACHES }, (_, i) => i);
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        for (let i = numbers.pop(); i !== undefined; i = numbers.pop()) {
+          await putImageCache(plane.api, { name: `many-${i}`, images: [`many:${i}`] });
+          await setStatus(plane.api, `many-${i}`, { events });
+        }
+      }),
+    );
+    await using proxy = await startProxy(plane);
+    let expired = 0;
+    proxy.fault = ({ query }, answer) => {
+      if (!query.has('continue') || expired > 0) return undefined;
+      expired += 1;
+      answer.writeHead(410, { 'content-type': 'application/json' });
+      answer.end(JSON.stringify({ kind: 'Status', code: 410, message: 'continue is too old' }));
+      return 'handled';
+    };
+    await using webhook = await startInCluster(plane, {}, proxy);
+    await webhook.synced;
+    expect(expired).toBe(1);
+    const { items } = await plane.api.get(IMAGE_CACHES);
+    expect(await imageCaches(webhook)).toBe((items as unknown[]).length);
+    const pages = proxy.seen.filter(({ path, isWatch }) => path === IMAGE_CACHES && !isWatch);
+    const total = JSON.stringify(items).length;
+    expect(pages.length).toBeGreaterThan(total / 2 ** 20);
+    expect(pages.length).toBeLessThan(3 * (total / 2 ** 20) + 3);
+    for (const { bytes } of pages) expect(bytes).toBeLessThan(2 * 2 ** 20);
+    const review = admissionReview(podObject({ images: [`many:${CACHES - 1}`] }));
+    expect((await webhook.review(review)).auditAnnotations).toMatchObject({
+      'image-cache': `imc-many-${CACHES - 1}`,
+    });
+  });
+});

@@ -1,0 +1,42 @@
+/** Runs the command line as a user has it: the built program, as a process. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface Result {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const running: ChildProcess[] = [];
+
+export function killRunning(): void {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+}
+
+export function build(): void {
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
+}
+
+export function start(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
+  const child = spawn(process.execPath, ['dist/main.js', ...args], {
+    env: { PATH: process.env['PATH'], ...environment },
+  });
+  running.push(child);
+  return child;
+}
+
+export async function imc(
+  args: readonly string[],
+  input = '',
+  environment: Record<string, string> = {},
+): Promise<Result> {
+  const child = start(args, environment);
+  let out = '';
+  let err = '';
+  child.stdout!.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  child.stdin!.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, out, err };
+}
