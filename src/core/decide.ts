@@ -16,7 +16,7 @@ import type { MatchResult } from './match/matcher.ts';
 import type { Outcome, ReasonCode } from './match/reason.ts';
 import { degreeOf, NO_MATCH, wantedImages, type Degree } from './match/score.ts';
 import { readPod, UNREAD_POD, type Pod } from './pod.ts';
-import { applyEffects, matchingSelectors, type Metadata, type ProfileSelector } from './profile/effect.ts';
+import { applyEffects, matchingSelectors, type ProfileSelector } from './profile/effect.ts';
 import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pull-policy.ts';
 import { denied, type Answer, type Moment, type Question } from './question.ts';
 import { signOfEci } from './scope.ts';
@@ -69,7 +69,10 @@ export function decide(
     config.bindTime && moment === 'creation' && user.nodeName === undefined && sign?.certain !== true;
   // Effects are for pods that go to ECI; without a sign no selector picked this one out.
   const applied = sign === undefined || waitsForNode ? [] : matching;
-  const metadata = effectsOn(user, applied, moment);
+  // At a binding nothing but annotations can be written: the rest is as it has become.
+  const base = moment === 'creation' ? user : { ...user, labels: seen.labels, containers: seen.containers };
+  const effects = applyEffects(base, applied);
+  const metadata = moment === 'creation' ? effects : { ...effects, labels: base.labels };
   if (sign === undefined && !asksForImageCache(metadata.annotations)) {
     return leftAlone(user, 'NotForEci', 'the pod is not bound for ECI and asks for no image cache');
   }
@@ -85,6 +88,7 @@ export function decide(
     moment,
     seen,
     user,
+    base,
     metadata,
     sign,
     waitsForNode,
@@ -101,7 +105,7 @@ export function decide(
       : answerRequest(question);
   return conclude(question, {
     ...answer,
-    warnings: [...malformed, ...conflicts, ...labelsLost(applied, user, moment), ...answer.warnings],
+    warnings: [...malformed, ...conflicts, ...labelsLost(question, applied), ...answer.warnings],
   });
 }
 
@@ -126,19 +130,11 @@ export function decideOnJson(
   }
 }
 
-/** At a binding only annotations can be added; the API server takes nothing else from it. */
-function effectsOn(user: Pod, selectors: readonly ProfileSelector[], moment: Moment): Metadata {
-  const metadata = applyEffects(user, selectors);
-  return moment === 'binding' ? { ...metadata, labels: user.labels } : metadata;
-}
-
-function labelsLost(
-  selectors: readonly ProfileSelector[],
-  { labels }: Pod,
-  moment: Moment,
-): readonly string[] {
-  const keys = selectors.flatMap((selector) => [...selector.labels.keys()]).filter((key) => !labels.has(key));
-  if (moment !== 'binding' || keys.length === 0) return [];
+/** Labels that the effects would have added. */
+function labelsLost({ base, metadata, moment }: Question, selectors: readonly ProfileSelector[]): string[] {
+  if (moment === 'creation') return [];
+  const keys = [...applyEffects(base, selectors).labels.keys()].filter((key) => !metadata.labels.has(key));
+  if (keys.length === 0) return [];
   return [`the profile's labels ${keys.join(', ')} are not added: a binding takes annotations alone`];
 }
 
@@ -176,15 +172,15 @@ function answerRequest(question: Question): Answer {
 
 /** Step 7: the answer written into the pod, and the decision as its readers want it. */
 function conclude(question: Question, answer: Answer): Decision {
-  const { moment, user, sign, effects, request, images, config } = question;
+  const { moment, user, base, sign, effects, request, images, config } = question;
   const { outcome, reason, why, cacheId, cache, match, writing } = answer;
   const pulling =
     cache && writing && config.pullPolicy !== 'keep'
-      ? containersThatPullAnyway(user.containers, cache, images)
+      ? containersThatPullAnyway(base.containers, cache, images)
       : [];
   const enforces = config.pullPolicy === 'enforce' && moment === 'creation';
   const pullWarnings = pulling.length > 0 && !enforces ? [pullWarning(pulling)] : [];
-  const pod = enforceIfNotPresent(user, enforces ? pulling : []);
+  const pod = enforceIfNotPresent(base, enforces ? pulling : []);
   return {
     outcome,
     reason,
@@ -211,7 +207,8 @@ function written(
 ): Pod {
   // Effects only ever add, so equal sizes mean that nothing was written, and nothing needs to be remembered.
   const { annotations: asked, labels: labelled } = metadata;
-  if (!writing && asked.size === user.annotations.size && labelled.size === user.labels.size) return pod;
+  const isUntouched = asked.size === user.annotations.size && labelled.size === user.labels.size;
+  if (!writing && isUntouched && (moment === 'creation' || user === seen)) return pod;
   const wanted = writing ? writeAnnotations(asked, request, writing, config.dialect) : asked;
   const annotations = moment === 'binding' ? withoutRemovals(seen.annotations, wanted) : wanted;
   const labels = new Map(labelled);

@@ -21,6 +21,8 @@ export interface Question {
   readonly seen: Pod;
   /** The pod as its user wrote it. */
   readonly user: Pod;
+  /** What the decision writes into: the same, and at a binding with the labels and containers that it has by now. */
+  readonly base: Pod;
   /** Its annotations and labels with the profile's effects. */
   readonly metadata: Metadata;
   /** What shows that the pod goes to ECI; undefined where only its annotations make it ours. */

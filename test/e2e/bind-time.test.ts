@@ -3,10 +3,10 @@
  * and look at what the API server then has.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
 import {
-  createNamespace,
   IMAGE_CACHE_CRD,
   installAccount,
   installCrd,
@@ -277,18 +277,35 @@ describe('where the pod of a binding comes from', () => {
   });
 });
 
-it('without bindTime the same pod is decided when it is created, and not when it is bound', async () => {
-  await createNamespace(plane.api, 'plain');
-  await using plain = await startInCluster(plane);
-  await plain.synced;
-  const binding = {
-    apiVersion: 'v1',
-    kind: 'Binding',
-    metadata: { name: 'x', namespace: 'plain' },
-    target: { kind: 'Node', name: VIRTUAL },
-  };
-  const { admissionReview } = await import('../support/admission.ts');
-  expect(
-    await plain.review(admissionReview(binding, { subResource: 'binding', namespace: 'plain' })),
-  ).toEqual(expect.not.objectContaining({ patch: expect.anything() as unknown }));
+describe('a review of a binding', () => {
+  const review = (object: unknown, replica = webhook): ReturnType<WebhookInCluster['review']> =>
+    replica.review(admissionReview(object, { subResource: 'binding' }));
+
+  it.each<[unknown]>([
+    [null],
+    [[]],
+    [{}],
+    [{ metadata: {}, target: { name: VIRTUAL } }],
+    [{ metadata: { name: 'x' } }],
+    [{ metadata: { name: 'x', annotations: { a: 1 } }, target: { name: VIRTUAL } }],
+    [{ metadata: { name: '../../secrets/x' }, target: { name: VIRTUAL } }],
+  ])('that cannot be used is allowed as it is, with a warning: %j', async (object) => {
+    expect(await review(object)).toMatchObject({ allowed: true, warnings: [expect.any(String)] });
+    expect(await review(object)).not.toHaveProperty('patch');
+    // Whatever its name is, nothing but a pod is asked for.
+    expect(proxy.seen.filter(({ path }) => /\/secrets\//.test(path))).toEqual([]);
+  });
+
+  it('is let through where bindTime is off', async () => {
+    await using plain = await startInCluster(plane);
+    await plain.synced;
+    const { name } = await create({ images: ['a:1'] });
+    const binding = { metadata: { name, namespace: 'default' }, target: { kind: 'Node', name: VIRTUAL } };
+    expect(await review(binding, plain)).toEqual({
+      apiVersion: 'admission.k8s.io/v1',
+      uid: expect.any(String) as string,
+      allowed: true,
+    });
+    expect(await review(binding)).toHaveProperty('patch');
+  });
 });

@@ -4,7 +4,7 @@
  */
 import type { Dialect } from '../config.ts';
 import type { StringMap } from '../json.ts';
-import { AUTO, CREATE_ON_MISS, PIN, type KeyPair } from './keys.ts';
+import { AUTO, CREATE_ON_MISS, DECISION, PIN, type KeyPair } from './keys.ts';
 import { isBoolean, type Request } from './request.ts';
 
 export interface Writing {
@@ -58,11 +58,14 @@ const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
   [CREATE_ON_MISS, ''],
 ]);
 
-/** The annotations as wanted, without removing one that is there: a Binding only ever adds and overwrites. */
+/**
+ * The annotations as wanted, without removing one that is there: a Binding only ever adds and overwrites. (The decision
+ * annotation is written last, over whatever is there.)
+ */
 export function withoutRemovals(present: StringMap, wanted: StringMap): StringMap {
   const annotations = new Map(wanted);
   for (const [key, value] of present)
-    if (!wanted.has(key)) annotations.set(key, AS_IF_ABSENT.get(key) ?? value);
+    if (!wanted.has(key) && key !== DECISION) annotations.set(key, AS_IF_ABSENT.get(key) ?? value);
   return annotations;
 }
 
