@@ -33,13 +33,9 @@ test: install
 	@npm run --silent test
 	@echo "Skipped: test/e2e, which needs a control plane (make e2e)."
 
-# The binaries of a control plane: those of KUBEBUILDER_ASSETS (setup-envtest use -p path), or built beside the project.
-CONTROL_PLANE := ../shared/tools/control-plane/build.sh
-
+# Needs KUBEBUILDER_ASSETS: a folder with etcd, kube-apiserver and kube-controller-manager.
 e2e: install
-	@assets="$$KUBEBUILDER_ASSETS"; \
-	if [ -z "$$assets" ] && [ -x $(CONTROL_PLANE) ]; then assets="$$($(CONTROL_PLANE))" || exit 1; fi; \
-	KUBEBUILDER_ASSETS="$$assets" npm run --silent e2e
+	@npm run --silent e2e
 
 clean:
 	rm -rf dist coverage

@@ -68,17 +68,18 @@ function parseJson(body: Buffer | undefined): unknown {
   }
 }
 
+/** A Binding is created below its pod, or (`kubectl create`) by itself. */
+const SUBJECTS: ReadonlyMap<string, Review['subject']> = new Map([
+  ['pods', 'pod'],
+  ['pods/binding', 'binding'],
+  ['bindings', 'binding'],
+]);
+
 function subjectOf({ operation, resource, subResource }: JsonObject): Review['subject'] {
-  const isPods = isObject(resource) && resource['resource'] === 'pods' && (resource['group'] ?? '') === '';
-  if (operation !== 'CREATE' || !isPods) return 'other';
-  switch (subResource ?? '') {
-    case '':
-      return 'pod';
-    case 'binding':
-      return 'binding';
-    default:
-      return 'other';
-  }
+  if (operation !== 'CREATE' || !isObject(resource) || (resource['group'] ?? '') !== '') return 'other';
+  const part = readText(subResource);
+  const name = `${String(resource['resource'])}${part === undefined ? '' : `/${part}`}`;
+  return SUBJECTS.get(name) ?? 'other';
 }
 
 /** @returns JSON */

@@ -118,6 +118,15 @@ describe('a pod whose node is not known when it is created', () => {
     expect(gets()).toBe(before);
   });
 
+  it('the same where the Binding is created by itself, as kubectl does', async () => {
+    const { name } = await create({ images: ['a:1'] });
+    await plane.api.create('/api/v1/namespaces/default/bindings', {
+      metadata: { name },
+      target: { kind: 'Node', name: VIRTUAL },
+    });
+    expect(metadataOf(await plane.api.get(`${PODS}/${name}`)).annotations).toMatchObject({ [PIN]: 'imc-a' });
+  });
+
   it('keeps what the binder writes of its own', async () => {
     const bound = await bind(await create({ images: ['a:1'] }), VIRTUAL, { 'example.com/gpu': '0' });
     expect(bound.annotations).toMatchObject({ 'example.com/gpu': '0', [PIN]: 'imc-a' });

@@ -199,7 +199,7 @@ export async function register(
             apiGroups: [''],
             apiVersions: ['v1'],
             operations: ['CREATE'],
-            resources: options.resources ?? ['pods', 'pods/binding'],
+            resources: options.resources ?? ['pods', 'pods/binding', 'bindings'],
           },
         ],
         admissionReviewVersions: ['v1', 'v1beta1'],
