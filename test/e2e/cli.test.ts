@@ -75,7 +75,7 @@ describe('imc explain', () => {
     folder.write('stranger', kubeconfig(plane.url, plane.ca, { token: 'stranger' }));
     for (const [name, message] of [
       ['dead', 'ECONNREFUSED'],
-      ['stranger', '401 Unauthorized'],
+      ['stranger', 'HTTP 401: Unauthorized'],
     ] as const) {
       const flags = ['--source', 'kubernetes', '--kubeconfig', join(folder.path, name)];
       const { code, err } = await imc(['explain', ...flags, '-f', POD]);

@@ -261,7 +261,7 @@ describe('a token that is no longer valid', () => {
     await eventually(
       () =>
         expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
-          expect.stringMatching(/^ImageCache: 401/),
+          expect.stringMatching(/^ImageCache: HTTP 401/),
         ),
       30_000,
     );

@@ -8,7 +8,7 @@ import { NAMESPACE, readNamespace } from './namespace.ts';
 import { NODE, readNode } from './node.ts';
 import { readSelector, SELECTOR } from './selector.ts';
 
-/** One object, read. */
+/** One object, read. Holds nothing of what it was read from: managedFields and the like are large. */
 export interface IndexEntry extends IndexWriter {
   /** `ImageCache`. */
   readonly kind: string;
@@ -34,9 +34,10 @@ const KINDS: ReadonlyMap<string, (manifest: Manifest) => IndexWriter> = new Map(
     NAMESPACE,
     (manifest) => {
       const labels = readNamespace(manifest);
+      const { name } = manifest;
       return {
-        apply: (index) => index.namespaces.set(manifest.name, labels),
-        delete: (index) => index.namespaces.delete(manifest.name),
+        apply: (index) => index.namespaces.set(name, labels),
+        delete: (index) => index.namespaces.delete(name),
       };
     },
   ],

@@ -40,6 +40,8 @@ export interface JsonAnswer {
   readonly bytes: number;
 }
 
+/** Milliseconds after which an idle connection is closed: what stands between may have forgotten it, and says nothing. */
+const IDLE_TIMEOUT = 30_000;
 /** Kept of an error's body; a Status object is much smaller. */
 const MAX_ERROR_BYTES = 16_384;
 
@@ -130,7 +132,15 @@ export class ApiClient {
     const { ca, cert, key, rejectUnauthorized, servername } = credentials;
     const madeOf = [ca, cert, key, rejectUnauthorized, servername].map(String).join('\n');
     if (this.#agent?.madeOf !== madeOf) {
-      const agent = new Agent({ keepAlive: true, ca, cert, key, rejectUnauthorized, servername });
+      const agent = new Agent({
+        keepAlive: true,
+        timeout: IDLE_TIMEOUT,
+        ca,
+        cert,
+        key,
+        rejectUnauthorized,
+        servername,
+      });
       this.#agent = { madeOf, agent };
     }
     return this.#agent.agent;
@@ -157,7 +167,11 @@ async function readError(answer: IncomingMessage): Promise<ApiError> {
     if (length > MAX_ERROR_BYTES) break;
   }
   const text = Buffer.concat(chunks).toString('utf8').trim();
-  return new ApiError(status, `${status} ${messageIn(text)}`, readRetryAfter(answer.headers['retry-after']));
+  return new ApiError(
+    status,
+    `HTTP ${status}: ${messageIn(text)}`,
+    readRetryAfter(answer.headers['retry-after']),
+  );
 }
 
 function messageIn(text: string): string {

@@ -66,7 +66,7 @@ export class EventRecorder {
         signal: this.#signal,
       });
     } catch (error) {
-      if (error instanceof ApiError && error.status === 409) return;
+      if (this.#signal.aborted || (error instanceof ApiError && error.status === 409)) return;
       this.#onFailure(
         `an Event on ${kindOf(groupKind)} ${namespace}/${name} could not be written: ${messageOf(error)}`,
       );

@@ -34,7 +34,7 @@ export interface Store {
   readonly delete: (key: string) => void;
   readonly keys: () => Iterable<string>;
   readonly size: () => number;
-  /** Whether the API server has the kind at all; told before the first object, and at each change. */
+  /** Whether the API server has the kind at all; told once all its objects are here, or all are gone. */
   readonly setServed?: (served: boolean) => void;
 }
 
@@ -165,7 +165,9 @@ export class Reflector {
       return;
     }
     this.#resourceVersion = version;
-    this.#confirm(this.#now());
+    this.#store.setServed?.(true);
+    // The list is as old as its first page; what came since, the watch will tell.
+    this.#confirm(started);
     this.#events.onStep(`${this.#store.size()} listed in ${this.#now() - started} ms`);
     // Where it is the watch that fails, a list changes nothing about that.
     if (this.#barrenWatches === 0) this.#inStep();
@@ -204,7 +206,6 @@ export class Reflector {
         signal,
       });
       const page = readPage(value);
-      if (version === undefined) this.#store.setServed?.(true);
       for (const object of page.items) {
         const key = keyOf(object);
         if (key === undefined) continue;
