@@ -29,15 +29,9 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** Sent as JSON with POST; without one it is a GET. */
   readonly body?: unknown;
-  /** Milliseconds: for the whole answer, or for its head where the body is a stream. */
+  /** Milliseconds for the answer to be read; for its head where it is a stream. */
   readonly timeout: number;
   readonly signal: AbortSignal;
-}
-
-export interface JsonAnswer {
-  readonly value: unknown;
-  /** Length of the JSON, in bytes. */
-  readonly bytes: number;
 }
 
 /** Milliseconds after which an idle connection is closed: what stands between may have forgotten it, and says nothing. */
@@ -59,24 +53,24 @@ export class ApiClient {
     this.#config = load();
   }
 
-  /** @throws ApiError; Error where there is no answer, or none in time */
-  json(request: ApiRequest): Promise<JsonAnswer> {
-    return this.#withDeadline(request, async (answer) => {
-      const body = await buffer(answer);
-      const value: unknown = JSON.parse(body.toString('utf8'));
-      return { value, bytes: body.length };
-    });
+  /** The JSON of an answer. @throws as `read` does */
+  json(request: ApiRequest): Promise<unknown> {
+    return this.read(request, async (answer) => JSON.parse((await buffer(answer)).toString('utf8')));
   }
 
   /**
    * The answer as it comes. Once its head is here its life is the caller's, who reads or destroys it.
-   * @throws ApiError; Error where there is no answer, or none in time
+   * @throws as `read` does
    */
   stream(request: ApiRequest): Promise<IncomingMessage> {
-    return this.#withDeadline(request, (answer) => Promise.resolve(answer));
+    return this.read(request, (answer) => Promise.resolve(answer));
   }
 
-  async #withDeadline<T>(request: ApiRequest, use: (answer: IncomingMessage) => Promise<T>): Promise<T> {
+  /**
+   * What is made of an answer; all of it has to be done in time.
+   * @throws ApiError; Error where there is no answer, or none in time; what `use` throws
+   */
+  async read<T>(request: ApiRequest, use: (answer: IncomingMessage) => Promise<T>): Promise<T> {
     const { signal, timeout } = request;
     const deadline = new AbortController();
     const abort = (): void => deadline.abort();

@@ -8,12 +8,14 @@
  * long be dead. So each watch is asked to end after a third of maxStaleness, and one that stays silent for longer than
  * that is cut.
  */
+import type { IncomingMessage } from 'node:http';
 import { addAbortSignal } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../core/error-message.ts';
-import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { isObject, type JsonObject } from '../../core/json.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 import { backoffDelay } from './backoff.ts';
+import { readList, type ListEnd } from './list-stream.ts';
 import { readWatchEvents, type WatchEvent } from './watch-events.ts';
 
 /** A kind of object, and where the API server has it. */
@@ -76,10 +78,8 @@ export function timingFor(maxStaleness: number): Timing {
   };
 }
 
-/** Bytes of JSON: parsing a page stops everything else for some milliseconds. */
-const PAGE_BYTES = 2 ** 20;
-const FIRST_PAGE = 100;
-const LARGEST_PAGE = 500;
+/** Objects a page, as Go clients have it: small for the API server, and few for etcd, which counts all at each. */
+const PAGE = 500;
 /** Deletions after a list between which others get their turn. */
 const DELETIONS_AT_ONCE = 500;
 /** Milliseconds. */
@@ -100,7 +100,6 @@ export class Reflector {
   #resourceVersion: string | undefined;
   /** The one of the resource's paths that is served. */
   #path: string;
-  #pageLimit = FIRST_PAGE;
   #failures = 0;
   /** Watches in a row that were accepted and brought no word. */
   #barrenWatches = 0;
@@ -193,31 +192,23 @@ export class Reflector {
     let token: string | undefined;
     let version: string | undefined;
     do {
-      const query = {
-        limit: `${this.#pageLimit}`,
-        continue: token,
-        fieldSelector: this.resource.fieldSelector,
-      };
-      // oxlint-disable-next-line no-await-in-loop -- each page names the next
-      const { value, bytes } = await this.#api.json({
+      const request = {
         path,
-        query,
+        query: { limit: `${PAGE}`, continue: token, fieldSelector: this.resource.fieldSelector },
         timeout: this.#timing.answerWithin,
         signal,
-      });
-      const page = readPage(value);
-      for (const object of page.items) {
-        const key = keyOf(object);
-        if (key === undefined) continue;
-        listed.add(key);
-        this.#store.apply(key, object);
-      }
-      version ??= page.resourceVersion;
-      token = page.continue;
-      if (page.items.length > 0) {
-        const fitting = Math.floor((PAGE_BYTES * page.items.length) / bytes);
-        this.#pageLimit = Math.min(Math.max(fitting, 1), LARGEST_PAGE);
-      }
+      };
+      const read = (answer: IncomingMessage): Promise<ListEnd> =>
+        readList(answer, (object) => {
+          const key = keyOf(object);
+          if (key === undefined) return;
+          listed.add(key);
+          this.#store.apply(key, object);
+        });
+      // oxlint-disable-next-line no-await-in-loop -- each page names the next
+      const end = await this.#api.read(request, read);
+      version ??= end.resourceVersion;
+      token = end.continue;
     } while (token !== undefined);
     await this.#deleteAllBut(listed);
     return version;
@@ -354,26 +345,6 @@ async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
 /** Whether an answer says that the watch cannot go on from where it was, as 410 does: then only a list helps. */
 function cannotResume(error: unknown): boolean {
   return error instanceof ApiError && error.status < 500 && ![401, 403, 429].includes(error.status);
-}
-
-interface Page {
-  readonly items: readonly JsonObject[];
-  readonly resourceVersion: string;
-  readonly continue: string | undefined;
-}
-
-function readPage(value: unknown): Page {
-  const list = isObject(value) ? value : {};
-  const metadata = readMetadata(list);
-  const version = readText(metadata['resourceVersion']);
-  // A list without objects may be null.
-  const items = list['items'] ?? [];
-  if (version === undefined || !Array.isArray(items)) throw new Error('the answer is no list of objects');
-  return {
-    items: items.filter(isObject),
-    resourceVersion: version,
-    continue: readText(metadata['continue']),
-  };
 }
 
 function readMetadata({ metadata }: JsonObject): JsonObject {

@@ -80,7 +80,7 @@ export class UnboundPods {
     if (held && (uid === undefined || held.uid === uid)) return { pod: held.pod, from: 'watch' };
 
     const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
-    const { value } = await this.#api.json({ path, timeout: GET_TIMEOUT, signal: this.#signal });
+    const value = await this.#api.json({ path, timeout: GET_TIMEOUT, signal: this.#signal });
     return { pod: readPod(value, namespace), from: 'get' };
   }
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { createInterface } from 'node:readline';
+import { eventually } from '../../support/eventually.ts';
 import type { Json } from '../../support/objects.ts';
 import { sendHttps, type HttpsAnswer } from '../../support/https.ts';
 
@@ -73,6 +74,12 @@ export class ApiServer {
   /** A list as kubectl prints it. */
   table(path: string): Promise<HttpsAnswer> {
     return this.send('GET', path, undefined, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
+  }
+
+  /** Until controllers have made the account that pods get, and its token. */
+  async untilPodsCanBeCreated(namespace: string): Promise<void> {
+    const pod = { metadata: { name: 'first' }, spec: { containers: [{ name: 'c', image: 'c' }] } };
+    await eventually(() => this.create(`/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod), 30_000);
   }
 
   create(path: string, object: unknown): Promise<Json> {

@@ -105,9 +105,7 @@ export async function createNamespace(
   labels: Record<string, string> = {},
 ): Promise<void> {
   await api.create('/api/v1/namespaces', { metadata: { name, labels } });
-  // Its account is made by a controller; where there is none, we are asked to make it.
-  const path = `/api/v1/namespaces/${name}/serviceaccounts`;
-  await api.send('POST', path, { metadata: { name: 'default' } });
+  await api.untilPodsCanBeCreated(name);
 }
 
 export interface PodRequest {

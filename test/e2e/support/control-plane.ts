@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority, issueServingCertificate } from '../../../src/tls/authority.ts';
-import { eventually } from '../../support/eventually.ts';
 import { ApiServer } from './api-server.ts';
 
 const ADMIN_TOKEN = 'admin-of-the-tests';
@@ -147,8 +146,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
       '--kube-api-burst=1000',
       '--concurrent-deployment-syncs=20',
     ]);
-    // Without it no pod can be created.
-    await eventually(() => api.get('/api/v1/namespaces/default/serviceaccounts/default'), 30_000);
+    await api.untilPodsCanBeCreated('default');
   }
 
   const stop = async (): Promise<void> => {

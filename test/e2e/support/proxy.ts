@@ -15,8 +15,6 @@ export interface SeenRequest {
   readonly query: URLSearchParams;
   readonly at: number;
   readonly isWatch: boolean;
-  /** Length of the answer's body so far. */
-  bytes: number;
 }
 
 export interface FaultyProxy extends AsyncDisposable {
@@ -57,7 +55,6 @@ export async function startProxy(target: {
         answer.flushHeaders();
         response.on('data', (chunk: Buffer) => {
           if (dead.has(incoming.socket)) return;
-          seen.bytes += chunk.length;
           const changed = seen.isWatch && proxy.garble ? proxy.garble(chunk) : chunk;
           if (changed === 'end') answer.end();
           else answer.write(changed);
@@ -74,7 +71,7 @@ export async function startProxy(target: {
   const server = createServer({ cert, key }, (incoming, answer) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '', 'https://proxy');
     const isWatch = searchParams.get('watch') === 'true';
-    const seen: SeenRequest = { path: pathname, query: searchParams, at: Date.now(), isWatch, bytes: 0 };
+    const seen: SeenRequest = { path: pathname, query: searchParams, at: Date.now(), isWatch };
     proxy.seen.push(seen);
     if (hanging) dead.add(incoming.socket);
     if (dead.has(incoming.socket)) return;

@@ -1,0 +1,121 @@
+/**
+ * Owns a list as it is on the wire: bytes to objects, each as soon as it is complete, and then what the list says of
+ * itself. Read whole, a page of large objects would be one long text and one long stop for everything else; this way
+ * nothing is longer than an object. It only finds where objects begin and end: reading them is JSON.parse's.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isObject, readText, type JsonObject } from '../../core/json.ts';
+
+export interface ListEnd {
+  /** Where a watch may start. */
+  readonly resourceVersion: string;
+  /** Leads to the next page; undefined after the last. */
+  readonly continue: string | undefined;
+}
+
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const [BRACE, BRACKET, END_OF_BRACE, END_OF_BRACKET] = [0x7b, 0x5b, 0x7d, 0x5d];
+
+/**
+ * @param onItem told of each object in the list
+ * @throws Error where it is no list, or ends before it is complete
+ */
+export async function readList(
+  chunks: AsyncIterable<Buffer>,
+  onItem: (object: JsonObject) => void,
+): Promise<ListEnd> {
+  const splitter = new ListSplitter(onItem);
+  for await (const chunk of chunks) {
+    splitter.take(chunk);
+    // A page comes in one go; between its parts others get their turn.
+    await nextTurn();
+  }
+  return splitter.end();
+}
+
+/**
+ * A list is an object (depth 1) with an array `items` (depth 2) of objects (depth 3). Objects at that place are cut out;
+ * what remains, with an empty array, is the list itself.
+ */
+class ListSplitter {
+  readonly #onItem: (object: JsonObject) => void;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+  /** Whether what is open at depth 2 is an array. */
+  #inItems = false;
+  #inItem = false;
+  /** Of the item that is open, or of the list around the items. */
+  #item: Buffer[] = [];
+  readonly #list: Buffer[] = [];
+
+  constructor(onItem: (object: JsonObject) => void) {
+    this.#onItem = onItem;
+  }
+
+  take(chunk: Buffer): void {
+    /** Where what has not been put away yet begins. */
+    let from = 0;
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk[at] ?? 0;
+      if (this.#isWithinString(byte)) continue;
+      if (byte === BRACE || byte === BRACKET) {
+        if (!this.#opensItem(byte)) continue;
+        this.#list.push(chunk.subarray(from, at));
+        from = at;
+      } else if (byte === END_OF_BRACE || byte === END_OF_BRACKET) {
+        if (!this.#closesItem()) continue;
+        this.#item.push(chunk.subarray(from, at + 1));
+        from = at + 1;
+        this.#complete();
+      } else if (byte === COMMA && this.#depth === 2 && this.#inItems) {
+        this.#list.push(chunk.subarray(from, at));
+        from = at + 1;
+      }
+    }
+    (this.#inItem ? this.#item : this.#list).push(chunk.subarray(from));
+  }
+
+  end(): ListEnd {
+    const list = parse(this.#list);
+    const metadata = isObject(list) ? list['metadata'] : undefined;
+    const version = isObject(metadata) ? readText(metadata['resourceVersion']) : undefined;
+    if (!isObject(metadata) || version === undefined) throw new Error('the answer is no list of objects');
+    return { resourceVersion: version, continue: readText(metadata['continue']) };
+  }
+
+  /** Its quotes included. */
+  #isWithinString(byte: number): boolean {
+    if (!this.#inString) return (this.#inString = byte === QUOTE);
+    if (this.#escaped) this.#escaped = false;
+    else if (byte === BACKSLASH) this.#escaped = true;
+    else if (byte === QUOTE) this.#inString = false;
+    return true;
+  }
+
+  #opensItem(byte: number): boolean {
+    this.#depth += 1;
+    if (this.#depth === 2) this.#inItems = byte === BRACKET;
+    if (this.#depth !== 3 || !this.#inItems || byte !== BRACE) return false;
+    return (this.#inItem = true);
+  }
+
+  #closesItem(): boolean {
+    this.#depth -= 1;
+    if (this.#depth !== 2 || !this.#inItem) return false;
+    this.#inItem = false;
+    return true;
+  }
+
+  #complete(): void {
+    const item = parse(this.#item);
+    this.#item = [];
+    if (isObject(item)) this.#onItem(item);
+  }
+}
+
+function parse(parts: readonly Buffer[]): unknown {
+  const [first] = parts;
+  const text = parts.length === 1 && first ? first : Buffer.concat(parts);
+  return JSON.parse(text.toString('utf8'));
+}

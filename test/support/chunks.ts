@@ -1,0 +1,12 @@
+/** Cuts a text as a network may. */
+
+/** @param cuts anywhere in the bytes, also within a character; each is taken modulo their number */
+export async function* inChunks(text: string, cuts: readonly number[]): AsyncGenerator<Buffer> {
+  const bytes = Buffer.from(text);
+  const at = cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b);
+  let from = 0;
+  for (const to of [...at, bytes.length]) {
+    yield bytes.subarray(from, to);
+    from = to;
+  }
+}
