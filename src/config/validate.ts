@@ -57,7 +57,7 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
   const maxStaleness = values.get('maxStaleness');
   if (values.get('source') === 'kubernetes' && typeof maxStaleness === 'number' && maxStaleness < 3000) {
     faults.push(
-      `maxStaleness is ${maxStaleness} ms; with source kubernetes it must be at least 3s, as the API server gives word once a second at most`,
+      `maxStaleness is ${maxStaleness} ms; with source kubernetes it must be at least 3s, as a watch lasts for a second at least`,
     );
   }
   if (isSet('tls.cert') !== isSet('tls.key'))

@@ -175,6 +175,18 @@ describe('a fault stops the start with its path and what is allowed', () => {
       ['flag --create-on-miss-by is "me"; it must be one of eci, controller'],
     ],
     [
+      'a boolean that is none',
+      ['bindTime: sometimes'],
+      ['imc.yaml: bindTime is "sometimes"; it must be true or false'],
+    ],
+    [
+      'a staleness that no API server can keep',
+      ['source: kubernetes\nmaxStaleness: 2s'],
+      [
+        'maxStaleness is 2000 ms; with source kubernetes it must be at least 3s, as a watch lasts for a second at least',
+      ],
+    ],
+    [
       'a certificate without a key',
       ['tls: {cert: a.crt}'],
       ['tls.cert and tls.key go together: give both, or neither'],
@@ -194,6 +206,13 @@ describe('a fault stops the start with its path and what is allowed', () => {
     ],
   ])('%s', (_title, args, expected) => {
     expect(faults(...args)).toEqual(expected);
+  });
+
+  it('booleans are those of YAML in the file, and texts elsewhere', () => {
+    expect(load('bindTime: true').bindTime).toBe(true);
+    expect(load('bindTime: true', { IMC_BIND_TIME: 'false' }).bindTime).toBe(false);
+    expect(load(undefined, {}, { bindTime: 'true' }).bindTime).toBe(true);
+    expect(faults(undefined, { IMC_BIND_TIME: 'yes' })).toHaveLength(1);
   });
 
   it('all faults at once, wherever they are', () => {

@@ -7,8 +7,7 @@ import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
 import {
-  IMAGE_CACHE_CRD,
-  installAccount,
+  startCluster,
   installCrd,
   metadataOf,
   putImageCache,
@@ -21,7 +20,7 @@ import {
   type PodRequest,
   type WebhookInCluster,
 } from './support/cluster.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy, type FaultyProxy } from './support/proxy.ts';
 
 const P = 'k8s.aliyun.com/';
@@ -36,10 +35,8 @@ let proxy: FaultyProxy;
 let webhook: WebhookInCluster;
 
 beforeAll(async () => {
-  plane = await startControlPlane();
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  plane = await startCluster({ bindTime: true });
   await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
-  await installAccount(plane.api, true);
   await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
   await plane.api.create('/api/v1/nodes', { metadata: { name: VIRTUAL } });
   await plane.api.create('/api/v1/nodes', { metadata: { name: REAL } });

@@ -7,14 +7,8 @@ import { build, imc, killRunning, start } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
 import { sendHttps } from '../support/https.ts';
 import { temporaryFolder } from '../support/webhook.ts';
-import {
-  accountToken,
-  IMAGE_CACHE_CRD,
-  installAccount,
-  installCrd,
-  putImageCache,
-} from './support/cluster.ts';
-import { kubeconfig, startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { accountToken, startCluster, putImageCache } from './support/cluster.ts';
+import { kubeconfig, type ControlPlane } from './support/control-plane.ts';
 
 const POD = 'test/examples/pods/01-deployment-auto-perfect-match.yaml';
 const folder = temporaryFolder();
@@ -24,9 +18,7 @@ const KUBERNETES = ['--source', 'kubernetes', '--kubeconfig', file];
 let plane: ControlPlane;
 beforeAll(async () => {
   build();
-  plane = await startControlPlane();
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
-  await installAccount(plane.api, false);
+  plane = await startCluster();
   await putImageCache(plane.api, {
     name: 'sample',
     images: ['nginx:1.14.2', 'busybox:1.30'].map(

@@ -11,16 +11,14 @@ import { eventually } from '../support/eventually.ts';
 import { podObject } from '../support/objects.ts';
 import {
   accountToken,
-  IMAGE_CACHE_CRD,
   IMAGE_CACHES,
-  installAccount,
-  installCrd,
+  startCluster,
   putImageCache,
   setStatus,
   startInCluster,
   type WebhookInCluster,
 } from './support/cluster.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy, type Fault, type FaultyProxy } from './support/proxy.ts';
 
 const MAX_STALENESS = 6000;
@@ -32,9 +30,7 @@ let proxy: FaultyProxy;
 let webhook: WebhookInCluster;
 
 beforeAll(async () => {
-  plane = await startControlPlane();
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
-  await installAccount(plane.api, false);
+  plane = await startCluster();
   proxy = await startProxy(plane);
   webhook = await startInCluster(plane, { maxStaleness: `${MAX_STALENESS}ms` }, proxy);
   await webhook.synced;

@@ -4,8 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
 import {
-  IMAGE_CACHE_CRD,
-  installAccount,
+  startCluster,
   installCrd,
   metadataOf,
   putImageCache,
@@ -16,7 +15,7 @@ import {
   startInCluster,
   type Rule,
 } from './support/cluster.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy } from './support/proxy.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/kube-system/configmaps';
@@ -24,8 +23,7 @@ const VIRTUAL = 'virtual-kubelet';
 
 let plane: ControlPlane;
 beforeAll(async () => {
-  plane = await startControlPlane();
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  plane = await startCluster({ bindTime: true });
   await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
   await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
 });
@@ -74,7 +72,6 @@ function granted(rules: readonly Rule[], namespace?: string): string[] {
 
 describe('with bindTime, of all that the webhook may do', () => {
   it('there is nothing that it does not do, and it is refused nothing', async () => {
-    await installAccount(plane.api, true);
     await using proxy = await startProxy(plane);
     await using webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '3s' }, proxy);
     await webhook.synced;

@@ -5,23 +5,19 @@ import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
 import { podObject } from '../support/objects.ts';
 import {
-  IMAGE_CACHE_CRD,
   IMAGE_CACHES,
-  installAccount,
-  installCrd,
+  startCluster,
   putImageCache,
   setStatus,
   startInCluster,
   type WebhookInCluster,
 } from './support/cluster.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy } from './support/proxy.ts';
 
 let plane: ControlPlane;
 beforeAll(async () => {
-  plane = await startControlPlane();
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
-  await installAccount(plane.api, false);
+  plane = await startCluster();
 });
 afterAll(() => plane?.stop());
 

@@ -2,12 +2,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import type { ControlPlane } from './support/control-plane.ts';
 import {
   createNamespace,
   IMAGE_CACHE_CRD,
   IMAGE_CACHES,
-  installAccount,
+  startCluster,
   installCrd,
   metadataOf,
   putImageCache,
@@ -31,9 +31,7 @@ let plane: ControlPlane;
 let webhook: WebhookInCluster;
 
 beforeAll(async () => {
-  plane = await startControlPlane();
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
-  await installAccount(plane.api, false);
+  plane = await startCluster();
   // Each watch lives for one second, so that every test crosses from one to the next.
   webhook = await startInCluster(plane, { maxStaleness: '3s' });
   await webhook.synced;

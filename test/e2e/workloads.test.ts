@@ -8,9 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { podObject, type Json } from '../support/objects.ts';
 import {
   createNamespace,
-  IMAGE_CACHE_CRD,
-  installAccount,
-  installCrd,
+  startCluster,
   metadataOf,
   putImageCache,
   register,
@@ -19,7 +17,7 @@ import {
   unregister,
   type WebhookInCluster,
 } from './support/cluster.ts';
-import { findAssets, startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { findAssets, type ControlPlane } from './support/control-plane.ts';
 import { startProxy, type FaultyProxy } from './support/proxy.ts';
 import { startSidecarInjector } from './support/sidecar-injector.ts';
 
@@ -37,9 +35,7 @@ let webhook: WebhookInCluster;
 let proxy: FaultyProxy;
 
 beforeAll(async () => {
-  plane = await startControlPlane();
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
-  await installAccount(plane.api, false);
+  plane = await startCluster();
   await putImageCache(plane.api, { name: 'sample', images: [NGINX, BUSYBOX], size: 25 });
   await putImageCache(plane.api, { name: 'go', images: [GO] });
   await putImageCache(plane.api, { name: 'whalesay', images: ['docker/whalesay'] });

@@ -16,7 +16,7 @@ import { isObject, type JsonObject } from '../../core/json.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 import { backoffDelay } from './backoff.ts';
 import { readList, type ListEnd } from './list-stream.ts';
-import { readWatchEvents, type WatchEvent } from './watch-events.ts';
+import { MalformedStream, readWatchEvents, type WatchEvent } from './watch-events.ts';
 
 /** A kind of object, and where the API server has it. */
 export interface Resource {
@@ -82,9 +82,9 @@ export function timingFor(maxStaleness: number): Timing {
 const PAGE = 500;
 /** Deletions after a list between which others get their turn. */
 const DELETIONS_AT_ONCE = 500;
-/** Milliseconds. */
+/** Milliseconds after which a watch that was accepted would have brought what it had missed. */
 const SETTLES_AFTER = 500;
-/** Failed watches in a row after which a list tells what they did not. */
+/** Barren watches after which a list tells what they did not. */
 const WATCHES_BEFORE_LIST = 2;
 
 export class Reflector {
@@ -101,7 +101,7 @@ export class Reflector {
   /** The one of the resource's paths that is served. */
   #path: string;
   #failures = 0;
-  /** Watches in a row that were accepted and brought no word. */
+  /** How much speaks against watches, as long as they bring no word: accepted ones that ended, and how they did. */
   #barrenWatches = 0;
   /** Whether the last watch was cut because it was silent. */
   #silentLast = false;
@@ -255,6 +255,7 @@ export class Reflector {
     const settling = setTimeout(() => this.#settled(accepted), SETTLES_AFTER);
     const watchdog = setTimeout(() => {
       this.#silentLast = true;
+      this.#barrenWatches += 1;
       answer.destroy(new Error(`the watch was silent for ${silence} ms`));
     }, silence);
     try {
@@ -294,6 +295,7 @@ export class Reflector {
    */
   #settled(accepted: number): void {
     if (this.#silentLast) return;
+    this.#barrenWatches = 0;
     this.#confirm(accepted);
     this.#inStep();
   }
@@ -313,7 +315,7 @@ export class Reflector {
 
   /** @returns milliseconds to wait */
   #failed(error: unknown): number {
-    if (this.#failures === 0 && this.#problem === undefined) this.#failingSince = this.#now();
+    if (this.#problem === undefined) this.#failingSince = this.#now();
     this.#failures += 1;
     this.#state = 'retrying';
     if (cannotResume(error)) this.#barrenWatches += 1;
@@ -342,8 +344,12 @@ async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Whether an answer says that the watch cannot go on from where it was, as 410 does: then only a list helps. */
+/**
+ * Whether only a list helps: the API server says that the watch cannot go on from where it was, as with 410, or what
+ * came cannot be read, and would come again.
+ */
 function cannotResume(error: unknown): boolean {
+  if (error instanceof MalformedStream) return true;
   return error instanceof ApiError && error.status < 500 && ![401, 403, 429].includes(error.status);
 }
 

@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.ts';
 import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../../support/webhook.ts';
 import { cacheObject, type CacheSpec, type Json } from '../../support/objects.ts';
 import type { ApiServer } from './api-server.ts';
-import { kubeconfig, type ControlPlane } from './control-plane.ts';
+import { kubeconfig, startControlPlane, type ControlPlane } from './control-plane.ts';
 
 const CHART = 'charts/imagecache-webhook';
 const ACCOUNT = 'imagecache-webhook';
@@ -67,7 +67,7 @@ export function readRules(file: string): Rule[] {
 }
 
 /** The namespace and the service account of the webhook, with the rights that the chart gives it. */
-export async function installAccount(api: ApiServer, bindTime: boolean): Promise<void> {
+async function installAccount(api: ApiServer, bindTime: boolean): Promise<void> {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: ACCOUNT }];
   const role = (kind: string): Json => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: ACCOUNT });
@@ -88,6 +88,14 @@ export async function installAccount(api: ApiServer, bindTime: boolean): Promise
     subjects,
     roleRef: role('Role'),
   });
+}
+
+/** A control plane with the ImageCache resource, and the webhook's service account. */
+export async function startCluster({ bindTime = false } = {}): Promise<ControlPlane> {
+  const plane = await startControlPlane();
+  await installCrd(plane.api, IMAGE_CACHE_CRD);
+  await installAccount(plane.api, bindTime);
+  return plane;
 }
 
 /** A token of the webhook's service account, good for ten minutes, which is the least that Kubernetes gives. */
