@@ -2,13 +2,11 @@
 import type { Config } from '../config/config.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import { FilesSource } from '../sources/files/files-source.ts';
+import type { KubernetesOptions } from '../sources/kubernetes/kubernetes-source.ts';
 import type { FoundPod, PodIdentity } from '../sources/kubernetes/unbound-pods.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
 
-export type SourceConfig = Pick<
-  Config,
-  'source' | 'kubeconfig' | 'kubeContext' | 'bindTime' | 'maxStaleness'
->;
+export type SourceConfig = Pick<Config, 'source' | 'kubeconfig' | 'kubeContext'> & KubernetesOptions;
 
 export interface BuiltSource {
   readonly source: Source;

@@ -1,9 +1,10 @@
 /** Owns the decision without a server: an index filled once, and the pods of manifests in a text. */
+import type { Config } from '../config/config.ts';
 import { podsOf, type WorkloadPod } from '../core/workload.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { formatProblem, readDocuments, toProblem } from '../sources/files/documents.ts';
 import type { Source } from '../sources/source.ts';
-import { buildSource, type SourceConfig } from './build-source.ts';
+import { buildSource } from './build-source.ts';
 
 /**
  * Reads a source once.
@@ -12,7 +13,7 @@ import { buildSource, type SourceConfig } from './build-source.ts';
  * @throws where it cannot be read
  */
 export async function loadIndex(
-  config: SourceConfig,
+  config: Config,
   onProblem: (problem: string) => void,
   now: () => number,
 ): Promise<ClusterIndex> {
@@ -28,7 +29,7 @@ export async function loadIndex(
     onProgress: ignore,
     onChange: ignore,
   };
-  ({ source } = await buildSource({ ...config, bindTime: false }, index, events, now));
+  ({ source } = await buildSource({ ...config, bindTime: false, recordEvents: false }, index, events, now));
   try {
     await Promise.race([source.start(), failed.promise]);
   } finally {

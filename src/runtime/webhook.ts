@@ -51,7 +51,12 @@ export async function startWebhook(
         served: state !== 'absent',
       })),
   });
-  const built = await buildSource(config, index, tellAll(config, index, metrics, log), now);
+  const built = await buildSource(
+    { ...config, recordEvents: true },
+    index,
+    tellAll(config, index, metrics, log),
+    now,
+  );
   source = built.source;
   let draining = false;
   const readiness = (): Readiness => {

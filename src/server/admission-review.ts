@@ -68,18 +68,23 @@ function parseJson(body: Buffer | undefined): unknown {
   }
 }
 
-/** A Binding is created below its pod, or (`kubectl create`) by itself. */
-const SUBJECTS: ReadonlyMap<string, Review['subject']> = new Map([
-  ['pods', 'pod'],
-  ['pods/binding', 'binding'],
-  ['bindings', 'binding'],
+type Subject = Review['subject'];
+
+/** By resource and subresource. A Binding is created below its pod, or (`kubectl create`) by itself. */
+const SUBJECTS: ReadonlyMap<unknown, ReadonlyMap<unknown, Subject>> = new Map([
+  [
+    'pods',
+    new Map<unknown, Subject>([
+      ['', 'pod'],
+      ['binding', 'binding'],
+    ]),
+  ],
+  ['bindings', new Map<unknown, Subject>([['', 'binding']])],
 ]);
 
-function subjectOf({ operation, resource, subResource }: JsonObject): Review['subject'] {
+function subjectOf({ operation, resource, subResource }: JsonObject): Subject {
   if (operation !== 'CREATE' || !isObject(resource) || (resource['group'] ?? '') !== '') return 'other';
-  const part = readText(subResource);
-  const name = `${String(resource['resource'])}${part === undefined ? '' : `/${part}`}`;
-  return SUBJECTS.get(name) ?? 'other';
+  return SUBJECTS.get(resource['resource'])?.get(subResource ?? '') ?? 'other';
 }
 
 /** @returns JSON */

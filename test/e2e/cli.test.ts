@@ -45,6 +45,23 @@ describe('imc explain', () => {
     }
   });
 
+  it('says what it cannot read, and writes nothing to the cluster', async () => {
+    const configMaps = '/api/v1/namespaces/kube-system/configmaps';
+    await plane.api.create(configMaps, { metadata: { name: 'eci-profile' }, data: { selectors: '{' } });
+    const { code, out, err } = await imc(['explain', ...KUBERNETES, '-o', 'json', '-f', POD]);
+    expect([code, err]).toEqual([
+      0,
+      expect.stringMatching(
+        /^imc explain: source: ConfigMap kube-system\/eci-profile: data\.selectors is not JSON: .*; it is not used\n$/,
+      ),
+    ]);
+    expect(JSON.parse(out)).toMatchObject({ outcome: 'hit' });
+    expect(await plane.api.list('/api/v1/namespaces/kube-system/events')).not.toContainEqual(
+      expect.objectContaining({ reason: 'InvalidEciProfile' }),
+    );
+    await plane.api.remove(`${configMaps}/eci-profile`);
+  });
+
   it.each([
     [
       'no such context',

@@ -17,8 +17,8 @@ export interface IndexStoreOptions {
    */
   readonly lastGoodStays: boolean;
   /** Told of an object that cannot be read, beyond the report that every such object gets. */
-  readonly onUnreadable?: (manifest: Manifest, problem: string) => void;
-  readonly setServed?: (served: boolean) => void;
+  readonly onUnreadable: (manifest: Manifest, problem: string) => void;
+  readonly setServed: (served: boolean) => void;
 }
 
 export class IndexStore implements Store {
@@ -43,7 +43,7 @@ export class IndexStore implements Store {
   }
 
   setServed(served: boolean): void {
-    this.#options.setServed?.(served);
+    this.#options.setServed(served);
   }
 
   keys(): Iterable<string> {
@@ -65,9 +65,11 @@ export class IndexStore implements Store {
       this.#events.onChange({ applied: 1, deleted: 0 });
     } catch (error) {
       const former = this.#held.get(key);
-      if (!this.#options.lastGoodStays) former?.delete(this.#index);
-      this.#held.set(key, this.#options.lastGoodStays ? former : undefined);
-      this.#report(key, manifest, messageOf(error));
+      const staying = this.#options.lastGoodStays ? former : undefined;
+      if (!staying) former?.delete(this.#index);
+      this.#held.set(key, staying);
+      const consequence = staying ? 'its last good state stays in force' : 'it is not used';
+      this.#report(key, manifest, `${messageOf(error)}; ${consequence}`);
     }
   }
 
@@ -80,12 +82,11 @@ export class IndexStore implements Store {
 
   #report(key: string, manifest: Manifest | undefined, message: string): void {
     const name = manifest ? identify(manifest) : key;
-    const consequence = this.#options.lastGoodStays ? 'its last good state stays in force' : 'it is not used';
-    const problem = `${name}: ${message}; ${consequence}`;
+    const problem = `${name}: ${message}`;
     const known = this.#problems.get(key) === problem;
     this.#problems.set(key, problem);
     if (known) return;
     this.#events.onProblem(problem);
-    if (manifest) this.#options.onUnreadable?.(manifest, problem);
+    if (manifest) this.#options.onUnreadable(manifest, problem);
   }
 }

@@ -18,6 +18,8 @@ import { UnboundPods } from './unbound-pods.ts';
 
 interface Followed extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'lastGoodStays'> {
   readonly groupKind: string;
+  /** Of the Event on an object that cannot be read; without it there is none. */
+  readonly eventReason?: string;
 }
 
 const FOLLOWED: readonly Followed[] = [
@@ -39,6 +41,7 @@ const FOLLOWED: readonly Followed[] = [
     fieldSelector: 'metadata.name=eci-profile',
     mayBeAbsent: false,
     lastGoodStays: true,
+    eventReason: 'InvalidEciProfile',
   },
   { groupKind: NAMESPACE, paths: ['/api/v1/namespaces'], mayBeAbsent: false, lastGoodStays: true },
   { groupKind: NODE, paths: ['/api/v1/nodes'], mayBeAbsent: false, lastGoodStays: true },
@@ -54,6 +57,8 @@ export interface KubernetesOptions {
   readonly maxStaleness: number;
   /** Whether pods without a node are followed too. */
   readonly bindTime: boolean;
+  /** Whether what cannot be read becomes an Event in the cluster; nothing else is ever written to it. */
+  readonly recordEvents: boolean;
 }
 
 export class KubernetesSource implements Source {
@@ -73,23 +78,23 @@ export class KubernetesSource implements Source {
     api: ApiClient,
     index: ClusterIndex,
     events: SourceEvents,
-    { maxStaleness, bindTime }: KubernetesOptions,
+    { maxStaleness, bindTime, recordEvents }: KubernetesOptions,
     now: () => number,
   ) {
     this.#index = index;
     const recorder = new EventRecorder(api, this.#stopping.signal, events.onProblem, now);
     const timing = timingFor(maxStaleness);
     const stores: IndexStore[] = [];
-    this.#following = FOLLOWED.map(({ groupKind, lastGoodStays, ...where }) => {
+    this.#following = FOLLOWED.map(({ groupKind, lastGoodStays, eventReason, ...where }) => {
       const kind = kindOf(groupKind);
       const store = new IndexStore(groupKind, index, events, {
         lastGoodStays,
-        ...(groupKind === IMAGE_CACHE && {
-          setServed: (served: boolean): void => index.setImageCachesSupported(served),
-        }),
-        ...(groupKind === CONFIG_MAP && {
-          onUnreadable: (manifest, problem): void => recorder.warn(manifest, 'InvalidEciProfile', problem),
-        }),
+        setServed: (served) => {
+          if (groupKind === IMAGE_CACHE) index.setImageCachesSupported(served);
+        },
+        onUnreadable: (manifest, problem) => {
+          if (recordEvents && eventReason !== undefined) recorder.warn(manifest, eventReason, problem);
+        },
       });
       stores.push(store);
       const reflector = new Reflector(
