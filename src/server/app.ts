@@ -59,16 +59,25 @@ export function buildApp({ tls, log, readiness, draining, ...options }: AppOptio
  * let it hold up the stop until the client gives it up, a minute and a half later.
  */
 function closeUnusedConnections(app: FastifyInstance): void {
-  const unused = new Set<Socket>();
-  app.server.on('secureConnection', (socket: Socket) => {
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+  /** By its other end, which a TCP connection shares with the TLS connection upon it. */
+  const unused = new Map<string, Socket>();
+  let closing = false;
+  app.server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    unused.set(peer, socket);
+    socket.once('close', () => unused.delete(peer));
+    if (closing) socket.destroy();
   });
-  app.server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket));
+  app.server.on('request', ({ socket }: IncomingMessage) => unused.delete(peerOf(socket)));
   app.addHook('preClose', (done) => {
-    for (const socket of unused) socket.destroy();
+    closing = true;
+    for (const socket of unused.values()) socket.destroy();
     done();
   });
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Plain HTTP, on a port of its own, so that whoever scrapes needs neither our CA nor a way to /mutate. */

@@ -1,6 +1,7 @@
 /** What an operator relies on: connections, probes, metrics, and a stop that loses nothing. */
 import { once } from 'node:events';
 import { Agent, request as httpsRequest } from 'node:https';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -181,11 +182,30 @@ describe('a stop', () => {
     agent.destroy();
   });
 
-  it('is quick also where a connection was opened ahead of need and never used, as Go clients do', async () => {
+  it.each<[string, (port: number) => Promise<Socket>]>([
+    [
+      'opened ahead of need and never used, as Go clients do',
+      async (port) => {
+        const socket = connect({ host: '127.0.0.1', port, ca: CA });
+        await once(socket, 'secureConnect');
+        return socket;
+      },
+    ],
+    [
+      'opened without a word, as probes of TCP do',
+      async (port) => {
+        const socket = connectTcp({ host: '127.0.0.1', port });
+        await once(socket, 'connect');
+        return socket;
+      },
+    ],
+  ])('is quick also where a connection was %s', async (_title, open) => {
     const running = await run();
-    const socket = connect({ host: '127.0.0.1', port: running.port, ca: CA });
-    await once(socket, 'secureConnect');
-    const closed = once(socket, 'close');
+    // At once and some time later: the server learns of a connection after its client.
+    const early = await open(running.port);
+    await sleep(100);
+    const late = await open(running.port);
+    const closed = Promise.all([early, late].map((socket) => once(socket, 'close')));
     webhook = undefined;
     await running.stop();
     await closed;
