@@ -102,6 +102,13 @@ describe('a list', () => {
     expect(pages.map(({ query }) => query.get('limit'))).toEqual(pages.map(() => '500'));
     // One that expired, the first page twice, and the others once.
     expect(pages).toHaveLength(2 + Math.ceil(CACHES / 500));
+    const watches = await eventually(() => {
+      const seen = proxy.seen.filter(({ isWatch }) => isWatch);
+      // All kinds but Selectors, which this cluster does not have.
+      expect(seen).toHaveLength(4);
+      return seen;
+    });
+    expect(watches.map(({ query }) => query.get('allowWatchBookmarks'))).toEqual(watches.map(() => 'true'));
     const review = admissionReview(podObject({ images: [`many:${CACHES - 1}`] }));
     expect((await webhook.review(review)).auditAnnotations).toMatchObject({
       'image-cache': `imc-many-${CACHES - 1}`,
