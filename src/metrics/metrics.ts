@@ -6,18 +6,18 @@ export interface KindState {
   /** `ImageCache`. */
   readonly kind: string;
   readonly objects: number;
-  /** Milliseconds since the last word that these are all; undefined before the first. */
-  readonly ageMs: number | undefined;
-  /** Whether the cluster has the kind at all. */
-  readonly served: boolean;
+  /** Seconds since the last word that these are all; null before the first. */
+  readonly ageSeconds: number | null;
+  /** `absent` where the cluster does not have the kind at all. */
+  readonly state: string;
 }
 
 /** What the gauges read when they are scraped. */
 export interface IndexState {
   readonly kinds: () => readonly KindState[];
   readonly cachesByPhase: () => ReadonlyMap<string, number>;
-  /** Milliseconds since the source last had word from its origin; undefined before the first. */
-  readonly ageMs: () => number | undefined;
+  /** Seconds since the source last had word from its origin; null before the first. */
+  readonly ageSeconds: () => number | null;
   readonly problems: () => number;
 }
 
@@ -62,10 +62,10 @@ export function createMetrics(index: IndexState): Metrics {
     help: 'Seconds since the source last had word from its origin; NaN before the first.',
     registers,
     collect: () => {
-      ageGauge.set((index.ageMs() ?? Number.NaN) / 1000);
+      ageGauge.set(index.ageSeconds() ?? Number.NaN);
     },
   });
-  const perKind = (name: string, help: string, read: (kind: KindState) => number): Gauge => {
+  const perKind = (name: string, help: string, read: (kind: KindState) => number): void => {
     const gauge: Gauge = new Gauge({
       name: `${PREFIX}${name}`,
       help,
@@ -75,18 +75,17 @@ export function createMetrics(index: IndexState): Metrics {
         for (const state of index.kinds()) gauge.set({ kind: state.kind }, read(state));
       },
     });
-    return gauge;
   };
   perKind('source_objects', 'Objects that the source holds, by kind.', ({ objects }) => objects);
   perKind(
     'source_kind_age_seconds',
     'Seconds since the source last had word of this kind; NaN before the first.',
-    ({ ageMs }) => (ageMs ?? Number.NaN) / 1000,
+    ({ ageSeconds }) => ageSeconds ?? Number.NaN,
   );
   perKind(
     'source_kind_served',
     '1 where the cluster has this kind of object, 0 where it does not (a CRD that nobody installed).',
-    ({ served }) => Number(served),
+    ({ state }) => Number(state !== 'absent'),
   );
   const problemsGauge: Gauge = new Gauge({
     name: `${PREFIX}source_problems`,

@@ -8,9 +8,9 @@ import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { buildApp, buildMetricsApp } from '../server/app.ts';
-import type { Readiness } from '../server/health.ts';
 import type { KindStatus, Source, SourceEvents } from '../sources/source.ts';
 import { buildSource } from './build-source.ts';
+import { kindsAsOf, readinessOf, secondsSince } from './readiness.ts';
 
 export interface Webhook {
   /** https://…; with the port that was given out where 0 was asked for. */
@@ -38,18 +38,11 @@ export async function startWebhook(
   const index = new ClusterIndex();
   let source: Source | undefined;
   const kinds = (): readonly KindStatus[] => source?.status() ?? [];
-  const age = (at: number | undefined): number | undefined => (at === undefined ? undefined : now() - at);
   const metrics = createMetrics({
     cachesByPhase: () => index.imageCaches.countByPhase,
-    ageMs: () => age(index.freshAt()),
+    ageSeconds: () => secondsSince(index.freshAt(), now()),
     problems: () => source?.problems().length ?? 0,
-    kinds: () =>
-      kinds().map(({ kind, objects, confirmedAt, state }) => ({
-        kind,
-        objects,
-        ageMs: age(confirmedAt),
-        served: state !== 'absent',
-      })),
+    kinds: () => kindsAsOf(kinds(), now()),
   });
   const built = await buildSource(
     { ...config, recordEvents: true },
@@ -59,20 +52,6 @@ export async function startWebhook(
   );
   source = built.source;
   let draining = false;
-  const readiness = (): Readiness => {
-    const ageMs = age(index.freshAt());
-    return {
-      ...describeReadiness(draining, ageMs, config.maxStaleness, index.supportsImageCaches()),
-      sourceAgeSeconds: seconds(ageMs),
-      kinds: kinds().map(({ kind, state, objects, confirmedAt }) => ({
-        kind,
-        state,
-        objects,
-        ageSeconds: seconds(age(confirmedAt)),
-      })),
-    };
-  };
-
   const app = buildApp({
     view: index,
     config,
@@ -80,7 +59,7 @@ export async function startWebhook(
     now,
     tls,
     log,
-    readiness,
+    readiness: () => readinessOf(index, kinds(), draining, config.maxStaleness, now()),
     draining: () => draining,
     findUnboundPod: built.findUnboundPod,
   });
@@ -121,30 +100,6 @@ function tellAll(
       if (deleted > 0) metrics.sourceChanges.inc({ change: 'deleted' }, deleted);
     },
   };
-}
-
-/**
- * An index that has grown stale does not make the webhook unready: with no replica ready the API server would get no
- * answer at all, and what the webhook then answers is right.
- * @param ageMs milliseconds since the source last had word; undefined before the first
- */
-function describeReadiness(
-  draining: boolean,
-  ageMs: number | undefined,
-  maxStaleness: number,
-  supported: boolean,
-): Pick<Readiness, 'ready' | 'status'> {
-  if (draining) return { ready: false, status: 'shutting down' };
-  if (ageMs === undefined) return { ready: false, status: 'the source has not been read yet' };
-  if (!supported)
-    return { ready: true, status: 'ready; image caches are not supported here: pods are left alone' };
-  if (ageMs > maxStaleness)
-    return { ready: true, status: 'ready; the index is stale: the choice is left to ECI' };
-  return { ready: true, status: 'ready' };
-}
-
-function seconds(milliseconds: number | undefined): number | null {
-  return milliseconds === undefined ? null : milliseconds / 1000;
 }
 
 /** A taken metrics port must not leave the webhook's port open behind an error. */

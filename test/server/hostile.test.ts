@@ -358,7 +358,7 @@ it('a fault of our own lets the pod through untouched, is logged and is counted'
   const view = new ClusterIndex();
   const metrics = createMetrics({
     cachesByPhase: () => new Map(),
-    ageMs: () => undefined,
+    ageSeconds: () => null,
     problems: () => 0,
     kinds: () => [],
   });

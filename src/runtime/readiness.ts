@@ -1,0 +1,54 @@
+/** Owns whether the webhook may be sent pods, and what it says of the source that it knows them by. */
+import type { ClusterIndex } from '../index/cluster-index.ts';
+import type { KindReadiness, Readiness } from '../server/health.ts';
+import type { KindStatus } from '../sources/source.ts';
+
+/** @param now milliseconds since 1970 */
+export function readinessOf(
+  index: ClusterIndex,
+  kinds: readonly KindStatus[],
+  draining: boolean,
+  maxStaleness: number,
+  now: number,
+): Readiness {
+  const age = secondsSince(index.freshAt(), now);
+  return {
+    ...describe(index, age, draining, maxStaleness / 1000),
+    sourceAgeSeconds: age,
+    kinds: kindsAsOf(kinds, now),
+  };
+}
+
+/** @param now milliseconds since 1970 */
+export function kindsAsOf(kinds: readonly KindStatus[], now: number): KindReadiness[] {
+  return kinds.map(({ kind, state, objects, confirmedAt }) => ({
+    kind,
+    state,
+    objects,
+    ageSeconds: secondsSince(confirmedAt, now),
+  }));
+}
+
+/** Null where there was nothing yet. */
+export function secondsSince(time: number | undefined, now: number): number | null {
+  return time === undefined ? null : (now - time) / 1000;
+}
+
+/**
+ * An index that has grown stale does not make the webhook unready: with no replica ready the API server would get no
+ * answer at all, and what the webhook then answers is right.
+ */
+function describe(
+  index: ClusterIndex,
+  ageSeconds: number | null,
+  draining: boolean,
+  maxStalenessSeconds: number,
+): Pick<Readiness, 'ready' | 'status'> {
+  if (draining) return { ready: false, status: 'shutting down' };
+  if (ageSeconds === null) return { ready: false, status: 'the source has not been read yet' };
+  if (!index.supportsImageCaches())
+    return { ready: true, status: 'ready; image caches are not supported here: pods are left alone' };
+  if (ageSeconds > maxStalenessSeconds)
+    return { ready: true, status: 'ready; the index is stale: the choice is left to ECI' };
+  return { ready: true, status: 'ready' };
+}
