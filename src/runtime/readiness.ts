@@ -1,12 +1,15 @@
 /** Owns whether the webhook may be sent pods, and what it says of the source that it knows them by. */
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import type { KindReadiness, Readiness } from '../server/health.ts';
-import type { KindStatus } from '../sources/source.ts';
+import type { KindStatus, Source } from '../sources/source.ts';
+
+/** More are in the log. */
+const MAX_PROBLEMS = 10;
 
 /** @param now milliseconds since 1970 */
 export function readinessOf(
   index: ClusterIndex,
-  kinds: readonly KindStatus[],
+  source: Source,
   draining: boolean,
   maxStaleness: number,
   now: number,
@@ -15,7 +18,8 @@ export function readinessOf(
   return {
     ...describe(index, age, draining, maxStaleness / 1000),
     sourceAgeSeconds: age,
-    kinds: kindsAsOf(kinds, now),
+    kinds: kindsAsOf(source.status(), now),
+    problems: source.problems().slice(0, MAX_PROBLEMS),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { buildApp, buildMetricsApp } from '../server/app.ts';
-import type { KindStatus, Source, SourceEvents } from '../sources/source.ts';
+import type { Source, SourceEvents } from '../sources/source.ts';
 import { buildSource } from './build-source.ts';
 import { kindsAsOf, readinessOf, secondsSince } from './readiness.ts';
 
@@ -37,12 +37,11 @@ export async function startWebhook(
 ): Promise<Webhook> {
   const index = new ClusterIndex();
   let source: Source | undefined;
-  const kinds = (): readonly KindStatus[] => source?.status() ?? [];
   const metrics = createMetrics({
     cachesByPhase: () => index.imageCaches.countByPhase,
     ageSeconds: () => secondsSince(index.freshAt(), now()),
     problems: () => source?.problems().length ?? 0,
-    kinds: () => kindsAsOf(kinds(), now()),
+    kinds: () => kindsAsOf(source?.status() ?? [], now()),
   });
   const built = await buildSource(
     { ...config, recordEvents: true },
@@ -59,7 +58,7 @@ export async function startWebhook(
     now,
     tls,
     log,
-    readiness: () => readinessOf(index, kinds(), draining, config.maxStaleness, now()),
+    readiness: () => readinessOf(index, built.source, draining, config.maxStaleness, now()),
     draining: () => draining,
     findUnboundPod: built.findUnboundPod,
   });

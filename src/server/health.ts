@@ -8,6 +8,8 @@ export interface Readiness {
   /** Seconds since the source last had word from its origin; null before the first. */
   readonly sourceAgeSeconds: number | null;
   readonly kinds: readonly KindReadiness[];
+  /** What is wrong with the source at the moment, the first few. */
+  readonly problems: readonly string[];
 }
 
 export interface KindReadiness {

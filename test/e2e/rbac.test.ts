@@ -1,8 +1,9 @@
 /** The rights of the webhook's service account are what it uses: the API server's audit log against the chart's rules. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
-import type { Json } from '../support/objects.ts';
+import { podObject, type Json } from '../support/objects.ts';
 import {
   startCluster,
   installCrd,
@@ -104,6 +105,34 @@ describe('with bindTime, of all that the webhook may do', () => {
       expect([...new Set(audited().map(used))].toSorted()).toEqual(rights.toSorted());
     });
     expect(audited().filter(({ responseStatus: { code } }) => code === 401 || code === 403)).toEqual([]);
+  });
+
+  it('what it lacks is named by /readyz, and no pod is held up meanwhile', async () => {
+    const role = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/imagecache-webhook';
+    const binding = await plane.api.get(role);
+    await plane.api.remove(role);
+    await using webhook = await startInCluster(plane, { maxStaleness: '3s' });
+    await eventually(async () => {
+      const { status, body } = await webhook.get('/readyz');
+      expect([status, body]).toEqual([
+        503,
+        expect.objectContaining({
+          status: 'the source has not been read yet',
+          problems: expect.arrayContaining([
+            expect.stringMatching(/^ImageCache: HTTP 403: imagecaches.* is forbidden/),
+            expect.stringMatching(/^Node: HTTP 403: /),
+          ]) as unknown,
+        }),
+      ]);
+    });
+    const response = await webhook.review(admissionReview(podObject({ images: ['a:1'] })));
+    expect(response).toMatchObject({ allowed: true, auditAnnotations: { reason: 'IndexNotSynced' } });
+    const { metadata: _, ...rest } = binding;
+    await plane.api.create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+      ...rest,
+      metadata: { name: 'imagecache-webhook' },
+    });
+    await webhook.synced;
   });
 
   it('nothing is more than it needs: it may not read a Secret, another ConfigMap, nor write a pod', async () => {

@@ -374,7 +374,7 @@ it('a fault of our own lets the pod through untouched, is logged and is counted'
     now: Date.now,
     tls: issueServingCertificate(createAuthority(Date.now()), ['localhost'], Date.now()),
     log: pino({}, { write: (line: string) => logged.push(JSON.parse(line) as Json) }),
-    readiness: () => ({ ready: true, status: 'ready', sourceAgeSeconds: 0, kinds: [] }),
+    readiness: () => ({ ready: true, status: 'ready', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
     findUnboundPod: undefined,
   });

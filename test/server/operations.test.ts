@@ -65,7 +65,13 @@ describe('probes', () => {
     const { status, body } = await webhook.get('/readyz');
     expect([status, body]).toEqual([
       503,
-      { ready: false, status: 'the source has not been read yet', sourceAgeSeconds: null, kinds: [] },
+      {
+        ready: false,
+        status: 'the source has not been read yet',
+        sourceAgeSeconds: null,
+        kinds: [],
+        problems: [],
+      },
     ]);
     const response = await webhook.review(admissionReview(podObject()));
     expect(response).toMatchObject({ allowed: true, auditAnnotations: { reason: 'IndexNotSynced' } });
@@ -80,6 +86,7 @@ describe('probes', () => {
       status: 'ready',
       sourceAgeSeconds: expect.any(Number),
       kinds: [{ kind: 'ImageCache', state: 'watching', objects: 1, ageSeconds: expect.any(Number) }],
+      problems: [],
     });
   });
 });
