@@ -218,10 +218,10 @@ describe('where the pod of a binding comes from', () => {
   it('one GET where the watch has not seen it, and none more', async () => {
     proxy.garble = () => Buffer.alloc(0);
     try {
-      const pods = await Promise.all(Array.from({ length: 10 }, () => create({ images: ['a:1'] })));
+      const pods = await Promise.all(Array.from({ length: 30 }, () => create({ images: ['a:1'] })));
       const before = gets();
-      for (const pod of pods)
-        expect((await bind(pod, VIRTUAL)).annotations).toMatchObject({ [PIN]: 'imc-a' });
+      const bound = await Promise.all(pods.map((pod) => bind(pod, VIRTUAL)));
+      for (const { annotations } of bound) expect(annotations).toMatchObject({ [PIN]: 'imc-a' });
       expect(gets()).toBe(before + pods.length);
     } finally {
       proxy.garble = undefined;

@@ -139,6 +139,12 @@ const onWatches =
   ({ isWatch }, answer) =>
     isWatch ? act(answer) : undefined;
 
+/** With a head, and never a body. */
+function accept(answer: ServerResponse): 'handled' {
+  answer.writeHead(200).flushHeaders();
+  return 'handled';
+}
+
 /** Ends what is open, so that the fault is met at once. */
 function cutWatches(): void {
   proxy.garble = () => 'end';
@@ -167,11 +173,7 @@ describe('while no word gets through', () => {
     ],
     [
       'every request is accepted, and nothing follows',
-      () =>
-        (proxy.fault = onAll((answer) => {
-          answer.writeHead(200).flushHeaders();
-          return 'handled';
-        })),
+      () => (proxy.fault = onAll(accept)),
       () => (proxy.fault = undefined),
     ],
     [
@@ -244,6 +246,22 @@ describe('while lists work and watches do not', () => {
     expect(took).toBeLessThan(MAX_STALENESS);
     expect(observations.map(({ answer }) => answer)).not.toContain('left to ECI');
     expect(mostRequestsOfAKind(since)).toBeLessThan(30);
+  });
+});
+
+describe('while watches are accepted, and then bring nothing', () => {
+  it('what was true is answered for maxStaleness, and soon after that a list tells what is', async () => {
+    const scene = await prepare();
+    const stop = observe(scene);
+    proxy.fault = onWatches(accept);
+    cutWatches();
+    await sleep(200);
+    proxy.garble = undefined;
+    await scene.change();
+    await untilTrue(scene);
+    const observations = await stop();
+    expect(lastOf('before', observations)).toBeLessThan(MAX_STALENESS + TOLERANCE);
+    expect(lastOf('left to ECI', observations)).toBeLessThan(2 * MAX_STALENESS);
   });
 });
 

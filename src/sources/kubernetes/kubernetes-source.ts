@@ -2,6 +2,7 @@
  * Owns the `kubernetes` source: which kinds are followed, one reflector each, and how old the index as a whole is: as
  * old as the kind that was confirmed longest ago.
  */
+import { setMaxListeners } from 'node:events';
 import { kindOf } from '../../core/group-kind.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { CONFIG_MAP } from '../kinds/eci-profile.ts';
@@ -82,6 +83,8 @@ export class KubernetesSource implements Source {
     now: () => number,
   ) {
     this.#index = index;
+    // Every request under way listens to it, and as many are under way as pods are being bound.
+    setMaxListeners(0, this.#stopping.signal);
     const recorder = new EventRecorder(api, this.#stopping.signal, events.onProblem, now);
     const timing = timingFor(maxStaleness);
     const stores: IndexStore[] = [];
