@@ -25,7 +25,9 @@ export interface FaultyProxy extends AsyncDisposable {
   /** In force from now on. */
   fault: Fault | undefined;
   /** Changes what is passed on of watches that are open, and of those to come. */
-  garble: ((chunk: Buffer) => Buffer | 'end') | undefined;
+  garble: ((chunk: Buffer) => Buffer) | undefined;
+  /** Ends the watches that are open, as a server does whose time for them is over. */
+  readonly endWatches: () => void;
   /** Neither connection is closed, and not a byte comes through any more: a network that has gone. */
   readonly hang: () => void;
   /** Ends that; what hung then stays dead, and new connections work. */
@@ -43,6 +45,7 @@ export async function startProxy(target: {
   const { cert, key } = issueServingCertificate(authority, ['127.0.0.1'], Date.now());
   const sockets = new Set<Socket>();
   const dead = new WeakSet<object>();
+  const watches = new Set<ServerResponse>();
   let hanging = false;
 
   const forward = (incoming: IncomingMessage, answer: ServerResponse, seen: SeenRequest): void => {
@@ -55,16 +58,18 @@ export async function startProxy(target: {
         answer.flushHeaders();
         response.on('data', (chunk: Buffer) => {
           if (dead.has(incoming.socket)) return;
-          const changed = seen.isWatch && proxy.garble ? proxy.garble(chunk) : chunk;
-          if (changed === 'end') answer.end();
-          else answer.write(changed);
+          if (!answer.writableEnded) answer.write(seen.isWatch && proxy.garble ? proxy.garble(chunk) : chunk);
         });
         response.on('end', () => dead.has(incoming.socket) || answer.end());
         response.on('error', () => dead.has(incoming.socket) || answer.destroy());
       },
     );
     passed.on('error', () => dead.has(incoming.socket) || answer.destroy());
-    answer.on('close', () => passed.destroy());
+    if (seen.isWatch) watches.add(answer);
+    answer.on('close', () => {
+      watches.delete(answer);
+      passed.destroy();
+    });
     incoming.pipe(passed);
   };
 
@@ -104,6 +109,9 @@ export async function startProxy(target: {
     seen: [],
     fault: undefined,
     garble: undefined,
+    endWatches: () => {
+      for (const answer of watches) answer.end();
+    },
     hang: () => {
       hanging = true;
       for (const socket of secure) dead.add(socket);
