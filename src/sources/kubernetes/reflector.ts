@@ -318,8 +318,8 @@ export class Reflector {
     if (this.#problem === undefined) this.#failingSince = this.#now();
     this.#failures += 1;
     this.#state = 'retrying';
-    if (cannotResume(error)) this.#barrenWatches += 1;
-    if (this.#barrenWatches >= WATCHES_BEFORE_LIST || cannotResume(error)) this.#resourceVersion = undefined;
+    if (cannotResume(error)) this.#barrenWatches = WATCHES_BEFORE_LIST;
+    if (this.#barrenWatches >= WATCHES_BEFORE_LIST) this.#resourceVersion = undefined;
     const problem = messageOf(error);
     if (problem !== this.#problem) this.#events.onFailure(problem);
     this.#problem = problem;
