@@ -16,11 +16,11 @@ import type { MatchResult } from './match/matcher.ts';
 import type { Outcome, ReasonCode } from './match/reason.ts';
 import { degreeOf, NO_MATCH, wantedImages, type Degree } from './match/score.ts';
 import { readPod, UNREAD_POD, type Pod } from './pod.ts';
-import { applyEffects, matchingSelectors, type ProfileSelector } from './profile/effect.ts';
+import { applyEffects, matchingSelectors } from './profile/effect.ts';
 import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pull-policy.ts';
 import { denied, type Answer, type Moment, type Question } from './question.ts';
 import { signOfEci } from './scope.ts';
-import { Unreadable } from './json.ts';
+import { Unreadable, type StringMap } from './json.ts';
 import type { View } from './view.ts';
 import { limitWarnings } from './warnings.ts';
 
@@ -105,7 +105,12 @@ export function decide(
       : answerRequest(question);
   return conclude(question, {
     ...answer,
-    warnings: [...malformed, ...conflicts, ...labelsLost(question, applied), ...answer.warnings],
+    warnings: [
+      ...malformed,
+      ...conflicts,
+      ...labelsLost(effects.labels, metadata.labels),
+      ...answer.warnings,
+    ],
   });
 }
 
@@ -130,10 +135,10 @@ export function decideOnJson(
   }
 }
 
-/** Labels that the effects would have added. */
-function labelsLost({ base, metadata, moment }: Question, selectors: readonly ProfileSelector[]): string[] {
-  if (moment === 'creation') return [];
-  const keys = [...applyEffects(base, selectors).labels.keys()].filter((key) => !metadata.labels.has(key));
+/** The profile's labels that cannot be written. */
+function labelsLost(wanted: StringMap, kept: StringMap): string[] {
+  if (wanted === kept) return [];
+  const keys = [...wanted.keys()].filter((key) => !kept.has(key));
   if (keys.length === 0) return [];
   return [`the profile's labels ${keys.join(', ')} are not added: a binding takes annotations alone`];
 }

@@ -98,7 +98,7 @@ export async function startCluster({ bindTime = false } = {}): Promise<ControlPl
   return plane;
 }
 
-/** A token of the webhook's service account, good for ten minutes, which is the least that Kubernetes gives. */
+/** A token of the webhook's service account, good for an hour. */
 export async function accountToken(api: ApiServer): Promise<string> {
   const { status } = await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts/${ACCOUNT}/token`, {
     spec: { expirationSeconds: 3600 },
@@ -186,7 +186,6 @@ export async function register(
   { address }: Pick<RunningWebhook, 'address'>,
   options: {
     readonly resources?: readonly string[];
-    readonly reinvocationPolicy?: string;
     readonly ca?: string;
     readonly path?: string;
   } = {},
@@ -213,7 +212,7 @@ export async function register(
         timeoutSeconds: 5,
         // In a test, an answer that does not come must be seen.
         failurePolicy: 'Fail',
-        reinvocationPolicy: options.reinvocationPolicy ?? 'IfNeeded',
+        reinvocationPolicy: 'IfNeeded',
       },
     ],
   });
