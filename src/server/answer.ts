@@ -57,14 +57,16 @@ export async function answerBinding(
   try {
     const binding = readBinding(review.object, review.namespace);
     if (!isVirtualNode(binding.nodeName, view)) return ALLOWED_AS_IT_IS;
-    const pod = await find(binding, findUnboundPod, metrics);
+    const pod = await find(binding, findUnboundPod, (found) => {
+      if (!review.dryRun) metrics.boundPods.inc({ found });
+    });
     const started = performance.now();
     const { seen, decision, patch } = decideOnBinding(binding, pod, view, config, now());
     return conclude(review, { ...explain(decision, seen), patch }, started, options, log);
   } catch (error) {
-    if (error instanceof PodNotFound) return leftAlone('PodNotFound', error.message, options, log);
+    if (error instanceof PodNotFound) return leftAlone(review, 'PodNotFound', error.message, options, log);
     if (error instanceof Unreadable)
-      return leftAlone('PodUnreadable', `the binding cannot be read: ${error.message}`, options, log);
+      return leftAlone(review, 'PodUnreadable', `the binding cannot be read: ${error.message}`, options, log);
     return letThrough(review, error, options, log);
   }
 }
@@ -74,14 +76,14 @@ class PodNotFound extends Error {}
 async function find(
   { namespace, podName, podUid }: Binding,
   findUnboundPod: FindUnboundPod,
-  metrics: Metrics,
+  count: (found: 'watch' | 'get' | 'none') => void,
 ): Promise<Pod> {
   try {
     const { pod, from } = await findUnboundPod({ namespace, name: podName, uid: podUid });
-    metrics.boundPods.inc({ found: from });
+    count(from);
     return pod;
   } catch (error) {
-    metrics.boundPods.inc({ found: 'none' });
+    count('none');
     const message = `no image cache chosen: pod ${namespace}/${podName} cannot be read: ${messageOf(error)}`;
     throw new PodNotFound(message, { cause: error });
   }
@@ -123,14 +125,15 @@ function toAnswer({ outcome, reason, why, cacheId, patch, warnings }: Explanatio
 
 /** There was nothing to decide on. */
 function leftAlone(
+  { dryRun }: Review,
   reason: ReasonCode,
   why: string,
   { metrics }: AnswerOptions,
   log: FastifyBaseLogger,
 ): ReviewAnswer {
   const outcome = 'skipped';
-  metrics.decisions.inc({ outcome, reason });
-  log.warn({ reason }, why);
+  if (!dryRun) metrics.decisions.inc({ outcome, reason });
+  log.warn({ reason, dryRun }, why);
   return { patch: [], warnings: limitWarnings([why]), auditAnnotations: { outcome, reason } };
 }
 

@@ -271,7 +271,7 @@ describe('where the pod of a binding comes from', () => {
     const counted = async (): Promise<string[]> =>
       (await webhook.metrics())
         .split('\n')
-        .filter((line) => line.startsWith('imagecache_webhook_decisions_total'));
+        .filter((line) => /^imagecache_webhook_(decisions|bound_pods)_total/.test(line));
     const pod = await create({ images: ['a:1'] });
     const before = await counted();
     await plane.api.create(`${PODS}/${pod.name}/binding?dryRun=All`, {
@@ -279,6 +279,14 @@ describe('where the pod of a binding comes from', () => {
       target: { kind: 'Node', name: VIRTUAL },
     });
     expect((await plane.api.get(`${PODS}/${pod.name}`))['spec']).not.toHaveProperty('nodeName');
+    // A pod that nobody finds, and a Binding that nobody can read.
+    for (const metadata of [{ name: 'unheard-of' }, {}]) {
+      const review = admissionReview(
+        { metadata, target: { name: VIRTUAL } },
+        { subResource: 'binding', dryRun: true },
+      );
+      expect(await webhook.review(review)).toMatchObject({ warnings: [expect.any(String)] });
+    }
     expect(await counted()).toEqual(before);
   });
 });
