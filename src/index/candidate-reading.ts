@@ -1,183 +1,266 @@
 /**
  * Owns the reading of candidates in the order of core/match/pick.ts, without looking at more of them than it takes.
  *
- * A group that shares anything rare with the pod is found through a short list, and those lists are read whole. What is
- * left shares only what is common (a sidecar that nearly every cache holds); such groups are read from the long lists
- * lazily, closest size first, and only as far as the reader goes.
+ * A group that holds e of a pod's n images is missing from n - e of their lists, and so is in one of any n - e + 1: of
+ * the shortest ones. A sidecar that nearly every cache holds is thereby hardly ever read, and where it is, its list is
+ * read in order, and only as far as the reader goes. What is passed over costs a look at a number (group-table.ts).
  */
 import type { ImageCache } from '../core/image-cache.ts';
 import { compareDegree, compareTies } from '../core/match/pick.ts';
-import { degreeOf, type Degree, type WantedImages } from '../core/match/score.ts';
+import { NO_MATCH, type Degree } from '../core/match/score.ts';
 import type { Candidate, DegreeLevel } from '../core/view.ts';
-import { firstOf, type Group, type GroupList } from './group.ts';
+import type { Accepted, GroupList } from './group-list.ts';
+import { REPOSITORY_WORDS, signatureBits, type GroupTable } from './group-table.ts';
+import type { IndexedImage, IndexedRepository } from './group.ts';
 import { mergeSorted } from './merge.ts';
-import { OrderedList } from './ordered-list.ts';
 
-/** Lists that share something with the pod, by image or repository, the shortest first. */
-export interface SharedLists {
-  readonly whole: readonly (readonly [string, GroupList])[];
-  readonly lazy: readonly (readonly [string, GroupList])[];
+/** An image or a repository of the pod's that some group holds. */
+export interface SharedList<T extends IndexedImage | IndexedRepository> {
+  readonly of: T;
+  /** How many of the pod's images it stands for. */
+  weight: number;
+  /** The best degree in it; undefined where nobody has looked through it yet. */
+  best: Degree | undefined;
 }
 
-/** See View.usableCandidates. */
+type AnyList = SharedList<IndexedImage> | SharedList<IndexedRepository>;
+
+/**
+ * See View.usableCandidates.
+ * @param short how long a list may be to be looked through whole before it is read in order
+ */
 export function* readCandidates(
-  wanted: WantedImages,
-  byImage: SharedLists,
-  byRepository: SharedLists,
+  byImage: SharedList<IndexedImage>[],
+  byRepository: SharedList<IndexedRepository>[],
+  table: GroupTable,
   targetBytes: number,
+  short: number,
 ): Generator<DegreeLevel, undefined> {
-  const found = new Map<Group, Degree>();
-  for (const [, list] of [...byImage.whole, ...byRepository.whole]) {
-    for (const group of list) if (!found.has(group)) found.set(group, degreeOf(wanted, group.images));
-  }
-  const lazy: LazyLists = {
-    byImage: byImage.lazy.map(([, list]) => list),
-    byRepository: byRepository.lazy.map(([, list]) => list),
-    shared: subsetSums(byRepository.lazy.map(([repository]) => wanted.perRepository.get(repository) ?? 0)),
-  };
-  for (const degree of possibleDegrees(found.values(), lazy)) {
-    yield { degree, candidates: readLevel(degree, wanted, found, lazy, targetBytes) };
+  byImage.sort(shortestFirst);
+  byRepository.sort(shortestFirst);
+  const pod = new PodLists(byImage, byRepository, table);
+  for (let exact = byImage.length; exact >= 0; exact--) {
+    for (let total = pod.weight; total >= Math.max(exact, 1); total--) {
+      const degree = { exact, sameRepository: total - exact };
+      const lists = pod.listsFor(exact, total).filter((list) => {
+        if (!list.best && (list.of.groups.size <= short || pod.isRare(degree, list))) list.best = pod.bestIn(list.of.groups);
+        return !list.best || compareDegree(list.best, degree) <= 0;
+      });
+      if (lists.length > 0) yield { degree, candidates: pod.read(degree, lists, targetBytes) };
+    }
   }
   return undefined;
 }
 
-/** The lists that are read lazily. A group that is in none of the others is in these alone. */
-interface LazyLists {
-  /** The shortest first. */
-  readonly byImage: readonly GroupList[];
-  readonly byRepository: readonly GroupList[];
-  /** How many of the pod's images can come from the repositories of such a group. */
-  readonly shared: ReadonlySet<number>;
+function shortestFirst(a: AnyList, b: AnyList): number {
+  return a.of.groups.size - b.of.groups.size;
 }
 
-function subsetSums(numbers: readonly number[]): ReadonlySet<number> {
-  return numbers.reduce(
-    (sums, number) => new Set([...sums, ...Array.from(sums, (sum) => sum + number)]),
-    new Set([0]),
-  );
-}
+/** The lists that share something with one pod, each kind the shortest first. */
+class PodLists {
+  /** How many of the pod's images could come from the repositories of one group. */
+  readonly weight: number;
+  readonly #byImage: readonly SharedList<IndexedImage>[];
+  readonly #byRepository: readonly SharedList<IndexedRepository>[];
+  readonly #table: GroupTable;
+  readonly #images: WantedBits;
+  readonly #repositories: WantedBits;
 
-/**
- * The degrees that any candidate can have, the highest first: those that were found, and those that groups in lazy
- * lists alone might have.
- */
-function possibleDegrees(found: Iterable<Degree>, lazy: LazyLists): Degree[] {
-  const degrees = new Map<string, Degree>();
-  const add = (degree: Degree): unknown => degrees.set(`${degree.exact}/${degree.sameRepository}`, degree);
-  for (const degree of found) add(degree);
-  for (const shared of lazy.shared) {
-    for (let exact = 0; exact <= Math.min(shared, lazy.byImage.length); exact++) {
-      // The image of an exact one comes from a shared repository too, and does not count twice.
-      if (shared > 0) add({ exact, sameRepository: shared - exact });
-    }
+  constructor(
+    byImage: readonly SharedList<IndexedImage>[],
+    byRepository: readonly SharedList<IndexedRepository>[],
+    table: GroupTable,
+  ) {
+    this.#byImage = byImage;
+    this.#byRepository = byRepository;
+    this.#table = table;
+    this.#images = new WantedBits(byImage);
+    this.#repositories = new WantedBits(byRepository);
+    this.weight = byRepository.reduce((sum, list) => sum + list.weight, 0);
   }
-  return [...degrees.values()].toSorted(compareDegree);
-}
 
-function* readLevel(
-  degree: Degree,
-  wanted: WantedImages,
-  found: ReadonlyMap<Group, Degree>,
-  lazy: LazyLists,
-  targetBytes: number,
-): Generator<Candidate, undefined> {
-  const compare = (a: Group, b: Group): number => compareTies(firstOf(a), firstOf(b), targetBytes);
-  const rare: Group[] = [];
-  for (const [group, of] of found) if (compareDegree(of, degree) === 0) rare.push(group);
-  rare.sort(compare);
+  /** Lists among which every group with this many exact images, and this many from its repositories, is found. */
+  listsFor(exact: number, total: number): readonly AnyList[] {
+    let rest = this.weight;
+    const enough = this.#byRepository.findIndex((list) => (rest -= list.weight) < total);
+    const byRepository = this.#byRepository.slice(0, enough + 1);
+    if (exact === 0) return byRepository;
+    const byImage = this.#byImage.slice(0, this.#byImage.length - exact + 1);
+    return lengthOf(byImage) <= lengthOf(byRepository) ? byImage : byRepository;
+  }
 
-  const common = mergeSorted(
-    listsToRead(degree, lazy).map((list) => byCloseness(list, targetBytes, compare)),
-    compare,
-  ).filter((group) => !found.has(group) && compareDegree(degreeOf(wanted, group.images), degree) === 0);
-
-  for (const cache of cachesInOrder(mergeSorted([rare, common], compare), targetBytes))
-    yield { cache, degree };
-  return undefined;
-}
-
-/**
- * The lazy lists among which every group of this degree is found that is in no other list; none where there can be no
- * such group. With n lists of images, a group that is in `exact` of them is missing from n - exact, and so is in one of
- * any n - exact + 1.
- */
-function listsToRead({ exact, sameRepository }: Degree, lazy: LazyLists): readonly GroupList[] {
-  if (exact > lazy.byImage.length || !lazy.shared.has(exact + sameRepository)) return [];
-  return exact === 0 ? lazy.byRepository : lazy.byImage.slice(0, lazy.byImage.length - exact + 1);
-}
-
-/** A list's groups, the closest size first, then in the order of their first caches. */
-function* byCloseness(
-  list: GroupList,
-  targetBytes: number,
-  compare: (a: Group, b: Group) => number,
-): Generator<Group, undefined> {
-  const sizeAfter = (before: (group: Group) => boolean): number | undefined =>
-    list.from(before).next().value?.sizeBytes;
-  const sizeBelow = (size: number): number | undefined =>
-    list.lastBefore((group) => group.sizeBytes < size)?.sizeBytes;
-  let up = sizeAfter((group) => group.sizeBytes < targetBytes);
-  let down = sizeBelow(targetBytes);
-  while (up !== undefined || down !== undefined) {
-    const above = (up ?? Infinity) - targetBytes;
-    const below = targetBytes - (down ?? -Infinity);
-    const sizes: number[] = [];
-    if (up !== undefined && above <= below) {
-      const size = up;
-      sizes.push(size);
-      up = sizeAfter((group) => group.sizeBytes <= size);
+  /** Whether a list is likely to hold no more than a few groups of this degree, were images independent. */
+  isRare({ exact, sameRepository }: Degree, list: AnyList): boolean {
+    const count = this.#table.size;
+    let expected = list.of.groups.size;
+    let images = exact;
+    for (let i = this.#byImage.length - 1; i >= 0 && images > 0; i--) {
+      const other = this.#byImage[i]!;
+      if (other !== list) expected *= other.of.groups.size / count;
+      images--;
     }
-    if (down !== undefined && below <= above) {
-      sizes.push(down);
-      down = sizeBelow(down);
+    let repositories = exact + sameRepository;
+    for (let i = this.#byRepository.length - 1; i >= 0 && repositories > 0; i--) {
+      const { of, weight } = this.#byRepository[i]!;
+      if (repositories <= sameRepository) expected *= of.groups.size / count;
+      repositories -= weight;
     }
-    yield* mergeSorted(
-      sizes.map((size) => ofSize(list, size)),
-      compare,
+    return expected < 4;
+  }
+
+  /** The best degree of a list's groups, by a look at all of them. */
+  bestIn(list: GroupList): Degree {
+    let best = NO_MATCH;
+    list.visit((slot, signatures, at) => {
+      if (!this.#mayExceed(best, signatures, at)) return false;
+      const degree = this.#degreeOf(slot);
+      if (compareDegree(degree, best) < 0) best = degree;
+      return true;
+    });
+    return best;
+  }
+
+  /** The candidates of this degree, all of which are in these lists, in the order of core/match/pick.ts. */
+  *read(degree: Degree, lists: readonly AnyList[], targetBytes: number): Generator<Candidate, undefined> {
+    const accepted = (slot: number, signatures: Int32Array, at: number): boolean =>
+      this.#mayHave(degree, signatures, at) && compareDegree(this.#degreeOf(slot), degree) === 0;
+    const slots = this.#slotsInOrder(lists, accepted, targetBytes);
+    let isEmpty = true;
+    for (const cache of cachesInOrder(slots, this.#table, targetBytes)) {
+      isEmpty = false;
+      yield { cache, degree };
+    }
+    // They have been looked through in vain: to know what else is in them spares the lower degrees that.
+    if (isEmpty) for (const list of lists) list.best ??= this.bestIn(list.of.groups);
+    return undefined;
+  }
+
+  /** The accepted groups of some lists: the closest in size first, then in the order of their first caches. */
+  #slotsInOrder(lists: readonly AnyList[], accepted: Accepted, targetBytes: number): Iterable<number> {
+    const table = this.#table;
+    const distance = (slot: number): number => Math.abs(table.sizeOf(slot) - targetBytes);
+    const byCloseness = (a: number, b: number): number =>
+      distance(a) - distance(b) || table.compareFirst(a, b);
+    const streams = lists.flatMap(({ of: { groups } }) => [
+      groups.select(accepted, (slot) => table.sizeOf(slot) < targetBytes),
+      below(groups, table, targetBytes, accepted),
+    ]);
+    return mergeSorted(streams, byCloseness);
+  }
+
+  /** False where the signature rules out that a group has this degree. */
+  #mayHave({ exact, sameRepository }: Degree, signatures: Int32Array, at: number): boolean {
+    return (
+      this.#images.most(signatures, at) >= exact &&
+      this.#repositories.most(signatures, at + REPOSITORY_WORDS) >= exact + sameRepository
     );
   }
-  return undefined;
+
+  /** False where the signature rules out that a group has a higher degree. */
+  #mayExceed({ exact, sameRepository }: Degree, signatures: Int32Array, at: number): boolean {
+    const most = this.#images.most(signatures, at);
+    if (most !== exact) return most > exact;
+    return this.#repositories.most(signatures, at + REPOSITORY_WORDS) > exact + sameRepository;
+  }
+
+  #degreeOf(slot: number): Degree {
+    let exact = 0;
+    let total = 0;
+    let previous: IndexedRepository | undefined;
+    for (const image of this.#table.groupOf(slot).images) {
+      for (const { of } of this.#byImage) if (of === image) exact++;
+      const { inRepository } = image;
+      if (inRepository === previous) continue;
+      for (const { of, weight } of this.#byRepository) if (of === inRepository) total += weight;
+      previous = inRepository;
+    }
+    return { exact, sameRepository: total - exact };
+  }
 }
 
-function* ofSize(list: GroupList, size: number): Generator<Group, undefined> {
-  for (const group of list.from((each) => each.sizeBytes < size)) {
-    if (group.sizeBytes !== size) return undefined;
-    yield group;
+function lengthOf(lists: readonly AnyList[]): number {
+  return lists.reduce((sum, list) => sum + list.of.groups.size, 0);
+}
+
+/** The bits of what one pod wants, side by side for a loop that runs once for each group that is passed over. */
+class WantedBits {
+  readonly #low: readonly number[];
+  readonly #high: readonly number[];
+  readonly #weights: readonly number[];
+
+  constructor(lists: readonly AnyList[]) {
+    const bits = lists.map((list) => signatureBits(list.of.number));
+    this.#low = bits.map(({ low }) => low);
+    this.#high = bits.map(({ high }) => high);
+    this.#weights = lists.map((list) => list.weight);
   }
-  return undefined;
+
+  /** How many of the pod's images a group with this signature can hold at most. */
+  most(signatures: Int32Array, at: number): number {
+    const low = ~signatures[at]!;
+    const high = ~signatures[at + 1]!;
+    let weight = 0;
+    for (let i = 0; i < this.#low.length; i++)
+      if (((low & this.#low[i]!) | (high & this.#high[i]!)) === 0) weight += this.#weights[i]!;
+    return weight;
+  }
+}
+
+/** The accepted groups that are smaller than a size, the largest first; those of one size in their order. */
+function* below(
+  list: GroupList,
+  table: GroupTable,
+  targetBytes: number,
+  accepted: Accepted,
+): Generator<number, undefined> {
+  let limit = targetBytes;
+  for (;;) {
+    const last = list.lastBefore((slot) => table.sizeOf(slot) < limit);
+    if (last === undefined) return undefined;
+    const size = table.sizeOf(last);
+    yield* list.select(
+      accepted,
+      (slot) => table.sizeOf(slot) < size,
+      (slot) => table.sizeOf(slot) < limit,
+    );
+    limit = size;
+  }
 }
 
 /** A group that is being read, at its next cache. */
 interface Reading {
-  readonly next: ImageCache;
-  readonly rest: Iterator<ImageCache, unknown>;
-}
-
-function readOn(rest: Iterator<ImageCache, unknown>): Reading | undefined {
-  const result = rest.next();
-  return result.done === true ? undefined : { next: result.value, rest };
+  readonly caches: readonly ImageCache[];
+  at: number;
 }
 
 /** The caches of groups that come in the order of their first caches, all in one order. */
-function* cachesInOrder(groups: Iterable<Group>, targetBytes: number): Generator<ImageCache, undefined> {
-  const compare = (a: Reading, b: Reading): number => compareTies(a.next, b.next, targetBytes);
-  const reached = new OrderedList<Reading>(compare);
-  const takeBefore = function* (limit: Reading | undefined): Generator<ImageCache> {
-    for (;;) {
-      const { first } = reached;
-      if (!first || (limit && compare(first, limit) > 0)) return;
-      reached.delete(first);
-      yield first.next;
-      const following = readOn(first.rest);
-      if (following) reached.add(following);
-    }
+function* cachesInOrder(
+  slots: Iterable<number>,
+  table: GroupTable,
+  targetBytes: number,
+): Generator<ImageCache, undefined> {
+  /** Groups with more caches than have been read, the next to read last. */
+  const begun: Reading[] = [];
+  const nextOf = ({ caches, at }: Reading): ImageCache => caches[at]!;
+  const goOn = (reading: Reading): void => {
+    if (++reading.at === reading.caches.length) return;
+    const place = begun.findIndex((other) => compareTies(nextOf(other), nextOf(reading), targetBytes) < 0);
+    begun.splice(place < 0 ? begun.length : place, 0, reading);
   };
-  for (const group of groups) {
-    const reading = readOn(group.caches[Symbol.iterator]());
-    if (!reading) continue;
-    yield* takeBefore(reading);
-    reached.add(reading);
+  for (const slot of slots) {
+    const first = table.firstOf(slot);
+    for (let next = begun.at(-1); next; next = begun.at(-1)) {
+      if (compareTies(nextOf(next), first, targetBytes) > 0) break;
+      begun.pop();
+      yield nextOf(next);
+      goOn(next);
+    }
+    yield first;
+    goOn({ caches: table.groupOf(slot).caches, at: 0 });
   }
-  yield* takeBefore(undefined);
+  for (let next = begun.pop(); next; next = begun.pop()) {
+    yield nextOf(next);
+    goOn(next);
+  }
   return undefined;
 }

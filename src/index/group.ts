@@ -4,32 +4,34 @@
  */
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
-import { compareAge } from '../core/match/pick.ts';
-import type { OrderedList } from './ordered-list.ts';
+import type { GroupList } from './group-list.ts';
+
+/** An image that some group holds: one object each, so that a million caches share it, and identity is equality. */
+export interface IndexedImage extends ImageReference {
+  readonly inRepository: IndexedRepository;
+  /** No other image or repository of the index has it; it decides the bits in a signature (group-table.ts). */
+  readonly number: number;
+  /** The groups that hold it. */
+  readonly groups: GroupList;
+}
+
+export interface IndexedRepository {
+  readonly name: string;
+  readonly number: number;
+  /** The groups that hold any image of it. */
+  readonly groups: GroupList;
+}
 
 export interface Group {
-  readonly key: string;
-  readonly images: readonly ImageReference[];
-  readonly sizeBytes: number;
-  /** Never empty while the group is in a list. */
-  readonly caches: OrderedList<ImageCache>;
+  /** Sorted by key, so that those of one repository stand together. */
+  readonly images: readonly IndexedImage[];
+  /** In the order of compareAge; never empty. */
+  readonly caches: ImageCache[];
 }
 
-/** All groups that hold one image, or one repository. */
-export type GroupList = OrderedList<Group>;
-
-/** Same images in the same size, same group. Keys hold no space. */
-export function groupKey({ images, sizeBytes }: ImageCache): string {
-  return `${sizeBytes} ${images.map((image) => image.key).join(' ')}`;
-}
-
-export function firstOf(group: Group): ImageCache {
-  const { first } = group.caches;
-  if (!first) throw new Error(`the group ${group.key} is in a list and holds no cache`);
-  return first;
-}
-
-/** The order of groups in a list: the one part of the ranking that no pod changes. */
-export function compareInList(a: Group, b: Group): number {
-  return a.sizeBytes - b.sizeBytes || compareAge(firstOf(a), firstOf(b));
+/** The distinct repositories of a group's images. */
+export function repositoriesOf(images: readonly IndexedImage[]): IndexedRepository[] {
+  return images
+    .map((image) => image.inRepository)
+    .filter((repository, i, all) => repository !== all[i - 1]);
 }

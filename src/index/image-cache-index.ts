@@ -9,8 +9,9 @@ import { RankedGroups, type ReadingLimits } from './ranked-groups.ts';
 
 export class ImageCacheIndex {
   readonly #byName = new Map<string, ImageCache>();
-  /** More than one object may claim an ID; the first by name has it, so that every replica agrees. */
-  readonly #byId = new Map<string, readonly ImageCache[]>();
+  readonly #byId = new Map<string, ImageCache>();
+  /** More than one object may claim an ID; the first by name has it, so that every replica agrees. Here are the others. */
+  readonly #otherClaimants = new Map<string, readonly ImageCache[]>();
   readonly #usable: RankedGroups;
   readonly #unusable: RankedGroups;
   readonly #countByPhase = new Map<string, number>();
@@ -30,7 +31,7 @@ export class ImageCacheIndex {
   }
 
   byId(id: string): ImageCache | undefined {
-    return this.#byId.get(id)?.[0];
+    return this.#byId.get(id);
   }
 
   usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
@@ -49,13 +50,7 @@ export class ImageCacheIndex {
     const kept = this.#groupsOf(cache).add(cache);
     this.#byName.set(kept.name, kept);
     this.#count(kept, 1);
-    if (kept.id !== undefined) {
-      const claimants = [...(this.#byId.get(kept.id) ?? []), kept];
-      this.#byId.set(
-        kept.id,
-        claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-      );
-    }
+    if (kept.id !== undefined) this.#claim(kept.id, [...this.#claimantsOf(kept.id), kept]);
     return true;
   }
 
@@ -66,11 +61,11 @@ export class ImageCacheIndex {
     this.#byName.delete(name);
     this.#groupsOf(cache).delete(cache);
     this.#count(cache, -1);
-    if (cache.id !== undefined) {
-      const others = (this.#byId.get(cache.id) ?? []).filter((other) => other !== cache);
-      if (others.length > 0) this.#byId.set(cache.id, others);
-      else this.#byId.delete(cache.id);
-    }
+    if (cache.id !== undefined)
+      this.#claim(
+        cache.id,
+        this.#claimantsOf(cache.id).filter((other) => other !== cache),
+      );
     return true;
   }
 
@@ -82,6 +77,19 @@ export class ImageCacheIndex {
       this.apply(cache);
     }
     for (const name of gone) this.delete(name);
+  }
+
+  #claimantsOf(id: string): readonly ImageCache[] {
+    const first = this.#byId.get(id);
+    return first ? [first, ...(this.#otherClaimants.get(id) ?? [])] : [];
+  }
+
+  #claim(id: string, claimants: readonly ImageCache[]): void {
+    const [first, ...others] = claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    if (first) this.#byId.set(id, first);
+    else this.#byId.delete(id);
+    if (others.length > 0) this.#otherClaimants.set(id, others);
+    else this.#otherClaimants.delete(id);
   }
 
   #groupsOf(cache: ImageCache): RankedGroups {

@@ -2,7 +2,7 @@
  * Owns the inverted index: image → groups of caches, and repository → groups, over interned references.
  *
  *   image       ─┐
- *                ├─► OrderedList<Group> by (size, age and name of the first cache) ─► OrderedList<ImageCache> by (age, name)
+ *                ├─► list of groups by (size, age and name of the first cache) ─► the group's caches by (age, name)
  *   repository  ─┘
  *
  * A change costs what the cache's images cost, a logarithm aside. How candidates are read: candidate-reading.ts.
@@ -10,28 +10,27 @@
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import { compareAge } from '../core/match/pick.ts';
-import { wantedImages } from '../core/match/score.ts';
+import { GIB } from '../core/quantity.ts';
 import type { DegreeLevel } from '../core/view.ts';
-import { readCandidates, type SharedLists } from './candidate-reading.ts';
-import { compareInList, groupKey, type Group, type GroupList } from './group.ts';
-import { OrderedList } from './ordered-list.ts';
+import { readCandidates, type SharedList } from './candidate-reading.ts';
+import { GroupList } from './group-list.ts';
+import { GroupTable } from './group-table.ts';
+import { repositoriesOf, type Group, type IndexedImage, type IndexedRepository } from './group.ts';
 
-/** What reading costs is decided here, and no answer. Measured: see the commit that set them. */
+/** What reading costs is decided here, and no answer. Measured: docs/performance.md. */
 export interface ReadingLimits {
-  /** Lists up to this length are read whole. */
+  /** Lists up to this length are looked through at once for the best degree in them; longer ones are read in order. */
   readonly short: number;
-  /** Of the longer ones, so many are kept for lazy reading, of images and of repositories each; the others are short enough beside them. */
-  readonly lazy: number;
 }
 
-const LIMITS: ReadingLimits = { short: 32, lazy: 6 };
+const LIMITS: ReadingLimits = { short: 256 };
 
 export class RankedGroups {
-  readonly #groups = new Map<string, Group>();
-  readonly #byImage = new Map<string, GroupList>();
-  readonly #byRepository = new Map<string, GroupList>();
-  /** One object for each reference, so that a million caches share its strings. */
-  readonly #references = new Map<string, ImageReference>();
+  readonly #table = new GroupTable();
+  readonly #slots = new Map<string, number>();
+  readonly #images = new Map<string, IndexedImage>();
+  readonly #repositories = new Map<string, IndexedRepository>();
+  #numbered = 0;
   readonly #limits: ReadingLimits;
 
   constructor(limits = LIMITS) {
@@ -40,81 +39,110 @@ export class RankedGroups {
 
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
   add(cache: ImageCache): ImageCache {
-    const key = groupKey(cache);
-    const group = this.#groups.get(key) ?? this.#newGroup(key, cache);
-    const kept = { ...cache, images: group.images };
-    const { first } = group.caches;
-    this.#change(group, first === undefined || compareAge(kept, first) < 0, () => group.caches.add(kept));
-    return kept;
+    const images = cache.images.map((image) => this.#intern(image));
+    const key = groupKey(images, cache.sizeBytes);
+    const kept = { ...cache, images };
+    const slot = this.#slots.get(key);
+    if (slot === undefined) {
+      this.#addGroup(key, { images, caches: [kept] }, cache.sizeBytes);
+      return kept;
+    }
+    const group = this.#table.groupOf(slot);
+    const { caches } = group;
+    const shared = { ...cache, images: group.images };
+    const place = caches.findIndex((other) => compareAge(shared, other) < 0);
+    this.#change(slot, place === 0, () => caches.splice(place < 0 ? caches.length : place, 0, shared));
+    return shared;
   }
 
   /** @param kept what `add` returned */
   delete(kept: ImageCache): void {
-    const group = this.#groups.get(groupKey(kept));
-    if (!group) throw new Error(`ImageCache ${kept.name} is in no group`);
-    this.#change(group, group.caches.first === kept, () => group.caches.delete(kept));
+    const key = groupKey(kept.images as IndexedImage[], kept.sizeBytes);
+    const slot = this.#slots.get(key);
+    if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
+    const group = this.#table.groupOf(slot);
+    const place = group.caches.indexOf(kept);
+    if (group.caches.length === 1) this.#removeGroup(key, slot, group);
+    else this.#change(slot, place === 0, () => group.caches.splice(place, 1));
   }
 
   /** See View.usableCandidates. */
   candidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    const wanted = wantedImages(images);
-    const byImage = this.#splitLists(this.#byImage, wanted.keys);
-    const byRepository = this.#splitLists(this.#byRepository, wanted.perRepository.keys());
-    return readCandidates(wanted, byImage, byRepository, targetBytes);
-  }
-
-  /** The lists of these keys, the shortest first: those to read whole, and those to read as far as it takes. */
-  #splitLists(lists: ReadonlyMap<string, GroupList>, keys: Iterable<string>): SharedLists {
-    const present: [string, GroupList][] = [];
-    for (const key of keys) {
-      const list = lists.get(key);
-      if (list) present.push([key, list]);
+    const byImage: SharedList<IndexedImage>[] = [];
+    const byRepository = new Map<string, SharedList<IndexedRepository>>();
+    for (const { key, repository: name } of images) {
+      const repository = this.#repositories.get(name);
+      if (!repository) continue;
+      const known = byRepository.get(name);
+      if (known) known.weight++;
+      else byRepository.set(name, { of: repository, weight: 1, best: undefined });
+      const image = this.#images.get(key);
+      if (image) byImage.push({ of: image, weight: 1, best: undefined });
     }
-    present.sort(([, a], [, b]) => a.size - b.size);
-    const { short, lazy } = this.#limits;
-    const firstLong = present.findIndex(([, list]) => list.size > short);
-    const firstLazy = firstLong < 0 ? present.length : Math.max(firstLong, present.length - lazy);
-    return { whole: present.slice(0, firstLazy), lazy: present.slice(firstLazy) };
+    return readCandidates(byImage, [...byRepository.values()], this.#table, targetBytes, this.#limits.short);
   }
 
-  #newGroup(key: string, { images, sizeBytes }: ImageCache): Group {
-    const shared = images.map((image) => this.#references.get(image.key) ?? image);
-    for (const image of shared) this.#references.set(image.key, image);
-    const group: Group = { key, images: shared, sizeBytes, caches: new OrderedList<ImageCache>(compareAge) };
-    this.#groups.set(key, group);
-    return group;
+  #intern(reference: ImageReference): IndexedImage {
+    const known = this.#images.get(reference.key);
+    if (known) return known;
+    const { repository: name, key, tag } = reference;
+    let inRepository = this.#repositories.get(name);
+    if (!inRepository) {
+      inRepository = { name, number: this.#numbered++, groups: new GroupList(this.#table) };
+      this.#repositories.set(name, inRepository);
+    }
+    const image: IndexedImage = {
+      repository: inRepository.name,
+      key,
+      tag,
+      inRepository,
+      number: this.#numbered++,
+      groups: new GroupList(this.#table),
+    };
+    this.#images.set(key, image);
+    return image;
+  }
+
+  #addGroup(key: string, group: Group, sizeBytes: number): void {
+    const slot = this.#table.add(group, sizeBytes);
+    this.#slots.set(key, slot);
+    this.#enlist(slot, group);
+  }
+
+  #removeGroup(key: string, slot: number, group: Group): void {
+    this.#unlist(slot, group);
+    this.#table.remove(slot);
+    this.#slots.delete(key);
+    for (const image of group.images) if (image.groups.size === 0) this.#images.delete(image.key);
+    for (const repository of repositoriesOf(group.images))
+      if (repository.groups.size === 0) this.#repositories.delete(repository.name);
   }
 
   /** @param moves whether the change gives the group another first cache, and so another place in its lists */
-  #change(group: Group, moves: boolean, change: () => void): void {
+  #change(slot: number, moves: boolean, change: () => void): void {
     if (!moves) {
       change();
       return;
     }
-    const repositories = new Set(group.images.map((image) => image.repository));
-    if (group.caches.size > 0) {
-      for (const { key } of group.images) this.#unlist(this.#byImage, key, group);
-      for (const repository of repositories) this.#unlist(this.#byRepository, repository, group);
-    }
+    const group = this.#table.groupOf(slot);
+    this.#unlist(slot, group);
     change();
-    if (group.caches.size > 0) {
-      for (const { key } of group.images) enlist(this.#byImage, key, group);
-      for (const repository of repositories) enlist(this.#byRepository, repository, group);
-      return;
-    }
-    this.#groups.delete(group.key);
-    for (const { key } of group.images) if (!this.#byImage.has(key)) this.#references.delete(key);
+    this.#table.noteFirst(slot);
+    this.#enlist(slot, group);
   }
 
-  #unlist(lists: Map<string, GroupList>, key: string, group: Group): void {
-    const list = lists.get(key);
-    list?.delete(group);
-    if (list?.size === 0) lists.delete(key);
+  #enlist(slot: number, { images }: Group): void {
+    for (const image of images) image.groups.add(slot);
+    for (const repository of repositoriesOf(images)) repository.groups.add(slot);
+  }
+
+  #unlist(slot: number, { images }: Group): void {
+    for (const image of images) image.groups.delete(slot);
+    for (const repository of repositoriesOf(images)) repository.groups.delete(slot);
   }
 }
 
-function enlist(lists: Map<string, GroupList>, key: string, group: Group): void {
-  const list = lists.get(key) ?? new OrderedList(compareInList);
-  list.add(group);
-  lists.set(key, list);
+/** Same images in the same size, same group. */
+function groupKey(images: readonly IndexedImage[], sizeBytes: number): string {
+  return `${sizeBytes / GIB} ${images.map(({ number }) => number.toString(36)).join(' ')}`;
 }

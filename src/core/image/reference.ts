@@ -3,6 +3,8 @@
  * `nginx` and `docker.io/library/nginx:latest` are one image. Leaves pulling and registries to others.
  */
 
+import { remembering } from '../remembering.ts';
+
 export interface ImageReference {
   /** Registry and repository, normalised: `docker.io/library/nginx`. */
   readonly repository: string;
@@ -26,12 +28,19 @@ const DIGEST = /^(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}
 /** A bare image ID; the grammar refuses it as a name, because it would be ambiguous. */
 const IMAGE_ID = /^[a-f0-9]{64}$/;
 
+/** The same few thousand images come again and again. */
+const parsed = remembering(10_000, parse);
+
 /**
  * Parses a container image as a pod or an ImageCache writes it.
  * @returns undefined where the text is not a valid reference; no registry could serve it.
  */
 export function parseImageReference(text: string): ImageReference | undefined {
-  if (text.length > MAX_REFERENCE_LENGTH || IMAGE_ID.test(text)) return undefined;
+  return text.length > MAX_REFERENCE_LENGTH ? undefined : parsed(text);
+}
+
+function parse(text: string): ImageReference | undefined {
+  if (IMAGE_ID.test(text)) return undefined;
   const at = text.indexOf('@');
   const digest = at < 0 ? undefined : text.slice(at + 1);
   if (digest !== undefined && !DIGEST.test(digest)) return undefined;

@@ -78,11 +78,15 @@ function consider(levels: Iterable<DegreeLevel>, question: MatchQuestion, mayWin
       considered++;
       const verdict = verdictOn(candidate, question, winner);
       if (verdict.refusal) refused.set(verdict.refusal.code, (refused.get(verdict.refusal.code) ?? 0) + 1);
-      const wins = !verdict.refusal && !winner;
-      if (wins) winner = candidate;
+      // Whoever comes next after the winner is named too: it says what broke the tie.
+      if (winner) {
+        verdicts.push(verdict);
+        break;
+      }
+      if (!verdict.refusal) winner = candidate;
       // The winner is always named, however many better ones were refused before it.
-      if (wins || verdicts.length < NAMED) verdicts.push(verdict);
-      if (verdicts.length >= NAMED && (winner || !eligible || !mayWin)) break;
+      if (winner || verdicts.length < NAMED) verdicts.push(verdict);
+      if (verdicts.length >= NAMED && (!eligible || !mayWin)) break;
     }
     if (!mayWin && verdicts.length >= NAMED) break;
   }

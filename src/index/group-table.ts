@@ -1,0 +1,110 @@
+/**
+ * Owns the table of groups: each has a slot, and what reading looks at in bulk stands in columns of numbers, so that a
+ * million groups are compared and passed over without touching the objects themselves.
+ *
+ * The signature of a group is four words: two with the bits of each of its images set, two with those of its
+ * repositories. A group whose signature lacks a bit of an image does not hold it; one that has them all very likely does.
+ */
+import type { ImageCache } from '../core/image-cache.ts';
+import { repositoriesOf, type Group } from './group.ts';
+
+const FIRST_CAPACITY = 64;
+export const RANK_NUMBERS = 2;
+export const SIGNATURE_WORDS = 4;
+/** Where the words of the repositories begin. */
+export const REPOSITORY_WORDS = 2;
+
+/** The bits of an image, or of a repository, in each of the two words. */
+interface SignatureBits {
+  readonly low: number;
+  readonly high: number;
+}
+
+export class GroupTable {
+  readonly #groups: (Group | undefined)[] = [];
+  readonly #free: number[] = [];
+  /** By slot, two numbers each: the size in bytes, and when the group's first cache was created. */
+  ranks = new Float64Array(FIRST_CAPACITY * RANK_NUMBERS);
+  /** By slot, four words each. */
+  signatures = new Int32Array(FIRST_CAPACITY * SIGNATURE_WORDS);
+
+  /**
+   * The order of groups in every list, the one part of the ranking that no pod changes: size, then the age and name of
+   * the first cache.
+   */
+  readonly compare = (a: number, b: number): number =>
+    this.ranks[a * RANK_NUMBERS]! - this.ranks[b * RANK_NUMBERS]! || this.compareFirst(a, b);
+
+  /** The order of groups of one size. core/match/pick.ts, compareAge. */
+  readonly compareFirst = (a: number, b: number): number => {
+    const byAge = this.ranks[b * RANK_NUMBERS + 1]! - this.ranks[a * RANK_NUMBERS + 1]!;
+    if (byAge !== 0 || a === b) return byAge;
+    return this.firstOf(a).name < this.firstOf(b).name ? -1 : 1;
+  };
+
+  get size(): number {
+    return this.#groups.length - this.#free.length;
+  }
+
+  /** @returns the group's slot, until it is removed */
+  add(group: Group, sizeBytes: number): number {
+    const slot = this.#free.pop() ?? this.#groups.length;
+    if (slot * RANK_NUMBERS === this.ranks.length) this.#grow();
+    this.#groups[slot] = group;
+    this.ranks[slot * RANK_NUMBERS] = sizeBytes;
+    this.#sign(slot * SIGNATURE_WORDS, group.images);
+    this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, repositoriesOf(group.images));
+    this.noteFirst(slot);
+    return slot;
+  }
+
+  remove(slot: number): void {
+    this.#groups[slot] = undefined;
+    this.signatures.fill(0, slot * SIGNATURE_WORDS, (slot + 1) * SIGNATURE_WORDS);
+    this.#free.push(slot);
+  }
+
+  /** To be called when a group has another first cache, while it is in no list. */
+  noteFirst(slot: number): void {
+    this.ranks[slot * RANK_NUMBERS + 1] = this.firstOf(slot).createdAt;
+  }
+
+  sizeOf(slot: number): number {
+    return this.ranks[slot * RANK_NUMBERS]!;
+  }
+
+  groupOf(slot: number): Group {
+    const group = this.#groups[slot];
+    if (!group) throw new Error(`no group has the slot ${slot}`);
+    return group;
+  }
+
+  firstOf(slot: number): ImageCache {
+    const [first] = this.groupOf(slot).caches;
+    if (!first) throw new Error(`the group in slot ${slot} holds no cache`);
+    return first;
+  }
+
+  #sign(at: number, signing: readonly { readonly number: number }[]): void {
+    for (const { number } of signing) {
+      const { low, high } = signatureBits(number);
+      this.signatures[at]! |= low;
+      this.signatures[at + 1]! |= high;
+    }
+  }
+
+  #grow(): void {
+    const { ranks, signatures } = this;
+    this.ranks = new Float64Array(ranks.length * 2);
+    this.signatures = new Int32Array(signatures.length * 2);
+    this.ranks.set(ranks);
+    this.signatures.set(signatures);
+  }
+}
+
+/** Two bits in each word, spread by Fibonacci hashing; the same for the same number. */
+export function signatureBits(number: number): SignatureBits {
+  const hash = Math.imul(number + 1, 0x9e3779b1);
+  const bit = (shift: number): number => 1 << ((hash >>> shift) & 31);
+  return { low: bit(27) | bit(22), high: bit(17) | bit(12) };
+}
