@@ -34,6 +34,7 @@ export function answerAutoMatch(question: Question, pinDropped?: string): Answer
     why: matchSentence(match, images.count),
     warnings: [...(pinDropped === undefined ? [] : [pinDropped]), ...hopelessWishes(question)],
     match,
+    validUntil: match.validUntil,
   };
 
   if (match.winner?.cache.id === undefined) {

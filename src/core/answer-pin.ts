@@ -6,7 +6,7 @@ import { EXTRA_STORAGE, PIN } from './annotation/keys.ts';
 import { quote } from './annotation/request.ts';
 import type { Writing } from './annotation/write.ts';
 import { answerAutoMatch } from './answer-auto-match.ts';
-import { PIN_FILTERS, refusalOf } from './match/filters.ts';
+import { nextChangeOf, PIN_FILTERS, refusalOf } from './match/filters.ts';
 import { NO_MATCH } from './match/score.ts';
 import { pinSentence } from './match/why.ts';
 import { formatBytes } from './quantity.ts';
@@ -31,21 +31,30 @@ export function answerPin(question: Question, id: string): Answer {
     return { ...kept, reason: 'PinnedUnknown', why, warnings: [hint] };
   }
 
-  const refusal = refusalOf({ cache, degree: NO_MATCH }, filterContext(question, 0), PIN_FILTERS);
+  const context = filterContext(question, 0);
+  const validUntil = nextChangeOf(cache, context);
+  const refusal = refusalOf({ cache, degree: NO_MATCH }, context, PIN_FILTERS);
   if (refusal) {
     const why = pinSentence(cache, refusal);
     switch (config.pin.notReady) {
       case 'deny':
-        return denied(
-          'ImageCacheNotComplete',
-          `${why}: wait until it is, or remove ${PIN.modern}`,
-          id,
-          cache,
-        );
+        return {
+          ...denied('ImageCacheNotComplete', `${why}: wait until it is, or remove ${PIN.modern}`, id, cache),
+          validUntil,
+        };
       case 'warn':
-        return { ...kept, reason: 'PinnedNotReady', why, cache, warnings: [`${why}; ECI fails such a pod`] };
-      case 'auto':
-        return answerAutoMatch(question, `${why}; it is replaced by automatic matching`);
+        return {
+          ...kept,
+          reason: 'PinnedNotReady',
+          why,
+          cache,
+          warnings: [`${why}; ECI fails such a pod`],
+          validUntil,
+        };
+      case 'auto': {
+        const answer = answerAutoMatch(question, `${why}; it is replaced by automatic matching`);
+        return { ...answer, validUntil: Math.min(validUntil, answer.validUntil ?? Infinity) };
+      }
     }
   }
 
@@ -58,5 +67,6 @@ export function answerPin(question: Question, id: string): Answer {
     why: `the pod pins ImageCache ${cache.name}, which is Ready`,
     cache,
     warnings,
+    validUntil,
   };
 }

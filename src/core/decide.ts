@@ -36,6 +36,11 @@ export interface Decision {
   readonly degree: Degree;
   /** Few, and short enough for an AdmissionResponse. */
   readonly warnings: readonly string[];
+  /**
+   * Until when the same pod has the same decision if nothing but the time changes, as long as the index is up to date
+   * or is not; in milliseconds since 1970.
+   */
+  readonly validUntil: number;
   /** The pod as it is to be; the patch is its difference to the pod as it was seen. Means nothing where denied. */
   readonly pod: Pod;
   /** What shows that the pod goes to ECI. This and what follows are undefined where the decision did not get so far. */
@@ -153,6 +158,7 @@ function leftAlone(pod: Pod, reason: ReasonCode, why: string, warnings: readonly
     cache: undefined,
     degree: NO_MATCH,
     warnings: limitWarnings(warnings),
+    validUntil: Infinity,
     pod,
   };
 }
@@ -195,6 +201,7 @@ function conclude(question: Question, answer: Answer): Decision {
     degree:
       match?.winner?.degree ?? (cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH),
     warnings: limitWarnings([...answer.warnings, ...pullWarnings]),
+    validUntil: answer.validUntil ?? Infinity,
     pod: outcome === 'denied' ? user : written(question, answer, pod),
     sign: sign?.text,
     effects,

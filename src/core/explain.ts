@@ -86,7 +86,10 @@ export function explain(
     images: images ? [...images.references.map(({ key }) => key), ...images.invalid] : [],
     considered: match?.considered ?? 0,
     refused: Object.fromEntries(match?.refused ?? []),
-    candidates: verdicts.map((verdict) => explainVerdict(verdict, decision)),
+    // Made when it is read: most pods are explained to nobody.
+    get candidates() {
+      return verdicts.map((verdict) => explainVerdict(verdict, decision));
+    },
     createOnMiss: decision.createOnMiss ?? null,
     warnings,
     patch: outcome === 'denied' ? [] : patchBetween(seen, decision.pod),

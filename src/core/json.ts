@@ -10,6 +10,13 @@ export type StringMap = ReadonlyMap<string, string>;
 
 export const EMPTY_MAP: StringMap = new Map();
 
+/** Whether two maps hold the same, in whatever order. */
+export function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}
+
 /** Thrown where a value cannot be read: where it stands, what is wrong with it, and what would be allowed. */
 export class Unreadable extends Error {
   readonly path: string;

@@ -48,6 +48,8 @@ export interface Answer {
   readonly cacheId?: string | undefined;
   readonly cache?: ImageCache | undefined;
   readonly match?: MatchResult | undefined;
+  /** Until when this is the answer if nothing but the time changes, as long as the index is up to date; absent: for ever. */
+  readonly validUntil?: number;
   /** Absent: nothing is written but the profile's effects. */
   readonly writing?: Writing | undefined;
 }
@@ -58,7 +60,11 @@ export interface Staleness {
   readonly why: string;
 }
 
-export function stalenessOf({ view, config: { maxStaleness }, now }: Question): Staleness | undefined {
+export function stalenessOf({
+  view,
+  config: { maxStaleness },
+  now,
+}: Pick<Question, 'view' | 'config' | 'now'>): Staleness | undefined {
   const freshAt = view.freshAt();
   if (freshAt === undefined)
     return { reason: 'IndexNotSynced', why: 'the ImageCaches have not been read yet' };

@@ -22,6 +22,8 @@ export interface DegreeLevel {
 }
 
 export interface View {
+  /** Larger after any change to what the look-ups return, but for freshAt. */
+  version(): number;
   /** When the source last had word from its origin, in milliseconds since 1970; undefined before the first sync. */
   freshAt(): number | undefined;
   /** False where the cluster does not have the resource at all, which is not the same as having no ImageCache. */

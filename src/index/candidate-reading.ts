@@ -43,7 +43,8 @@ export function* readCandidates(
     for (let total = pod.weight; total >= Math.max(exact, 1); total--) {
       const degree = { exact, sameRepository: total - exact };
       const lists = pod.listsFor(exact, total).filter((list) => {
-        if (!list.best && (list.of.groups.size <= short || pod.isRare(degree, list))) list.best = pod.bestIn(list.of.groups);
+        if (!list.best && (list.of.groups.size <= short || pod.isRare(degree, list)))
+          list.best = pod.bestIn(list.of.groups);
         return !list.best || compareDegree(list.best, degree) <= 0;
       });
       if (lists.length > 0) yield { degree, candidates: pod.read(degree, lists, targetBytes) };

@@ -1,10 +1,11 @@
 /** Owns the whole index: what a source fills, and what a decision reads through the View. */
 import type { DegreeLevel, View } from '../core/view.ts';
-import { EMPTY_MAP, type StringMap } from '../core/json.ts';
+import type { StringMap } from '../core/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { Profile } from '../core/profile/effect.ts';
 import { ImageCacheIndex } from './image-cache-index.ts';
+import { NamespaceIndex } from './namespace-index.ts';
 import { NodeIndex } from './node-index.ts';
 import { ProfileIndex } from './profile-index.ts';
 
@@ -12,8 +13,8 @@ export class ClusterIndex implements View {
   readonly imageCaches: ImageCacheIndex;
   readonly profiles = new ProfileIndex();
   readonly nodes = new NodeIndex();
-  /** Labels by namespace. */
-  readonly namespaces = new Map<string, StringMap>();
+  readonly namespaces = new NamespaceIndex();
+  #changes = 0;
   #freshAt: number | undefined;
   #imageCachesSupported = true;
 
@@ -28,6 +29,12 @@ export class ClusterIndex implements View {
 
   setImageCachesSupported(supported: boolean): void {
     this.#imageCachesSupported = supported;
+    this.#changes++;
+  }
+
+  version(): number {
+    const { imageCaches, profiles, nodes, namespaces } = this;
+    return this.#changes + imageCaches.changes + profiles.changes + nodes.changes + namespaces.changes;
   }
 
   supportsImageCaches(): boolean {
@@ -39,7 +46,7 @@ export class ClusterIndex implements View {
   }
 
   namespaceLabels(name: string): StringMap {
-    return this.namespaces.get(name) ?? EMPTY_MAP;
+    return this.namespaces.labels(name);
   }
 
   nodeLabels(name: string): StringMap {

@@ -131,14 +131,14 @@ export class GroupList {
     const { compare } = this.#table;
     const chunks = this.#chunks();
     let at = 0;
-    for (let high = chunks.length; high - at > 1; ) {
+    for (let high = chunks.length; high - at > 1;) {
       const middle = (at + high) >> 1;
       if (compare(chunks[middle]!.entries[0]!, slot) <= 0) at = middle;
       else high = middle;
     }
     const chunk = chunks[at];
     let index = 0;
-    for (let high = chunk?.length ?? 0; chunk && index < high; ) {
+    for (let high = chunk?.length ?? 0; chunk && index < high;) {
       const middle = (index + high) >> 1;
       if (compare(slotAt(chunk, middle), slot) < 0) index = middle + 1;
       else high = middle;

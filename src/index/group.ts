@@ -31,7 +31,5 @@ export interface Group {
 
 /** The distinct repositories of a group's images. */
 export function repositoriesOf(images: readonly IndexedImage[]): IndexedRepository[] {
-  return images
-    .map((image) => image.inRepository)
-    .filter((repository, i, all) => repository !== all[i - 1]);
+  return images.map((image) => image.inRepository).filter((repository, i, all) => repository !== all[i - 1]);
 }

@@ -14,11 +14,17 @@ export class ImageCacheIndex {
   readonly #otherClaimants = new Map<string, readonly ImageCache[]>();
   readonly #usable: RankedGroups;
   readonly #unusable: RankedGroups;
+  #changes = 0;
   readonly #countByPhase = new Map<string, number>();
 
   constructor(limits?: ReadingLimits) {
     this.#usable = new RankedGroups(limits);
     this.#unusable = new RankedGroups(limits);
+  }
+
+  /** How often what is in here has become something else. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get size(): number {
@@ -47,6 +53,7 @@ export class ImageCacheIndex {
     const before = this.#byName.get(cache.name);
     if (before && isSame(before, cache)) return false;
     this.delete(cache.name);
+    this.#changes++;
     const kept = this.#groupsOf(cache).add(cache);
     this.#byName.set(kept.name, kept);
     this.#count(kept, 1);
@@ -58,6 +65,7 @@ export class ImageCacheIndex {
   delete(name: string): boolean {
     const cache = this.#byName.get(name);
     if (!cache) return false;
+    this.#changes++;
     this.#byName.delete(name);
     this.#groupsOf(cache).delete(cache);
     this.#count(cache, -1);

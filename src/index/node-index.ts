@@ -1,13 +1,19 @@
 /** Owns the Nodes in memory: their labels, and the sizes of the images that they hold. */
 import type { Node } from '../core/node.ts';
-import { EMPTY_MAP, type StringMap } from '../core/json.ts';
+import { EMPTY_MAP, isSameMap, type StringMap } from '../core/json.ts';
 
 export class NodeIndex {
   readonly #nodes = new Map<string, Node>();
+  #changes = 0;
   /** Image key → node → bytes. */
   readonly #sizes = new Map<string, Map<string, number>>();
   /** Image key → the largest of them, so that a look-up does not depend on how many nodes hold the image. */
   readonly #largest = new Map<string, number>();
+
+  /** How often what is in here has become something else. */
+  get changes(): number {
+    return this.#changes;
+  }
 
   get size(): number {
     return this.#nodes.size;
@@ -21,8 +27,12 @@ export class NodeIndex {
     return this.#largest.get(key);
   }
 
-  apply(node: Node): void {
+  /** @returns whether anything changed; kubelets write their nodes far more often than that */
+  apply(node: Node): boolean {
     const before = this.#nodes.get(node.name);
+    if (before && isSameMap(before.labels, node.labels) && isSameMap(before.imageSizes, node.imageSizes))
+      return false;
+    this.#changes++;
     this.#nodes.set(node.name, node);
     for (const key of before?.imageSizes.keys() ?? [])
       if (!node.imageSizes.has(key)) this.#forget(key, node.name);
@@ -38,12 +48,17 @@ export class NodeIndex {
         known === largest && bytes < known ? Math.max(...sizes.values()) : Math.max(largest, bytes),
       );
     }
+    return true;
   }
 
-  delete(name: string): void {
+  /** @returns whether there was such a node */
+  delete(name: string): boolean {
     const node = this.#nodes.get(name);
+    if (!node) return false;
+    this.#changes++;
     this.#nodes.delete(name);
-    for (const key of node?.imageSizes.keys() ?? []) this.#forget(key, name);
+    for (const key of node.imageSizes.keys()) this.#forget(key, name);
+    return true;
   }
 
   #forget(key: string, nodeName: string): void {

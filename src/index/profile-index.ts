@@ -11,6 +11,12 @@ export class ProfileIndex {
   #inOrder: readonly ProfileSelector[] = [];
   /** Undefined after a change, until it is read again. */
   #profile: Profile | undefined;
+  #changes = 0;
+
+  /** How often what is in here may have become something else. */
+  get changes(): number {
+    return this.#changes;
+  }
 
   /** Changes come in bursts and rarely, reads with every pod: a burst is worked in once, by the first read after it. */
   get profile(): Profile {
@@ -21,17 +27,22 @@ export class ProfileIndex {
   /** @param key namespace and name, as the scope of the Selector differs between releases of its CRD */
   applySelector(key: string, selector: PrioritySelector): void {
     this.#selectors.set(key, selector);
-    this.#profile = undefined;
+    this.#change();
   }
 
   deleteSelector(key: string): void {
-    if (this.#selectors.delete(key)) this.#profile = undefined;
+    if (this.#selectors.delete(key)) this.#change();
   }
 
   /** @param entries the ConfigMap's selectors, in order; empty where there is no such ConfigMap */
   setEntries(entries: readonly ProfileSelector[]): void {
     this.#inOrder = entries;
+    this.#change();
+  }
+
+  #change(): void {
     this.#profile = undefined;
+    this.#changes++;
   }
 
   #build(): Profile {

@@ -1,5 +1,6 @@
 /** Owns the Prometheus metrics: their names, labels and meaning. Constructed once and handed in. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { CounterTally, HistogramTally } from './tally.ts';
 
 /** What the source knows of one kind of object. */
 export interface KindState {
@@ -23,11 +24,11 @@ export interface IndexState {
 
 export interface Metrics {
   readonly registry: Registry;
-  readonly decisions: Counter<'outcome' | 'reason'>;
-  readonly decisionSeconds: Histogram;
-  readonly requestSeconds: Histogram<'status'>;
+  readonly decisions: CounterTally<'outcome' | 'reason'>;
+  readonly decisionSeconds: HistogramTally<never>;
+  readonly requestSeconds: HistogramTally<'status'>;
   readonly warnings: Counter;
-  readonly refusals: Counter<'filter'>;
+  readonly refusals: CounterTally<'filter'>;
   readonly internalErrors: Counter;
   readonly sourceChanges: Counter<'change'>;
   readonly sourceFailures: Counter;
@@ -98,36 +99,45 @@ export function createMetrics(index: IndexState): Metrics {
 
   return {
     registry,
-    decisions: new Counter({
-      name: `${PREFIX}decisions_total`,
-      help: 'Decisions, by outcome and reason. Dry runs are not counted.',
-      labelNames: ['outcome', 'reason'],
-      registers,
-    }),
-    decisionSeconds: new Histogram({
-      name: `${PREFIX}decision_seconds`,
-      help: 'Time from the pod as read to its patch.',
-      buckets: DECISION_BUCKETS,
-      registers,
-    }),
-    requestSeconds: new Histogram({
-      name: `${PREFIX}request_seconds`,
-      help: 'Time from the first byte of a request to /mutate to its answer, by HTTP status.',
-      labelNames: ['status'],
-      buckets: REQUEST_BUCKETS,
-      registers,
-    }),
+    decisions: new CounterTally(
+      {
+        name: `${PREFIX}decisions_total`,
+        help: 'Decisions, by outcome and reason. Dry runs are not counted.',
+        labelNames: ['outcome', 'reason'],
+      },
+      registry,
+    ),
+    decisionSeconds: new HistogramTally(
+      {
+        name: `${PREFIX}decision_seconds`,
+        labelNames: [],
+        help: 'Time from the pod as read to its patch.',
+        buckets: DECISION_BUCKETS,
+      },
+      registry,
+    ),
+    requestSeconds: new HistogramTally(
+      {
+        name: `${PREFIX}request_seconds`,
+        help: 'Time from the first byte of a request to /mutate to its answer, by HTTP status.',
+        labelNames: ['status'],
+        buckets: REQUEST_BUCKETS,
+      },
+      registry,
+    ),
     warnings: new Counter({
       name: `${PREFIX}warnings_total`,
       help: 'Warnings given to users.',
       registers,
     }),
-    refusals: new Counter({
-      name: `${PREFIX}refused_candidates_total`,
-      help: 'ImageCaches that were considered and refused, by filter.',
-      labelNames: ['filter'],
-      registers,
-    }),
+    refusals: new CounterTally(
+      {
+        name: `${PREFIX}refused_candidates_total`,
+        help: 'ImageCaches that were considered and refused, by filter.',
+        labelNames: ['filter'],
+      },
+      registry,
+    ),
     internalErrors: new Counter({
       name: `${PREFIX}internal_errors_total`,
       help: 'Faults of the webhook itself; each let its pod through untouched.',

@@ -89,20 +89,25 @@ function subjectOf({ operation, resource, subResource }: JsonObject): Subject {
 
 /** @returns JSON */
 export function encodeReview({ apiVersion, uid }: Review, answer: ReviewAnswer): string {
-  const { denial, patch, warnings, auditAnnotations } = answer;
-  return JSON.stringify({
-    apiVersion,
-    kind: 'AdmissionReview',
-    response: {
-      uid,
-      allowed: denial === undefined,
-      ...(denial && { status: { status: 'Failure', ...denial } }),
-      ...(patch.length > 0 && {
-        patchType: 'JSONPatch',
-        patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
-      }),
-      ...(warnings.length > 0 && { warnings }),
-      ...(Object.keys(auditAnnotations).length > 0 && { auditAnnotations }),
-    },
+  const response = encoded.get(answer) ?? encodeResponse(answer);
+  encoded.set(answer, response);
+  return `{"kind":"AdmissionReview","apiVersion":"${apiVersion}","response":{"uid":${JSON.stringify(uid)},${response}}}`;
+}
+
+/** The same answer is given to many: all pods that are none of ours, all pods of one workload. */
+const encoded = new WeakMap<ReviewAnswer, string>();
+
+/** A response as JSON, without braces, and without the uid, which alone differs from review to review. */
+function encodeResponse({ denial, patch, warnings, auditAnnotations }: ReviewAnswer): string {
+  const response = JSON.stringify({
+    allowed: denial === undefined,
+    ...(denial && { status: { status: 'Failure', ...denial } }),
+    ...(patch.length > 0 && {
+      patchType: 'JSONPatch',
+      patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
+    }),
+    ...(warnings.length > 0 && { warnings }),
+    ...(Object.keys(auditAnnotations).length > 0 && { auditAnnotations }),
   });
+  return response.slice(1, -1);
 }

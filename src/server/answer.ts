@@ -5,7 +5,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { decideOnBinding, readBinding, type Binding } from '../core/binding.ts';
 import type { DecisionConfig } from '../core/config.ts';
-import { decideOnJson } from '../core/decide.ts';
 import { messageOf } from '../core/error-message.ts';
 import { explain, type Explanation } from '../core/explain.ts';
 import { Unreadable } from '../core/json.ts';
@@ -16,6 +15,7 @@ import type { View } from '../core/view.ts';
 import { limitWarnings } from '../core/warnings.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { ALLOWED_AS_IT_IS, type Review, type ReviewAnswer } from './admission-review.ts';
+import { answered, type Decided, type RecentDecisions } from './recent-decisions.ts';
 
 /** Finds a pod that has no node yet; rejects where there is none, or no answer in time. */
 export type FindUnboundPod = (pod: {
@@ -35,12 +35,16 @@ export interface AnswerOptions {
 }
 
 /** The creation of a pod. Everything it needs is in memory: no request leaves us meanwhile. */
-export function answerPod(review: Review, options: AnswerOptions, log: FastifyBaseLogger): ReviewAnswer {
-  const { view, config, now } = options;
+export function answerPod(
+  review: Review,
+  recent: RecentDecisions,
+  options: AnswerOptions,
+  log: FastifyBaseLogger,
+): ReviewAnswer {
   try {
     const started = performance.now();
-    const { seen, decision } = decideOnJson(review.object, review.namespace, view, config, now());
-    return conclude(review, explain(decision, seen), started, options, log);
+    const decided = recent.decide(review.object, review.namespace, options.now());
+    return conclude(review, decided, started, options, log);
   } catch (error) {
     return letThrough(review, error, options, log);
   }
@@ -62,7 +66,7 @@ export async function answerBinding(
     });
     const started = performance.now();
     const { seen, decision, patch } = decideOnBinding(binding, pod, view, config, now());
-    return conclude(review, { ...explain(decision, seen), patch }, started, options, log);
+    return conclude(review, answered({ ...explain(decision, seen), patch }), started, options, log);
   } catch (error) {
     if (error instanceof PodNotFound) return leftAlone(review, 'PodNotFound', error.message, options, log);
     if (error instanceof Unreadable)
@@ -91,14 +95,14 @@ async function find(
 
 function conclude(
   { uid, namespace, dryRun, subject }: Review,
-  explanation: Explanation,
+  { explanation, answer }: Decided,
   started: number,
   { metrics }: AnswerOptions,
   log: FastifyBaseLogger,
 ): ReviewAnswer {
   if (!dryRun) record(explanation, metrics, (performance.now() - started) / 1000);
   log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
-  return toAnswer(explanation);
+  return answer;
 }
 
 function record(
@@ -107,20 +111,9 @@ function record(
   seconds: number,
 ): void {
   metrics.decisions.inc({ outcome, reason });
-  metrics.decisionSeconds.observe(seconds);
+  metrics.decisionSeconds.observe({}, seconds);
   if (warnings.length > 0) metrics.warnings.inc(warnings.length);
   for (const [filter, count] of Object.entries(refused)) metrics.refusals.inc({ filter }, count);
-}
-
-/** Pods that are not ours leave no trace in the audit log either. */
-function toAnswer({ outcome, reason, why, cacheId, patch, warnings }: Explanation): ReviewAnswer {
-  return {
-    ...(outcome === 'denied' && { denial: { code: 422, reason, message: why } }),
-    patch,
-    warnings,
-    auditAnnotations:
-      reason === 'NotForEci' ? {} : { outcome, reason, ...(cacheId !== null && { 'image-cache': cacheId }) },
-  };
 }
 
 /** There was nothing to decide on. */

@@ -33,6 +33,8 @@ export function buildApp({ tls, log, readiness, draining, ...options }: AppOptio
     https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    // One of its own for each request would only add a number to lines that hold the review's uid.
+    childLoggerFactory: (logger) => logger,
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: 'idle',

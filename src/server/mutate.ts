@@ -1,6 +1,7 @@
 /** Owns POST /mutate. One request is one line: bytes → review → answer → bytes; each arrow is one function elsewhere. */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { ALLOWED_AS_IT_IS, decodeReview, encodeReview, type ReviewAnswer } from './admission-review.ts';
+import { RecentDecisions } from './recent-decisions.ts';
 import { answerBinding, answerPod, type AnswerOptions } from './answer.ts';
 
 /** What kube-apiserver may send at most (3 MiB for an object, twice, and room), and what a body may have. */
@@ -8,6 +9,7 @@ const BODY_LIMIT = 8 * 2 ** 20;
 
 export const mutate: FastifyPluginCallback<AnswerOptions> = (app, options, done) => {
   acceptJsonBytes(app);
+  const recent = new RecentDecisions(options.view, options.config);
   app.post('/mutate', { bodyLimit: BODY_LIMIT }, (request, reply) => {
     const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
     const send = (answer: ReviewAnswer): FastifyReply =>
@@ -15,7 +17,7 @@ export const mutate: FastifyPluginCallback<AnswerOptions> = (app, options, done)
     switch (review.subject) {
       case 'pod':
         // Not awaited: that would cost every pod of the cluster a turn of the event loop.
-        send(answerPod(review, options, request.log));
+        send(answerPod(review, recent, options, request.log));
         return undefined;
       case 'binding':
         return answerBinding(review, options, request.log).then(send);

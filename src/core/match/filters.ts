@@ -2,7 +2,7 @@
  * Owns the filters of automatic matching: an ordered list of pure functions, each of which passes a candidate or
  * says why not. The first refusal stands. To add a rule, add an entry.
  */
-import { describePhase, READY } from '../image-cache.ts';
+import { describePhase, READY, type ImageCache } from '../image-cache.ts';
 import { formatBytes } from '../quantity.ts';
 import type { Candidate } from '../view.ts';
 import type { FilterCode } from './reason.ts';
@@ -133,6 +133,13 @@ export function refusalOf(
     if (message !== undefined) return { code, message };
   }
   return undefined;
+}
+
+/** When the verdict on a cache, or its words, next become others by nothing but time; infinite: never. */
+export function nextChangeOf({ expiresAt = Infinity }: ImageCache, context: FilterContext): number {
+  const { now, expiryMarginMs } = context;
+  if (expiresAt > now + expiryMarginMs) return expiresAt - expiryMarginMs;
+  return expiresAt > now ? expiresAt : Infinity;
 }
 
 /** UTC to the second; of a valid time only, which is what the index holds. */

@@ -5,6 +5,7 @@
 import type { ImageReference } from '../image/reference.ts';
 import type { Candidate, DegreeLevel, View } from '../view.ts';
 import {
+  nextChangeOf,
   reachesMinimum,
   reachesRequirement,
   refusalOf,
@@ -39,6 +40,8 @@ export interface MatchResult {
   readonly considered: number;
   /** How many of those each filter removed. */
   readonly refused: ReadonlyMap<FilterCode, number>;
+  /** Until when all of this holds if nothing but the time changes, in milliseconds since 1970. */
+  readonly validUntil: number;
 }
 
 /** How many candidates of each kind an account names: enough to say what broke a tie, or what came close. */
@@ -58,6 +61,7 @@ export function matchImages(question: MatchQuestion, view: View): MatchResult {
     verdicts: [...usable.verdicts, ...unusable.verdicts],
     considered: usable.considered + unusable.considered,
     refused,
+    validUntil: Math.min(usable.validUntil, unusable.validUntil),
   };
 }
 
@@ -69,6 +73,7 @@ function consider(levels: Iterable<DegreeLevel>, question: MatchQuestion, mayWin
   const refused = new Map<FilterCode, number>();
   let considered = 0;
   let winner: Candidate | undefined;
+  let validUntil = Infinity;
   for (const { degree, candidates } of levels) {
     // Degrees fall: from the first that is not enough, nothing can win, and one level says what came closest.
     const eligible = reachesRequirement(degree, question);
@@ -76,6 +81,7 @@ function consider(levels: Iterable<DegreeLevel>, question: MatchQuestion, mayWin
     if (winner || !(eligible || explains)) break;
     for (const candidate of candidates) {
       considered++;
+      validUntil = Math.min(validUntil, nextChangeOf(candidate.cache, question));
       const verdict = verdictOn(candidate, question, winner);
       if (verdict.refusal) refused.set(verdict.refusal.code, (refused.get(verdict.refusal.code) ?? 0) + 1);
       // Whoever comes next after the winner is named too: it says what broke the tie.
@@ -90,7 +96,7 @@ function consider(levels: Iterable<DegreeLevel>, question: MatchQuestion, mayWin
     }
     if (!mayWin && verdicts.length >= NAMED) break;
   }
-  return { winner, verdicts, considered, refused };
+  return { winner, verdicts, considered, refused, validUntil };
 }
 
 function verdictOn(candidate: Candidate, question: MatchQuestion, winner: Candidate | undefined): Verdict {

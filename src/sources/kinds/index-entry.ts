@@ -36,7 +36,7 @@ const KINDS: ReadonlyMap<string, (manifest: Manifest) => IndexWriter> = new Map(
       const labels = readNamespace(manifest);
       const { name } = manifest;
       return {
-        apply: (index) => index.namespaces.set(name, labels),
+        apply: (index) => index.namespaces.apply(name, labels),
         delete: (index) => index.namespaces.delete(name),
       };
     },

@@ -1,0 +1,32 @@
+/** Owns the Namespaces in memory: their labels. */
+import { EMPTY_MAP, isSameMap, type StringMap } from '../core/json.ts';
+
+export class NamespaceIndex {
+  readonly #labels = new Map<string, StringMap>();
+  #changes = 0;
+
+  /** How often what is in here has become something else. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  labels(name: string): StringMap {
+    return this.#labels.get(name) ?? EMPTY_MAP;
+  }
+
+  /** @returns whether anything changed */
+  apply(name: string, labels: StringMap): boolean {
+    const before = this.#labels.get(name);
+    this.#labels.set(name, labels);
+    const changed = !before || !isSameMap(before, labels);
+    if (changed) this.#changes++;
+    return changed;
+  }
+
+  /** @returns whether there was such a namespace */
+  delete(name: string): boolean {
+    const changed = this.#labels.delete(name);
+    if (changed) this.#changes++;
+    return changed;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Owns the counting of what happens with every pod. prom-client looks its labels up by a text that it makes anew each
+ * time, which took a tenth of the webhook's throughput; so things are counted here, and it reads them when it is scraped.
+ */
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+interface MetricOptions<L extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly L[];
+}
+
+type Labels<L extends string> = Readonly<Record<L, string | number>>;
+
+/** What is counted under each combination of labels. */
+class ByLabels<L extends string, T> {
+  readonly #names: readonly L[];
+  readonly #of = new Map<string, { readonly labels: Labels<L>; readonly counted: T }>();
+  readonly #create: () => T;
+
+  constructor(names: readonly L[], create: () => T) {
+    this.#names = names;
+    this.#create = create;
+  }
+
+  get(labels: Labels<L>): T {
+    let key = '';
+    for (const name of this.#names) key += `${labels[name]} `;
+    const known = this.#of.get(key);
+    if (known) return known.counted;
+    const counted = this.#create();
+    this.#of.set(key, { labels: { ...labels }, counted });
+    return counted;
+  }
+
+  all(): Iterable<{ readonly labels: Labels<L>; readonly counted: T }> {
+    return this.#of.values();
+  }
+}
+
+export class CounterTally<L extends string> {
+  readonly #counts: ByLabels<L, { count: number }>;
+
+  constructor(options: MetricOptions<L>, registry: Registry) {
+    this.#counts = new ByLabels(options.labelNames, () => ({ count: 0 }));
+    const counter: Counter<L> = new Counter({
+      ...options,
+      registers: [registry],
+      collect: () => {
+        counter.reset();
+        for (const { labels, counted } of this.#counts.all()) counter.inc(labels, counted.count);
+      },
+    });
+  }
+
+  inc(labels: Labels<L>, by = 1): void {
+    this.#counts.get(labels).count += by;
+  }
+}
+
+/** How many values fell into each bucket, the one beyond the last included. */
+interface Buckets {
+  readonly counts: number[];
+  sum: number;
+}
+
+export class HistogramTally<L extends string> {
+  readonly #bounds: readonly number[];
+  readonly #buckets: ByLabels<L, Buckets>;
+
+  /** @param options with the upper bounds of its buckets, ascending */
+  constructor(options: MetricOptions<L> & { readonly buckets: readonly number[] }, registry: Registry) {
+    const { name, help, labelNames, buckets } = options;
+    this.#bounds = buckets;
+    this.#buckets = new ByLabels(labelNames, () => ({ counts: [...buckets, Infinity].fill(0), sum: 0 }));
+    const read = (): Promise<object> =>
+      Promise.resolve({ name, help, type: 'histogram', values: this.#values(name) });
+    const histogram = new Histogram({ name, help, labelNames, buckets: [...buckets], registers: [] });
+    // What the registry calls when it is scraped.
+    registry.registerMetric(Object.assign(histogram, { getForPromString: read }));
+  }
+
+  observe(labels: Labels<L>, value: number): void {
+    const buckets = this.#buckets.get(labels);
+    let at = 0;
+    while (at < this.#bounds.length && value > this.#bounds[at]!) at++;
+    buckets.counts[at]!++;
+    buckets.sum += value;
+  }
+
+  #values(name: string): object[] {
+    return Array.from(this.#buckets.all()).flatMap(({ labels, counted: { counts, sum } }) => {
+      let count = 0;
+      const upTo = counts.map((each, i) => ({
+        metricName: `${name}_bucket`,
+        labels: { ...labels, le: this.#bounds[i] ?? '+Inf' },
+        value: (count += each),
+      }));
+      return [
+        ...upTo,
+        { metricName: `${name}_sum`, labels, value: sum },
+        { metricName: `${name}_count`, labels, value: count },
+      ];
+    });
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Owns the decisions that still hold, so that the pods of one workload, which come by the hundred, are decided once.
+ * What a decision depends on is the pod as read, the index, whether that is up to date, and the options, which never
+ * change; and on the time, of which each decision says how long it holds.
+ */
+import type { DecisionConfig } from '../core/config.ts';
+import { decideOnJson } from '../core/decide.ts';
+import { explain, type Explanation } from '../core/explain.ts';
+import { podFingerprint } from '../core/pod-fingerprint.ts';
+import { stalenessOf } from '../core/question.ts';
+import type { View } from '../core/view.ts';
+import type { ReviewAnswer } from './admission-review.ts';
+
+export interface Decided {
+  readonly explanation: Explanation;
+  readonly answer: ReviewAnswer;
+}
+
+interface Held extends Decided {
+  readonly validUntil: number;
+}
+
+/** Some 10 kB each. */
+const LIMIT = 2000;
+
+export class RecentDecisions {
+  readonly #view: View;
+  readonly #config: DecisionConfig;
+  readonly #held = new Map<string, Held>();
+  #version = Number.NaN;
+  #staleness: string | undefined;
+
+  constructor(view: View, config: DecisionConfig) {
+    this.#view = view;
+    this.#config = config;
+  }
+
+  /**
+   * @param namespace the namespace of the request; undefined where it names none
+   * @param now milliseconds since 1970
+   */
+  decide(object: unknown, namespace: string | undefined, now: number): Decided {
+    this.#forgetWhatNoLongerHolds(now);
+    const fingerprint = podFingerprint(object, namespace);
+    const known = fingerprint === undefined ? undefined : this.#held.get(fingerprint);
+    if (known && now < known.validUntil) return known;
+    const { seen, decision } = decideOnJson(object, namespace, this.#view, this.#config, now);
+    const decided = { ...answered(explain(decision, seen)), validUntil: decision.validUntil };
+    if (fingerprint !== undefined) this.#held.set(fingerprint, decided);
+    return decided;
+  }
+
+  #forgetWhatNoLongerHolds(now: number): void {
+    const version = this.#view.version();
+    const staleness = stalenessOf({ view: this.#view, config: this.#config, now })?.reason;
+    if (version === this.#version && staleness === this.#staleness && this.#held.size < LIMIT) return;
+    this.#held.clear();
+    this.#version = version;
+    this.#staleness = staleness;
+  }
+}
+
+/** A decision in the words of an admission response. Pods that are not ours leave no trace in the audit log either. */
+export function answered(explanation: Explanation): Decided {
+  const { outcome, reason, why, cacheId, patch, warnings } = explanation;
+  const answer = {
+    ...(outcome === 'denied' && { denial: { code: 422, reason, message: why } }),
+    patch,
+    warnings,
+    auditAnnotations:
+      reason === 'NotForEci' ? {} : { outcome, reason, ...(cacheId !== null && { 'image-cache': cacheId }) },
+  };
+  return { explanation, answer };
+}

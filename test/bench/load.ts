@@ -1,0 +1,71 @@
+/** Puts load on a server: 25 kept-alive connections over TLS, each with its share of the reviews, one after the other. */
+import autocannon, { type Client, type Instance, type Result } from 'autocannon';
+import { processorSeconds, type Server } from './processes.ts';
+
+const CONNECTIONS = 25;
+
+export interface LoadResult {
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  /** Microseconds of the server's processor time a request, its threads for memory included. */
+  readonly processorMicroseconds: number;
+}
+
+/**
+ * @param seconds how long, or how many requests
+ * @throws where an answer was not 200, or did not come
+ */
+export async function putLoad(
+  { url, pid }: Pick<Server, 'url' | 'pid'>,
+  reviews: readonly string[],
+  {
+    seconds,
+    requests,
+    meanwhile,
+  }: { readonly seconds?: number; readonly requests?: number; readonly meanwhile?: () => void },
+): Promise<LoadResult> {
+  const share = Math.floor(reviews.length / CONNECTIONS);
+  const milliseconds: number[] = [];
+  let connection = 0;
+  const usedBefore = processorSeconds(pid);
+  const began = performance.now();
+  const finished = Promise.withResolvers<Result>();
+  const running: Instance = autocannon(
+    {
+      url: `${url}/mutate`,
+      method: 'POST',
+      connections: CONNECTIONS,
+      ...(requests === undefined ? { duration: seconds ?? 5 } : { amount: requests }),
+      setupClient: (client: Client) => {
+        const from = connection++ * share;
+        client.setRequests(
+          reviews.slice(from, from + share).map((body) => ({
+            method: 'POST',
+            path: '/mutate',
+            headers: { 'content-type': 'application/json' },
+            body,
+          })),
+        );
+      },
+    },
+    (error: Error | null, result) => (error ? finished.reject(error) : finished.resolve(result)),
+  );
+  meanwhile?.();
+  running.on('response', (_client, _status, _bytes, took) => milliseconds.push(took));
+  const { errors, timeouts, non2xx, duration } = await finished.promise;
+  const elapsed = (performance.now() - began) / 1000;
+  if (errors + timeouts + non2xx > 0)
+    throw new Error(`${errors} errors, ${timeouts} timeouts, ${non2xx} refused`);
+  milliseconds.sort((a, b) => a - b);
+  const at = (share_: number): number => milliseconds[Math.floor(milliseconds.length * share_)] ?? Number.NaN;
+  return {
+    perSecond: milliseconds.length / Math.min(duration, elapsed),
+    p50: at(0.5),
+    p99: at(0.99),
+    max: milliseconds.at(-1) ?? Number.NaN,
+    processorMicroseconds: ((processorSeconds(pid) - usedBefore) / milliseconds.length) * 1e6,
+  };
+}

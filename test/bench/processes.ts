@@ -1,0 +1,106 @@
+/** Starts the servers that are measured, each a process of its own, and reads what they use. */
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryFolder } from '../support/webhook.ts';
+import { kubeconfig } from '../e2e/support/control-plane.ts';
+import { certificateVariable, servingCertificate } from './certificate.ts';
+import type { Script } from './scripted-api-server.ts';
+
+const variable = certificateVariable();
+export const CERTIFICATE = servingCertificate(variable);
+const environment = { PATH: process.env['PATH'], ...variable };
+
+export interface Server extends Disposable {
+  readonly url: string;
+  readonly pid: number;
+  /** Milliseconds from the start of the process until it was ready. */
+  readonly readyAfter: number;
+}
+
+export interface ScriptedApiServer extends Server {
+  readonly run: (script: Script) => void;
+}
+
+const HERE = import.meta.dirname;
+
+export async function startFloor(): Promise<Server> {
+  const { child, url, readyAfter } = await forkServer('floor.ts', []);
+  return server(child, url, readyAfter);
+}
+
+/** @param selectors profile selectors in the cluster */
+export async function startScriptedApiServer(caches: number, selectors: number): Promise<ScriptedApiServer> {
+  const { child, url, readyAfter } = await forkServer('scripted-api-server.ts', [
+    `${caches}`,
+    `${selectors}`,
+  ]);
+  return { ...server(child, url, readyAfter), run: (script) => child.send(script) };
+}
+
+/** The webhook as it is built, with its defaults, as a process; ready. */
+export async function startWebhookProcess(
+  cluster: { readonly url: string; readonly ca?: string; readonly token?: string },
+  flags: readonly string[] = [],
+): Promise<Server & { readonly metricsUrl: string }> {
+  const folder = temporaryFolder({
+    kubeconfig: kubeconfig(cluster.url, cluster.ca ?? CERTIFICATE.ca, { token: cluster.token ?? 'token' }),
+    'tls.crt': CERTIFICATE.cert,
+    'tls.key': CERTIFICATE.key,
+  });
+  const at = (name: string): string => join(folder.path, name);
+  const began = performance.now();
+  const child = spawn(
+    process.execPath,
+    [
+      'dist/main.js',
+      'serve',
+      ...['--source', 'kubernetes', '--kubeconfig', at('kubeconfig'), '--host', '127.0.0.1'],
+      ...['--tls-cert', at('tls.crt'), '--tls-key', at('tls.key'), '--port', '0', '--metrics-port', '0'],
+      ...flags,
+    ],
+    { env: environment, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  child.once('exit', folder.remove);
+  let log = '';
+  const lines = Promise.withResolvers<void>();
+  child.stdout.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+    if (log.includes('"msg":"ready"')) lines.resolve();
+  });
+  child.once('exit', () => lines.reject(new Error(`the webhook ended:\n${log}`)));
+  await lines.promise;
+  const find = (name: string): string => new RegExp(`"${name}":"([^"]+)"`).exec(log)?.[1] ?? '';
+  return {
+    ...server(child, find('address'), performance.now() - began),
+    metricsUrl: `${find('metricsAddress')}/metrics`,
+  };
+}
+
+async function forkServer(
+  file: string,
+  args: readonly string[],
+): Promise<{ child: ChildProcess; url: string; readyAfter: number }> {
+  const began = performance.now();
+  const child = fork(join(HERE, file), [...args], { env: environment });
+  const [url] = (await once(child, 'message')) as [string];
+  return { child, url, readyAfter: performance.now() - began };
+}
+
+function server(child: ChildProcess, url: string, readyAfter: number): Server {
+  return { url, pid: child.pid!, readyAfter, [Symbol.dispose]: () => child.kill('SIGKILL') };
+}
+
+/** Seconds of processor time that a process has used; the kernel counts in hundredths. */
+export function processorSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Bytes of memory that a process occupies. */
+export function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+}

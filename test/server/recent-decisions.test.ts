@@ -1,0 +1,181 @@
+/** What is remembered must be what would be decided. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decideOnJson } from '../../src/core/decide.ts';
+import { explain } from '../../src/core/explain.ts';
+import { podFingerprint } from '../../src/core/pod-fingerprint.ts';
+import { readPod } from '../../src/core/pod.ts';
+import { ClusterIndex } from '../../src/index/cluster-index.ts';
+import { RecentDecisions } from '../../src/server/recent-decisions.ts';
+import { readEntry } from '../../src/sources/kinds/index-entry.ts';
+import { readManifest } from '../../src/sources/kinds/manifest.ts';
+import {
+  cacheObject,
+  configWith,
+  namespaceObject,
+  nodeObject,
+  NOW,
+  podObject,
+  selectorObject,
+  type Json,
+} from '../support/objects.ts';
+
+const MINUTE = 60_000;
+const image = fc.constantFrom('a:1', 'a:2', 'b:1', 'c:1');
+const eci = { 'alibabacloud.com/eci': 'true' };
+
+const object = fc.oneof(
+  fc
+    .record({
+      name: fc.constantFrom('one', 'two', 'three'),
+      images: fc.uniqueArray(image, { minLength: 1 }),
+      phase: fc.constantFrom('Ready', 'Ready', 'Creating'),
+      expires: fc.constantFrom(undefined, 1, 9, 11, 12),
+      deleting: fc.boolean(),
+    })
+    .map(({ expires, ...cache }) =>
+      cacheObject({
+        ...cache,
+        ...(expires !== undefined && { expires: new Date(NOW + expires * MINUTE).toISOString() }),
+      }),
+    ),
+  fc.constantFrom({}, eci).map((labels) => namespaceObject('default', labels)),
+  fc.constantFrom(10, 40).map((gib) => nodeObject('worker', {}, { 'a:1': gib * 2 ** 30 })),
+  fc
+    .constantFrom('1', '2')
+    .map((count) =>
+      selectorObject('all', { effect: { annotations: { 'k8s.aliyun.com/imc-match-count-request': count } } }),
+    ),
+);
+
+const pod = fc
+  .record({
+    images: fc.array(image, { minLength: 1, maxLength: 3 }),
+    labels: fc.constantFrom({}, eci),
+    annotations: fc.constantFrom(
+      {},
+      { 'k8s.aliyun.com/eci-imc-id': 'imc-one' },
+      { 'k8s.aliyun.com/imc-perfect-match': 'true' },
+    ),
+  })
+  .map(podObject);
+
+type Step =
+  | { readonly apply: Json }
+  | { readonly remove: Json }
+  | { readonly wait: number }
+  | { readonly confirm: true };
+const step: fc.Arbitrary<Step> = fc.oneof(
+  object.map((apply) => ({ apply })),
+  object.map((remove) => ({ remove })),
+  fc.constantFrom(1, 500, 30_000, MINUTE, 10 * MINUTE).map((wait) => ({ wait })),
+  fc.constant({ confirm: true } as const),
+);
+
+describe('a remembered decision', () => {
+  it.each(['deny', 'warn', 'auto'] as const)(
+    'is the one that would be made now, whatever changed meanwhile (pin.notReady: %s)',
+    (notReady) => {
+      const config = configWith({ pin: { notReady } });
+      fc.assert(
+        fc.property(
+          fc.array(step, { maxLength: 30, size: 'max' }),
+          fc.array(pod, { minLength: 1, maxLength: 3 }),
+          (steps, pods) => {
+            const index = new ClusterIndex();
+            const recent = new RecentDecisions(index, config);
+            let now = NOW;
+            for (const each of steps) {
+              if ('apply' in each) readEntry(readManifest(each.apply)).apply(index);
+              else if ('remove' in each) readEntry(readManifest(each.remove)).delete(index);
+              else if ('wait' in each) now += each.wait;
+              else index.confirm(now);
+              for (const asked of pods) {
+                const { seen, decision } = decideOnJson(asked, 'default', index, config, now);
+                const { explanation } = recent.decide(asked, 'default', now);
+                expect({ ...explanation }).toEqual({ ...explain(decision, seen) });
+              }
+            }
+          },
+        ),
+        { numRuns: 1500 },
+      );
+    },
+  );
+
+  it('is not made again for another pod of the same workload', () => {
+    const index = new ClusterIndex();
+    index.confirm(NOW);
+    const recent = new RecentDecisions(index, configWith());
+    const [first, second] = ['web-1', 'web-2'].map((name) => {
+      const object_ = podObject();
+      return recent.decide(
+        { ...object_, metadata: { ...(object_['metadata'] as Json), name } },
+        'default',
+        NOW,
+      );
+    });
+    expect(second).toBe(first);
+  });
+});
+
+describe('the fingerprint of a pod', () => {
+  const word = fc.constantFrom('', 'a', '1:a', 'a1:b', '-', '{}', '1', ':');
+  const texts = fc.oneof(fc.constantFrom(undefined, null), fc.dictionary(word, word, { maxKeys: 3 }));
+  const container = fc.record(
+    { name: word, image: word, imagePullPolicy: word, extra: word },
+    { requiredKeys: [] },
+  );
+  const anyPod = fc.record({
+    metadata: fc.record({ name: word, labels: texts, annotations: texts }, { requiredKeys: [] }),
+    spec: fc.record(
+      {
+        nodeName: word,
+        nodeSelector: texts,
+        initContainers: fc.array(container, { maxLength: 2 }),
+        containers: fc.array(container, { maxLength: 2 }),
+      },
+      { requiredKeys: [] },
+    ),
+  });
+  /** The pod as read, without its name; or that it cannot be. */
+  const reading = (value: unknown): unknown => {
+    try {
+      return { ...readPod(value, 'default'), name: '' };
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  it('is the same for two pods only if they are read the same', () => {
+    fc.assert(
+      fc.property(fc.array(anyPod, { minLength: 20, maxLength: 20 }), (pods) => {
+        const seen = new Map<string, unknown>();
+        for (const each of pods) {
+          const fingerprint = podFingerprint(each, 'default');
+          if (fingerprint === undefined) continue;
+          if (seen.has(fingerprint)) expect(reading(each)).toEqual(seen.get(fingerprint));
+          else seen.set(fingerprint, reading(each));
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each([
+    ['what is written into one field', 'another', { a: '1' }, { a: '11:b1:c' }],
+    ['one annotation', 'two', { a: 'b1:c1:d' }, { a: 'b', c: 'd' }],
+  ])('keeps %s apart from %s', (_what, _other, one, two) => {
+    const [first, second] = [one, two].map((annotations) =>
+      podFingerprint(podObject({ annotations: annotations as Record<string, string> }), 'default'),
+    );
+    expect(first).not.toBe(second);
+  });
+
+  it('is of what is read, and of nothing else', () => {
+    const plain = podObject();
+    expect(podFingerprint({ ...plain, status: { phase: 'Pending' } }, 'default')).toBe(
+      podFingerprint(plain, 'default'),
+    );
+  });
+});
