@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run test e2e clean
+.PHONY: install build demo run test e2e bench clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -36,6 +36,10 @@ test: install
 # Needs KUBEBUILDER_ASSETS: a folder with etcd, kube-apiserver and kube-controller-manager.
 e2e: install
 	@npm run --silent e2e
+
+# Twenty minutes of ratios: make bench ARGS="--json FILE --only serving". docs/performance.md says how to read them.
+bench: build
+	@npm run --silent bench -- $(ARGS)
 
 clean:
 	rm -rf dist coverage

@@ -5,6 +5,7 @@
 import type { Request } from './annotation/request.ts';
 import type { Decision } from './decide.ts';
 import { describeRequirement } from './match/filters.ts';
+import type { Candidate } from './view.ts';
 import type { Verdict } from './match/matcher.ts';
 import type { FilterCode, Outcome, ReasonCode } from './match/reason.ts';
 import type { Degree } from './match/score.ts';
@@ -88,7 +89,7 @@ export function explain(
     refused: Object.fromEntries(match?.refused ?? []),
     // Made when it is read: most pods are explained to nobody.
     get candidates() {
-      return verdicts.map((verdict) => explainVerdict(verdict, decision));
+      return verdicts.map((verdict) => explainVerdict(verdict, match?.winner));
     },
     createOnMiss: decision.createOnMiss ?? null,
     warnings,
@@ -108,9 +109,9 @@ function explainRequest({ pin, auto, autoKey, requirement, storageBytes }: Reque
 
 function explainVerdict(
   { cache, degree, refusal, lostBecause }: Verdict,
-  { match }: Decision,
+  winner: Candidate | undefined,
 ): ExplainedCandidate {
-  const chosen = match?.winner?.cache === cache;
+  const chosen = winner?.cache === cache;
   return {
     name: cache.name,
     id: cache.id ?? null,

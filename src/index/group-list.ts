@@ -137,12 +137,7 @@ export class GroupList {
       else high = middle;
     }
     const chunk = chunks[at];
-    let index = 0;
-    for (let high = chunk?.length ?? 0; chunk && index < high;) {
-      const middle = (index + high) >> 1;
-      if (compare(slotAt(chunk, middle), slot) < 0) index = middle + 1;
-      else high = middle;
-    }
+    const index = chunk ? firstIndex(chunk, (other) => compare(other, slot) < 0) : 0;
     return { chunk, at, index };
   }
 

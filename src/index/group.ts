@@ -22,11 +22,16 @@ export interface IndexedRepository {
   readonly groups: GroupList;
 }
 
+/** A cache as the index keeps it. */
+export interface IndexedCache extends ImageCache {
+  readonly images: readonly IndexedImage[];
+}
+
 export interface Group {
   /** Sorted by key, so that those of one repository stand together. */
   readonly images: readonly IndexedImage[];
   /** In the order of compareAge; never empty. */
-  readonly caches: ImageCache[];
+  readonly caches: IndexedCache[];
 }
 
 /** The distinct repositories of a group's images. */

@@ -5,10 +5,11 @@
 import { isUsable, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { DegreeLevel } from '../core/view.ts';
+import type { IndexedCache } from './group.ts';
 import { RankedGroups, type ReadingLimits } from './ranked-groups.ts';
 
 export class ImageCacheIndex {
-  readonly #byName = new Map<string, ImageCache>();
+  readonly #byName = new Map<string, IndexedCache>();
   readonly #byId = new Map<string, ImageCache>();
   /** More than one object may claim an ID; the first by name has it, so that every replica agrees. Here are the others. */
   readonly #otherClaimants = new Map<string, readonly ImageCache[]>();

@@ -5,6 +5,7 @@ import {
   type Profile,
   type ProfileSelector,
 } from '../core/profile/effect.ts';
+import { SelectorTable } from '../core/profile/selector-table.ts';
 
 export class ProfileIndex {
   readonly #selectors = new Map<string, PrioritySelector>();
@@ -52,8 +53,8 @@ export class ProfileIndex {
       .map(([, selector]) => selector);
     const all = [...selectors, ...this.#inOrder];
     return {
-      byPriority: selectors.toSorted(comparePriority),
-      inOrder: this.#inOrder,
+      byPriority: new SelectorTable(selectors.toSorted(comparePriority)),
+      inOrder: new SelectorTable(this.#inOrder),
       annotationKeys: new Set(all.flatMap((selector) => [...selector.annotations.keys()])),
       labelKeys: new Set(all.flatMap((selector) => [...selector.labels.keys()])),
     };

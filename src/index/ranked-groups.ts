@@ -15,8 +15,13 @@ import type { DegreeLevel } from '../core/view.ts';
 import { readCandidates, type SharedList } from './candidate-reading.ts';
 import { GroupList } from './group-list.ts';
 import { GroupTable } from './group-table.ts';
-import { Replay } from './replay.ts';
-import { repositoriesOf, type Group, type IndexedImage, type IndexedRepository } from './group.ts';
+import {
+  repositoriesOf,
+  type Group,
+  type IndexedCache,
+  type IndexedImage,
+  type IndexedRepository,
+} from './group.ts';
 
 /** What reading costs is decided here, and no answer. Measured: docs/performance.md. */
 export interface ReadingLimits {
@@ -26,19 +31,12 @@ export interface ReadingLimits {
 
 const LIMITS: ReadingLimits = { short: 256 };
 
-interface Found {
-  readonly targetBytes: number;
-  readonly levels: Iterable<DegreeLevel>;
-}
-
 export class RankedGroups {
   readonly #table = new GroupTable();
   readonly #slots = new Map<string, number>();
   readonly #images = new Map<string, IndexedImage>();
   readonly #repositories = new Map<string, IndexedRepository>();
   #numbered = 0;
-  /** What was found for pods since the last change. */
-  #found = new WeakMap<readonly ImageReference[], Found>();
   readonly #limits: ReadingLimits;
 
   constructor(limits = LIMITS) {
@@ -46,8 +44,7 @@ export class RankedGroups {
   }
 
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
-  add(cache: ImageCache): ImageCache {
-    this.#found = new WeakMap();
+  add(cache: ImageCache): IndexedCache {
     const images = cache.images.map((image) => this.#intern(image));
     const key = groupKey(images, cache.sizeBytes);
     const kept = { ...cache, images };
@@ -65,9 +62,8 @@ export class RankedGroups {
   }
 
   /** @param kept what `add` returned */
-  delete(kept: ImageCache): void {
-    this.#found = new WeakMap();
-    const key = groupKey(kept.images as IndexedImage[], kept.sizeBytes);
+  delete(kept: IndexedCache): void {
+    const key = groupKey(kept.images, kept.sizeBytes);
     const slot = this.#slots.get(key);
     if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
     const group = this.#table.groupOf(slot);
@@ -76,23 +72,8 @@ export class RankedGroups {
     else this.#change(slot, place === 0, () => group.caches.splice(place, 1));
   }
 
-  /** See View.usableCandidates. Until something changes, the same images have the same candidates. */
+  /** See View.usableCandidates. */
   candidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    if (this.#images.size === 0) return [];
-    const known = this.#found.get(images);
-    if (known?.targetBytes === targetBytes) return known.levels;
-    const levels = new Replay(this.#read(images, targetBytes));
-    this.#found.set(images, { targetBytes, levels });
-    return levels;
-  }
-
-  *#read(images: readonly ImageReference[], targetBytes: number): Generator<DegreeLevel, undefined> {
-    const levels = this.#levels(images, targetBytes);
-    for (const { degree, candidates } of levels) yield { degree, candidates: new Replay(candidates) };
-    return undefined;
-  }
-
-  #levels(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
     const byImage: SharedList<IndexedImage>[] = [];
     const byRepository = new Map<string, SharedList<IndexedRepository>>();
     for (const { key, repository: name } of images) {

@@ -27,7 +27,10 @@ export interface ReviewAnswer {
   readonly auditAnnotations: Readonly<Record<string, string>>;
 }
 
-export const ALLOWED_AS_IT_IS: ReviewAnswer = { patch: [], warnings: [], auditAnnotations: {} };
+/** What encodeAnswer makes. */
+export type EncodedAnswer = string;
+
+export const ALLOWED_AS_IT_IS = encodeAnswer({ patch: [], warnings: [], auditAnnotations: {} });
 
 const API_VERSIONS = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
 
@@ -88,17 +91,15 @@ function subjectOf({ operation, resource, subResource }: JsonObject): Subject {
 }
 
 /** @returns JSON */
-export function encodeReview({ apiVersion, uid }: Review, answer: ReviewAnswer): string {
-  const response = encoded.get(answer) ?? encodeResponse(answer);
-  encoded.set(answer, response);
-  return `{"kind":"AdmissionReview","apiVersion":"${apiVersion}","response":{"uid":${JSON.stringify(uid)},${response}}}`;
+export function encodeReview({ apiVersion, uid }: Review, answer: EncodedAnswer): string {
+  return `{"kind":"AdmissionReview","apiVersion":"${apiVersion}","response":{"uid":${JSON.stringify(uid)},${answer}}}`;
 }
 
-/** The same answer is given to many: all pods that are none of ours, all pods of one workload. */
-const encoded = new WeakMap<ReviewAnswer, string>();
-
-/** A response as JSON, without braces, and without the uid, which alone differs from review to review. */
-function encodeResponse({ denial, patch, warnings, auditAnnotations }: ReviewAnswer): string {
+/**
+ * An answer as JSON, without braces, and without the uid, which alone differs from review to review: the same answer is
+ * given to many.
+ */
+export function encodeAnswer({ denial, patch, warnings, auditAnnotations }: ReviewAnswer): EncodedAnswer {
   const response = JSON.stringify({
     allowed: denial === undefined,
     ...(denial && { status: { status: 'Failure', ...denial } }),

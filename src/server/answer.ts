@@ -14,7 +14,7 @@ import { isVirtualNode } from '../core/scope.ts';
 import type { View } from '../core/view.ts';
 import { limitWarnings } from '../core/warnings.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { ALLOWED_AS_IT_IS, type Review, type ReviewAnswer } from './admission-review.ts';
+import { ALLOWED_AS_IT_IS, encodeAnswer, type EncodedAnswer, type Review } from './admission-review.ts';
 import { answered, type Decided, type RecentDecisions } from './recent-decisions.ts';
 
 /** Finds a pod that has no node yet; rejects where there is none, or no answer in time. */
@@ -40,7 +40,7 @@ export function answerPod(
   recent: RecentDecisions,
   options: AnswerOptions,
   log: FastifyBaseLogger,
-): ReviewAnswer {
+): EncodedAnswer {
   try {
     const started = performance.now();
     const decided = recent.decide(review.object, review.namespace, options.now());
@@ -55,7 +55,7 @@ export async function answerBinding(
   review: Review,
   options: AnswerOptions,
   log: FastifyBaseLogger,
-): Promise<ReviewAnswer> {
+): Promise<EncodedAnswer> {
   const { view, config, findUnboundPod, metrics, now } = options;
   if (!findUnboundPod) return ALLOWED_AS_IT_IS;
   try {
@@ -99,7 +99,7 @@ function conclude(
   started: number,
   { metrics }: AnswerOptions,
   log: FastifyBaseLogger,
-): ReviewAnswer {
+): EncodedAnswer {
   if (!dryRun) record(explanation, metrics, (performance.now() - started) / 1000);
   log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
   return answer;
@@ -123,11 +123,11 @@ function leftAlone(
   why: string,
   { metrics }: AnswerOptions,
   log: FastifyBaseLogger,
-): ReviewAnswer {
+): EncodedAnswer {
   const outcome = 'skipped';
   if (!dryRun) metrics.decisions.inc({ outcome, reason });
   log.warn({ reason, dryRun }, why);
-  return { patch: [], warnings: limitWarnings([why]), auditAnnotations: { outcome, reason } };
+  return encodeAnswer({ patch: [], warnings: limitWarnings([why]), auditAnnotations: { outcome, reason } });
 }
 
 function letThrough(
@@ -135,7 +135,7 @@ function letThrough(
   error: unknown,
   { metrics }: AnswerOptions,
   log: FastifyBaseLogger,
-): ReviewAnswer {
+): EncodedAnswer {
   metrics.internalErrors.inc();
   log.error({ err: error, uid }, 'the webhook failed; the pod is let through as it is');
   return ALLOWED_AS_IT_IS;

@@ -1,6 +1,6 @@
 /** Owns POST /mutate. One request is one line: bytes → review → answer → bytes; each arrow is one function elsewhere. */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
-import { ALLOWED_AS_IT_IS, decodeReview, encodeReview, type ReviewAnswer } from './admission-review.ts';
+import { ALLOWED_AS_IT_IS, decodeReview, encodeReview, type EncodedAnswer } from './admission-review.ts';
 import { RecentDecisions } from './recent-decisions.ts';
 import { answerBinding, answerPod, type AnswerOptions } from './answer.ts';
 
@@ -12,7 +12,7 @@ export const mutate: FastifyPluginCallback<AnswerOptions> = (app, options, done)
   const recent = new RecentDecisions(options.view, options.config);
   app.post('/mutate', { bodyLimit: BODY_LIMIT }, (request, reply) => {
     const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
-    const send = (answer: ReviewAnswer): FastifyReply =>
+    const send = (answer: EncodedAnswer): FastifyReply =>
       reply.type('application/json').send(encodeReview(review, answer));
     switch (review.subject) {
       case 'pod':

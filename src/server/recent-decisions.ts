@@ -9,24 +9,26 @@ import { explain, type Explanation } from '../core/explain.ts';
 import { podFingerprint } from '../core/pod-fingerprint.ts';
 import { stalenessOf } from '../core/question.ts';
 import type { View } from '../core/view.ts';
-import type { ReviewAnswer } from './admission-review.ts';
+import { encodeAnswer, type EncodedAnswer } from './admission-review.ts';
 
 export interface Decided {
   readonly explanation: Explanation;
-  readonly answer: ReviewAnswer;
+  readonly answer: EncodedAnswer;
 }
 
 interface Held extends Decided {
   readonly validUntil: number;
 }
 
-/** Some 10 kB each. */
-const LIMIT = 2000;
+/** A few kB each. */
+const LIMIT = 4000;
 
 export class RecentDecisions {
   readonly #view: View;
   readonly #config: DecisionConfig;
   readonly #held = new Map<string, Held>();
+  /** Pods that were decided on once, by their fingerprints. */
+  readonly #met = new Set<string>();
   #version = Number.NaN;
   #staleness: string | undefined;
 
@@ -46,8 +48,16 @@ export class RecentDecisions {
     if (known && now < known.validUntil) return known;
     const { seen, decision } = decideOnJson(object, namespace, this.#view, this.#config, now);
     const decided = { ...answered(explain(decision, seen)), validUntil: decision.validUntil };
-    if (fingerprint !== undefined) this.#held.set(fingerprint, decided);
+    if (fingerprint !== undefined && this.#comesAgain(fingerprint)) this.#held.set(fingerprint, decided);
     return decided;
+  }
+
+  /** To remember what never comes again would only make work for the garbage collector. */
+  #comesAgain(fingerprint: string): boolean {
+    if (this.#met.has(fingerprint)) return true;
+    if (this.#met.size >= LIMIT) this.#met.clear();
+    this.#met.add(fingerprint);
+    return false;
   }
 
   #forgetWhatNoLongerHolds(now: number): void {
@@ -63,12 +73,12 @@ export class RecentDecisions {
 /** A decision in the words of an admission response. Pods that are not ours leave no trace in the audit log either. */
 export function answered(explanation: Explanation): Decided {
   const { outcome, reason, why, cacheId, patch, warnings } = explanation;
-  const answer = {
+  const answer = encodeAnswer({
     ...(outcome === 'denied' && { denial: { code: 422, reason, message: why } }),
     patch,
     warnings,
     auditAnnotations:
       reason === 'NotForEci' ? {} : { outcome, reason, ...(cacheId !== null && { 'image-cache': cacheId }) },
-  };
+  });
   return { explanation, answer };
 }

@@ -22,7 +22,7 @@ function tableOf(ranks: readonly number[]): GroupTable {
     const groups = new GroupList(table);
     const inRepository = { name: 'a', number: 2 * slot, groups };
     const image: IndexedImage = { ...cache.images[0]!, inRepository, number: 2 * slot + 1, groups };
-    table.add({ images: [image], caches: [cache] }, 20 + (rank % 7));
+    table.add({ images: [image], caches: [{ ...cache, images: [image] }] }, 20 + (rank % 7));
   }
   return table;
 }
@@ -73,7 +73,7 @@ describe('GroupList', () => {
         const table = tableOf(each);
         const list = new GroupList(table);
         for (const slot of new Set(slots)) list.add(slot);
-        for (const slot of [...new Set(slots)].filter((each) => each % 3 === 0)) list.delete(slot);
+        for (const third of [...new Set(slots)].filter((slot) => slot % 3 === 0)) list.delete(third);
         let asked = 0;
         list.visit((slot, signatures, at) => {
           asked++;

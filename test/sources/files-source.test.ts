@@ -94,8 +94,8 @@ describe('reads', () => {
     expect(index.namespaceLabels('team')).toEqual(new Map([['a', 'b']]));
     expect(index.nodeLabels('vk')).toEqual(new Map([['type', 'virtual-kubelet']]));
     expect(index.imageSize('docker.io/library/nginx:1')).toBe(7);
-    expect(index.profile().byPriority.map(({ name, priority }) => [name, priority])).toEqual([['s', 3]]);
-    expect(index.profile().inOrder.map(({ name }) => name)).toEqual(['e']);
+    expect(index.profile().byPriority.all.map(({ name, priority }) => [name, priority])).toEqual([['s', 3]]);
+    expect(index.profile().inOrder.all.map(({ name }) => name)).toEqual(['e']);
   });
 
   it('YAML and JSON, folders inside, lists as kubectl prints them, and empty documents', async () => {
@@ -162,7 +162,7 @@ spec: {images: [nginx, 'nginx:latest', 'busybox:1']}
 status: {imageCacheId: imc-bare}
 `,
     });
-    expect(index.cacheById('imc-bare')).toEqual({
+    expect(index.cacheById('imc-bare')).toMatchObject({
       name: 'bare',
       id: 'imc-bare',
       images: [
@@ -222,8 +222,8 @@ describe('follows within a second', () => {
     write('profile.json', eciProfileObject([{ name: 'two' }]));
     unlinkSync(join(path, 'selector.json'));
     await soon(() => {
-      expect(index.profile().inOrder.map(({ name }) => name)).toEqual(['two']);
-      expect(index.profile().byPriority).toEqual([]);
+      expect(index.profile().inOrder.all.map(({ name }) => name)).toEqual(['two']);
+      expect(index.profile().byPriority.all).toEqual([]);
     });
   });
 
@@ -267,7 +267,7 @@ describe('what is broken is told by file and line, and what was there before sta
     });
     write('p.yaml', stringify(eciProfileObject('[{"name": "bad",}]')));
     await soon(() => expect(problems).toEqual([expect.stringContaining('data.selectors is not JSON')]));
-    expect(index.profile().inOrder.map(({ name }) => name)).toEqual(['good']);
+    expect(index.profile().inOrder.all.map(({ name }) => name)).toEqual(['good']);
   });
 
   it.each([

@@ -4,10 +4,7 @@
  */
 import type { Container } from '../pod.ts';
 import { parseImageReference, type ImageReference } from './reference.ts';
-import { remembering } from '../remembering.ts';
 import { sha256Hex } from './sha256.ts';
-
-const SEPARATOR = '\n';
 
 export interface PodImages {
   /** Distinct by key, in the pod's order. */
@@ -20,21 +17,9 @@ export interface PodImages {
   readonly referenceOf: (image: string) => ImageReference | undefined;
 }
 
-/** No image reference is as long as a pod's containers may make the texts of all of them. */
-const MAX_REMEMBERED_LENGTH = 8192;
-const remembered = remembering(5000, (images) => readImages(images.split(SEPARATOR)));
-
-/** For the pods of one workload, which come one after the other, the same object: what is found out of it may stay. */
 export function podImages(containers: readonly Container[]): PodImages {
-  const texts = containers.map((container) => container.image);
-  const images = texts.join(SEPARATOR);
-  const isPlain = images.length <= MAX_REMEMBERED_LENGTH && !texts.some((text) => text.includes(SEPARATOR));
-  return isPlain ? remembered(images) : readImages(texts);
-}
-
-function readImages(texts: readonly string[]): PodImages {
   const byText = new Map<string, ImageReference | undefined>();
-  for (const text of texts) if (!byText.has(text)) byText.set(text, parseImageReference(text));
+  for (const { image } of containers) if (!byText.has(image)) byText.set(image, parseImageReference(image));
 
   const byKey = new Map<string, ImageReference>();
   const invalid: string[] = [];
@@ -56,7 +41,5 @@ function readImages(texts: readonly string[]): PodImages {
  */
 export function imageSetHash(references: readonly ImageReference[]): string {
   const keys = references.map((reference) => reference.key).toSorted();
-  return rememberedHash(keys.join(SEPARATOR));
+  return sha256Hex(keys.join('\n')).slice(0, 32);
 }
-
-const rememberedHash = remembering(5000, (keys) => sha256Hex(keys).slice(0, 32));

@@ -4,15 +4,13 @@
  * priority takes effect alone, and the entries of the ConfigMap kube-system/eci-profile, which apply in order.
  */
 import type { StringMap } from '../json.ts';
-import { matchesLabels, type LabelSelector } from './label-selector.ts';
+import type { Selecting, SelectorTable } from './selector-table.ts';
 
 /** Where the pods that a selector picks out run, by its policy. */
 export type Destination = 'eci' | 'eci-or-normal-nodes' | 'normal-nodes';
 
-export interface ProfileSelector {
+export interface ProfileSelector extends Selecting {
   readonly name: string;
-  readonly namespaceSelector: LabelSelector;
-  readonly objectSelector: LabelSelector;
   readonly annotations: StringMap;
   readonly labels: StringMap;
   readonly destination: Destination;
@@ -25,9 +23,9 @@ export interface PrioritySelector extends ProfileSelector {
 
 export interface Profile {
   /** Selector objects, highest priority first, then by name. */
-  readonly byPriority: readonly PrioritySelector[];
+  readonly byPriority: SelectorTable<PrioritySelector>;
   /** ConfigMap entries, in the order of the document. */
-  readonly inOrder: readonly ProfileSelector[];
+  readonly inOrder: SelectorTable<ProfileSelector>;
   /** Every annotation and label key that some effect may write. */
   readonly annotationKeys: ReadonlySet<string>;
   readonly labelKeys: ReadonlySet<string>;
@@ -43,11 +41,8 @@ export function matchingSelectors(
   podLabels: StringMap,
   namespaceLabels: StringMap,
 ): ProfileSelector[] {
-  const matches = (selector: ProfileSelector): boolean =>
-    matchesLabels(selector.objectSelector, podLabels) &&
-    matchesLabels(selector.namespaceSelector, namespaceLabels);
-  const first = profile.byPriority.find(matches);
-  return [...(first ? [first] : []), ...profile.inOrder.filter(matches)];
+  const [first] = profile.byPriority.matching(podLabels, namespaceLabels);
+  return [...(first ? [first] : []), ...profile.inOrder.matching(podLabels, namespaceLabels)];
 }
 
 /**

@@ -1,0 +1,129 @@
+/** Measures POST /mutate over TLS, the built webhook against the floor. */
+import { putLoad, type LoadResult } from './load.ts';
+import { median, takeTurns, type Row } from './measure.ts';
+import {
+  residentBytes,
+  startFloor,
+  startScriptedApiServer,
+  startWebhookProcess,
+  type Server,
+} from './processes.ts';
+import { makeReviews, SELECTORS, type Scenario } from './reviews.ts';
+
+const CACHES = 10_000;
+/** Reviews of each scenario; of new image sets so many that none comes again while it is remembered. */
+const REVIEWS = 4000;
+const NEW_IMAGE_SETS = 20_000;
+const GOALS = { throughput: { atLeast: 0.9 }, p99: { atMost: 1.2 } };
+const MIB = 2 ** 20;
+
+const SCENARIOS: readonly { readonly scenario: Scenario; readonly hasGoal: boolean }[] = [
+  { scenario: 'hit', hasGoal: true },
+  { scenario: 'miss', hasGoal: true },
+  { scenario: 'out of scope', hasGoal: true },
+  { scenario: 'selectors', hasGoal: true },
+  { scenario: 'new image set', hasGoal: false },
+];
+
+export async function measureServing(rounds: number, seconds: number): Promise<Row[]> {
+  using plain = await startScriptedApiServer(CACHES, 0);
+  using profiled = await startScriptedApiServer(CACHES, SELECTORS);
+  using floor = await startFloor();
+  const rows: Row[] = [];
+  for (const { scenario, hasGoal } of SCENARIOS) {
+    using webhook = await startWebhookProcess(scenario === 'selectors' ? profiled : plain);
+    const reviews = makeReviews(scenario, CACHES, scenario === 'new image set' ? NEW_IMAGE_SETS : REVIEWS);
+    const run = (server: Server) => (): Promise<LoadResult> => putLoad(server, reviews, { seconds });
+    await takeTurns(1, [run(floor), run(webhook)]);
+    const [ofFloor, ours] = await takeTurns(rounds, [run(floor), run(webhook)]);
+    const compare = (key: keyof LoadResult): { figure: number; ratio: number } => {
+      const figure = median(ours!.map((each) => each[key]));
+      return { figure, ratio: figure / median(ofFloor!.map((each) => each[key])) };
+    };
+    const what = (name: string): { section: string; what: string } => ({
+      section: 'serving',
+      what: `${scenario}: ${name}`,
+    });
+    rows.push(
+      {
+        ...what('throughput'),
+        ...compare('perSecond'),
+        unit: '/s',
+        ...(hasGoal && { goal: GOALS.throughput }),
+      },
+      { ...what('p50'), ...compare('p50'), unit: 'ms' },
+      { ...what('p99'), ...compare('p99'), unit: 'ms', ...(hasGoal && { goal: GOALS.p99 }) },
+      { ...what('processor time'), ...compare('processorMicroseconds'), unit: 'µs' },
+    );
+  }
+  return rows;
+}
+
+/** How much the 99th percentile grows while the index changes, and while all of it is listed anew. */
+export async function measureChurn(rounds: number, seconds: number): Promise<Row[]> {
+  const measure = async (
+    caches: number,
+    script: { changesPerSecond: number } | { relist: true },
+  ): Promise<[number, number]> => {
+    using api = await startScriptedApiServer(caches, 0);
+    using webhook = await startWebhookProcess(api);
+    const reviews = makeReviews('hit', caches, REVIEWS);
+    await putLoad(webhook, reviews, { seconds });
+    const [quiet, busy] = await takeTurns(rounds, [
+      () => putLoad(webhook, reviews, { seconds }),
+      async () => {
+        const result = await putLoad(webhook, reviews, { seconds, meanwhile: () => api.run(script) });
+        api.run({ changesPerSecond: 0 });
+        return result;
+      },
+    ]);
+    return [median(quiet!.map(({ p99 }) => p99)), median(busy!.map(({ p99 }) => p99))];
+  };
+  const [quiet, changing] = await measure(CACHES, { changesPerSecond: 1000 });
+  const [quietLarge, relisting] = await measure(100_000, { relist: true });
+  return [
+    {
+      section: 'churn',
+      what: 'p99 with 1,000 changes a second',
+      figure: changing,
+      unit: 'ms',
+      ratio: changing / quiet,
+      goal: { atMost: 1.5 },
+    },
+    {
+      section: 'churn',
+      what: 'p99 while 100,000 caches are listed',
+      figure: relisting,
+      unit: 'ms',
+      ratio: relisting / quietLarge,
+      goal: { atMost: 3 },
+    },
+  ];
+}
+
+/** How long a process takes to be ready, and whether it grows with the requests that it has served. */
+export async function measureLife(rounds: number, requests: number): Promise<Row[]> {
+  using api = await startScriptedApiServer(CACHES, 0);
+  const starts: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    using webhook = await startWebhookProcess(api);
+    starts.push(webhook.readyAfter);
+  }
+  using webhook = await startWebhookProcess(api);
+  const reviews = makeReviews('hit', CACHES, REVIEWS);
+  await putLoad(webhook, reviews, { requests: requests / 100 });
+  const before = residentBytes(webhook.pid);
+  await putLoad(webhook, reviews, { requests: requests - requests / 100 });
+  const after = residentBytes(webhook.pid);
+  return [
+    { section: 'life', what: 'start to ready, 10,000 caches', figure: median(starts), unit: 'ms' },
+    {
+      section: 'life',
+      what: `memory after ${requests} requests, against after ${requests / 100}`,
+      figure: after / MIB,
+      unit: 'MiB',
+      ratio: after / before,
+      goal: { atMost: 1.1 },
+    },
+  ];
+}
