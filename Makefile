@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run test e2e bench clean
+.PHONY: install build demo run test e2e bench fuzz clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -40,6 +40,10 @@ e2e: install
 # Twenty minutes of ratios: make bench ARGS="--json FILE --only serving". docs/performance.md says how to read them.
 bench: build
 	@npm run --silent bench -- $(ARGS)
+
+# A million mutants of real reviews: make fuzz ARGS="--count N --seed N". The tests send ten thousand.
+fuzz: install
+	@npm run --silent fuzz -- $(ARGS)
 
 clean:
 	rm -rf dist coverage
