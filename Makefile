@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run test e2e bench fuzz clean
+.PHONY: install build demo run test e2e bench fuzz soak clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -44,6 +44,10 @@ bench: build
 # A million mutants of real reviews: make fuzz ARGS="--count N --seed N". The tests send ten thousand.
 fuzz: install
 	@npm run --silent fuzz -- $(ARGS)
+
+# Ten minutes of everything at once: make soak ARGS="--minutes N". Needs KUBEBUILDER_ASSETS.
+soak: build
+	@npm run --silent soak -- $(ARGS)
 
 clean:
 	rm -rf dist coverage

@@ -23,6 +23,9 @@ export interface SharedList<T extends IndexedImage | IndexedRepository> {
   best: Degree | undefined;
 }
 
+/** Fewer groups than this are found sooner by a look through the whole list than in order. */
+const FEW = 4;
+
 type AnyList = SharedList<IndexedImage> | SharedList<IndexedRepository>;
 
 /**
@@ -106,7 +109,7 @@ class PodLists {
       if (repositories <= sameRepository) expected *= of.groups.size / count;
       repositories -= weight;
     }
-    return expected < 4;
+    return expected < FEW;
   }
 
   /** The best degree of a list's groups, by a look at all of them. */

@@ -12,15 +12,12 @@ import Fastify, {
 } from 'fastify';
 import { health, type Readiness } from './health.ts';
 import { metricsEndpoint } from './metrics.ts';
-import type { AnswerOptions } from './answer.ts';
-import { mutate } from './mutate.ts';
+import { mutate, type MutateOptions } from './mutate.ts';
 
-export interface AppOptions extends AnswerOptions {
+export interface AppOptions extends MutateOptions {
   readonly tls: { readonly cert: string; readonly key: string };
   readonly log: FastifyBaseLogger;
   readonly readiness: () => Readiness;
-  /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
-  readonly draining: () => boolean;
 }
 
 /** Milliseconds. Longer than the 90 s after which Go clients give up an idle connection, so that we never do it first. */
@@ -28,7 +25,7 @@ const KEEP_ALIVE = 120_000;
 /** Milliseconds for a request to arrive whole; the API server itself waits 30 s at the very most. */
 const REQUEST_TIMEOUT = 30_000;
 
-export function buildApp({ tls, log, readiness, draining, ...options }: AppOptions): FastifyInstance {
+export function buildApp({ tls, log, readiness, ...options }: AppOptions): FastifyInstance {
   const app = Fastify({
     https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
     loggerInstance: log,
@@ -42,10 +39,6 @@ export function buildApp({ tls, log, readiness, draining, ...options }: AppOptio
     return503OnClosing: false,
   });
   closeUnusedConnections(app);
-  app.addHook('onSend', (_request, reply, _payload, next) => {
-    if (draining()) reply.header('connection', 'close');
-    next();
-  });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const statusCode = error.statusCode ?? 500;
     request.log.warn({ statusCode, method: request.method, url: request.url }, error.message);
@@ -70,7 +63,9 @@ function closeUnusedConnections(app: FastifyInstance): void {
     socket.once('close', () => unused.delete(peer));
     if (closing) socket.destroy();
   });
-  app.server.on('request', ({ socket }: IncomingMessage) => unused.delete(peerOf(socket)));
+  app.server.on('request', ({ socket }: IncomingMessage) => {
+    if (unused.size > 0) unused.delete(peerOf(socket));
+  });
   app.addHook('preClose', (done) => {
     closing = true;
     for (const socket of unused.values()) socket.destroy();

@@ -7,13 +7,24 @@ import { answerBinding, answerPod, type AnswerOptions } from './answer.ts';
 /** What kube-apiserver may send at most (3 MiB for an object, twice, and room), and what a body may have. */
 const BODY_LIMIT = 8 * 2 ** 20;
 
-export const mutate: FastifyPluginCallback<AnswerOptions> = (app, options, done) => {
+export interface MutateOptions extends AnswerOptions {
+  /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
+  readonly draining: () => boolean;
+}
+
+export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
   acceptJsonBytes(app);
+  const { metrics, draining } = options;
+  const observe = ({ elapsedTime }: FastifyReply, status: number): void =>
+    metrics.requestSeconds.observe({ status }, elapsedTime / 1000);
   const recent = new RecentDecisions(options.view, options.config);
   app.post('/mutate', { bodyLimit: BODY_LIMIT }, (request, reply) => {
     const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
-    const send = (answer: EncodedAnswer): FastifyReply =>
-      reply.type('application/json').send(encodeReview(review, answer));
+    const send = (answer: EncodedAnswer): FastifyReply => {
+      observe(reply, 200);
+      if (draining()) reply.header('connection', 'close');
+      return reply.type('application/json').send(encodeReview(review, answer));
+    };
     switch (review.subject) {
       case 'pod':
         // Not awaited: that would cost every pod of the cluster a turn of the event loop.
@@ -33,8 +44,8 @@ export const mutate: FastifyPluginCallback<AnswerOptions> = (app, options, done)
     onRequest: refuseMethod,
     handler: refuseMethod,
   });
-  app.addHook('onResponse', (_request, reply, next) => {
-    options.metrics.requestSeconds.observe({ status: reply.statusCode }, reply.elapsedTime / 1000);
+  app.addHook('onError', (_request, reply, error, next) => {
+    observe(reply, error.statusCode ?? 500);
     next();
   });
   done();
@@ -48,10 +59,11 @@ function acceptJsonBytes(app: FastifyInstance): void {
   });
 }
 
-function refuseMethod(_request: FastifyRequest, reply: FastifyReply): void {
-  void reply.code(405).header('allow', 'POST').send({
-    statusCode: 405,
-    error: 'Method Not Allowed',
-    message: 'POST an AdmissionReview to /mutate',
-  });
+class MethodNotAllowed extends Error {
+  readonly statusCode = 405;
+}
+
+function refuseMethod(_request: FastifyRequest, reply: FastifyReply): never {
+  reply.header('allow', 'POST');
+  throw new MethodNotAllowed('POST an AdmissionReview to /mutate');
 }

@@ -1,11 +1,11 @@
-/** Measures the decision and the index alone, each size in a process of its own. */
+/** Measures the decision, as the server makes it, and the index alone; each size in a process of its own. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { decide } from '../../src/core/decide.ts';
-import { readPod, type Pod } from '../../src/core/pod.ts';
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
+import { RecentDecisions } from '../../src/server/recent-decisions.ts';
 import { DEFAULT_CONFIG } from '../support/default-config.ts';
+import type { Json } from '../support/objects.ts';
 import { median, type Row } from './measure.ts';
 import { CREATED_FROM, describeCaches, describeImageSets, toImageCache } from './population.ts';
 
@@ -49,15 +49,19 @@ function measureSize(caches: number, rounds: number): SizeResult {
   const after = process.memoryUsage();
 
   const sets = describeImageSets(caches);
-  const somePods = (): Pod[] => Array.from({ length: DECISIONS }, () => podOf(sets.next().value));
-  const nanoseconds = (pods: readonly Pod[]): number => {
+  const somePods = (): Json[] => Array.from({ length: DECISIONS }, () => podOf(sets.next().value));
+  const recent = new RecentDecisions(index, DEFAULT_CONFIG);
+  const nanoseconds = (pods: readonly Json[]): number => {
     const began = performance.now();
-    for (const pod of pods) decide(pod, index, DEFAULT_CONFIG, NOW);
+    for (const pod of pods) recent.decide(pod, 'default', NOW);
     return ((performance.now() - began) / pods.length) * 1e6;
   };
   const same = Array.from({ length: 20 }, () => podOf(sets.next().value));
   const again = Array.from({ length: DECISIONS }, (_, i) => same[i % same.length]!);
-  for (let i = 0; i < 3; i++) nanoseconds(somePods());
+  for (let i = 0; i < 3; i++) {
+    nanoseconds(somePods());
+    nanoseconds(again);
+  }
   const newSet: number[] = [];
   const repeated: number[] = [];
   for (let i = 0; i < rounds; i++) {
@@ -89,9 +93,9 @@ function measureChanges(index: ClusterIndex, caches: number): { update: number; 
   return { update, remove };
 }
 
-function podOf(images: readonly string[]): Pod {
+function podOf(images: readonly string[]): Json {
   const containers = images.map((image, i) => ({ name: `c${i}`, image }));
-  return readPod({ metadata: { labels: { eci: 'true' } }, spec: { containers } }, 'default');
+  return { metadata: { labels: { eci: 'true' } }, spec: { containers } };
 }
 
 export async function measureDeciding(rounds: number, sizes: readonly number[]): Promise<Row[]> {

@@ -19,6 +19,12 @@ export interface Server extends Disposable {
   readonly readyAfter: number;
 }
 
+export interface WebhookProcess extends Server {
+  readonly metricsUrl: string;
+  /** Writes another token into the kubeconfig that it was started with. */
+  readonly renewToken: (token: string) => void;
+}
+
 export interface ScriptedApiServer extends Server {
   readonly run: (script: Script) => void;
 }
@@ -43,9 +49,10 @@ export async function startScriptedApiServer(caches: number, selectors: number):
 export async function startWebhookProcess(
   cluster: { readonly url: string; readonly ca?: string; readonly token?: string },
   flags: readonly string[] = [],
-): Promise<Server & { readonly metricsUrl: string }> {
+): Promise<WebhookProcess> {
+  const as = (token: string): string => kubeconfig(cluster.url, cluster.ca ?? CERTIFICATE.ca, { token });
   const folder = temporaryFolder({
-    kubeconfig: kubeconfig(cluster.url, cluster.ca ?? CERTIFICATE.ca, { token: cluster.token ?? 'token' }),
+    kubeconfig: as(cluster.token ?? 'token'),
     'tls.crt': CERTIFICATE.cert,
     'tls.key': CERTIFICATE.key,
   });
@@ -80,6 +87,7 @@ export async function startWebhookProcess(
   return {
     ...server(child, find('address'), performance.now() - began),
     metricsUrl: `${find('metricsAddress')}/metrics`,
+    renewToken: (token) => folder.write('kubeconfig', as(token)),
   };
 }
 

@@ -73,6 +73,11 @@ const objects = new Map<string, readonly string[]>([
 ]);
 const watches = new Map<ServerResponse, string>();
 
+function end(watch: ServerResponse): void {
+  watches.delete(watch);
+  watch.end();
+}
+
 function tell(answer: ServerResponse, type: string, object: string): void {
   answer.write(`{"type":"${type}","object":${object}}\n`);
 }
@@ -86,10 +91,10 @@ const server = createServer(servingCertificate(), (request, answer) => {
   } else if (searchParams.get('watch') === 'true') {
     answer.flushHeaders();
     watches.set(answer, pathname);
-    const over = setTimeout(() => answer.end(), Number(searchParams.get('timeoutSeconds')) * 1000);
+    const over = setTimeout(() => end(answer), Number(searchParams.get('timeoutSeconds')) * 1000);
     answer.on('close', () => {
       clearTimeout(over);
-      watches.delete(answer);
+      end(answer);
     });
   } else {
     const from = Number(searchParams.get('continue') ?? 0);
@@ -128,7 +133,7 @@ process.on('message', ({ changesPerSecond, relist }: Script) => {
   for (const [answer, path] of watches) {
     if (path !== IMAGE_CACHES) continue;
     tell(answer, 'ERROR', '{"kind":"Status","code":410,"reason":"Expired","message":"too old"}');
-    answer.end();
+    end(answer);
   }
 });
 process.on('disconnect', () => process.exit());
