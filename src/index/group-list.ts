@@ -5,6 +5,7 @@
  * for memory at each group (docs/performance.md).
  */
 import { SIGNATURE_WORDS, type GroupTable } from './group-table.ts';
+import { partitionPoint } from './partition-point.ts';
 
 /** Lists up to this length are one array of slots, and nothing else: most are, and they are to cost little. */
 const SHORT = 16;
@@ -199,18 +200,4 @@ function firstIndex(chunk: Chunk, before: (slot: number) => boolean): number {
 /** The first chunk that holds a group for which `before` is false, or the number of chunks. */
 function firstChunkWith(chunks: readonly Chunk[], before: (slot: number) => boolean): number {
   return partitionPoint(chunks.length, (at) => before(lastSlot(chunks[at]!)));
-}
-
-/** The first of 0..length for which `before` is false, by binary search. */
-function partitionPoint(length: number, before: (index: number) => boolean): number {
-  // What reading looks for is at the front: the images of a pod take less room than the smallest cache.
-  if (length === 0 || !before(0)) return 0;
-  let low = 1;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (before(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

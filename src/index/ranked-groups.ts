@@ -22,6 +22,7 @@ import {
   type IndexedImage,
   type IndexedRepository,
 } from './group.ts';
+import { partitionPoint } from './partition-point.ts';
 
 /** What reading costs is decided here, and no answer. Measured: docs/performance.md. */
 export interface ReadingLimits {
@@ -56,8 +57,8 @@ export class RankedGroups {
     const group = this.#table.groupOf(slot);
     const { caches } = group;
     const shared = { ...cache, images: group.images };
-    const place = caches.findIndex((other) => compareAge(shared, other) < 0);
-    this.#change(slot, place === 0, () => caches.splice(place < 0 ? caches.length : place, 0, shared));
+    const place = placeOf(shared, caches);
+    this.#change(slot, place === 0, () => caches.splice(place, 0, shared));
     return shared;
   }
 
@@ -67,7 +68,7 @@ export class RankedGroups {
     const slot = this.#slots.get(key);
     if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
     const group = this.#table.groupOf(slot);
-    const place = group.caches.indexOf(kept);
+    const place = placeOf(kept, group.caches);
     if (group.caches.length === 1) this.#removeGroup(key, slot, group);
     else this.#change(slot, place === 0, () => group.caches.splice(place, 1));
   }
@@ -146,6 +147,11 @@ export class RankedGroups {
     for (const image of images) image.groups.delete(slot);
     for (const repository of repositoriesOf(images)) repository.groups.delete(slot);
   }
+}
+
+/** Where in a group a cache is, or belongs. */
+function placeOf(cache: ImageCache, caches: readonly ImageCache[]): number {
+  return partitionPoint(caches.length, (at) => compareAge(caches[at]!, cache) < 0);
 }
 
 /** Same images in the same size, same group. */

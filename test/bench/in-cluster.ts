@@ -87,14 +87,16 @@ async function createPods(api: ApiServer, namespace: string, templates: readonly
   const round = rounds++;
   const milliseconds: number[] = [];
   const waiting = templates.map((template, i) => {
-    const { volumes, ...spec } = template['spec'] as Json;
+    const spec = template['spec'] as Json;
+    // The API server adds the token's volume itself.
     const containers = (list: unknown): Json[] =>
-      (list as Json[]).map(({ volumeMounts, ...container }) => container);
+      (list as Json[]).map((container) => ({ ...container, volumeMounts: undefined }));
     const { labels, annotations } = template['metadata'] as Json;
     return {
       metadata: { name: `pod-${round}-${i}`, labels, annotations },
       spec: {
         ...spec,
+        volumes: undefined,
         serviceAccountName: 'default',
         initContainers: containers(spec['initContainers']),
         containers: containers(spec['containers']),
