@@ -48,18 +48,17 @@ export class RankedGroups {
   add(cache: ImageCache): IndexedCache {
     const images = cache.images.map((image) => this.#intern(image));
     const key = groupKey(images, cache.sizeBytes);
-    const kept = { ...cache, images };
     const slot = this.#slots.get(key);
     if (slot === undefined) {
+      const kept = { ...cache, images };
       this.#addGroup(key, { images, caches: [kept] }, cache.sizeBytes);
       return kept;
     }
-    const group = this.#table.groupOf(slot);
-    const { caches } = group;
-    const shared = { ...cache, images: group.images };
-    const place = placeOf(shared, caches);
-    this.#change(slot, place === 0, () => caches.splice(place, 0, shared));
-    return shared;
+    const { caches, images: shared } = this.#table.groupOf(slot);
+    const kept = { ...cache, images: shared };
+    const place = placeOf(kept, caches);
+    this.#change(slot, place === 0, () => caches.splice(place, 0, kept));
+    return kept;
   }
 
   /** @param kept what `add` returned */

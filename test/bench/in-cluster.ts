@@ -1,5 +1,11 @@
 /** Measures pod creation through a real API server: with no webhook, with the floor, and with the built webhook. */
-import { accountToken, createNamespace, putImageCache, startCluster } from '../e2e/support/cluster.ts';
+import {
+  accountToken,
+  createNamespace,
+  putImageCache,
+  register,
+  startCluster,
+} from '../e2e/support/cluster.ts';
 import type { ApiServer } from '../e2e/support/api-server.ts';
 import type { Json } from '../support/objects.ts';
 import { median, takeTurns, type Row } from './measure.ts';
@@ -29,8 +35,13 @@ export async function measureInCluster(rounds: number, pods: number): Promise<Ro
     token: await accountToken(api),
   });
   for (const name of ['none', 'floor', 'ours']) await createNamespace(api, name, { [LABEL]: name });
-  await register(api, 'floor', floor.url);
-  await register(api, 'ours', webhook.url);
+  for (const [name, { url: address }] of [
+    ['floor', floor],
+    ['ours', webhook],
+  ] as const) {
+    const namespaceLabels = { [LABEL]: name };
+    await register(api, name, { address }, { ca: CERTIFICATE.ca, resources: ['pods'], namespaceLabels });
+  }
   const templates = makeReviews('hit', CACHES, pods).map(
     (review) => (JSON.parse(review) as { request: { object: Json } }).request.object,
   );
@@ -60,25 +71,6 @@ export async function measureInCluster(rounds: number, pods: number): Promise<Ro
       goal: { atMost: 1.1 },
     }),
   ];
-}
-
-/** For the pods of one namespace, and as an installation would have it, but that nothing is let through. */
-async function register(api: ApiServer, name: string, url: string): Promise<void> {
-  await api.create('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
-    metadata: { name },
-    webhooks: [
-      {
-        name: `${name}.imagecache-webhook.io`,
-        clientConfig: { url: `${url}/mutate`, caBundle: Buffer.from(CERTIFICATE.ca).toString('base64') },
-        namespaceSelector: { matchLabels: { [LABEL]: name } },
-        rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
-        admissionReviewVersions: ['v1'],
-        sideEffects: 'None',
-        timeoutSeconds: 5,
-        failurePolicy: 'Fail',
-      },
-    ],
-  });
 }
 
 let rounds = 0;

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { OWN_PREFIX, REQUEST_KEYS } from '../../src/core/annotation/keys.ts';
-import type { Pod } from '../../src/core/pod.ts';
+import { readPod } from '../../src/core/pod.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import { loadIndex, readPods } from '../../src/runtime/offline.ts';
 import { buildApp } from '../../src/server/app.ts';
@@ -96,8 +96,7 @@ async function build(): Promise<Target> {
     ageSeconds: () => 0,
     problems: () => 0,
   });
-  const pod = podObject({ images: ['nginx:1.14.2'] });
-  const unbound = readPods('pod', JSON.stringify(pod)).pods[0]?.pod;
+  const pod = readPod(podObject({ images: ['nginx:1.14.2'] }), 'default');
   const app = buildApp({
     view,
     config,
@@ -107,7 +106,7 @@ async function build(): Promise<Target> {
     log: pino({ level: 'silent' }),
     readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
-    findUnboundPod: () => Promise.resolve({ pod: unbound as Pod, from: 'watch' }),
+    findUnboundPod: () => Promise.resolve({ pod, from: 'watch' }),
   });
   const { annotationKeys, labelKeys } = view.profile();
   return { app, metrics, effects: new Set([...annotationKeys, ...labelKeys]) };

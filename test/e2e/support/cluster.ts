@@ -188,6 +188,8 @@ export async function register(
     readonly resources?: readonly string[];
     readonly ca?: string;
     readonly path?: string;
+    /** Only for namespaces with these labels. */
+    readonly namespaceLabels?: Record<string, string>;
   } = {},
 ): Promise<void> {
   await api.create('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
@@ -199,6 +201,7 @@ export async function register(
           url: `${address}${options.path ?? '/mutate'}`,
           caBundle: Buffer.from(options.ca ?? CA).toString('base64'),
         },
+        ...(options.namespaceLabels && { namespaceSelector: { matchLabels: options.namespaceLabels } }),
         rules: [
           {
             apiGroups: [''],
