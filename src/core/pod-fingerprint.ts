@@ -1,65 +1,84 @@
 /**
- * Owns the fingerprint of a pod: a text of everything that readPod (pod.ts) reads of it, and of nothing else, so that
- * two pods with the same fingerprint are the same pod to every decision. Made without reading the pod, because that is
- * what it saves; a test holds the two to each other.
+ * Owns the fingerprint of a pod: everything that readPod (pod.ts) reads of it, and nothing else, so that two pods with
+ * the same fingerprint are the same pod to every decision. Made without reading the pod, because that is what it saves;
+ * a test holds the two to each other.
  */
 import { isObject } from './json.ts';
+
+/**
+ * The texts of a pod in the order in which they are read, undefined where there is none. Before each list and map stands
+ * how many follow, so that nothing that a tenant writes can be taken for what comes after it.
+ */
+export type PodFingerprint = readonly (string | number | undefined)[];
 
 /**
  * @param value the `object` of an AdmissionRequest
  * @param namespace the namespace of the request
  * @returns undefined for anything out of the ordinary, which readPod may refuse
  */
-export function podFingerprint(value: unknown, namespace: string | undefined): string | undefined {
+export function podFingerprint(value: unknown, namespace: string | undefined): PodFingerprint | undefined {
   if (!isObject(value) || namespace === undefined) return undefined;
   const { metadata, spec } = value;
   if (!isObject(metadata) || !isObject(spec)) return undefined;
-  const parts = [
-    text(namespace),
-    texts(metadata['labels']),
-    texts(metadata['annotations']),
-    text(spec['nodeName']),
-    texts(spec['nodeSelector']),
-    containers(spec['initContainers']),
-    containers(spec['containers']),
-  ];
-  let all = '';
-  for (const part of parts) {
-    if (part === undefined) return undefined;
-    all += part;
-  }
-  return all;
+  const all: (string | number | undefined)[] = [namespace];
+  const isOrdinary =
+    addTexts(all, metadata['labels']) &&
+    addTexts(all, metadata['annotations']) &&
+    addText(all, spec['nodeName']) &&
+    addTexts(all, spec['nodeSelector']) &&
+    addContainers(all, spec['initContainers']) &&
+    addContainers(all, spec['containers']);
+  return isOrdinary ? all : undefined;
 }
 
-const ABSENT = '-';
+type Parts = (string | number | undefined)[];
 
-/** With its length before it, so that what a tenant writes into it cannot be taken for what comes after. */
-function text(value: unknown): string | undefined {
-  if (value === undefined) return ABSENT;
-  return typeof value === 'string' ? `${value.length}:${value}` : undefined;
+function addText(all: Parts, value: unknown): boolean {
+  if (value !== undefined && typeof value !== 'string') return false;
+  all.push(value);
+  return true;
 }
 
-function texts(value: unknown): string | undefined {
-  if (value === undefined) return ABSENT;
-  if (!isObject(value)) return undefined;
-  let all = '{';
-  for (const key of Object.keys(value)) {
+function addTexts(all: Parts, value: unknown): boolean {
+  if (value === undefined) return addText(all, value);
+  if (!isObject(value)) return false;
+  const keys = Object.keys(value);
+  all.push(keys.length);
+  for (const key of keys) {
+    all.push(key);
     const item = value[key];
-    if (typeof item !== 'string') return undefined;
-    all += `${key.length}:${key}${item.length}:${item}`;
+    if (typeof item !== 'string') return false;
+    all.push(item);
   }
-  return `${all}}`;
+  return true;
 }
 
-function containers(value: unknown): string | undefined {
-  if (value === undefined) return ABSENT;
-  if (!Array.isArray(value)) return undefined;
-  let all = '[';
+function addContainers(all: Parts, value: unknown): boolean {
+  if (value === undefined) return addText(all, value);
+  if (!Array.isArray(value)) return false;
+  all.push(value.length);
   for (const item of value) {
-    if (!isObject(item)) return undefined;
-    const [name, image, policy] = [text(item['name']), text(item['image']), text(item['imagePullPolicy'])];
-    if (name === undefined || image === undefined || policy === undefined) return undefined;
-    all += `${name}${image}${policy};`;
+    if (!isObject(item)) return false;
+    const isOrdinary =
+      addText(all, item['name']) && addText(all, item['image']) && addText(all, item['imagePullPolicy']);
+    if (!isOrdinary) return false;
   }
-  return `${all}]`;
+  return true;
+}
+
+export function isSameFingerprint(one: PodFingerprint, other: PodFingerprint): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}
+
+/** A number by which a fingerprint is found; others may have it too. FNV-1a, of long texts over some of their letters. */
+export function hashOf(fingerprint: PodFingerprint): number {
+  let hash = 0x811c9dc5;
+  for (const part of fingerprint) {
+    if (typeof part !== 'string') continue;
+    const step = 1 + (part.length >> 6);
+    for (let i = 0; i < part.length; i += step) hash = Math.imul(hash ^ part.charCodeAt(i), 0x01000193);
+  }
+  return hash;
 }

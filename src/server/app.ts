@@ -2,21 +2,15 @@
  * Owns the two HTTP servers as they are built; listening is runtime's. The webhook speaks HTTP/1.1 over TLS, because
  * that is what kube-apiserver speaks to webhooks, over connections that it keeps.
  */
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import Fastify, {
-  LogController,
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-} from 'fastify';
+import { TLSSocket } from 'node:tls';
+import Fastify, { LogController, type FastifyError, type FastifyInstance } from 'fastify';
 import { health, type Readiness } from './health.ts';
 import { metricsEndpoint } from './metrics.ts';
 import { mutate, type MutateOptions } from './mutate.ts';
 
 export interface AppOptions extends MutateOptions {
   readonly tls: { readonly cert: string; readonly key: string };
-  readonly log: FastifyBaseLogger;
   readonly readiness: () => Readiness;
 }
 
@@ -25,13 +19,9 @@ const KEEP_ALIVE = 120_000;
 /** Milliseconds for a request to arrive whole; the API server itself waits 30 s at the very most. */
 const REQUEST_TIMEOUT = 30_000;
 
-export function buildApp({ tls, log, readiness, ...options }: AppOptions): FastifyInstance {
+export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyInstance {
   const app = Fastify({
     https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
-    // One of its own for each request would only add a number to lines that hold the review's uid.
-    childLoggerFactory: (logger) => logger,
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: 'idle',
@@ -41,7 +31,7 @@ export function buildApp({ tls, log, readiness, ...options }: AppOptions): Fasti
   closeUnusedConnections(app);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const statusCode = error.statusCode ?? 500;
-    request.log.warn({ statusCode, method: request.method, url: request.url }, error.message);
+    options.log.warn({ statusCode, method: request.method, url: request.url }, error.message);
     void reply.code(statusCode).send(error);
   });
   void app.register(mutate, options);
@@ -54,23 +44,26 @@ export function buildApp({ tls, log, readiness, ...options }: AppOptions): Fasti
  * let it hold up the stop until the client gives it up, a minute and a half later.
  */
 function closeUnusedConnections(app: FastifyInstance): void {
-  /** By its other end, which a TCP connection shares with the TLS connection upon it. */
-  const unused = new Map<string, Socket>();
+  /** By its other end, which a TCP connection shares with the TLS connection that then stands for it. */
+  const open = new Map<string, Socket>();
   let closing = false;
   app.server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
-    unused.set(peer, socket);
-    socket.once('close', () => unused.delete(peer));
+    open.set(peer, socket);
+    socket.once('close', () => open.delete(peer));
     if (closing) socket.destroy();
   });
-  app.server.on('request', ({ socket }: IncomingMessage) => {
-    if (unused.size > 0) unused.delete(peerOf(socket));
-  });
+  app.server.on('secureConnection', (socket: Socket) => open.set(peerOf(socket), socket));
   app.addHook('preClose', (done) => {
     closing = true;
-    for (const socket of unused.values()) socket.destroy();
+    for (const socket of open.values()) if (carriedNothing(socket)) socket.destroy();
     done();
   });
+}
+
+/** A TLS connection counts what it deciphered; a TCP connection stands here for one that is not secured yet. */
+function carriedNothing(socket: Socket): boolean {
+  return !(socket instanceof TLSSocket) || socket.bytesRead === 0;
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

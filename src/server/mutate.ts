@@ -1,24 +1,32 @@
 /** Owns POST /mutate. One request is one line: bytes → review → answer → bytes; each arrow is one function elsewhere. */
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+} from 'fastify';
 import { ALLOWED_AS_IT_IS, decodeReview, encodeReview, type EncodedAnswer } from './admission-review.ts';
-import { RecentDecisions } from './recent-decisions.ts';
 import { answerBinding, answerPod, type AnswerOptions } from './answer.ts';
+import { RecentDecisions } from './recent-decisions.ts';
+import { readBody } from './request-body.ts';
 
 /** What kube-apiserver may send at most (3 MiB for an object, twice, and room), and what a body may have. */
 const BODY_LIMIT = 8 * 2 ** 20;
 
 export interface MutateOptions extends AnswerOptions {
+  readonly log: FastifyBaseLogger;
   /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
   readonly draining: () => boolean;
 }
 
 export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
   acceptJsonBytes(app);
-  const { metrics, draining } = options;
+  const { metrics, draining, log } = options;
   const observe = ({ elapsedTime }: FastifyReply, status: number): void =>
     metrics.requestSeconds.observe({ status }, elapsedTime / 1000);
   const recent = new RecentDecisions(options.view, options.config);
-  app.post('/mutate', { bodyLimit: BODY_LIMIT }, (request, reply) => {
+  app.post('/mutate', (request, reply) => {
     const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
     const send = (answer: EncodedAnswer): FastifyReply => {
       observe(reply, 200);
@@ -28,10 +36,10 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
     switch (review.subject) {
       case 'pod':
         // Not awaited: that would cost every pod of the cluster a turn of the event loop.
-        send(answerPod(review, recent, options, request.log));
+        send(answerPod(review, recent, options, log));
         return undefined;
       case 'binding':
-        return answerBinding(review, options, request.log).then(send);
+        return answerBinding(review, options, log).then(send);
       case 'other':
         send(ALLOWED_AS_IT_IS);
         return undefined;
@@ -54,8 +62,8 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
 /** The body stays bytes: the codec reads it, strictly, and no other content type is one. */
 function acceptJsonBytes(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, parsed) => {
-    parsed(null, body);
+  app.addContentTypeParser('application/json', (_request, payload, done) => {
+    readBody(payload, BODY_LIMIT, done);
   });
 }
 

@@ -6,7 +6,7 @@
 import type { DecisionConfig } from '../core/config.ts';
 import { decideOnJson } from '../core/decide.ts';
 import { explain, type Explanation } from '../core/explain.ts';
-import { podFingerprint } from '../core/pod-fingerprint.ts';
+import { hashOf, isSameFingerprint, podFingerprint, type PodFingerprint } from '../core/pod-fingerprint.ts';
 import { stalenessOf } from '../core/question.ts';
 import type { View } from '../core/view.ts';
 import { encodeAnswer, type EncodedAnswer } from './admission-review.ts';
@@ -17,6 +17,7 @@ export interface Decided {
 }
 
 interface Held extends Decided {
+  readonly fingerprint: PodFingerprint;
   readonly validUntil: number;
 }
 
@@ -26,9 +27,10 @@ const LIMIT = 4000;
 export class RecentDecisions {
   readonly #view: View;
   readonly #config: DecisionConfig;
-  readonly #held = new Map<string, Held>();
-  /** Pods that were decided on once, by their fingerprints. */
-  readonly #met = new Set<string>();
+  /** By the hash of the fingerprint: of two with the same one, the later is kept. */
+  readonly #held = new Map<number, Held>();
+  /** Pods that were decided on once, by the same. */
+  readonly #met = new Set<number>();
   #version = Number.NaN;
   #staleness: string | undefined;
 
@@ -44,19 +46,25 @@ export class RecentDecisions {
   decide(object: unknown, namespace: string | undefined, now: number): Decided {
     this.#forgetWhatNoLongerHolds(now);
     const fingerprint = podFingerprint(object, namespace);
-    const known = fingerprint === undefined ? undefined : this.#held.get(fingerprint);
-    if (known && now < known.validUntil) return known;
-    const { seen, decision } = decideOnJson(object, namespace, this.#view, this.#config, now);
-    const decided = { ...answered(explain(decision, seen)), validUntil: decision.validUntil };
-    if (fingerprint !== undefined && this.#comesAgain(fingerprint)) this.#held.set(fingerprint, decided);
+    if (fingerprint === undefined) return this.#decideAnew(object, namespace, now);
+    const hash = hashOf(fingerprint);
+    const known = this.#held.get(hash);
+    if (known && now < known.validUntil && isSameFingerprint(known.fingerprint, fingerprint)) return known;
+    const decided = { ...this.#decideAnew(object, namespace, now), fingerprint };
+    if (this.#comesAgain(hash)) this.#held.set(hash, decided);
     return decided;
   }
 
+  #decideAnew(object: unknown, namespace: string | undefined, now: number): Omit<Held, 'fingerprint'> {
+    const { seen, decision } = decideOnJson(object, namespace, this.#view, this.#config, now);
+    return { ...answered(explain(decision, seen)), validUntil: decision.validUntil };
+  }
+
   /** To remember what never comes again would only make work for the garbage collector. */
-  #comesAgain(fingerprint: string): boolean {
-    if (this.#met.has(fingerprint)) return true;
+  #comesAgain(hash: number): boolean {
+    if (this.#met.has(hash)) return true;
     if (this.#met.size >= LIMIT) this.#met.clear();
-    this.#met.add(fingerprint);
+    this.#met.add(hash);
     return false;
   }
 

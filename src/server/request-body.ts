@@ -1,0 +1,37 @@
+/**
+ * Owns reading the body of a request: bytes, up to a limit. Fastify's own reader copies every body once more, into
+ * memory that is fetched and freed for it alone, which took a fifteenth of the webhook's throughput.
+ */
+import type { IncomingMessage } from 'node:http';
+import { errorCodes } from 'fastify';
+
+class BodyCutOff extends Error {
+  readonly statusCode = 400;
+}
+
+/**
+ * @param limit bytes
+ * @param done told once: the body, or an error with its statusCode, 413 beyond the limit and 400 where the client left
+ */
+export function readBody(
+  payload: IncomingMessage,
+  limit: number,
+  done: (error: Error | null, body?: Buffer) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let received = 0;
+  const finish = (error: Error | null, body?: Buffer): void => {
+    payload.off('data', take).off('end', end).off('error', fail);
+    done(error, body);
+  };
+  const take = (chunk: Buffer): void => {
+    chunks.push(chunk);
+    received += chunk.length;
+    if (received > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+  };
+  const end = (): void => finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+  const fail = ({ message }: Error): void => finish(new BodyCutOff(`the body ended early: ${message}`));
+
+  if (Number(payload.headers['content-length']) > limit) done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+  else payload.on('data', take).on('end', end).on('error', fail);
+}
