@@ -35,6 +35,7 @@ export function answerAutoMatch(question: Question, pinDropped?: string): Answer
     warnings: [...(pinDropped === undefined ? [] : [pinDropped]), ...hopelessWishes(question)],
     match,
     validUntil: match.validUntil,
+    reach: match.reach,
   };
 
   if (match.winner?.cache.id === undefined) {

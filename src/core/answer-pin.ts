@@ -53,7 +53,12 @@ export function answerPin(question: Question, id: string): Answer {
         };
       case 'auto': {
         const answer = answerAutoMatch(question, `${why}; it is replaced by automatic matching`);
-        return { ...answer, validUntil: Math.min(validUntil, answer.validUntil ?? Infinity) };
+        return {
+          ...answer,
+          validUntil: Math.min(validUntil, answer.validUntil ?? Infinity),
+          // The pinned cache, too, may become another.
+          reach: undefined,
+        };
       }
     }
   }

@@ -21,7 +21,7 @@ import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pu
 import { denied, type Answer, type Moment, type Question } from './question.ts';
 import { signOfEci } from './scope.ts';
 import { Unreadable, type StringMap } from './json.ts';
-import type { View } from './view.ts';
+import { NO_REACH, type Reach, type View } from './view.ts';
 import { limitWarnings } from './warnings.ts';
 
 export interface Decision {
@@ -41,6 +41,8 @@ export interface Decision {
    * or is not; in milliseconds since 1970.
    */
   readonly validUntil: number;
+  /** Which ImageCaches it depends on; undefined: on any. */
+  readonly reach: Reach | undefined;
   /** The pod as it is to be; the patch is its difference to the pod as it was seen. Means nothing where denied. */
   readonly pod: Pod;
   /** What shows that the pod goes to ECI. This and what follows are undefined where the decision did not get so far. */
@@ -159,6 +161,7 @@ function leftAlone(pod: Pod, reason: ReasonCode, why: string, warnings: readonly
     degree: NO_MATCH,
     warnings: limitWarnings(warnings),
     validUntil: Infinity,
+    reach: NO_REACH,
     pod,
   };
 }
@@ -202,6 +205,7 @@ function conclude(question: Question, answer: Answer): Decision {
       match?.winner?.degree ?? (cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH),
     warnings: limitWarnings([...answer.warnings, ...pullWarnings]),
     validUntil: answer.validUntil ?? Infinity,
+    reach: answer.reach,
     pod: outcome === 'denied' ? user : written(question, answer, pod),
     sign: sign?.text,
     effects,

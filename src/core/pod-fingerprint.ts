@@ -4,6 +4,7 @@
  * a test holds the two to each other.
  */
 import { isObject } from './json.ts';
+import { hashText } from './text-hash.ts';
 
 /**
  * The texts of a pod in the order in which they are read, undefined where there is none. Before each list and map stands
@@ -72,13 +73,9 @@ export function isSameFingerprint(one: PodFingerprint, other: PodFingerprint): b
   return true;
 }
 
-/** A number by which a fingerprint is found; others may have it too. FNV-1a, of long texts over some of their letters. */
+/** A number by which a fingerprint is found; others may have it too. */
 export function hashOf(fingerprint: PodFingerprint): number {
-  let hash = 0x811c9dc5;
-  for (const part of fingerprint) {
-    if (typeof part !== 'string') continue;
-    const step = 1 + (part.length >> 6);
-    for (let i = 0; i < part.length; i += step) hash = Math.imul(hash ^ part.charCodeAt(i), 0x01000193);
-  }
-  return hash;
+  let hash: number | undefined;
+  for (const part of fingerprint) if (typeof part === 'string') hash = hashText(part, hash);
+  return hash ?? 0;
 }

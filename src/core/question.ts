@@ -10,7 +10,7 @@ import type { Outcome, ReasonCode } from './match/reason.ts';
 import type { Pod } from './pod.ts';
 import type { Metadata } from './profile/effect.ts';
 import { regionOf, type EciSign } from './scope.ts';
-import type { View } from './view.ts';
+import type { Reach, View } from './view.ts';
 
 /** When a decision is made: as a pod is created, or as it is bound to a node. */
 export type Moment = 'creation' | 'binding';
@@ -50,6 +50,8 @@ export interface Answer {
   readonly match?: MatchResult | undefined;
   /** Until when this is the answer if nothing but the time changes, as long as the index is up to date; absent: for ever. */
   readonly validUntil?: number;
+  /** Which ImageCaches it depends on; absent: on any. */
+  readonly reach?: Reach | undefined;
   /** Absent: nothing is written but the profile's effects. */
   readonly writing?: Writing | undefined;
 }

@@ -4,7 +4,7 @@
  */
 import type { ImageReference } from './image/reference.ts';
 import type { ImageCache } from './image-cache.ts';
-import type { Degree } from './match/score.ts';
+import { NO_MATCH, type Degree } from './match/score.ts';
 import type { Profile } from './profile/effect.ts';
 import type { StringMap } from './json.ts';
 
@@ -21,9 +21,28 @@ export interface DegreeLevel {
   readonly candidates: Iterable<Candidate>;
 }
 
+/**
+ * Which ImageCaches something may depend on: those that share at least so much with some images. An answer in this form
+ * stays what it is while all others come and go, which in a large cluster they do every second.
+ */
+export interface Reach {
+  /** Distinct by key. */
+  readonly images: readonly ImageReference[];
+  /** The lowest degree that matters, of caches that a pod can use, and of the others. */
+  readonly usable: Degree;
+  readonly unusable: Degree;
+}
+
+/** Of what depends on no ImageCache. */
+export const NO_REACH: Reach = { images: [], usable: NO_MATCH, unusable: NO_MATCH };
+
 export interface View {
-  /** Larger after any change to what the look-ups return, but for freshAt. */
+  /** Larger after any change to what the look-ups return, but for freshAt and ImageCaches. */
   version(): number;
+  /** Larger after any change to an ImageCache. */
+  cachesVersion(): number;
+  /** Whether a cache within reach has come, gone or changed since a cachesVersion; may say so where none has. */
+  cachesChanged(since: number, reach: Reach): boolean;
   /** When the source last had word from its origin, in milliseconds since 1970; undefined before the first sync. */
   freshAt(): number | undefined;
   /** False where the cluster does not have the resource at all, which is not the same as having no ImageCache. */

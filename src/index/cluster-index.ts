@@ -1,5 +1,5 @@
 /** Owns the whole index: what a source fills, and what a decision reads through the View. */
-import type { DegreeLevel, View } from '../core/view.ts';
+import type { DegreeLevel, Reach, View } from '../core/view.ts';
 import type { StringMap } from '../core/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
@@ -33,8 +33,16 @@ export class ClusterIndex implements View {
   }
 
   version(): number {
-    const { imageCaches, profiles, nodes, namespaces } = this;
-    return this.#changes + imageCaches.changes + profiles.changes + nodes.changes + namespaces.changes;
+    const { profiles, nodes, namespaces } = this;
+    return this.#changes + profiles.changes + nodes.changes + namespaces.changes;
+  }
+
+  cachesVersion(): number {
+    return this.imageCaches.changes;
+  }
+
+  cachesChanged(since: number, reach: Reach): boolean {
+    return this.imageCaches.changed(since, reach);
   }
 
   supportsImageCaches(): boolean {

@@ -4,7 +4,8 @@
  */
 import { isUsable, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
-import type { DegreeLevel } from '../core/view.ts';
+import type { DegreeLevel, Reach } from '../core/view.ts';
+import { ChangeClock } from './change-clock.ts';
 import type { IndexedCache } from './group.ts';
 import { RankedGroups, type ReadingLimits } from './ranked-groups.ts';
 
@@ -15,6 +16,8 @@ export class ImageCacheIndex {
   readonly #otherClaimants = new Map<string, readonly ImageCache[]>();
   readonly #usable: RankedGroups;
   readonly #unusable: RankedGroups;
+  readonly #usableClock = new ChangeClock();
+  readonly #unusableClock = new ChangeClock();
   #changes = 0;
   readonly #countByPhase = new Map<string, number>();
 
@@ -37,6 +40,14 @@ export class ImageCacheIndex {
     return this.#countByPhase;
   }
 
+  /** See View.cachesChanged. */
+  changed(since: number, { images, usable, unusable }: Reach): boolean {
+    return (
+      this.#usableClock.isWithinReach(since, images, usable) ||
+      this.#unusableClock.isWithinReach(since, images, unusable)
+    );
+  }
+
   byId(id: string): ImageCache | undefined {
     return this.#byId.get(id);
   }
@@ -55,6 +66,7 @@ export class ImageCacheIndex {
     if (before && isSame(before, cache)) return false;
     this.delete(cache.name);
     this.#changes++;
+    this.#clockOf(cache).mark(cache.images, this.#changes);
     const kept = this.#groupsOf(cache).add(cache);
     this.#byName.set(kept.name, kept);
     this.#count(kept, 1);
@@ -68,6 +80,7 @@ export class ImageCacheIndex {
     if (!cache) return false;
     this.#changes++;
     this.#byName.delete(name);
+    this.#clockOf(cache).mark(cache.images, this.#changes);
     this.#groupsOf(cache).delete(cache);
     this.#count(cache, -1);
     if (cache.id !== undefined)
@@ -103,6 +116,10 @@ export class ImageCacheIndex {
 
   #groupsOf(cache: ImageCache): RankedGroups {
     return isUsable(cache) ? this.#usable : this.#unusable;
+  }
+
+  #clockOf(cache: ImageCache): ChangeClock {
+    return isUsable(cache) ? this.#usableClock : this.#unusableClock;
   }
 
   #count({ phase }: ImageCache, by: number): void {

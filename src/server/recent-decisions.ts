@@ -1,14 +1,15 @@
 /**
  * Owns the decisions that still hold, so that the pods of one workload, which come by the hundred, are decided once.
  * What a decision depends on is the pod as read, the index, whether that is up to date, and the options, which never
- * change; and on the time, of which each decision says how long it holds.
+ * change; and on the time, of which each decision says how long it holds. Of the ImageCaches it depends on a few, and
+ * says on which, so that it outlives changes to the others.
  */
 import type { DecisionConfig } from '../core/config.ts';
 import { decideOnJson } from '../core/decide.ts';
 import { explain, type Explanation } from '../core/explain.ts';
 import { hashOf, isSameFingerprint, podFingerprint, type PodFingerprint } from '../core/pod-fingerprint.ts';
 import { stalenessOf } from '../core/question.ts';
-import type { View } from '../core/view.ts';
+import type { Reach, View } from '../core/view.ts';
 import { encodeAnswer, type EncodedAnswer } from './admission-review.ts';
 
 export interface Decided {
@@ -19,6 +20,9 @@ export interface Decided {
 interface Held extends Decided {
   readonly fingerprint: PodFingerprint;
   readonly validUntil: number;
+  readonly reach: Reach | undefined;
+  /** The cachesVersion up to which it is known to hold. */
+  cachesVersion: number;
 }
 
 /** A few kB each. */
@@ -49,7 +53,8 @@ export class RecentDecisions {
     if (fingerprint === undefined) return this.#decideAnew(object, namespace, now);
     const hash = hashOf(fingerprint);
     const known = this.#held.get(hash);
-    if (known && now < known.validUntil && isSameFingerprint(known.fingerprint, fingerprint)) return known;
+    if (known && isSameFingerprint(known.fingerprint, fingerprint) && this.#stillHolds(known, now))
+      return known;
     const decided = { ...this.#decideAnew(object, namespace, now), fingerprint };
     if (this.#comesAgain(hash)) this.#held.set(hash, decided);
     return decided;
@@ -57,7 +62,22 @@ export class RecentDecisions {
 
   #decideAnew(object: unknown, namespace: string | undefined, now: number): Omit<Held, 'fingerprint'> {
     const { seen, decision } = decideOnJson(object, namespace, this.#view, this.#config, now);
-    return { ...answered(explain(decision, seen)), validUntil: decision.validUntil };
+    const { validUntil, reach } = decision;
+    return {
+      ...answered(explain(decision, seen)),
+      validUntil,
+      reach,
+      cachesVersion: this.#view.cachesVersion(),
+    };
+  }
+
+  #stillHolds(known: Held, now: number): boolean {
+    if (now >= known.validUntil) return false;
+    const version = this.#view.cachesVersion();
+    if (known.cachesVersion === version) return true;
+    if (!known.reach || this.#view.cachesChanged(known.cachesVersion, known.reach)) return false;
+    known.cachesVersion = version;
+    return true;
   }
 
   /** To remember what never comes again would only make work for the garbage collector. */

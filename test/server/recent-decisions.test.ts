@@ -11,7 +11,7 @@ import {
 } from '../../src/core/pod-fingerprint.ts';
 import { readPod } from '../../src/core/pod.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
-import { RecentDecisions } from '../../src/server/recent-decisions.ts';
+import { RecentDecisions, type Decided } from '../../src/server/recent-decisions.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
 import {
@@ -117,6 +117,28 @@ describe('a remembered decision', () => {
       return recent.decide({ ...plain, metadata: { ...(plain['metadata'] as Json), name } }, 'default', NOW);
     });
     expect(third).toBe(second);
+  });
+
+  it('outlives a change to a cache that shares less with the pod than the chosen one, a sidecar say', () => {
+    const index = new ClusterIndex();
+    index.confirm(NOW);
+    const put = (name: string, images: string[], phase = 'Ready'): void =>
+      void readEntry(readManifest(cacheObject({ name, images, phase }))).apply(index);
+    const recent = new RecentDecisions(index, configWith());
+    const web = podObject({
+      images: ['web:1', 'sidecar:1'],
+      annotations: { 'k8s.aliyun.com/eci-image-cache': 'true' },
+    });
+    const decide = (): Decided => recent.decide(web, 'default', NOW);
+    put('web', ['web:1', 'sidecar:1']);
+    decide();
+    const remembered = decide();
+    put('other', ['other:1', 'sidecar:1']);
+    put('failed', ['other:1', 'sidecar:1'], 'Failed');
+    put('next', ['web:2', 'sidecar:1']);
+    expect(decide()).toBe(remembered);
+    put('web', ['web:1', 'sidecar:1'], 'Updating');
+    expect(decide().explanation.cacheId).not.toBe(remembered.explanation.cacheId);
   });
 });
 

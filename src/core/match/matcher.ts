@@ -3,7 +3,7 @@
  * it. Filters: filters.ts. Degree: score.ts. Order: pick.ts.
  */
 import type { ImageReference } from '../image/reference.ts';
-import type { Candidate, DegreeLevel, View } from '../view.ts';
+import type { Candidate, DegreeLevel, Reach, View } from '../view.ts';
 import {
   nextChangeOf,
   reachesMinimum,
@@ -12,8 +12,9 @@ import {
   type FilterContext,
   type Refusal,
 } from './filters.ts';
-import { whyBefore } from './pick.ts';
+import { compareDegree, whyBefore } from './pick.ts';
 import type { FilterCode } from './reason.ts';
+import { NO_MATCH, type Degree } from './score.ts';
 
 /** What is asked of the caches. */
 export interface MatchQuestion extends FilterContext {
@@ -40,6 +41,8 @@ export interface MatchResult {
   readonly considered: number;
   /** How many of those each filter removed. */
   readonly refused: ReadonlyMap<FilterCode, number>;
+  /** The caches that could have a say. */
+  readonly reach: Reach;
   /** Until when all of this holds if nothing but the time changes, in milliseconds since 1970. */
   readonly validUntil: number;
 }
@@ -50,9 +53,12 @@ const NAMED = 4;
 /** Picks the best cache for a pod. Reads no more candidates than the choice and a short account of it take. */
 export function matchImages(question: MatchQuestion, view: View): MatchResult {
   const { images, targetBytes } = question;
-  const usable = consider(view.usableCandidates(images, targetBytes), question, true);
+  const usable = consider(view.usableCandidates(images, targetBytes), question, { mayWin: true });
   // Never a choice, but "the cache for this is at 40%" is what someone with a cold pod wants to hear.
-  const unusable = consider(view.unusableCandidates(images, targetBytes), question, false);
+  const unusable = consider(view.unusableCandidates(images, targetBytes), question, {
+    mayWin: false,
+    atLeast: usable.winner?.degree,
+  });
   const refused = new Map(usable.refused);
   for (const [code, count] of unusable.refused) refused.set(code, (refused.get(code) ?? 0) + count);
   return {
@@ -61,24 +67,45 @@ export function matchImages(question: MatchQuestion, view: View): MatchResult {
     verdicts: [...usable.verdicts, ...unusable.verdicts],
     considered: usable.considered + unusable.considered,
     refused,
+    reach: { images, usable: usable.lowest, unusable: unusable.lowest },
     validUntil: Math.min(usable.validUntil, unusable.validUntil),
   };
 }
 
-type Considered = Omit<MatchResult, 'question'>;
+interface Considered extends Omit<MatchResult, 'question' | 'reach'> {
+  /** Caches below this degree make no difference to the rest of this. */
+  readonly lowest: Degree;
+}
 
-/** @param mayWin false for caches that no pod can use, of which a few are enough */
-function consider(levels: Iterable<DegreeLevel>, question: MatchQuestion, mayWin: boolean): Considered {
+interface Considering {
+  /** False for caches that no pod can use, of which a few are enough. */
+  readonly mayWin: boolean;
+  /** Lower degrees do not matter. */
+  readonly atLeast?: Degree | undefined;
+}
+
+function consider(
+  levels: Iterable<DegreeLevel>,
+  question: MatchQuestion,
+  { mayWin, atLeast = NO_MATCH }: Considering,
+): Considered {
   const verdicts: Verdict[] = [];
   const refused = new Map<FilterCode, number>();
   let considered = 0;
   let winner: Candidate | undefined;
   let validUntil = Infinity;
-  for (const { degree, candidates } of levels) {
+  let lowest = NO_MATCH;
+  const matters = (degree: Degree, eligible: boolean): boolean => {
+    if (winner || (!mayWin && verdicts.length >= NAMED) || compareDegree(degree, atLeast) > 0) return false;
     // Degrees fall: from the first that is not enough, nothing can win, and one level says what came closest.
+    return eligible || (considered === 0 && reachesMinimum(degree, question.minimumMatch));
+  };
+  for (const { degree, candidates } of levels) {
     const eligible = reachesRequirement(degree, question);
-    const explains = reachesMinimum(degree, question.minimumMatch) && considered === 0;
-    if (winner || !(eligible || explains)) break;
+    if (!matters(degree, eligible)) {
+      lowest = degree;
+      break;
+    }
     for (const candidate of candidates) {
       considered++;
       validUntil = Math.min(validUntil, nextChangeOf(candidate.cache, question));
@@ -94,9 +121,10 @@ function consider(levels: Iterable<DegreeLevel>, question: MatchQuestion, mayWin
       if (winner || verdicts.length < NAMED) verdicts.push(verdict);
       if (verdicts.length >= NAMED && (!eligible || !mayWin)) break;
     }
-    if (!mayWin && verdicts.length >= NAMED) break;
   }
-  return { winner, verdicts, considered, refused, validUntil };
+  for (const degree of [winner?.degree ?? NO_MATCH, atLeast])
+    if (compareDegree(degree, lowest) < 0) lowest = degree;
+  return { winner, verdicts, considered, refused, validUntil, lowest };
 }
 
 function verdictOn(candidate: Candidate, question: MatchQuestion, winner: Candidate | undefined): Verdict {
