@@ -25,6 +25,7 @@ export class ClusterIndex implements View {
   /** The source has word from its origin that all of this is true. @param now milliseconds since 1970 */
   confirm(now: number): void {
     this.#freshAt = now;
+    this.imageCaches.settle();
   }
 
   setImageCachesSupported(supported: boolean): void {

@@ -9,8 +9,9 @@ import { partitionPoint } from './partition-point.ts';
 
 /** Lists up to this length are one array of slots, and nothing else: most are, and they are to cost little. */
 const SHORT = 16;
-/** Groups. Fuller chunks are split. */
+/** Groups. A chunk that has come to hold so many is split. */
 const MAX_CHUNK = 256;
+const FULL = MAX_CHUNK - 1;
 /** Groups for which a full chunk is given room. */
 const ROOM = 32;
 /** Numbers a group takes in a long list: its slot, and its signature. */
@@ -48,14 +49,20 @@ export class GroupList {
     return this.#size;
   }
 
-  add(slot: number): void {
-    this.#size++;
-    const { at, index } = this.#placeOf(slot);
-    if (this.#long) this.#insert(this.#long, at, index, slot);
-    else this.#slots = this.#slots.toSpliced(index, 0, slot);
+  /** @param slots in order */
+  add(slots: readonly number[]): void {
+    const isNew = this.#size === 0;
+    this.#size += slots.length;
     if (!this.#long && this.#size > SHORT) {
-      this.#long = [this.#chunkOf(this.#slots)];
+      this.#long = isNew ? this.#chunksOf(slots) : this.#chunksOf(this.#slots);
       this.#slots = [];
+      if (isNew) return;
+    }
+    if (this.#long) {
+      for (const slot of slots) this.#insert(this.#long, slot);
+    } else {
+      // As long as it has to be, and no longer.
+      this.#slots = isNew ? Array.from(slots) : [...this.#slots, ...slots].toSorted(this.#table.compare);
     }
   }
 
@@ -142,7 +149,8 @@ export class GroupList {
     return { chunk, at, index };
   }
 
-  #insert(chunks: LongChunk[], at: number, index: number, slot: number): void {
+  #insert(chunks: LongChunk[], slot: number): void {
+    const { at, index } = this.#placeOf(slot);
     const chunk = chunks[at]!;
     if (chunk.length * STRIDE === chunk.entries.length)
       chunk.entries = withRoom(chunk.entries, 0, chunk.length);
@@ -157,10 +165,13 @@ export class GroupList {
     chunk.length = half;
   }
 
-  #chunkOf(slots: readonly number[]): LongChunk {
-    const entries = new Int32Array((slots.length + ROOM) * STRIDE);
-    for (const [i, slot] of slots.entries()) this.#write(entries, i, slot);
-    return { entries, stride: STRIDE, length: slots.length };
+  #chunksOf(slots: readonly number[]): LongChunk[] {
+    return Array.from({ length: Math.ceil(slots.length / FULL) }, (_, i) => {
+      const held = slots.slice(i * FULL, (i + 1) * FULL);
+      const entries = new Int32Array(Math.min(held.length + ROOM, MAX_CHUNK) * STRIDE);
+      for (const [index, slot] of held.entries()) this.#write(entries, index, slot);
+      return { entries, stride: STRIDE, length: held.length };
+    });
   }
 
   #write(entries: Int32Array, index: number, slot: number): void {
@@ -180,7 +191,7 @@ function remove(chunks: LongChunk[], at: number, index: number): void {
 
 /** The entries from one to another, and room for more. */
 function withRoom(entries: Int32Array, from: number, to: number): Int32Array {
-  const copy = new Int32Array((to - from + ROOM) * STRIDE);
+  const copy = new Int32Array(Math.min(to - from + ROOM, MAX_CHUNK) * STRIDE);
   copy.set(entries.subarray(from * STRIDE, to * STRIDE));
   return copy;
 }

@@ -6,7 +6,8 @@
  * repositories. A group whose signature lacks a bit of an image does not hold it; one that has them all very likely does.
  */
 import type { ImageCache } from '../core/image-cache.ts';
-import { repositoriesOf, type Group } from './group.ts';
+import { GIB } from '../core/quantity.ts';
+import { repositoriesOf, type Group, type IndexedImage } from './group.ts';
 
 const FIRST_CAPACITY = 64;
 export const RANK_NUMBERS = 2;
@@ -23,6 +24,8 @@ interface SignatureBits {
 export class GroupTable {
   readonly #groups: (Group | undefined)[] = [];
   readonly #free: number[] = [];
+  /** The slot by the hash of what makes a group one, or the slots of several groups with the same. */
+  readonly #byHash = new Map<number, number | readonly number[]>();
   /** By slot, two numbers each: the size in bytes, and when the group's first cache was created. */
   ranks = new Float64Array(FIRST_CAPACITY * RANK_NUMBERS);
   /** By slot, four words each. */
@@ -46,11 +49,20 @@ export class GroupTable {
     return this.#groups.length - this.#free.length;
   }
 
+  /** The group of the caches that hold these images in this size. */
+  find(images: readonly IndexedImage[], sizeBytes: number): number | undefined {
+    return this.#slotsWith(hashOf(images, sizeBytes)).find(
+      (slot) => this.sizeOf(slot) === sizeBytes && isSameList(this.groupOf(slot).images, images),
+    );
+  }
+
   /** @returns the group's slot, until it is removed */
   add(group: Group, sizeBytes: number): number {
     const slot = this.#free.pop() ?? this.#groups.length;
     if (slot * RANK_NUMBERS === this.ranks.length) this.#grow();
     this.#groups[slot] = group;
+    const hash = hashOf(group.images, sizeBytes);
+    this.#setSlotsWith(hash, [...this.#slotsWith(hash), slot]);
     this.ranks[slot * RANK_NUMBERS] = sizeBytes;
     this.#sign(slot * SIGNATURE_WORDS, group.images);
     this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, repositoriesOf(group.images));
@@ -59,6 +71,11 @@ export class GroupTable {
   }
 
   remove(slot: number): void {
+    const hash = hashOf(this.groupOf(slot).images, this.sizeOf(slot));
+    this.#setSlotsWith(
+      hash,
+      this.#slotsWith(hash).filter((other) => other !== slot),
+    );
     this.#groups[slot] = undefined;
     this.signatures.fill(0, slot * SIGNATURE_WORDS, (slot + 1) * SIGNATURE_WORDS);
     this.#free.push(slot);
@@ -85,6 +102,17 @@ export class GroupTable {
     return first;
   }
 
+  #slotsWith(hash: number): readonly number[] {
+    const slots = this.#byHash.get(hash) ?? [];
+    return typeof slots === 'number' ? [slots] : slots;
+  }
+
+  #setSlotsWith(hash: number, slots: readonly number[]): void {
+    const [first] = slots;
+    if (first === undefined) this.#byHash.delete(hash);
+    else this.#byHash.set(hash, slots.length === 1 ? first : slots);
+  }
+
   #sign(at: number, signing: readonly { readonly number: number }[]): void {
     for (const { number } of signing) {
       const { low, high } = signatureBits(number);
@@ -107,4 +135,14 @@ export function signatureBits(number: number): SignatureBits {
   const hash = Math.imul(number + 1, 0x9e3779b1);
   const bit = (shift: number): number => 1 << ((hash >>> shift) & 31);
   return { low: bit(27) | bit(22), high: bit(17) | bit(12) };
+}
+
+function hashOf(images: readonly IndexedImage[], sizeBytes: number): number {
+  let hash = Math.imul(sizeBytes / GIB, 0x9e3779b1);
+  for (const { number } of images) hash = Math.imul(hash ^ number, 0x01000193) ^ (hash >>> 15);
+  return hash;
+}
+
+function isSameList<T>(one: readonly T[], other: readonly T[]): boolean {
+  return one.length === other.length && one.every((item, i) => item === other[i]);
 }

@@ -36,5 +36,8 @@ export interface Group {
 
 /** The distinct repositories of a group's images. */
 export function repositoriesOf(images: readonly IndexedImage[]): IndexedRepository[] {
-  return images.map((image) => image.inRepository).filter((repository, i, all) => repository !== all[i - 1]);
+  const repositories: IndexedRepository[] = [];
+  for (const { inRepository } of images)
+    if (inRepository !== repositories.at(-1)) repositories.push(inRepository);
+  return repositories;
 }

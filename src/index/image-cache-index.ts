@@ -60,6 +60,12 @@ export class ImageCacheIndex {
     return this.#unusable.candidates(images, targetBytes);
   }
 
+  /** Readies everything for the next reader, who would otherwise wait for it. */
+  settle(): void {
+    this.#usable.settle();
+    this.#unusable.settle();
+  }
+
   /** Adds a cache, or puts it in the place of the one with its name. @returns whether anything changed */
   apply(cache: ImageCache): boolean {
     const before = this.#byName.get(cache.name);
@@ -70,7 +76,7 @@ export class ImageCacheIndex {
     const kept = this.#groupsOf(cache).add(cache);
     this.#byName.set(kept.name, kept);
     this.#count(kept, 1);
-    if (kept.id !== undefined) this.#claim(kept.id, [...this.#claimantsOf(kept.id), kept]);
+    if (kept.id !== undefined) this.#claim(kept.id, kept);
     return true;
   }
 
@@ -83,11 +89,7 @@ export class ImageCacheIndex {
     this.#clockOf(cache).mark(cache.images, this.#changes);
     this.#groupsOf(cache).delete(cache);
     this.#count(cache, -1);
-    if (cache.id !== undefined)
-      this.#claim(
-        cache.id,
-        this.#claimantsOf(cache.id).filter((other) => other !== cache),
-      );
+    if (cache.id !== undefined) this.#disclaim(cache.id, cache);
     return true;
   }
 
@@ -101,12 +103,22 @@ export class ImageCacheIndex {
     for (const name of gone) this.delete(name);
   }
 
-  #claimantsOf(id: string): readonly ImageCache[] {
+  #claim(id: string, cache: ImageCache): void {
     const first = this.#byId.get(id);
-    return first ? [first, ...(this.#otherClaimants.get(id) ?? [])] : [];
+    if (first) this.#setClaimants(id, [first, ...(this.#otherClaimants.get(id) ?? []), cache]);
+    else this.#byId.set(id, cache);
   }
 
-  #claim(id: string, claimants: readonly ImageCache[]): void {
+  #disclaim(id: string, cache: ImageCache): void {
+    const others = this.#otherClaimants.get(id) ?? [];
+    const first = this.#byId.get(id);
+    this.#setClaimants(
+      id,
+      [...(first ? [first] : []), ...others].filter((each) => each !== cache),
+    );
+  }
+
+  #setClaimants(id: string, claimants: readonly ImageCache[]): void {
     const [first, ...others] = claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     if (first) this.#byId.set(id, first);
     else this.#byId.delete(id);

@@ -10,7 +10,6 @@
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import { compareAge } from '../core/match/pick.ts';
-import { GIB } from '../core/quantity.ts';
 import type { DegreeLevel } from '../core/view.ts';
 import { readCandidates, type SharedList } from './candidate-reading.ts';
 import { GroupList } from './group-list.ts';
@@ -30,13 +29,17 @@ export interface ReadingLimits {
   readonly short: number;
 }
 
+/** So many that an empty index is filled at once, and so few that nobody waits a second for it. */
+const MAX_WAITING = 2 ** 17;
+
 const LIMITS: ReadingLimits = { short: 256 };
 
 export class RankedGroups {
   readonly #table = new GroupTable();
-  readonly #slots = new Map<string, number>();
   readonly #images = new Map<string, IndexedImage>();
   readonly #repositories = new Map<string, IndexedRepository>();
+  /** Groups that are in no list yet. Whoever reads next puts them there all at once, in order, which is far cheaper. */
+  readonly #waiting = new Set<number>();
   #numbered = 0;
   readonly #limits: ReadingLimits;
 
@@ -47,11 +50,11 @@ export class RankedGroups {
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
   add(cache: ImageCache): IndexedCache {
     const images = cache.images.map((image) => this.#intern(image));
-    const key = groupKey(images, cache.sizeBytes);
-    const slot = this.#slots.get(key);
+    const slot = this.#table.find(images, cache.sizeBytes);
     if (slot === undefined) {
       const kept = { ...cache, images };
-      this.#addGroup(key, { images, caches: [kept] }, cache.sizeBytes);
+      this.#waiting.add(this.#table.add({ images, caches: [kept] }, cache.sizeBytes));
+      if (this.#waiting.size === MAX_WAITING) this.settle();
       return kept;
     }
     const { caches, images: shared } = this.#table.groupOf(slot);
@@ -63,17 +66,31 @@ export class RankedGroups {
 
   /** @param kept what `add` returned */
   delete(kept: IndexedCache): void {
-    const key = groupKey(kept.images, kept.sizeBytes);
-    const slot = this.#slots.get(key);
+    const slot = this.#table.find(kept.images, kept.sizeBytes);
     if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
     const group = this.#table.groupOf(slot);
     const place = placeOf(kept, group.caches);
-    if (group.caches.length === 1) this.#removeGroup(key, slot, group);
+    if (group.caches.length === 1) this.#removeGroup(slot, group);
     else this.#change(slot, place === 0, () => group.caches.splice(place, 1));
+  }
+
+  /** Does what the next reader would have to do first. */
+  settle(): void {
+    const added = new Map<GroupList, number[]>();
+    for (const slot of [...this.#waiting].toSorted(this.#table.compare)) {
+      for (const list of listsOf(this.#table.groupOf(slot))) {
+        const slots = added.get(list);
+        if (slots) slots.push(slot);
+        else added.set(list, [slot]);
+      }
+    }
+    for (const [list, slots] of added) list.add(slots);
+    this.#waiting.clear();
   }
 
   /** See View.usableCandidates. */
   candidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
+    if (this.#waiting.size > 0) this.settle();
     const byImage: SharedList<IndexedImage>[] = [];
     const byRepository = new Map<string, SharedList<IndexedRepository>>();
     for (const { key, repository: name } of images) {
@@ -109,16 +126,11 @@ export class RankedGroups {
     return image;
   }
 
-  #addGroup(key: string, group: Group, sizeBytes: number): void {
-    const slot = this.#table.add(group, sizeBytes);
-    this.#slots.set(key, slot);
-    this.#enlist(slot, group);
-  }
-
-  #removeGroup(key: string, slot: number, group: Group): void {
-    this.#unlist(slot, group);
+  #removeGroup(slot: number, group: Group): void {
+    // An image is known to be in no group any more by its list.
+    this.settle();
+    for (const list of listsOf(group)) list.delete(slot);
     this.#table.remove(slot);
-    this.#slots.delete(key);
     for (const image of group.images) if (image.groups.size === 0) this.#images.delete(image.key);
     for (const repository of repositoriesOf(group.images))
       if (repository.groups.size === 0) this.#repositories.delete(repository.name);
@@ -126,34 +138,21 @@ export class RankedGroups {
 
   /** @param moves whether the change gives the group another first cache, and so another place in its lists */
   #change(slot: number, moves: boolean, change: () => void): void {
-    if (!moves) {
-      change();
-      return;
+    if (moves && !this.#waiting.has(slot)) {
+      for (const list of listsOf(this.#table.groupOf(slot))) list.delete(slot);
+      this.#waiting.add(slot);
     }
-    const group = this.#table.groupOf(slot);
-    this.#unlist(slot, group);
     change();
-    this.#table.noteFirst(slot);
-    this.#enlist(slot, group);
+    if (moves) this.#table.noteFirst(slot);
   }
+}
 
-  #enlist(slot: number, { images }: Group): void {
-    for (const image of images) image.groups.add(slot);
-    for (const repository of repositoriesOf(images)) repository.groups.add(slot);
-  }
-
-  #unlist(slot: number, { images }: Group): void {
-    for (const image of images) image.groups.delete(slot);
-    for (const repository of repositoriesOf(images)) repository.groups.delete(slot);
-  }
+/** The lists that a group stands in. */
+function listsOf({ images }: Group): GroupList[] {
+  return [...images, ...repositoriesOf(images)].map(({ groups }) => groups);
 }
 
 /** Where in a group a cache is, or belongs. */
 function placeOf(cache: ImageCache, caches: readonly ImageCache[]): number {
   return partitionPoint(caches.length, (at) => compareAge(caches[at]!, cache) < 0);
-}
-
-/** Same images in the same size, same group. */
-function groupKey(images: readonly IndexedImage[], sizeBytes: number): string {
-  return `${sizeBytes / GIB} ${images.map(({ number }) => number.toString(36)).join(' ')}`;
 }

@@ -33,18 +33,18 @@ function measureSize(caches: number, rounds: number): SizeResult {
   const index = new ClusterIndex();
   let filling = 0;
   const batch: ImageCache[] = [];
-  const fill = (): void => {
+  const fill = (finish: () => void): void => {
     const began = performance.now();
     for (const cache of batch) index.imageCaches.apply(cache);
+    finish();
     filling += performance.now() - began;
     batch.length = 0;
   };
   for (const description of describeCaches(caches)) {
     batch.push(toImageCache(description));
-    if (batch.length === 1000) fill();
+    if (batch.length === 1000) fill(() => undefined);
   }
-  fill();
-  index.confirm(NOW);
+  fill(() => index.confirm(NOW));
   globalThis.gc?.();
   const after = process.memoryUsage();
 

@@ -36,7 +36,7 @@ describe('GroupList', () => {
 
   it('is in the order of its table through any additions and removals, also over many chunks', () => {
     fc.assert(
-      fc.property(ranks, steps, fc.boolean(), (each, slots, emptied) => {
+      fc.property(ranks, steps, steps, fc.boolean(), (each, together, slots, emptied) => {
         const table = tableOf(each);
         const list = new GroupList(table);
         const model = new Set<number>();
@@ -44,10 +44,15 @@ describe('GroupList', () => {
           if (model.delete(slot)) list.delete(slot);
           else {
             model.add(slot);
-            list.add(slot);
+            list.add([slot]);
           }
         };
-        slots.forEach(toggle);
+        const half = slots.length >> 1;
+        slots.slice(0, half).forEach(toggle);
+        const added = [...new Set(together)].filter((slot) => !model.has(slot)).sort(table.compare);
+        for (const slot of added) model.add(slot);
+        list.add(added);
+        slots.slice(half).forEach(toggle);
         if (emptied) for (const slot of [...model].slice(3)) toggle(slot);
 
         const sorted = [...model].sort(table.compare);
@@ -72,7 +77,7 @@ describe('GroupList', () => {
       fc.property(ranks, steps, (each, slots) => {
         const table = tableOf(each);
         const list = new GroupList(table);
-        for (const slot of new Set(slots)) list.add(slot);
+        list.add([...new Set(slots)].sort(table.compare));
         for (const third of [...new Set(slots)].filter((slot) => slot % 3 === 0)) list.delete(third);
         let asked = 0;
         list.visit((slot, signatures, at) => {
@@ -91,7 +96,7 @@ describe('GroupList', () => {
 
   it('says so where a group to remove is not in its place', () => {
     const list = new GroupList(tableOf([1, 2]));
-    list.add(0);
+    list.add([0]);
     expect(() => list.delete(1)).toThrow('not where its order says');
     expect(everything(list)).toEqual([0]);
   });
