@@ -9,6 +9,7 @@ import type { ImageCache } from '../core/image-cache.ts';
 import { compareDegree, compareTies } from '../core/match/pick.ts';
 import { NO_MATCH, type Degree } from '../core/match/score.ts';
 import type { Candidate, DegreeLevel } from '../core/view.ts';
+import { itemsOf } from './few.ts';
 import type { Accepted, GroupList } from './group-list.ts';
 import { REPOSITORY_WORDS, signatureBits, type GroupTable } from './group-table.ts';
 import type { IndexedImage, IndexedRepository } from './group.ts';
@@ -260,7 +261,7 @@ function* cachesInOrder(
       goOn(next);
     }
     yield first;
-    goOn({ caches: table.groupOf(slot).caches, at: 0 });
+    goOn({ caches: itemsOf(table.groupOf(slot).caches), at: 0 });
   }
   for (let next = begun.pop(); next; next = begun.pop()) {
     yield nextOf(next);

@@ -4,6 +4,7 @@
  * image. A long list keeps the signatures of its groups beside them, because looking through it would otherwise wait
  * for memory at each group (docs/performance.md).
  */
+import { fewOf, itemsOf, type Few } from './few.ts';
 import { SIGNATURE_WORDS, type GroupTable } from './group-table.ts';
 import { partitionPoint } from './partition-point.ts';
 
@@ -36,7 +37,7 @@ export type Accepted = (slot: number, signatures: Int32Array, at: number) => boo
 export class GroupList {
   readonly #table: GroupTable;
   /** All of a short list. */
-  #slots: readonly number[] = [];
+  #slots: Few<number> = [];
   /** All of a long one; holds no empty chunk. */
   #long: LongChunk[] | undefined;
   #size = 0;
@@ -54,15 +55,14 @@ export class GroupList {
     const isNew = this.#size === 0;
     this.#size += slots.length;
     if (!this.#long && this.#size > SHORT) {
-      this.#long = isNew ? this.#chunksOf(slots) : this.#chunksOf(this.#slots);
+      this.#long = isNew ? this.#chunksOf(slots) : this.#chunksOf(itemsOf(this.#slots));
       this.#slots = [];
       if (isNew) return;
     }
     if (this.#long) {
       for (const slot of slots) this.#insert(this.#long, slot);
     } else {
-      // As long as it has to be, and no longer.
-      this.#slots = isNew ? Array.from(slots) : [...this.#slots, ...slots].toSorted(this.#table.compare);
+      this.#slots = fewOf([...itemsOf(this.#slots), ...slots].toSorted(this.#table.compare));
     }
   }
 
@@ -73,9 +73,9 @@ export class GroupList {
       throw new Error('GroupList.delete: the group is not where its order says');
     this.#size--;
     if (this.#long) remove(this.#long, at, index);
-    else this.#slots = this.#slots.toSpliced(index, 1);
+    else this.#slots = fewOf(itemsOf(this.#slots).toSpliced(index, 1));
     if (this.#long && this.#size <= SHORT >> 1) {
-      this.#slots = [...this.select(() => true)];
+      this.#slots = fewOf([...this.select(() => true)]);
       this.#long = undefined;
     }
   }
@@ -127,7 +127,7 @@ export class GroupList {
 
   #chunks(): readonly Chunk[] {
     if (this.#long) return this.#long;
-    return this.#size === 0 ? [] : [{ entries: this.#slots, stride: 1, length: this.#size }];
+    return this.#size === 0 ? [] : [{ entries: itemsOf(this.#slots), stride: 1, length: this.#size }];
   }
 
   /** Where a group is, or belongs. */

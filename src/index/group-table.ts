@@ -7,6 +7,7 @@
  */
 import type { ImageCache } from '../core/image-cache.ts';
 import { GIB } from '../core/quantity.ts';
+import { fewOf, firstOf, itemsOf, type Few } from './few.ts';
 import { repositoriesOf, type Group, type IndexedImage } from './group.ts';
 
 const FIRST_CAPACITY = 64;
@@ -24,8 +25,8 @@ interface SignatureBits {
 export class GroupTable {
   readonly #groups: (Group | undefined)[] = [];
   readonly #free: number[] = [];
-  /** The slot by the hash of what makes a group one, or the slots of several groups with the same. */
-  readonly #byHash = new Map<number, number | readonly number[]>();
+  /** Slots by the hash of what makes a group one, which others may have too. */
+  readonly #byHash = new Map<number, Few<number>>();
   /** By slot, two numbers each: the size in bytes, and when the group's first cache was created. */
   ranks = new Float64Array(FIRST_CAPACITY * RANK_NUMBERS);
   /** By slot, four words each. */
@@ -97,20 +98,18 @@ export class GroupTable {
   }
 
   firstOf(slot: number): ImageCache {
-    const [first] = this.groupOf(slot).caches;
+    const first = firstOf(this.groupOf(slot).caches);
     if (!first) throw new Error(`the group in slot ${slot} holds no cache`);
     return first;
   }
 
   #slotsWith(hash: number): readonly number[] {
-    const slots = this.#byHash.get(hash) ?? [];
-    return typeof slots === 'number' ? [slots] : slots;
+    return itemsOf(this.#byHash.get(hash) ?? []);
   }
 
   #setSlotsWith(hash: number, slots: readonly number[]): void {
-    const [first] = slots;
-    if (first === undefined) this.#byHash.delete(hash);
-    else this.#byHash.set(hash, slots.length === 1 ? first : slots);
+    if (slots.length === 0) this.#byHash.delete(hash);
+    else this.#byHash.set(hash, fewOf(slots));
   }
 
   #sign(at: number, signing: readonly { readonly number: number }[]): void {

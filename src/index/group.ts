@@ -4,6 +4,7 @@
  */
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
+import type { Few } from './few.ts';
 import type { GroupList } from './group-list.ts';
 
 /** An image that some group holds: one object each, so that a million caches share it, and identity is equality. */
@@ -31,7 +32,7 @@ export interface Group {
   /** Sorted by key, so that those of one repository stand together. */
   readonly images: readonly IndexedImage[];
   /** In the order of compareAge; never empty. */
-  readonly caches: IndexedCache[];
+  caches: Few<IndexedCache>;
 }
 
 /** The distinct repositories of a group's images. */

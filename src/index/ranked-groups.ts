@@ -12,6 +12,7 @@ import type { ImageReference } from '../core/image/reference.ts';
 import { compareAge } from '../core/match/pick.ts';
 import type { DegreeLevel } from '../core/view.ts';
 import { readCandidates, type SharedList } from './candidate-reading.ts';
+import { fewOf, itemsOf } from './few.ts';
 import { GroupList } from './group-list.ts';
 import { GroupTable } from './group-table.ts';
 import {
@@ -53,14 +54,15 @@ export class RankedGroups {
     const slot = this.#table.find(images, cache.sizeBytes);
     if (slot === undefined) {
       const kept = { ...cache, images };
-      this.#waiting.add(this.#table.add({ images, caches: [kept] }, cache.sizeBytes));
+      this.#waiting.add(this.#table.add({ images, caches: kept }, cache.sizeBytes));
       if (this.#waiting.size === MAX_WAITING) this.settle();
       return kept;
     }
-    const { caches, images: shared } = this.#table.groupOf(slot);
-    const kept = { ...cache, images: shared };
+    const group = this.#table.groupOf(slot);
+    const kept = { ...cache, images: group.images };
+    const caches = itemsOf(group.caches);
     const place = placeOf(kept, caches);
-    this.#change(slot, place === 0, () => caches.splice(place, 0, kept));
+    this.#change(slot, caches.toSpliced(place, 0, kept), place === 0);
     return kept;
   }
 
@@ -69,9 +71,10 @@ export class RankedGroups {
     const slot = this.#table.find(kept.images, kept.sizeBytes);
     if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
     const group = this.#table.groupOf(slot);
-    const place = placeOf(kept, group.caches);
-    if (group.caches.length === 1) this.#removeGroup(slot, group);
-    else this.#change(slot, place === 0, () => group.caches.splice(place, 1));
+    const caches = itemsOf(group.caches);
+    const place = placeOf(kept, caches);
+    if (caches.length === 1) this.#removeGroup(slot, group);
+    else this.#change(slot, caches.toSpliced(place, 1), place === 0);
   }
 
   /** Does what the next reader would have to do first. */
@@ -136,13 +139,14 @@ export class RankedGroups {
       if (repository.groups.size === 0) this.#repositories.delete(repository.name);
   }
 
-  /** @param moves whether the change gives the group another first cache, and so another place in its lists */
-  #change(slot: number, moves: boolean, change: () => void): void {
+  /** @param moves whether the group gets another first cache, and so another place in its lists */
+  #change(slot: number, caches: readonly IndexedCache[], moves: boolean): void {
+    const group = this.#table.groupOf(slot);
     if (moves && !this.#waiting.has(slot)) {
-      for (const list of listsOf(this.#table.groupOf(slot))) list.delete(slot);
+      for (const list of listsOf(group)) list.delete(slot);
       this.#waiting.add(slot);
     }
-    change();
+    group.caches = fewOf(caches);
     if (moves) this.#table.noteFirst(slot);
   }
 }
