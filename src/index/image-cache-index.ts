@@ -70,7 +70,7 @@ export class ImageCacheIndex {
   apply(cache: ImageCache): boolean {
     const before = this.#byName.get(cache.name);
     if (before && isSame(before, cache)) return false;
-    this.delete(cache.name);
+    if (before) this.delete(cache.name);
     this.#changes++;
     this.#clockOf(cache).mark(cache.images, this.#changes);
     const kept = this.#groupsOf(cache).add(cache);
