@@ -156,16 +156,18 @@ class PodLists {
   /** False where the signature rules out that a group has this degree. */
   #mayHave({ exact, sameRepository }: Degree, signatures: Int32Array, at: number): boolean {
     return (
-      this.#images.most(signatures, at) >= exact &&
-      this.#repositories.most(signatures, at + REPOSITORY_WORDS) >= exact + sameRepository
+      this.#repositories.most(signatures, at + REPOSITORY_WORDS) >= exact + sameRepository &&
+      this.#images.most(signatures, at) >= exact
     );
   }
 
   /** False where the signature rules out that a group has a higher degree. */
   #mayExceed({ exact, sameRepository }: Degree, signatures: Int32Array, at: number): boolean {
+    const total = this.#repositories.most(signatures, at + REPOSITORY_WORDS);
+    // No group holds more images than there are among its repositories.
+    if (total <= exact) return false;
     const most = this.#images.most(signatures, at);
-    if (most !== exact) return most > exact;
-    return this.#repositories.most(signatures, at + REPOSITORY_WORDS) > exact + sameRepository;
+    return most === exact ? total > exact + sameRepository : most > exact;
   }
 
   #degreeOf(slot: number): Degree {

@@ -114,15 +114,21 @@ export class GroupList {
 
   /** Asks of every group, in as little time as that takes. */
   visit(ask: Accepted): void {
-    for (const chunk of this.#chunks()) for (let i = 0; i < chunk.length; i++) this.#ask(ask, chunk, i);
+    if (!this.#long) for (const slot of itemsOf(this.#slots)) this.#askOf(ask, slot);
+    for (const { entries, length } of this.#long ?? []) {
+      const end = length * STRIDE;
+      for (let at = 0; at < end; at += STRIDE) ask(entries[at]!, entries, at + 1);
+    }
   }
 
   #ask(ask: Accepted, chunk: Chunk, index: number): boolean {
     const slot = slotAt(chunk, index);
     const { entries } = chunk;
-    return entries instanceof Int32Array
-      ? ask(slot, entries, index * STRIDE + 1)
-      : ask(slot, this.#table.signatures, slot * SIGNATURE_WORDS);
+    return entries instanceof Int32Array ? ask(slot, entries, index * STRIDE + 1) : this.#askOf(ask, slot);
+  }
+
+  #askOf(ask: Accepted, slot: number): boolean {
+    return ask(slot, this.#table.signatures, slot * SIGNATURE_WORDS);
   }
 
   #chunks(): readonly Chunk[] {
