@@ -16,57 +16,69 @@ export interface IndexEntry extends IndexWriter {
 
 interface IndexWriter {
   readonly apply: (index: ClusterIndex) => void;
+  /** Holds nothing of the object but its name: a source keeps this for as long as the object is in the index. */
   readonly delete: (index: ClusterIndex) => void;
 }
 
-const KINDS: ReadonlyMap<string, (manifest: Manifest) => IndexWriter> = new Map([
+type Identity = Pick<Manifest, 'groupKind' | 'namespace' | 'name'>;
+
+interface Kind {
+  /** @throws Unreadable */
+  readonly read: (manifest: Manifest) => IndexWriter['apply'];
+  readonly delete: (index: ClusterIndex, identity: Identity) => void;
+}
+
+const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   [
     IMAGE_CACHE,
-    (manifest) => {
-      const cache = readImageCache(manifest);
-      return {
-        apply: (index) => index.imageCaches.apply(cache),
-        delete: (index) => index.imageCaches.delete(cache.name),
-      };
+    {
+      read: (manifest) => {
+        const cache = readImageCache(manifest);
+        return (index) => index.imageCaches.apply(cache);
+      },
+      delete: (index, { name }) => index.imageCaches.delete(name),
     },
   ],
   [
     NAMESPACE,
-    (manifest) => {
-      const labels = readNamespace(manifest);
-      const { name } = manifest;
-      return {
-        apply: (index) => index.namespaces.apply(name, labels),
-        delete: (index) => index.namespaces.delete(name),
-      };
+    {
+      read: (manifest) => {
+        const labels = readNamespace(manifest);
+        const { name } = manifest;
+        return (index) => index.namespaces.apply(name, labels);
+      },
+      delete: (index, { name }) => index.namespaces.delete(name),
     },
   ],
   [
     NODE,
-    (manifest) => {
-      const node = readNode(manifest);
-      return { apply: (index) => index.nodes.apply(node), delete: (index) => index.nodes.delete(node.name) };
+    {
+      read: (manifest) => {
+        const node = readNode(manifest);
+        return (index) => index.nodes.apply(node);
+      },
+      delete: (index, { name }) => index.nodes.delete(name),
     },
   ],
   [
     SELECTOR,
-    (manifest) => {
-      const selector = readSelector(manifest);
-      const key = identify(manifest);
-      return {
-        apply: (index) => index.profiles.applySelector(key, selector),
-        delete: (index) => index.profiles.deleteSelector(key),
-      };
+    {
+      read: (manifest) => {
+        const selector = readSelector(manifest);
+        const key = identify(manifest);
+        return (index) => index.profiles.applySelector(key, selector);
+      },
+      delete: (index, identity) => index.profiles.deleteSelector(identify(identity)),
     },
   ],
   [
     CONFIG_MAP,
-    (manifest) => {
-      const selectors = readEciProfile(manifest);
-      return {
-        apply: (index) => index.profiles.setEntries(selectors),
-        delete: (index) => index.profiles.setEntries([]),
-      };
+    {
+      read: (manifest) => {
+        const selectors = readEciProfile(manifest);
+        return (index) => index.profiles.setEntries(selectors);
+      },
+      delete: (index) => index.profiles.setEntries([]),
     },
   ],
 ]);
@@ -81,12 +93,18 @@ export function isUsed(manifest: Manifest): boolean {
  * @throws Unreadable
  */
 export function readEntry(manifest: Manifest): IndexEntry {
-  const read = KINDS.get(manifest.groupKind);
-  if (!read) throw new Error(`${manifest.groupKind} is not a kind that the index holds`);
-  return { kind: kindOf(manifest.groupKind), ...read(manifest) };
+  const { groupKind, namespace, name } = manifest;
+  const kind = KINDS.get(groupKind);
+  if (!kind) throw new Error(`${groupKind} is not a kind that the index holds`);
+  const identity = { groupKind, namespace, name };
+  return {
+    kind: kindOf(groupKind),
+    apply: kind.read(manifest),
+    delete: (index) => kind.delete(index, identity),
+  };
 }
 
 /** What tells one object from all others: `ImageCache web`, `ConfigMap kube-system/eci-profile`. */
-export function identify({ groupKind, namespace, name }: Manifest): string {
+export function identify({ groupKind, namespace, name }: Identity): string {
   return `${kindOf(groupKind)} ${namespace === '' ? name : `${namespace}/${name}`}`;
 }

@@ -26,8 +26,8 @@ export class IndexStore implements Store {
   readonly #index: ClusterIndex;
   readonly #events: SourceEvents;
   readonly #options: IndexStoreOptions;
-  /** What the index holds of each object; undefined for one that never could be read. */
-  readonly #held = new Map<string, IndexEntry | undefined>();
+  /** How what the index holds of each object leaves it again; undefined for one that never could be read. */
+  readonly #held = new Map<string, IndexEntry['delete'] | undefined>();
   readonly #problems = new Map<string, string>();
 
   constructor(groupKind: string, index: ClusterIndex, events: SourceEvents, options: IndexStoreOptions) {
@@ -60,13 +60,13 @@ export class IndexStore implements Store {
       manifest = manifestOf(this.#groupKind, object);
       const entry = readEntry(manifest);
       entry.apply(this.#index);
-      this.#held.set(key, entry);
+      this.#held.set(key, entry.delete);
       this.#problems.delete(key);
       this.#events.onChange({ applied: 1, deleted: 0 });
     } catch (error) {
       const former = this.#held.get(key);
       const staying = this.#options.lastGoodStays ? former : undefined;
-      if (!staying) former?.delete(this.#index);
+      if (!staying) former?.(this.#index);
       this.#held.set(key, staying);
       const consequence = staying ? 'its last good state stays in force' : 'it is not used';
       this.#report(key, manifest, `${messageOf(error)}; ${consequence}`);
@@ -74,7 +74,7 @@ export class IndexStore implements Store {
   }
 
   delete(key: string): void {
-    this.#held.get(key)?.delete(this.#index);
+    this.#held.get(key)?.(this.#index);
     this.#held.delete(key);
     this.#problems.delete(key);
     this.#events.onChange({ applied: 0, deleted: 1 });
