@@ -7,10 +7,11 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
-import { buildApp, buildMetricsApp } from '../server/app.ts';
+import { buildApp, buildMetricsApp, renewCertificate } from '../server/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
 import { buildSource } from './build-source.ts';
 import { kindsAsOf, readinessOf, secondsSince } from './readiness.ts';
+import type { ServingCertificate } from './tls.ts';
 
 export interface Webhook {
   /** https://…; with the port that was given out where 0 was asked for. */
@@ -31,7 +32,7 @@ export interface Webhook {
  */
 export async function startWebhook(
   config: Config,
-  tls: { readonly cert: string; readonly key: string },
+  certificate: ServingCertificate,
   log: FastifyBaseLogger,
   now: () => number = Date.now,
 ): Promise<Webhook> {
@@ -56,7 +57,7 @@ export async function startWebhook(
     config,
     metrics,
     now,
-    tls,
+    tls: certificate.pair,
     log,
     readiness: () => readinessOf(index, built.source, draining, config.maxStaleness, now()),
     draining: () => draining,
@@ -65,6 +66,7 @@ export async function startWebhook(
   const metricsApp = buildMetricsApp({ metrics, log });
   const address = await app.listen({ host: config.host, port: config.port });
   const metricsAddress = await listenOrClose(metricsApp, config, app);
+  const following = certificate.follow((renewed) => renewCertificate(app, renewed));
   const synced = built.source.start();
   return {
     address,
@@ -77,6 +79,7 @@ export async function startWebhook(
       await app.close();
       await metricsApp.close();
       await built.source.stop();
+      following.stop();
       log.info('stopped');
     },
   };

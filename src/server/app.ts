@@ -3,14 +3,20 @@
  * that is what kube-apiserver speaks to webhooks, over connections that it keeps.
  */
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { Server, TLSSocket, type SecureContextOptions } from 'node:tls';
 import Fastify, { LogController, type FastifyError, type FastifyInstance } from 'fastify';
 import { health, type Readiness } from './health.ts';
 import { metricsEndpoint } from './metrics.ts';
 import { mutate, type MutateOptions } from './mutate.ts';
 
+/** PEM. */
+interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface AppOptions extends MutateOptions {
-  readonly tls: { readonly cert: string; readonly key: string };
+  readonly tls: Certificate;
   readonly readiness: () => Readiness;
 }
 
@@ -21,7 +27,7 @@ const REQUEST_TIMEOUT = 30_000;
 
 export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyInstance {
   const app = Fastify({
-    https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
+    https: { ...secureContext(tls), ALPNProtocols: ['http/1.1'] },
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: 'idle',
@@ -37,6 +43,15 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
   void app.register(mutate, options);
   void app.register(health, { readiness });
   return app;
+}
+
+function secureContext({ cert, key }: Certificate): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2' };
+}
+
+/** From now on new connections are given this one; those that are open stay as they are. */
+export function renewCertificate(app: FastifyInstance, tls: Certificate): void {
+  if (app.server instanceof Server) app.server.setSecureContext(secureContext(tls));
 }
 
 /**

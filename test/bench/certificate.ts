@@ -1,7 +1,5 @@
-/** One certificate for all servers of a run, so that none of them has a cheaper key than another. */
-import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
-
-const VARIABLE = 'BENCH_CERTIFICATE';
+/** Hands the certificate of a run to the processes of its servers. */
+export const CERTIFICATE_VARIABLE = 'BENCH_CERTIFICATE';
 
 export interface Certificate {
   readonly cert: string;
@@ -9,14 +7,7 @@ export interface Certificate {
   readonly ca: string;
 }
 
-/** @returns the variable to give to the processes of a run */
-export function certificateVariable(): Record<string, string> {
-  const authority = createAuthority(Date.now());
-  const serving = issueServingCertificate(authority, ['localhost', '127.0.0.1'], Date.now());
-  return { [VARIABLE]: JSON.stringify({ ...serving, ca: authority.cert }) };
-}
-
 /** @throws where the process was not given one */
 export function servingCertificate(environment: NodeJS.ProcessEnv = process.env): Certificate {
-  return JSON.parse(environment[VARIABLE] ?? '') as Certificate;
+  return JSON.parse(environment[CERTIFICATE_VARIABLE] ?? '') as Certificate;
 }

@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '../support/webhook.ts';
 import { kubeconfig } from '../e2e/support/control-plane.ts';
-import { certificateVariable, servingCertificate } from './certificate.ts';
+import { certificateVariable, issueCertificate } from './authority.ts';
 import type { Script } from './scripted-api-server.ts';
 
-const variable = certificateVariable();
-export const CERTIFICATE = servingCertificate(variable);
+export const CERTIFICATE = issueCertificate();
+const variable = certificateVariable(CERTIFICATE);
 const environment = { PATH: process.env['PATH'], ...variable };
 
 export interface Server extends Disposable {
@@ -23,6 +23,8 @@ export interface WebhookProcess extends Server {
   readonly metricsUrl: string;
   /** Writes another token into the kubeconfig that it was started with. */
   readonly renewToken: (token: string) => void;
+  /** Writes another serving certificate into its files. */
+  readonly renewCertificate: () => void;
 }
 
 export interface ScriptedApiServer extends Server {
@@ -88,6 +90,11 @@ export async function startWebhookProcess(
     ...server(child, find('address'), performance.now() - began),
     metricsUrl: `${find('metricsAddress')}/metrics`,
     renewToken: (token) => folder.write('kubeconfig', as(token)),
+    renewCertificate: () => {
+      const { cert, key } = issueCertificate();
+      folder.write('tls.crt', cert);
+      folder.write('tls.key', key);
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * `make soak`: the built webhook against a real API server for ten minutes, or as long as is asked for, with everything
- * at once: pods, changes to the caches, faults on the way to the API server, tokens that are renewed. No answer may be
+ * at once: pods, changes to the caches, faults on the way to the API server, tokens and certificates that are renewed. No answer may be
  * wrong or missing, and neither memory nor open files may grow.
  */
 import { readdirSync } from 'node:fs';
@@ -18,7 +18,14 @@ import { sendHttps } from '../support/https.ts';
 const CACHES = 300;
 const CLIENTS = 5;
 /** Milliseconds. */
-const BETWEEN = { reviews: 10, changes: 50, faults: 10_000, tokens: 30_000, samples: 2000 };
+const BETWEEN = {
+  reviews: 10,
+  changes: 50,
+  faults: 10_000,
+  tokens: 30_000,
+  certificates: 20_000,
+  samples: 2000,
+};
 /** The last quarter against the second: by then caches are warm, and what still grows, grows for ever. */
 const MAX_GROWTH = { memory: 1.15, files: 1.2 };
 const MIB = 2 ** 20;
@@ -51,12 +58,15 @@ using webhook = await startWebhookProcess(
 const reviews = makeReviews('hit', CACHES, 2000);
 const agent = new Agent({ keepAlive: true, ca: CERTIFICATE.ca });
 const outcomes = new Map<string, number>();
-const done = { reviews: 0, changes: 0, faults: 0, tokens: 0 };
+const done = { reviews: 0, changes: 0, faults: 0, tokens: 0, certificates: 0 };
 
 async function askForPods(): Promise<void> {
   while (goesOn()) {
     const body = pick(reviews);
-    const { status, body: text } = await sendHttps(`${webhook.url}/mutate`, { method: 'POST', agent }, body);
+    // Some over a connection of their own, which is given the certificate of the moment.
+    const over = random() < 0.1 ? false : agent;
+    const options = { method: 'POST', agent: over, ca: CERTIFICATE.ca };
+    const { status, body: text } = await sendHttps(`${webhook.url}/mutate`, options, body);
     if (status !== 200) throw new Error(`HTTP ${status}: ${text}`);
     const { response } = JSON.parse(text) as {
       response: { uid: string; allowed: boolean; auditAnnotations?: { outcome: string; reason: string } };
@@ -136,6 +146,14 @@ async function renewTokens(): Promise<void> {
   }
 }
 
+async function renewCertificates(): Promise<void> {
+  while (goesOn()) {
+    await sleep(BETWEEN.certificates * random());
+    webhook.renewCertificate();
+    done.certificates++;
+  }
+}
+
 interface Sample {
   readonly memory: number;
   readonly files: number;
@@ -156,6 +174,7 @@ await Promise.all([
   changeCaches(),
   makeTrouble(),
   renewTokens(),
+  renewCertificates(),
   watchTheProcess(),
 ]);
 
@@ -166,7 +185,9 @@ const grown = (key: keyof Sample): number =>
 const metrics = await (await fetch(webhook.metricsUrl)).text();
 const faults = Number(/^imagecache_webhook_internal_errors_total (\d+)/m.exec(metrics)?.[1]);
 for (const [outcome, times] of outcomes) print(`${times.toString().padStart(8)} ${outcome}`);
-print(`${done.reviews} pods, ${done.changes} changes, ${done.faults} faults, ${done.tokens} tokens`);
+print(
+  `${done.reviews} pods, ${done.changes} changes, ${done.faults} faults, ${done.tokens} tokens, ${done.certificates} certificates`,
+);
 const last = samples.at(-1);
 print(
   `memory ${((last?.memory ?? 0) / MIB).toFixed(0)} MiB, ${grown('memory').toFixed(2)} of before; ` +

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import supertest, { type Test } from 'supertest';
 import { loadConfig } from '../../src/config/load.ts';
+import { loadServingCertificate, unchanging } from '../../src/runtime/tls.ts';
 import { startWebhook, type Webhook } from '../../src/runtime/webhook.ts';
 import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
 import type { Json } from './objects.ts';
@@ -63,7 +64,8 @@ export async function runWebhook(
     { level: config.logLevel },
     { write: (line: string) => logged.push(JSON.parse(line) as Json) },
   );
-  const webhook = await startWebhook(config, tls, log);
+  const certificate = config.tls.cert === '' ? unchanging(tls) : loadServingCertificate(config, log);
+  const webhook = await startWebhook(config, certificate, log);
   const get = (path: string): Test => supertest(webhook.address).get(path).ca(CA);
   const post = (path: string, body: unknown): Test =>
     supertest(webhook.address)
