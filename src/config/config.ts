@@ -158,7 +158,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.cert',
     type: TEXT,
     default: '',
-    help: 'File with the serving certificate (PEM, with its chain). Goes with `tls.key`.',
+    help: 'File with the serving certificate (PEM, with its chain). Goes with `tls.key`; renewed files are taken into use within seconds.',
   },
   {
     path: 'tls.key',

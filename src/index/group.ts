@@ -12,6 +12,8 @@ export interface IndexedImage extends ImageReference {
   readonly inRepository: IndexedRepository;
   /** No other image or repository of the index has it; it decides the bits in a signature (group-table.ts). */
   readonly number: number;
+  /** Its place in a ChangeClock. */
+  readonly place: number;
   /** The groups that hold it. */
   readonly groups: GroupList;
 }
@@ -19,6 +21,7 @@ export interface IndexedImage extends ImageReference {
 export interface IndexedRepository {
   readonly name: string;
   readonly number: number;
+  readonly place: number;
   /** The groups that hold any image of it. */
   readonly groups: GroupList;
 }

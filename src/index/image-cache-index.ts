@@ -72,8 +72,8 @@ export class ImageCacheIndex {
     if (before && isSame(before, cache)) return false;
     if (before) this.delete(cache.name);
     this.#changes++;
-    this.#clockOf(cache).mark(cache.images, this.#changes);
     const kept = this.#groupsOf(cache).add(cache);
+    this.#clockOf(kept).mark(kept.images, this.#changes);
     this.#byName.set(kept.name, kept);
     this.#count(kept, 1);
     if (kept.id !== undefined) this.#claim(kept.id, kept);

@@ -12,6 +12,7 @@ import type { ImageReference } from '../core/image/reference.ts';
 import { compareAge } from '../core/match/pick.ts';
 import type { DegreeLevel } from '../core/view.ts';
 import { readCandidates, type SharedList } from './candidate-reading.ts';
+import { placeOf } from './change-clock.ts';
 import { fewOf, itemsOf } from './few.ts';
 import { GroupList } from './group-list.ts';
 import { GroupTable } from './group-table.ts';
@@ -61,7 +62,7 @@ export class RankedGroups {
     const group = this.#table.groupOf(slot);
     const kept = { ...cache, images: group.images };
     const caches = itemsOf(group.caches);
-    const place = placeOf(kept, caches);
+    const place = orderIn(caches, kept);
     this.#change(slot, caches.toSpliced(place, 0, kept), place === 0);
     return kept;
   }
@@ -72,7 +73,7 @@ export class RankedGroups {
     if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
     const group = this.#table.groupOf(slot);
     const caches = itemsOf(group.caches);
-    const place = placeOf(kept, caches);
+    const place = orderIn(caches, kept);
     if (caches.length === 1) this.#removeGroup(slot, group);
     else this.#change(slot, caches.toSpliced(place, 1), place === 0);
   }
@@ -114,7 +115,12 @@ export class RankedGroups {
     const { repository: name, key, tag } = reference;
     let inRepository = this.#repositories.get(name);
     if (!inRepository) {
-      inRepository = { name, number: this.#numbered++, groups: new GroupList(this.#table) };
+      inRepository = {
+        name,
+        number: this.#numbered++,
+        place: placeOf(name),
+        groups: new GroupList(this.#table),
+      };
       this.#repositories.set(name, inRepository);
     }
     const image: IndexedImage = {
@@ -123,6 +129,7 @@ export class RankedGroups {
       tag,
       inRepository,
       number: this.#numbered++,
+      place: placeOf(key),
       groups: new GroupList(this.#table),
     };
     this.#images.set(key, image);
@@ -157,6 +164,6 @@ function listsOf({ images }: Group): GroupList[] {
 }
 
 /** Where in a group a cache is, or belongs. */
-function placeOf(cache: ImageCache, caches: readonly ImageCache[]): number {
+function orderIn(caches: readonly ImageCache[], cache: ImageCache): number {
   return partitionPoint(caches.length, (at) => compareAge(caches[at]!, cache) < 0);
 }

@@ -29,6 +29,13 @@ const MAX_GROWN = 100_000;
 /** Shares of the inputs: patched ones that come again, and such as are no JSON any more. */
 const REINVOKED = 0.2;
 const GARBLED = 0.05;
+/** To the virtual node of the examples. */
+const BINDING = {
+  apiVersion: 'v1',
+  kind: 'Binding',
+  metadata: { name: 'web', namespace: 'default', uid: '0f6d0ad4-0c5f-4a0e-8f0c-000000000001' },
+  target: { kind: 'Node', name: 'virtual-kubelet' },
+};
 const WARNINGS = { most: 6, longest: 256 };
 
 export interface FuzzReport {
@@ -119,6 +126,7 @@ function realReviews(): Json[] {
   return [
     JSON.parse(readFileSync(join(EXAMPLES, 'admission-review.json'), 'utf8')) as Json,
     ...pods.map(({ pod }) => admissionReview(asSubmitted(pod as Json, 'default'))),
+    admissionReview(BINDING, { kind: { group: '', version: 'v1', kind: 'Binding' }, subResource: 'binding' }),
   ];
 }
 

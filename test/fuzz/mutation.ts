@@ -134,15 +134,18 @@ export class Mutator {
 
   #place(review: Json): { container: Container; key: string } {
     const { object } = (review['request'] ?? {}) as { object?: Json | null };
-    const root = object && typeof object === 'object' && this.#random() < 0.95 ? object : review;
+    const root: Json = object && !isEmpty(object) && this.#random() < 0.95 ? object : review;
     let container: Container = root;
     for (;;) {
-      const keys = Object.keys(container);
-      if (keys.length === 0) return { container: review, key: 'request' };
-      const key = this.pick(keys);
+      const key = this.pick(Object.keys(container));
       const value = (container as Record<string, unknown>)[key];
-      if (typeof value !== 'object' || value === null || this.#random() < 0.1) return { container, key };
+      if (isEmpty(value) || this.#random() < 0.1) return { container, key };
       container = value as Container;
     }
   }
+}
+
+/** Whether there is nothing in it to change. */
+function isEmpty(value: unknown): boolean {
+  return typeof value !== 'object' || value === null || Object.keys(value).length === 0;
 }

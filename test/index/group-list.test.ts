@@ -20,8 +20,8 @@ function tableOf(ranks: readonly number[]): GroupTable {
       createdAt: rank % 3,
     });
     const groups = new GroupList(table);
-    const inRepository = { name: 'a', number: 2 * slot, groups };
-    const image: IndexedImage = { ...cache.images[0]!, inRepository, number: 2 * slot + 1, groups };
+    const inRepository = { name: 'a', number: 2 * slot, place: 0, groups };
+    const image: IndexedImage = { ...cache.images[0]!, inRepository, number: 2 * slot + 1, place: 0, groups };
     table.add({ images: [image], caches: [{ ...cache, images: [image] }] }, 20 + (rank % 7));
   }
   return table;

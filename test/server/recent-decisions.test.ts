@@ -78,35 +78,37 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('a remembered decision', () => {
-  it.each(['deny', 'warn', 'auto'] as const)(
-    'is the one that would be made now, whatever changed meanwhile (pin.notReady: %s)',
-    (notReady) => {
-      const config = configWith({ pin: { notReady } });
-      fc.assert(
-        fc.property(
-          fc.array(step, { maxLength: 30, size: 'max' }),
-          fc.array(pod, { minLength: 1, maxLength: 3 }),
-          (steps, pods) => {
-            const index = new ClusterIndex();
-            const recent = new RecentDecisions(index, config);
-            let now = NOW;
-            for (const each of steps) {
-              if ('apply' in each) readEntry(readManifest(each.apply)).apply(index);
-              else if ('remove' in each) readEntry(readManifest(each.remove)).delete(index);
-              else if ('wait' in each) now += each.wait;
-              else index.confirm(now);
-              for (const asked of pods) {
-                const { seen, decision } = decideOnJson(asked, 'default', index, config, now);
-                const { explanation } = recent.decide(asked, 'default', now);
-                expect({ ...explanation }).toEqual({ ...explain(decision, seen) });
-              }
+  it.each([
+    { pin: { notReady: 'deny' } },
+    { pin: { notReady: 'warn' } },
+    { pin: { notReady: 'auto' } },
+    { minimumMatch: 'repository' },
+  ] as const)('is the one that would be made now, whatever changed meanwhile (%j)', (options) => {
+    const config = configWith(options);
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 30, size: 'max' }),
+        fc.array(pod, { minLength: 1, maxLength: 3 }),
+        (steps, pods) => {
+          const index = new ClusterIndex();
+          const recent = new RecentDecisions(index, config);
+          let now = NOW;
+          for (const each of steps) {
+            if ('apply' in each) readEntry(readManifest(each.apply)).apply(index);
+            else if ('remove' in each) readEntry(readManifest(each.remove)).delete(index);
+            else if ('wait' in each) now += each.wait;
+            else index.confirm(now);
+            for (const asked of pods) {
+              const { seen, decision } = decideOnJson(asked, 'default', index, config, now);
+              const { explanation } = recent.decide(asked, 'default', now);
+              expect({ ...explanation }).toEqual({ ...explain(decision, seen) });
             }
-          },
-        ),
-        { numRuns: 1500 },
-      );
-    },
-  );
+          }
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
 
   it('is not made again for the third pod of a workload', () => {
     const index = new ClusterIndex();
