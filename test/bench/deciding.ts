@@ -1,4 +1,4 @@
-/** Measures the decision, as the server makes it, and the index alone; each size in a process of its own. */
+/** Measures the decision, as the server makes it, and the index alone; each size in a process of its own, by turns. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { ImageCache } from '../../src/core/image-cache.ts';
@@ -6,18 +6,24 @@ import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { RecentDecisions } from '../../src/server/recent-decisions.ts';
 import { DEFAULT_CONFIG } from '../support/default-config.ts';
 import type { Json } from '../support/objects.ts';
-import { median, type Row } from './measure.ts';
+import { median, takeTurns, type Row } from './measure.ts';
 import { CREATED_FROM, describeCaches, describeImageSets, toImageCache } from './population.ts';
 
-export interface SizeResult {
-  readonly caches: number;
-  /** Nanoseconds a decision: the mean of each round. */
-  readonly newSet: readonly number[];
-  readonly repeated: readonly number[];
+/** How an index of some size was filled. */
+interface Filled {
   readonly addedPerSecond: number;
   readonly secondsToFill: number;
   readonly bytesPerCache: number;
-  /** Microseconds. */
+}
+
+/** Nanoseconds a decision, the mean of a round. */
+interface Round {
+  readonly newSet: number;
+  readonly repeated: number;
+}
+
+/** Microseconds. */
+interface Changes {
   readonly update: number;
   readonly remove: number;
 }
@@ -27,59 +33,67 @@ const CHANGES = 2000;
 const NOW = CREATED_FROM + 365 * 86_400_000;
 
 /** In this process. */
-function measureSize(caches: number, rounds: number): SizeResult {
-  globalThis.gc?.();
-  const before = process.memoryUsage();
-  const index = new ClusterIndex();
-  let filling = 0;
-  const batch: ImageCache[] = [];
-  const fill = (finish: () => void): void => {
-    const began = performance.now();
-    for (const cache of batch) index.imageCaches.apply(cache);
-    finish();
-    filling += performance.now() - began;
-    batch.length = 0;
-  };
-  for (const description of describeCaches(caches)) {
-    batch.push(toImageCache(description));
-    if (batch.length === 1000) fill(() => undefined);
-  }
-  fill(() => index.confirm(NOW));
-  globalThis.gc?.();
-  const after = process.memoryUsage();
+class Measured {
+  readonly index = new ClusterIndex();
+  readonly filled: Filled;
+  readonly #caches: number;
+  readonly #recent = new RecentDecisions(this.index, DEFAULT_CONFIG);
+  readonly #sets: Generator<string[], never>;
+  readonly #again: readonly Json[];
 
-  const sets = describeImageSets(caches);
-  const somePods = (): Json[] => Array.from({ length: DECISIONS }, () => podOf(sets.next().value));
-  const recent = new RecentDecisions(index, DEFAULT_CONFIG);
-  const nanoseconds = (pods: readonly Json[]): number => {
+  constructor(caches: number) {
+    this.#caches = caches;
+    this.filled = this.#fill();
+    this.#sets = describeImageSets(caches);
+    const same = Array.from({ length: 20 }, () => podOf(this.#sets.next().value));
+    this.#again = Array.from({ length: DECISIONS }, (_, i) => same[i % same.length]!);
+    for (let i = 0; i < 3; i++) this.round();
+  }
+
+  round(): Round {
+    const pods = Array.from({ length: DECISIONS }, () => podOf(this.#sets.next().value));
+    return { newSet: this.#nanoseconds(pods), repeated: this.#nanoseconds(this.#again) };
+  }
+
+  changes(): Changes {
+    return measureChanges(this.index, this.#caches);
+  }
+
+  #nanoseconds(pods: readonly Json[]): number {
     const began = performance.now();
-    for (const pod of pods) recent.decide(pod, 'default', NOW);
+    for (const pod of pods) this.#recent.decide(pod, 'default', NOW);
     return ((performance.now() - began) / pods.length) * 1e6;
-  };
-  const same = Array.from({ length: 20 }, () => podOf(sets.next().value));
-  const again = Array.from({ length: DECISIONS }, (_, i) => same[i % same.length]!);
-  for (let i = 0; i < 3; i++) {
-    nanoseconds(somePods());
-    nanoseconds(again);
   }
-  const newSet: number[] = [];
-  const repeated: number[] = [];
-  for (let i = 0; i < rounds; i++) {
-    newSet.push(nanoseconds(somePods()));
-    repeated.push(nanoseconds(again));
+
+  #fill(): Filled {
+    globalThis.gc?.();
+    const before = process.memoryUsage();
+    let milliseconds = 0;
+    const batch: ImageCache[] = [];
+    const fill = (finish: () => void): void => {
+      const began = performance.now();
+      for (const cache of batch) this.index.imageCaches.apply(cache);
+      finish();
+      milliseconds += performance.now() - began;
+      batch.length = 0;
+    };
+    for (const description of describeCaches(this.#caches)) {
+      batch.push(toImageCache(description));
+      if (batch.length === 1000) fill(() => undefined);
+    }
+    fill(() => this.index.confirm(NOW));
+    globalThis.gc?.();
+    const after = process.memoryUsage();
+    const bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
+    return {
+      addedPerSecond: this.#caches / (milliseconds / 1000),
+      secondsToFill: milliseconds / 1000,
+      bytesPerCache: bytes / this.#caches,
+    };
   }
-  return {
-    caches,
-    newSet,
-    repeated,
-    addedPerSecond: caches / (filling / 1000),
-    secondsToFill: filling / 1000,
-    bytesPerCache: (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / caches,
-    ...measureChanges(index, caches),
-  };
 }
 
-function measureChanges(index: ClusterIndex, caches: number): { update: number; remove: number } {
+function measureChanges(index: ClusterIndex, caches: number): Changes {
   const chosen = Array.from(describeCaches(caches), (each, i) => ({ each, i }))
     .filter(({ i }) => i % Math.max(1, Math.floor(caches / CHANGES)) === 0)
     .map(({ each }) => toImageCache(each));
@@ -98,14 +112,45 @@ function podOf(images: readonly string[]): Json {
   return { metadata: { labels: { eci: 'true' } }, spec: { containers } };
 }
 
+interface SizeResult extends Filled, Changes {
+  readonly caches: number;
+  readonly newSet: readonly number[];
+  readonly repeated: readonly number[];
+}
+
+/** All sizes by turns, because the machine is not equally fast for as long as it takes. */
 export async function measureDeciding(rounds: number, sizes: readonly number[]): Promise<Row[]> {
-  const results: SizeResult[] = [];
-  for (const caches of sizes) {
-    const child = fork(import.meta.filename, [`${caches}`, `${rounds}`], {
+  const processes = sizes.map((caches) => {
+    const child = fork(import.meta.filename, [`${caches}`], {
       execArgv: ['--expose-gc', '--max-old-space-size=8000'],
     });
-    const [result] = (await once(child, 'message')) as [SizeResult];
-    results.push(result);
+    const ask = async <T>(question: Question): Promise<T> => {
+      child.send(question);
+      const [answer] = (await once(child, 'message')) as [T];
+      return answer;
+    };
+    return { caches, child, ask };
+  });
+  const filled: Filled[] = [];
+  for (const { ask } of processes) filled.push(await ask<Filled>('fill'));
+  const taken = await takeTurns(
+    rounds,
+    processes.map(
+      ({ ask }) =>
+        () =>
+          ask<Round>('round'),
+    ),
+  );
+  const results: SizeResult[] = [];
+  for (const [i, { caches, ask, child }] of processes.entries()) {
+    results.push({
+      caches,
+      ...filled[i]!,
+      ...(await ask<Changes>('changes')),
+      newSet: taken[i]!.map(({ newSet }) => newSet),
+      repeated: taken[i]!.map(({ repeated }) => repeated),
+    });
+    child.kill();
   }
   const thousand = results.find(({ caches }) => caches === 1000);
   return results.flatMap((result): Row[] => {
@@ -156,7 +201,16 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
   });
 }
 
+type Question = 'fill' | 'round' | 'changes';
+
 if (process.send && process.argv[1] === import.meta.filename) {
-  const [caches = 0, rounds = 0] = process.argv.slice(2).map(Number);
-  process.send(measureSize(caches, rounds), () => process.exit());
+  let measured: Measured | undefined;
+  process.on('message', (question: Question) => {
+    measured ??= new Measured(Number(process.argv[2]));
+    const { filled } = measured;
+    process.send?.(
+      { fill: () => filled, round: () => measured?.round(), changes: () => measured?.changes() }[question](),
+    );
+  });
+  process.on('disconnect', () => process.exit());
 }

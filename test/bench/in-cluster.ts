@@ -23,6 +23,7 @@ interface Creation {
   readonly p50: number;
 }
 
+/** @param pods of a round; a process runs slower for its first two thousand, until V8 has compiled what they need */
 export async function measureInCluster(rounds: number, pods: number): Promise<Row[]> {
   await using plane = await startCluster();
   const { api } = plane;
