@@ -31,10 +31,10 @@ export interface ReadingLimits {
   readonly short: number;
 }
 
-/** So many that an empty index is filled at once, and so few that nobody waits a second for it. */
-const MAX_WAITING = 2 ** 17;
-
 const LIMITS: ReadingLimits = { short: 256 };
+
+/** Groups: so many that most indexes are filled at once, and so few that nobody waits a second for it. */
+const MAX_WAITING = 2 ** 17;
 
 export class RankedGroups {
   readonly #table = new GroupTable();
@@ -56,7 +56,7 @@ export class RankedGroups {
     if (slot === undefined) {
       const kept = { ...cache, images };
       this.#waiting.add(this.#table.add({ images, caches: kept }, cache.sizeBytes));
-      if (this.#waiting.size === MAX_WAITING) this.settle();
+      if (this.#waiting.size >= MAX_WAITING) this.settle();
       return kept;
     }
     const group = this.#table.groupOf(slot);
@@ -80,6 +80,7 @@ export class RankedGroups {
 
   /** Does what the next reader would have to do first. */
   settle(): void {
+    if (this.#waiting.size === 0) return;
     const added = new Map<GroupList, number[]>();
     for (const slot of [...this.#waiting].toSorted(this.#table.compare)) {
       for (const list of listsOf(this.#table.groupOf(slot))) {
@@ -94,7 +95,7 @@ export class RankedGroups {
 
   /** See View.usableCandidates. */
   candidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    if (this.#waiting.size > 0) this.settle();
+    this.settle();
     const byImage: SharedList<IndexedImage>[] = [];
     const byRepository = new Map<string, SharedList<IndexedRepository>>();
     for (const { key, repository: name } of images) {
