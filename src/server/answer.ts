@@ -25,6 +25,7 @@ export type FindUnboundPod = (pod: {
 }) => Promise<{ readonly pod: Pod; readonly from: 'watch' | 'get' }>;
 
 export interface AnswerOptions {
+  readonly log: FastifyBaseLogger;
   readonly view: View;
   readonly config: DecisionConfig;
   readonly metrics: Metrics;
@@ -35,27 +36,18 @@ export interface AnswerOptions {
 }
 
 /** The creation of a pod. Everything it needs is in memory: no request leaves us meanwhile. */
-export function answerPod(
-  review: Review,
-  recent: RecentDecisions,
-  options: AnswerOptions,
-  log: FastifyBaseLogger,
-): EncodedAnswer {
+export function answerPod(review: Review, recent: RecentDecisions, options: AnswerOptions): EncodedAnswer {
   try {
     const started = performance.now();
     const decided = recent.decide(review.object, review.namespace, options.now());
-    return conclude(review, decided, started, options, log);
+    return conclude(review, decided, started, options);
   } catch (error) {
-    return letThrough(review, error, options, log);
+    return letThrough(review, error, options);
   }
 }
 
 /** The binding of a pod to its node: decided where the node is virtual. At most one request leaves us meanwhile. */
-export async function answerBinding(
-  review: Review,
-  options: AnswerOptions,
-  log: FastifyBaseLogger,
-): Promise<EncodedAnswer> {
+export async function answerBinding(review: Review, options: AnswerOptions): Promise<EncodedAnswer> {
   const { view, config, findUnboundPod, metrics, now } = options;
   if (!findUnboundPod) return ALLOWED_AS_IT_IS;
   try {
@@ -66,12 +58,12 @@ export async function answerBinding(
     });
     const started = performance.now();
     const { seen, decision, patch } = decideOnBinding(binding, pod, view, config, now());
-    return conclude(review, answered({ ...explain(decision, seen), patch }), started, options, log);
+    return conclude(review, answered({ ...explain(decision, seen), patch }), started, options);
   } catch (error) {
-    if (error instanceof PodNotFound) return leftAlone(review, 'PodNotFound', error.message, options, log);
+    if (error instanceof PodNotFound) return leftAlone(review, 'PodNotFound', error.message, options);
     if (error instanceof Unreadable)
-      return leftAlone(review, 'PodUnreadable', `the binding cannot be read: ${error.message}`, options, log);
-    return letThrough(review, error, options, log);
+      return leftAlone(review, 'PodUnreadable', `the binding cannot be read: ${error.message}`, options);
+    return letThrough(review, error, options);
   }
 }
 
@@ -97,8 +89,7 @@ function conclude(
   { uid, namespace, dryRun, subject }: Review,
   { explanation, answer }: Decided,
   started: number,
-  { metrics }: AnswerOptions,
-  log: FastifyBaseLogger,
+  { metrics, log }: AnswerOptions,
 ): EncodedAnswer {
   if (!dryRun) record(explanation, metrics, (performance.now() - started) / 1000);
   log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
@@ -121,8 +112,7 @@ function leftAlone(
   { dryRun }: Review,
   reason: ReasonCode,
   why: string,
-  { metrics }: AnswerOptions,
-  log: FastifyBaseLogger,
+  { metrics, log }: AnswerOptions,
 ): EncodedAnswer {
   const outcome = 'skipped';
   if (!dryRun) metrics.decisions.inc({ outcome, reason });
@@ -130,12 +120,7 @@ function leftAlone(
   return encodeAnswer({ patch: [], warnings: limitWarnings([why]), auditAnnotations: { outcome, reason } });
 }
 
-function letThrough(
-  { uid }: Review,
-  error: unknown,
-  { metrics }: AnswerOptions,
-  log: FastifyBaseLogger,
-): EncodedAnswer {
+function letThrough({ uid }: Review, error: unknown, { metrics, log }: AnswerOptions): EncodedAnswer {
   metrics.internalErrors.inc();
   log.error({ err: error, uid }, 'the webhook failed; the pod is let through as it is');
   return ALLOWED_AS_IT_IS;

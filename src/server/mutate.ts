@@ -1,11 +1,5 @@
 /** Owns POST /mutate. One request is one line: bytes → review → answer → bytes; each arrow is one function elsewhere. */
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyPluginCallback,
-  FastifyReply,
-  FastifyRequest,
-} from 'fastify';
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { ALLOWED_AS_IT_IS, decodeReview, encodeReview, type EncodedAnswer } from './admission-review.ts';
 import { answerBinding, answerPod, type AnswerOptions } from './answer.ts';
 import { RecentDecisions } from './recent-decisions.ts';
@@ -15,14 +9,13 @@ import { readBody } from './request-body.ts';
 const BODY_LIMIT = 8 * 2 ** 20;
 
 export interface MutateOptions extends AnswerOptions {
-  readonly log: FastifyBaseLogger;
   /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
   readonly draining: () => boolean;
 }
 
 export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
   acceptJsonBytes(app);
-  const { metrics, draining, log } = options;
+  const { metrics, draining } = options;
   const observe = ({ elapsedTime }: FastifyReply, status: number): void =>
     metrics.requestSeconds.observe({ status }, elapsedTime / 1000);
   const recent = new RecentDecisions(options.view, options.config);
@@ -36,10 +29,10 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
     switch (review.subject) {
       case 'pod':
         // Not awaited: that would cost every pod of the cluster a turn of the event loop.
-        send(answerPod(review, recent, options, log));
+        send(answerPod(review, recent, options));
         return undefined;
       case 'binding':
-        return answerBinding(review, options, log).then(send);
+        return answerBinding(review, options).then(send);
       case 'other':
         send(ALLOWED_AS_IT_IS);
         return undefined;
