@@ -10,7 +10,9 @@ import { hashText } from './text-hash.ts';
  * The texts of a pod in the order in which they are read, undefined where there is none. Before each list and map stands
  * how many follow, so that nothing that a tenant writes can be taken for what comes after it.
  */
-export type PodFingerprint = readonly (string | number | undefined)[];
+export type PodFingerprint = readonly Part[];
+
+type Part = string | number | undefined;
 
 /**
  * @param value the `object` of an AdmissionRequest
@@ -21,7 +23,7 @@ export function podFingerprint(value: unknown, namespace: string | undefined): P
   if (!isObject(value) || namespace === undefined) return undefined;
   const { metadata, spec } = value;
   if (!isObject(metadata) || !isObject(spec)) return undefined;
-  const all: (string | number | undefined)[] = [namespace];
+  const all: Part[] = [namespace];
   const isOrdinary =
     addTexts(all, metadata['labels']) &&
     addTexts(all, metadata['annotations']) &&
@@ -32,15 +34,13 @@ export function podFingerprint(value: unknown, namespace: string | undefined): P
   return isOrdinary ? all : undefined;
 }
 
-type Parts = (string | number | undefined)[];
-
-function addText(all: Parts, value: unknown): boolean {
+function addText(all: Part[], value: unknown): boolean {
   if (value !== undefined && typeof value !== 'string') return false;
   all.push(value);
   return true;
 }
 
-function addTexts(all: Parts, value: unknown): boolean {
+function addTexts(all: Part[], value: unknown): boolean {
   if (value === undefined) return addText(all, value);
   if (!isObject(value)) return false;
   const keys = Object.keys(value);
@@ -54,7 +54,7 @@ function addTexts(all: Parts, value: unknown): boolean {
   return true;
 }
 
-function addContainers(all: Parts, value: unknown): boolean {
+function addContainers(all: Part[], value: unknown): boolean {
   if (value === undefined) return addText(all, value);
   if (!Array.isArray(value)) return false;
   all.push(value.length);
@@ -64,12 +64,6 @@ function addContainers(all: Parts, value: unknown): boolean {
       addText(all, item['name']) && addText(all, item['image']) && addText(all, item['imagePullPolicy']);
     if (!isOrdinary) return false;
   }
-  return true;
-}
-
-export function isSameFingerprint(one: PodFingerprint, other: PodFingerprint): boolean {
-  if (one.length !== other.length) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
   return true;
 }
 

@@ -6,6 +6,7 @@
  * repositories. A group whose signature lacks a bit of an image does not hold it; one that has them all very likely does.
  */
 import type { ImageCache } from '../core/image-cache.ts';
+import { isSameList } from '../core/json.ts';
 import { GIB } from '../core/quantity.ts';
 import { fewOf, firstOf, itemsOf, type Few } from './few.ts';
 import { repositoriesOf, type Group, type IndexedImage } from './group.ts';
@@ -140,8 +141,4 @@ function hashOf(images: readonly IndexedImage[], sizeBytes: number): number {
   let hash = Math.imul(sizeBytes / GIB, 0x9e3779b1);
   for (const { number } of images) hash = Math.imul(hash ^ number, 0x01000193) ^ (hash >>> 15);
   return hash;
-}
-
-function isSameList<T>(one: readonly T[], other: readonly T[]): boolean {
-  return one.length === other.length && one.every((item, i) => item === other[i]);
 }

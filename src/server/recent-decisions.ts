@@ -7,7 +7,8 @@
 import type { DecisionConfig } from '../core/config.ts';
 import { decideOnJson } from '../core/decide.ts';
 import { explain, type Explanation } from '../core/explain.ts';
-import { hashOf, isSameFingerprint, podFingerprint, type PodFingerprint } from '../core/pod-fingerprint.ts';
+import { hashOf, podFingerprint, type PodFingerprint } from '../core/pod-fingerprint.ts';
+import { isSameList } from '../core/json.ts';
 import { stalenessOf } from '../core/question.ts';
 import type { Reach, View } from '../core/view.ts';
 import { encodeAnswer, type EncodedAnswer } from './admission-review.ts';
@@ -53,8 +54,7 @@ export class RecentDecisions {
     if (fingerprint === undefined) return this.#decideAnew(object, namespace, now);
     const hash = hashOf(fingerprint);
     const known = this.#held.get(hash);
-    if (known && isSameFingerprint(known.fingerprint, fingerprint) && this.#stillHolds(known, now))
-      return known;
+    if (known && isSameList(known.fingerprint, fingerprint) && this.#stillHolds(known, now)) return known;
     const decided = { ...this.#decideAnew(object, namespace, now), fingerprint };
     if (this.#comesAgain(hash)) this.#held.set(hash, decided);
     return decided;

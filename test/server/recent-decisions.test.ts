@@ -3,12 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideOnJson } from '../../src/core/decide.ts';
 import { explain } from '../../src/core/explain.ts';
-import {
-  hashOf,
-  isSameFingerprint,
-  podFingerprint,
-  type PodFingerprint,
-} from '../../src/core/pod-fingerprint.ts';
+import { isSameList } from '../../src/core/json.ts';
+import { hashOf, podFingerprint, type PodFingerprint } from '../../src/core/pod-fingerprint.ts';
 import { readPod } from '../../src/core/pod.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { RecentDecisions, type Decided } from '../../src/server/recent-decisions.ts';
@@ -179,7 +175,7 @@ describe('the fingerprint of a pod', () => {
         for (const each of pods) {
           const fingerprint = podFingerprint(each, 'default');
           if (fingerprint === undefined) continue;
-          const same = seen.find((other) => isSameFingerprint(other.fingerprint, fingerprint));
+          const same = seen.find((other) => isSameList(other.fingerprint, fingerprint));
           if (same) {
             expect(reading(each)).toEqual(same.read);
             expect(hashOf(fingerprint)).toBe(hashOf(same.fingerprint));
@@ -197,7 +193,7 @@ describe('the fingerprint of a pod', () => {
     const [first, second] = [one, two].map((annotations) =>
       podFingerprint(podObject({ annotations }), 'default'),
     );
-    expect(isSameFingerprint(first!, second!)).toBe(false);
+    expect(isSameList(first!, second!)).toBe(false);
   });
 
   it('is of what is read, and of nothing else', () => {
