@@ -52,17 +52,19 @@ export class GroupList {
 
   /** @param slots in order */
   add(slots: readonly number[]): void {
-    const isNew = this.#size === 0;
     this.#size += slots.length;
-    if (!this.#long && this.#size > SHORT) {
-      this.#long = isNew ? this.#chunksOf(slots) : this.#chunksOf(itemsOf(this.#slots));
-      this.#slots = [];
-      if (isNew) return;
-    }
     if (this.#long) {
       for (const slot of slots) this.#insert(this.#long, slot);
+      return;
+    }
+    const held = itemsOf(this.#slots);
+    const all = held.length === 0 ? slots : [...held, ...slots].toSorted(this.#table.compare);
+    if (all.length > SHORT) {
+      this.#long = this.#chunksOf(all);
+      this.#slots = [];
     } else {
-      this.#slots = fewOf([...itemsOf(this.#slots), ...slots].toSorted(this.#table.compare));
+      // A copy, because an array that has grown keeps room for more.
+      this.#slots = fewOf([...all]);
     }
   }
 

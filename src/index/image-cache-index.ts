@@ -9,21 +9,25 @@ import { ChangeClock } from './change-clock.ts';
 import type { IndexedCache } from './group.ts';
 import { RankedGroups, type ReadingLimits } from './ranked-groups.ts';
 
+/** The caches that pods can use, or those that they cannot. */
+interface Part {
+  readonly groups: RankedGroups;
+  readonly clock: ChangeClock;
+}
+
 export class ImageCacheIndex {
   readonly #byName = new Map<string, IndexedCache>();
   readonly #byId = new Map<string, ImageCache>();
   /** More than one object may claim an ID; the first by name has it, so that every replica agrees. Here are the others. */
   readonly #otherClaimants = new Map<string, readonly ImageCache[]>();
-  readonly #usable: RankedGroups;
-  readonly #unusable: RankedGroups;
-  readonly #usableClock = new ChangeClock();
-  readonly #unusableClock = new ChangeClock();
+  readonly #usable: Part;
+  readonly #unusable: Part;
   #changes = 0;
   readonly #countByPhase = new Map<string, number>();
 
   constructor(limits?: ReadingLimits) {
-    this.#usable = new RankedGroups(limits);
-    this.#unusable = new RankedGroups(limits);
+    this.#usable = { groups: new RankedGroups(limits), clock: new ChangeClock() };
+    this.#unusable = { groups: new RankedGroups(limits), clock: new ChangeClock() };
   }
 
   /** How often what is in here has become something else. */
@@ -43,8 +47,8 @@ export class ImageCacheIndex {
   /** See View.cachesChanged. */
   changed(since: number, { images, usable, unusable }: Reach): boolean {
     return (
-      this.#usableClock.isWithinReach(since, images, usable) ||
-      this.#unusableClock.isWithinReach(since, images, unusable)
+      this.#usable.clock.isWithinReach(since, images, usable) ||
+      this.#unusable.clock.isWithinReach(since, images, unusable)
     );
   }
 
@@ -53,17 +57,17 @@ export class ImageCacheIndex {
   }
 
   usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.#usable.candidates(images, targetBytes);
+    return this.#usable.groups.candidates(images, targetBytes);
   }
 
   unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.#unusable.candidates(images, targetBytes);
+    return this.#unusable.groups.candidates(images, targetBytes);
   }
 
   /** Readies everything for the next reader, who would otherwise wait for it. */
   settle(): void {
-    this.#usable.settle();
-    this.#unusable.settle();
+    this.#usable.groups.settle();
+    this.#unusable.groups.settle();
   }
 
   /** Adds a cache, or puts it in the place of the one with its name. @returns whether anything changed */
@@ -72,8 +76,9 @@ export class ImageCacheIndex {
     if (before && isSame(before, cache)) return false;
     if (before) this.delete(cache.name);
     this.#changes++;
-    const kept = this.#groupsOf(cache).add(cache);
-    this.#clockOf(kept).mark(kept.images, this.#changes);
+    const { groups, clock } = this.#partOf(cache);
+    const kept = groups.add(cache);
+    clock.mark(kept.images, this.#changes);
     this.#byName.set(kept.name, kept);
     this.#count(kept, 1);
     if (kept.id !== undefined) this.#claim(kept.id, kept);
@@ -86,8 +91,9 @@ export class ImageCacheIndex {
     if (!cache) return false;
     this.#changes++;
     this.#byName.delete(name);
-    this.#clockOf(cache).mark(cache.images, this.#changes);
-    this.#groupsOf(cache).delete(cache);
+    const { groups, clock } = this.#partOf(cache);
+    clock.mark(cache.images, this.#changes);
+    groups.delete(cache);
     this.#count(cache, -1);
     if (cache.id !== undefined) this.#disclaim(cache.id, cache);
     return true;
@@ -126,12 +132,8 @@ export class ImageCacheIndex {
     else this.#otherClaimants.delete(id);
   }
 
-  #groupsOf(cache: ImageCache): RankedGroups {
+  #partOf(cache: ImageCache): Part {
     return isUsable(cache) ? this.#usable : this.#unusable;
-  }
-
-  #clockOf(cache: ImageCache): ChangeClock {
-    return isUsable(cache) ? this.#usableClock : this.#unusableClock;
   }
 
   #count({ phase }: ImageCache, by: number): void {
