@@ -156,25 +156,17 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
   return results.flatMap((result): Row[] => {
     const { caches } = result;
     const what = (name: string): string => `${caches.toLocaleString('en')} caches: ${name}`;
-    const against = (key: 'newSet' | 'repeated'): { ratio?: number } =>
-      thousand ? { ratio: median(result[key]) / median(thousand[key]) } : {};
+    const decision = (key: 'newSet' | 'repeated', name: string, atMost: number): Row => ({
+      section: 'decision',
+      what: what(name),
+      figure: median(result[key]),
+      unit: 'ns',
+      ...(thousand && { ratio: median(result[key]) / median(thousand[key]) }),
+      ...(caches === 1e6 && { goal: { atMost } }),
+    });
     return [
-      {
-        section: 'decision',
-        what: what('new image set'),
-        figure: median(result.newSet),
-        unit: 'ns',
-        ...against('newSet'),
-        ...(caches === 1e6 && { goal: { atMost: 3 } }),
-      },
-      {
-        section: 'decision',
-        what: what('repeated'),
-        figure: median(result.repeated),
-        unit: 'ns',
-        ...against('repeated'),
-        ...(caches === 1e6 && { goal: { atMost: 1.5 } }),
-      },
+      decision('newSet', 'new image set', 3),
+      decision('repeated', 'repeated', 1.5),
       {
         section: 'index',
         what: what('filling'),

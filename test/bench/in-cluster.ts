@@ -27,8 +27,7 @@ interface Creation {
 export async function measureInCluster(rounds: number, pods: number): Promise<Row[]> {
   await using plane = await startCluster();
   const { api } = plane;
-  for (const { name, id, images, sizeGiB } of describeCaches(CACHES))
-    await putImageCache(api, { name, id, images, size: sizeGiB });
+  await putCaches(api, CACHES);
   using floor = await startFloor();
   using webhook = await startWebhookProcess({
     url: plane.url,
@@ -72,6 +71,16 @@ export async function measureInCluster(rounds: number, pods: number): Promise<Ro
       goal: { atMost: 1.1 },
     }),
   ];
+}
+
+/** @returns the names of the caches */
+export async function putCaches(api: ApiServer, count: number): Promise<string[]> {
+  const names: string[] = [];
+  for (const { name, id, images, sizeGiB } of describeCaches(count)) {
+    await putImageCache(api, { name, id, images, size: sizeGiB });
+    names.push(name);
+  }
+  return names;
 }
 
 let rounds = 0;

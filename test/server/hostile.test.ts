@@ -1,5 +1,7 @@
 /** Hostile input: design.md's "Admission answers", and never a 5xx, a crash, a hang or a polluted prototype. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { request } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { pino } from 'pino';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
@@ -155,6 +157,71 @@ describe('what is no POST of JSON is refused before it is read', () => {
   it('a little less than 8 MiB is answered', async () => {
     const large = podObject({ annotations: { large: 'x'.repeat(8 * 2 ** 20 - 4000) } });
     expect((await raw(JSON.stringify(admissionReview(large)))).status).toBe(200);
+  });
+});
+
+/** Sends pieces with pauses between them, and so in chunked encoding. */
+async function sendInPieces(pieces: readonly Buffer[]): Promise<{ status: number; body: string }> {
+  const answered = Promise.withResolvers<{ status: number; body: string }>();
+  const sent = request(
+    `${webhook.address}/mutate`,
+    { method: 'POST', ca: CA, agent: false, headers: { 'content-type': 'application/json' } },
+    (answer) => {
+      let body = '';
+      answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      answer.on('end', () => answered.resolve({ status: answer.statusCode ?? 0, body }));
+    },
+  );
+  sent.on('error', answered.reject);
+  for (const piece of pieces) {
+    sent.write(piece);
+    await sleep(5);
+  }
+  sent.end();
+  return answered.promise;
+}
+
+const REVIEW = Buffer.from(
+  JSON.stringify(admissionReview(podObject({ annotations: { name: 'Zürich 😀' } }))),
+);
+
+describe('a body as networks deliver it', () => {
+  it('is read whole in whatever pieces it comes, be they halves of a letter', async () => {
+    const pieces = Array.from({ length: Math.ceil(REVIEW.length / 7) }, (_, i) =>
+      REVIEW.subarray(i * 7, (i + 1) * 7),
+    );
+    const { status, body } = await sendInPieces(pieces);
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({ response: { allowed: true } });
+  });
+
+  it('of unknown length is refused as soon as it is more than 8 MiB', async () => {
+    const piece = Buffer.alloc(2 ** 20, ' ');
+    // The connection may be closed before all is sent.
+    const { status } = await sendInPieces(Array.from({ length: 10 }, () => piece)).catch(() => ({
+      status: 413,
+    }));
+    expect(status).toBe(413);
+    expect(webhook.logged).toContainEqual(expect.objectContaining({ statusCode: 413 }));
+  });
+
+  it('whose client leaves half-way is noted as its fault, and nobody else is troubled', async () => {
+    const sent = request(`${webhook.address}/mutate`, {
+      method: 'POST',
+      ca: CA,
+      agent: false,
+      headers: { 'content-type': 'application/json', 'content-length': REVIEW.length },
+    });
+    sent.on('error', () => undefined);
+    sent.write(REVIEW.subarray(0, 100));
+    await sleep(100);
+    sent.destroy();
+    await vi.waitFor(() =>
+      expect(webhook.logged).toContainEqual(
+        expect.objectContaining({ statusCode: 400, msg: expect.stringContaining('the body ended early') }),
+      ),
+    );
+    expect((await sendInPieces([REVIEW])).status).toBe(200);
   });
 });
 

@@ -1,17 +1,18 @@
 /**
  * `make soak`: the built webhook against a real API server for ten minutes, or as long as is asked for, with everything
- * at once: pods, changes to the caches, faults on the way to the API server, tokens and certificates that are renewed. No answer may be
- * wrong or missing, and neither memory nor open files may grow.
+ * at once: pods, changes to the caches, faults on the way to the API server, tokens and certificates that are renewed. No
+ * answer may be wrong or missing, and neither memory nor open files may grow.
  */
 import { readdirSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { putCaches } from '../bench/in-cluster.ts';
 import { median } from '../bench/measure.ts';
+import { randomFrom } from '../bench/population.ts';
 import { CERTIFICATE, residentBytes, startWebhookProcess } from '../bench/processes.ts';
-import { describeCaches, randomFrom } from '../bench/population.ts';
 import { makeReviews } from '../bench/reviews.ts';
-import { accountToken, putImageCache, setStatus, startCluster } from '../e2e/support/cluster.ts';
+import { accountToken, setStatus, startCluster } from '../e2e/support/cluster.ts';
 import { startProxy, type Fault, type FaultyProxy } from '../e2e/support/proxy.ts';
 import { sendHttps } from '../support/https.ts';
 
@@ -45,11 +46,7 @@ const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.le
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 await using plane = await startCluster();
-const names: string[] = [];
-for (const { name, id, images, sizeGiB } of describeCaches(CACHES)) {
-  await putImageCache(plane.api, { name, id, images, size: sizeGiB });
-  names.push(name);
-}
+const names = await putCaches(plane.api, CACHES);
 await using proxy = await startProxy(plane);
 using webhook = await startWebhookProcess(
   { url: proxy.url, ca: proxy.ca, token: await accountToken(plane.api) },
