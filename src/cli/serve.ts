@@ -2,7 +2,7 @@
 import { SETTINGS } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../runtime/logger.ts';
-import { loadServingCertificate } from '../runtime/tls.ts';
+import { openCertificate } from '../runtime/tls.ts';
 import { startWebhook } from '../runtime/webhook.ts';
 import { CONFIG_FLAG, requireSource, UsageError, type Command } from './command.ts';
 
@@ -10,7 +10,7 @@ export const serve: Command = {
   name: 'serve',
   summary: 'Serve the admission webhook.',
   usage:
-    'imc serve --source kubernetes|files:DIR (--tls-self-signed DIR | --tls-cert FILE --tls-key FILE) [--config FILE] [flags]',
+    'imc serve --source kubernetes|files:DIR (--tls-managed-secret NAMESPACE/NAME | --tls-cert FILE --tls-key FILE | --tls-self-signed DIR) [--config FILE] [flags]',
   flags: [CONFIG_FLAG],
   settings: SETTINGS.map((setting) => setting.path),
   run: async (flags, io) => {
@@ -22,7 +22,7 @@ export const serve: Command = {
       );
     }
     const log = createLogger(config.logLevel);
-    const webhook = await startWebhook(config, loadServingCertificate(config, log), log);
+    const webhook = await startWebhook(config, await openCertificate(config, log), log);
     const { address, metricsAddress } = webhook;
     log.info({ address, metricsAddress, source: config.source }, 'serving');
     try {

@@ -4,7 +4,18 @@
  * file, IMC_PIN_NOT_READY in the environment and --pin-not-ready on the command line.
  */
 import type { DecisionConfig } from '../core/config.ts';
-import { BOOLEAN, DURATION, NAMES, oneOf, PORT, SOURCE, TEXT, type ValueType } from './value-type.ts';
+import {
+  BOOLEAN,
+  DURATION,
+  NAMES,
+  oneOf,
+  PORT,
+  SECRET,
+  SOURCE,
+  TEXT,
+  TEXTS,
+  type ValueType,
+} from './value-type.ts';
 
 export interface Config extends DecisionConfig {
   /** Where the objects come from: `kubernetes`, `files:DIR`; empty where none is configured. */
@@ -23,8 +34,21 @@ export interface Config extends DecisionConfig {
     readonly key: string;
     /** Folder for a CA and a certificate made here; empty where not used. */
     readonly selfSigned: string;
-    /** Names and addresses in a self-signed certificate. */
+    /** A CA that the webhook keeps in the cluster. */
+    readonly managed: {
+      /** `namespace/name` of its Secret; empty where not used. */
+      readonly secret: string;
+      /** Name of the MutatingWebhookConfiguration whose caBundle it is. */
+      readonly webhookConfiguration: string;
+      /** Milliseconds that it is good for. */
+      readonly lifetime: number;
+    };
+    /** Names and addresses in a certificate that is made here. */
     readonly dnsNames: readonly string[];
+    /** Path of a PEM file; empty where everybody may ask. */
+    readonly clientCa: string;
+    /** Empty: any name. */
+    readonly clientNames: readonly string[];
   };
   /** Milliseconds between turning unready and closing the port. */
   readonly shutdownDelay: number;
@@ -176,7 +200,37 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.dnsNames',
     type: NAMES,
     default: ['localhost', '127.0.0.1', '::1'],
-    help: 'DNS names and IP addresses of the self-signed certificate.',
+    help: 'DNS names and IP addresses of a certificate that the webhook makes.',
+  },
+  {
+    path: 'tls.managed.secret',
+    type: SECRET,
+    default: '',
+    help: 'Instead of files: a Secret, NAMESPACE/NAME, in which all replicas keep a CA of their own. It has to be there, and may be empty.',
+  },
+  {
+    path: 'tls.managed.webhookConfiguration',
+    type: TEXT,
+    default: 'imagecache-webhook',
+    help: 'MutatingWebhookConfiguration whose caBundle is then that CA.',
+  },
+  {
+    path: 'tls.managed.lifetime',
+    type: DURATION,
+    default: '8760h',
+    help: 'How long a CA is good for. After two thirds a new one is made, and both are trusted until the old one ends. Serving certificates last a sixth of it.',
+  },
+  {
+    path: 'tls.clientCa',
+    type: TEXT,
+    default: '',
+    help: 'File with CAs (PEM), read at the start. Only clients with a certificate of one of them may then use /mutate.',
+  },
+  {
+    path: 'tls.clientNames',
+    type: TEXTS,
+    default: [],
+    help: "Common names that a client's certificate may then have; any where there are none.",
   },
   {
     path: 'shutdownDelay',

@@ -51,7 +51,10 @@ function siblings(name: string, known: readonly string[]): readonly string[] {
   return inGroup.length > 0 ? inGroup : known;
 }
 
-/** Faults that lie between keys. */
+/** Milliseconds. */
+const SHORTEST_LIFETIME = 30_000;
+
+/** Faults that lie between keys, or in what a value means. */
 export function validateTogether(values: ReadonlyMap<string, unknown>, faults: string[]): void {
   const isSet = (path: string): boolean => values.get(path) !== '';
   const maxStaleness = values.get('maxStaleness');
@@ -62,9 +65,15 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
   }
   if (isSet('tls.cert') !== isSet('tls.key'))
     faults.push('tls.cert and tls.key go together: give both, or neither');
-  if (isSet('tls.cert') && isSet('tls.selfSigned')) {
-    faults.push('tls.selfSigned cannot be combined with tls.cert and tls.key: give one or the other');
-  }
+  const given = ['tls.cert', 'tls.selfSigned', 'tls.managed.secret'].filter(isSet);
+  if (given.length > 1) faults.push(`${given.join(' and ')} cannot be combined: give one of them`);
+  if (!isSet('tls.clientCa') && values.get('tls.clientNames')?.toString() !== '')
+    faults.push('tls.clientNames needs tls.clientCa: a name that no CA vouches for says nothing');
+  const lifetime = values.get('tls.managed.lifetime');
+  if (typeof lifetime === 'number' && lifetime < SHORTEST_LIFETIME)
+    faults.push(
+      `tls.managed.lifetime is ${lifetime} ms; it must be at least 30s, as certificates count in seconds`,
+    );
 }
 
 /** Takes a nested object of a file apart into key paths. */

@@ -34,6 +34,17 @@ export const PORT: ValueType<number> = {
   },
 };
 
+export const TEXTS: ValueType<readonly string[]> = {
+  allowed: 'a list of texts',
+  placeholder: 'TEXT,...',
+  parse: (value) => {
+    const texts: unknown = typeof value === 'string' ? value.split(',').map((text) => text.trim()) : value;
+    return Array.isArray(texts) && texts.every((text) => typeof text === 'string' && text !== '')
+      ? texts
+      : undefined;
+  },
+};
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Read into milliseconds. */
@@ -68,6 +79,15 @@ export const BOOLEAN: ValueType<boolean> = {
     if (typeof value === 'boolean') return value;
     return value === 'true' ? true : value === 'false' ? false : undefined;
   },
+};
+
+export const SECRET: ValueType<string> = {
+  allowed: 'NAMESPACE/NAME of a Secret',
+  placeholder: 'NAMESPACE/NAME',
+  parse: (value) =>
+    typeof value === 'string' && (value === '' || /^[a-z\d][a-z\d-]*\/[a-z\d][a-z\d.-]*$/.test(value))
+      ? value
+      : undefined,
 };
 
 export const SOURCE: ValueType<string> = {

@@ -20,6 +20,8 @@ export interface IndexState {
   /** Seconds since the source last had word from its origin; null before the first. */
   readonly ageSeconds: () => number | null;
   readonly problems: () => number;
+  /** Milliseconds since 1970, by purpose. */
+  readonly certificateEnds: () => ReadonlyMap<string, number>;
 }
 
 export interface Metrics {
@@ -94,6 +96,17 @@ export function createMetrics(index: IndexState): Metrics {
     registers,
     collect: () => {
       problemsGauge.set(index.problems());
+    },
+  });
+
+  const certificateGauge: Gauge = new Gauge({
+    name: `${PREFIX}certificate_expiry_timestamp_seconds`,
+    help: 'When a certificate ends: `serving`, and `authority` where the webhook keeps a CA of its own.',
+    labelNames: ['certificate'],
+    registers,
+    collect: () => {
+      for (const [certificate, end] of index.certificateEnds())
+        certificateGauge.set({ certificate }, end / 1000);
     },
   });
 

@@ -2,6 +2,7 @@
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import type { KindReadiness, Readiness } from '../server/health.ts';
 import type { KindStatus, Source } from '../sources/source.ts';
+import type { CertificateSource } from '../tls/certificate-source.ts';
 
 /** More are in the log. */
 const MAX_PROBLEMS = 10;
@@ -10,16 +11,17 @@ const MAX_PROBLEMS = 10;
 export function readinessOf(
   index: ClusterIndex,
   source: Source,
+  certificate: CertificateSource,
   draining: boolean,
   maxStaleness: number,
   now: number,
 ): Readiness {
   const age = secondsSince(index.freshAt(), now);
   return {
-    ...describe(index, age, draining, maxStaleness / 1000),
+    ...describe(index, certificate, age, draining, maxStaleness / 1000),
     sourceAgeSeconds: age,
     kinds: kindsAsOf(source.status(), now),
-    problems: source.problems().slice(0, MAX_PROBLEMS),
+    problems: [...certificate.problems(), ...source.problems()].slice(0, MAX_PROBLEMS),
   };
 }
 
@@ -44,11 +46,14 @@ export function secondsSince(time: number | undefined, now: number): number | nu
  */
 function describe(
   index: ClusterIndex,
+  certificate: CertificateSource,
   ageSeconds: number | null,
   draining: boolean,
   maxStalenessSeconds: number,
 ): Pick<Readiness, 'ready' | 'status'> {
   if (draining) return { ready: false, status: 'shutting down' };
+  if (!certificate.healthy())
+    return { ready: false, status: 'there is no certificate yet that clients trust' };
   if (ageSeconds === null) return { ready: false, status: 'the source has not been read yet' };
   if (!index.supportsImageCaches())
     return { ready: true, status: 'ready; image caches are not supported here: pods are left alone' };

@@ -1,48 +1,66 @@
 /** Owns where the serving certificate comes from: by the configuration, or made on request. */
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
-import type { KeyPair } from '../tls/authority.ts';
-import { readKeyPair } from '../tls/certificate-files.ts';
-import { CertificateWatch } from '../tls/certificate-watch.ts';
+import { unchanging, type CertificateEvents, type CertificateSource } from '../tls/certificate-source.ts';
+import type { TrustedClients } from '../server/client-certificate.ts';
+import { readCertificates } from '../tls/certificate-files.ts';
+import { FileCertificate } from '../tls/file-certificate.ts';
 import { ensureSelfSigned, type SelfSigned } from '../tls/self-signed.ts';
 
-export interface ServingCertificate {
-  readonly pair: KeyPair;
-  /** Tells of each pair that takes its place, until it is stopped. */
-  readonly follow: (onRenewed: (pair: KeyPair) => void) => { readonly stop: () => void };
-}
-
-/** @throws CertificateError; Error where the configuration names no certificate */
-export function loadServingCertificate({ tls }: Config, log: FastifyBaseLogger): ServingCertificate {
-  if (tls.cert !== '') return fromFiles(tls.cert, tls.key, log);
+/** @throws CertificateError; Error where the configuration names no certificate, or leads to no cluster */
+export async function openCertificate(
+  config: Config,
+  log: FastifyBaseLogger,
+  now: () => number = Date.now,
+): Promise<CertificateSource> {
+  const { tls } = config;
+  const events: CertificateEvents = {
+    onStep: (message) => log.info(message),
+    onProblem: (problem) => log.warn(problem),
+  };
+  if (tls.cert !== '') return new FileCertificate(tls.cert, tls.key, events);
+  if (tls.managed.secret !== '') return manage(config, events, now);
   if (tls.selfSigned === '') {
     throw new Error(
-      'no certificate to serve with: give --tls-cert FILE and --tls-key FILE, or --tls-self-signed DIR to have one made',
+      'no certificate to serve with: give --tls-cert FILE and --tls-key FILE, --tls-managed-secret NAMESPACE/NAME to have a CA kept in the cluster, or --tls-self-signed DIR to have one made in a folder',
     );
   }
-  const { serving, caFile, created } = ensureSelfSigned(tls.selfSigned, tls.dnsNames, Date.now());
+  const { serving, caFile, created } = ensureSelfSigned(tls.selfSigned, tls.dnsNames, now());
   log.info({ caFile, created, dnsNames: tls.dnsNames }, 'self-signed certificate');
   return unchanging(serving);
 }
 
-/** A certificate that nobody renews. */
-export function unchanging(pair: KeyPair): ServingCertificate {
-  return { pair, follow: () => ({ stop: () => undefined }) };
+async function manage(
+  { tls, kubeconfig, kubeContext, maxStaleness }: Config,
+  events: CertificateEvents,
+  now: () => number,
+): Promise<CertificateSource> {
+  const { secret, webhookConfiguration, lifetime } = tls.managed;
+  const [namespace = '', secretName = ''] = secret.split('/');
+  const { connectTrust } = await import('../sources/kubernetes/connect.ts');
+  const { ManagedCertificate } = await import('../tls/managed-certificate.ts');
+  const api = connectTrust(
+    kubeconfig,
+    kubeContext,
+    { namespace, secretName, configurationName: webhookConfiguration, maxStaleness },
+    { onFailure: events.onProblem, onStep: events.onStep },
+    now,
+  );
+  const options = {
+    names: tls.dnsNames,
+    lifetime,
+    secretName: secret,
+    configurationName: webhookConfiguration,
+  };
+  return new ManagedCertificate(api, options, events, now);
 }
 
-function fromFiles(certFile: string, keyFile: string, log: FastifyBaseLogger): ServingCertificate {
-  const pair = readKeyPair(certFile, keyFile);
-  return {
-    pair,
-    follow: (onRenewed) =>
-      new CertificateWatch(certFile, keyFile, pair, {
-        onRenewed: (renewed) => {
-          onRenewed(renewed);
-          log.info({ certFile }, 'serving with the renewed certificate');
-        },
-        onProblem: (problem) => log.warn({ certFile }, `the former certificate stays in force: ${problem}`),
-      }),
-  };
+/**
+ * Who may ask for decisions; undefined: everybody.
+ * @throws CertificateError
+ */
+export function readTrustedClients({ tls }: Config): TrustedClients | undefined {
+  return tls.clientCa === '' ? undefined : { ca: readCertificates(tls.clientCa), names: tls.clientNames };
 }
 
 /** Makes what is missing in a folder: a CA, and a certificate for these DNS names and IP addresses. */

@@ -11,7 +11,8 @@ import { buildApp, buildMetricsApp, renewCertificate } from '../server/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
 import { buildSource } from './build-source.ts';
 import { kindsAsOf, readinessOf, secondsSince } from './readiness.ts';
-import type { ServingCertificate } from './tls.ts';
+import type { CertificateSource } from '../tls/certificate-source.ts';
+import { readTrustedClients } from './tls.ts';
 
 export interface Webhook {
   /** https://…; with the port that was given out where 0 was asked for. */
@@ -32,7 +33,7 @@ export interface Webhook {
  */
 export async function startWebhook(
   config: Config,
-  certificate: ServingCertificate,
+  certificate: CertificateSource,
   log: FastifyBaseLogger,
   now: () => number = Date.now,
 ): Promise<Webhook> {
@@ -43,6 +44,7 @@ export async function startWebhook(
     ageSeconds: () => secondsSince(index.freshAt(), now()),
     problems: () => source?.problems().length ?? 0,
     kinds: () => kindsAsOf(source?.status() ?? [], now()),
+    certificateEnds: () => certificate.ends(),
   });
   const built = await buildSource(
     { ...config, recordEvents: true },
@@ -51,22 +53,24 @@ export async function startWebhook(
     now,
   );
   source = built.source;
+  const clients = readTrustedClients(config);
   let draining = false;
   const app = buildApp({
     view: index,
     config,
     metrics,
     now,
-    tls: certificate.pair,
+    tls: certificate.get(),
     log,
-    readiness: () => readinessOf(index, built.source, draining, config.maxStaleness, now()),
+    readiness: () => readinessOf(index, built.source, certificate, draining, config.maxStaleness, now()),
     draining: () => draining,
     findUnboundPod: built.findUnboundPod,
+    clients,
   });
   const metricsApp = buildMetricsApp({ metrics, log });
   const address = await app.listen({ host: config.host, port: config.port });
   const metricsAddress = await listenOrClose(metricsApp, config, app);
-  const following = certificate.follow((renewed) => renewCertificate(app, renewed));
+  certificate.start((renewed) => renewCertificate(app, renewed, clients));
   const synced = built.source.start();
   return {
     address,
@@ -79,7 +83,7 @@ export async function startWebhook(
       await app.close();
       await metricsApp.close();
       await built.source.stop();
-      following.stop();
+      await certificate.stop();
       log.info('stopped');
     },
   };

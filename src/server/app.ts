@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { Server, TLSSocket, type SecureContextOptions } from 'node:tls';
 import Fastify, { LogController, type FastifyError, type FastifyInstance } from 'fastify';
+import type { TrustedClients } from './client-certificate.ts';
 import { health, type Readiness } from './health.ts';
 import { metricsEndpoint } from './metrics.ts';
 import { mutate, type MutateOptions } from './mutate.ts';
@@ -24,16 +25,35 @@ export interface AppOptions extends MutateOptions {
 const KEEP_ALIVE = 120_000;
 /** Milliseconds for a request to arrive whole; the API server itself waits 30 s at the very most. */
 const REQUEST_TIMEOUT = 30_000;
+/** What a client may take who means no good. An API server has a few dozen connections, and sends what fits easily. */
+const LIMITS = {
+  /** Milliseconds. */
+  handshakeTimeout: 10_000,
+  headersTimeout: 10_000,
+  /** How often Node looks for requests that take too long. */
+  connectionsCheckingInterval: 5000,
+  /** Bytes. */
+  maxHeaderSize: 16_384,
+};
+const MAX_CONNECTIONS = 1000;
 
 export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyInstance {
   const app = Fastify({
-    https: { ...secureContext(tls), ALPNProtocols: ['http/1.1'] },
+    https: {
+      ...secureContext(tls, options.clients),
+      ...LIMITS,
+      ALPNProtocols: ['http/1.1'],
+      requestCert: options.clients !== undefined,
+      // The route refuses who shows none: probes ask for health alone.
+      rejectUnauthorized: false,
+    },
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: 'idle',
     // What is in flight when the server closes is answered, not refused.
     return503OnClosing: false,
   });
+  app.server.maxConnections = MAX_CONNECTIONS;
   closeUnusedConnections(app);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const statusCode = error.statusCode ?? 500;
@@ -45,13 +65,20 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
   return app;
 }
 
-function secureContext({ cert, key }: Certificate): SecureContextOptions {
-  return { cert, key, minVersion: 'TLSv1.2' };
+function secureContext(
+  { cert, key }: Certificate,
+  clients: TrustedClients | undefined,
+): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', ...(clients && { ca: clients.ca }) };
 }
 
 /** From now on new connections are given this one; those that are open stay as they are. */
-export function renewCertificate(app: FastifyInstance, tls: Certificate): void {
-  if (app.server instanceof Server) app.server.setSecureContext(secureContext(tls));
+export function renewCertificate(
+  app: FastifyInstance,
+  tls: Certificate,
+  clients: TrustedClients | undefined,
+): void {
+  if (app.server instanceof Server) app.server.setSecureContext(secureContext(tls, clients));
 }
 
 /**

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { ALLOWED_AS_IT_IS, decodeReview, encodeReview, type EncodedAnswer } from './admission-review.ts';
 import { answerBinding, answerPod, type AnswerOptions } from './answer.ts';
 import { RecentDecisions } from './recent-decisions.ts';
+import { refuseStrangers, type TrustedClients } from './client-certificate.ts';
 import { readBody } from './request-body.ts';
 
 /** What kube-apiserver may send at most (3 MiB for an object, twice, and room), and what a body may have. */
@@ -11,10 +12,13 @@ const BODY_LIMIT = 8 * 2 ** 20;
 export interface MutateOptions extends AnswerOptions {
   /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
   readonly draining: () => boolean;
+  /** Undefined where everybody may ask. */
+  readonly clients: TrustedClients | undefined;
 }
 
 export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
   acceptJsonBytes(app);
+  if (options.clients) app.addHook('onRequest', refuseStrangers(options.clients));
   const { metrics, draining } = options;
   const observe = ({ elapsedTime }: FastifyReply, status: number): void =>
     metrics.requestSeconds.observe({ status }, elapsedTime / 1000);

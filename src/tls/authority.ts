@@ -2,8 +2,9 @@
  * Owns the issuing of certificates: a CA, and serving certificates signed by it. node-forge issues them, because
  * node:crypto cannot; the keys come from node:crypto, because node-forge takes seconds to find one.
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPair, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
+import { promisify } from 'node:util';
 import forge from 'node-forge';
 
 /** Certificate and private key, PEM. */
@@ -12,18 +13,32 @@ export interface KeyPair {
   readonly key: string;
 }
 
-const DAY = 86_400_000;
-const CA_DAYS = 3650;
-const SERVING_DAYS = 365;
-/** Clocks differ a little between machines. */
-const BACKDATED = 5 * 60_000;
-const RSA_BITS = 2048;
+export interface PrivateKey {
+  readonly publicKey: forge.pki.rsa.PublicKey;
+  readonly privateKey: forge.pki.rsa.PrivateKey;
+  /** PEM. */
+  readonly key: string;
+}
 
-/** @param now milliseconds since 1970 */
-export function createAuthority(now: number): KeyPair {
-  const { publicKey, privateKey, key } = createKey();
+const DAY = 86_400_000;
+const CA_LIFETIME = 3650 * DAY;
+const SERVING_LIFETIME = 365 * DAY;
+/** Clocks differ a little between machines. */
+export const BACKDATED = 5 * 60_000;
+const RSA = {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+} as const;
+
+/**
+ * @param now milliseconds since 1970
+ * @param lifetime milliseconds
+ */
+export function createAuthority(now: number, lifetime = CA_LIFETIME, created = createKey()): KeyPair {
+  const { publicKey, privateKey, key } = created;
   const subject = [{ shortName: 'CN', value: 'imagecache-webhook CA' }];
-  const certificate = prepare(publicKey, subject, subject, now, CA_DAYS);
+  const certificate = prepare(publicKey, subject, subject, now, now + lifetime);
   certificate.setExtensions([
     { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
     { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
@@ -34,14 +49,23 @@ export function createAuthority(now: number): KeyPair {
 }
 
 /**
+ * It never outlives the CA.
  * @param names DNS names and IP addresses, at least one
  * @param now milliseconds since 1970
+ * @param lifetime milliseconds
  */
-export function issueServingCertificate(authority: KeyPair, names: readonly string[], now: number): KeyPair {
+export function issueServingCertificate(
+  authority: KeyPair,
+  names: readonly string[],
+  now: number,
+  lifetime = SERVING_LIFETIME,
+  created = createKey(),
+): KeyPair {
   const issuer = forge.pki.certificateFromPem(authority.cert);
-  const { publicKey, key } = createKey();
+  const { publicKey, key } = created;
   const subject = [{ shortName: 'CN', value: 'imagecache-webhook' }];
-  const certificate = prepare(publicKey, subject, issuer.subject.attributes, now, SERVING_DAYS);
+  const end = Math.min(now + lifetime, issuer.validity.notAfter.getTime());
+  const certificate = prepare(publicKey, subject, issuer.subject.attributes, now, end);
   certificate.setExtensions([
     { name: 'basicConstraints', cA: false, critical: true },
     { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
@@ -53,20 +77,21 @@ export function issueServingCertificate(authority: KeyPair, names: readonly stri
   return { cert: forge.pki.certificateToPem(certificate), key };
 }
 
-function createKey(): {
-  publicKey: forge.pki.rsa.PublicKey;
-  privateKey: forge.pki.rsa.PrivateKey;
-  key: string;
-} {
-  const pair = generateKeyPairSync('rsa', {
-    modulusLength: RSA_BITS,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
-  });
+/** Takes the processor for a tenth of a second or more. */
+function createKey(): PrivateKey {
+  return toPrivateKey(generateKeyPairSync('rsa', RSA));
+}
+
+/** The same beside whatever else is going on. */
+export async function createKeyInBackground(): Promise<PrivateKey> {
+  return toPrivateKey(await promisify(generateKeyPair)('rsa', RSA));
+}
+
+function toPrivateKey(pem: { readonly publicKey: string; readonly privateKey: string }): PrivateKey {
   return {
-    publicKey: forge.pki.publicKeyFromPem(pair.publicKey),
-    privateKey: forge.pki.privateKeyFromPem(pair.privateKey),
-    key: pair.privateKey,
+    publicKey: forge.pki.publicKeyFromPem(pem.publicKey),
+    privateKey: forge.pki.privateKeyFromPem(pem.privateKey),
+    key: pem.privateKey,
   };
 }
 
@@ -85,13 +110,13 @@ function prepare(
   subject: forge.pki.CertificateField[],
   issuer: forge.pki.CertificateField[],
   now: number,
-  days: number,
+  end: number,
 ): forge.pki.Certificate {
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = publicKey;
   certificate.serialNumber = toSerialNumber(randomBytes(16));
   certificate.validity.notBefore = new Date(now - BACKDATED);
-  certificate.validity.notAfter = new Date(now + days * DAY);
+  certificate.validity.notAfter = new Date(end);
   certificate.setSubject(subject);
   certificate.setIssuer(issuer);
   return certificate;

@@ -1,4 +1,4 @@
-/** Owns the reading of a certificate and its key from files, with errors that say which file is at fault. */
+/** Owns the reading of a certificate and its key, with errors that say which of them is at fault. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../core/error-message.ts';
@@ -7,13 +7,31 @@ import type { KeyPair } from './authority.ts';
 /** Thrown where a certificate or a key cannot be used. */
 export class CertificateError extends Error {}
 
+/** @throws CertificateError */
 export function readKeyPair(certFile: string, keyFile: string): KeyPair {
-  const cert = read(certFile);
-  const key = read(keyFile);
-  const certificate = orFail(certFile, 'is no PEM certificate', () => new X509Certificate(cert));
-  const privateKey = orFail(keyFile, 'is no PEM private key', () => createPrivateKey(key));
+  return checkKeyPair(certFile, read(certFile), keyFile, read(keyFile));
+}
+
+/**
+ * @returns the file as it is, PEM
+ * @throws CertificateError
+ */
+export function readCertificates(file: string): string {
+  const certificates = read(file);
+  orFail(file, 'is no PEM certificate', () => new X509Certificate(certificates));
+  return certificates;
+}
+
+/**
+ * A certificate and a key that are what they should be, and belong together.
+ * @param certName where the certificate stands, for the error
+ * @throws CertificateError
+ */
+export function checkKeyPair(certName: string, cert: string, keyName: string, key: string): KeyPair {
+  const certificate = orFail(certName, 'is no PEM certificate', () => new X509Certificate(cert));
+  const privateKey = orFail(keyName, 'is no PEM private key', () => createPrivateKey(key));
   if (!certificate.checkPrivateKey(privateKey)) {
-    throw new CertificateError(`${keyFile} is not the private key of the certificate in ${certFile}`);
+    throw new CertificateError(`${keyName} is not the private key of the certificate in ${certName}`);
   }
   return { cert, key };
 }

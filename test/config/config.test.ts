@@ -52,7 +52,15 @@ describe('the configuration', () => {
       host: '0.0.0.0',
       port: 8443,
       metricsPort: 9090,
-      tls: { cert: '', key: '', selfSigned: '', dnsNames: ['localhost', '127.0.0.1', '::1'] },
+      tls: {
+        cert: '',
+        key: '',
+        selfSigned: '',
+        dnsNames: ['localhost', '127.0.0.1', '::1'],
+        clientCa: '',
+        clientNames: [],
+        managed: { secret: '', webhookConfiguration: 'imagecache-webhook', lifetime: 31_536_000_000 },
+      },
       shutdownDelay: 5000,
       logLevel: 'info',
     } satisfies Config);
@@ -192,9 +200,24 @@ describe('a fault stops the start with its path and what is allowed', () => {
       ['tls.cert and tls.key go together: give both, or neither'],
     ],
     [
-      'both kinds of certificate',
+      'two kinds of certificate',
       ['tls: {cert: a, key: b, selfSigned: c}'],
-      ['tls.selfSigned cannot be combined with tls.cert and tls.key: give one or the other'],
+      ['tls.cert and tls.selfSigned cannot be combined: give one of them'],
+    ],
+    [
+      'names of clients whom nobody vouches for',
+      ['tls: {clientNames: [kube-apiserver]}'],
+      ['tls.clientNames needs tls.clientCa: a name that no CA vouches for says nothing'],
+    ],
+    [
+      'a Secret without a namespace',
+      ['tls: {managed: {secret: ca}}'],
+      ['imc.yaml: tls.managed.secret is "ca"; it must be NAMESPACE/NAME of a Secret'],
+    ],
+    [
+      'a CA that ends before it is known',
+      ['tls: {managed: {lifetime: 29s}}'],
+      ['tls.managed.lifetime is 29000 ms; it must be at least 30s, as certificates count in seconds'],
     ],
     ['a file that is a list', ['- a'], ['imc.yaml: is an array; it must be an object of keys']],
     ['a file that is no YAML', ['a: 1\nb: ['], [expect.stringMatching(/^imc\.yaml:\d: /) as string]],

@@ -102,6 +102,7 @@ async function build(): Promise<Target> {
     cachesByPhase: () => new Map(),
     ageSeconds: () => 0,
     problems: () => 0,
+    certificateEnds: () => new Map(),
   });
   const pod = readPod(podObject({ images: ['nginx:1.14.2'] }), 'default');
   const app = buildApp({
@@ -113,6 +114,7 @@ async function build(): Promise<Target> {
     log: pino({ level: 'silent' }),
     readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
+    clients: undefined,
     findUnboundPod: () => Promise.resolve({ pod, from: 'watch' }),
   });
   const { annotationKeys, labelKeys } = view.profile();

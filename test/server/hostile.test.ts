@@ -427,6 +427,7 @@ it('a fault of our own lets the pod through untouched, is logged and is counted'
     cachesByPhase: () => new Map(),
     ageSeconds: () => null,
     problems: () => 0,
+    certificateEnds: () => new Map(),
     kinds: () => [],
   });
   const logged: Json[] = [];
@@ -443,6 +444,7 @@ it('a fault of our own lets the pod through untouched, is logged and is counted'
     log: pino({}, { write: (line: string) => logged.push(JSON.parse(line) as Json) }),
     readiness: () => ({ ready: true, status: 'ready', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
+    clients: undefined,
     findUnboundPod: undefined,
   });
   const headers = { 'content-type': 'application/json' };

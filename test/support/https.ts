@@ -1,7 +1,7 @@
 /** Sends one request as it is, byte for byte, where a test needs more of HTTP than its answer. */
 import { request, type RequestOptions } from 'node:https';
 
-export interface HttpsOptions extends Pick<RequestOptions, 'agent' | 'ca' | 'method'> {
+export interface HttpsOptions extends Pick<RequestOptions, 'agent' | 'ca' | 'cert' | 'key' | 'method'> {
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import supertest, { type Test } from 'supertest';
 import { loadConfig } from '../../src/config/load.ts';
-import { loadServingCertificate, unchanging } from '../../src/runtime/tls.ts';
+import { openCertificate } from '../../src/runtime/tls.ts';
 import { startWebhook, type Webhook } from '../../src/runtime/webhook.ts';
 import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
+import { unchanging } from '../../src/tls/certificate-source.ts';
 import type { Json } from './objects.ts';
 
 const authority = createAuthority(Date.now());
@@ -64,7 +65,8 @@ export async function runWebhook(
     { level: config.logLevel },
     { write: (line: string) => logged.push(JSON.parse(line) as Json) },
   );
-  const certificate = config.tls.cert === '' ? unchanging(tls) : loadServingCertificate(config, log);
+  const ownCertificate = config.tls.cert !== '' || config.tls.managed.secret !== '';
+  const certificate = ownCertificate ? await openCertificate(config, log) : unchanging(tls);
   const webhook = await startWebhook(config, certificate, log);
   const get = (path: string): Test => supertest(webhook.address).get(path).ca(CA);
   const post = (path: string, body: unknown): Test =>

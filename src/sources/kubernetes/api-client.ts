@@ -29,6 +29,8 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** Sent as JSON with POST; without one it is a GET. */
   readonly body?: unknown;
+  /** Has the body sent with PATCH instead, as a patch of this kind. */
+  readonly patch?: 'merge-patch' | 'strategic-merge-patch';
   /** Milliseconds for the answer to be read; for its head where it is a stream. */
   readonly timeout: number;
   readonly signal: AbortSignal;
@@ -93,7 +95,7 @@ export class ApiClient {
     }
   }
 
-  async #send({ path, query, body }: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send({ path, query, body, patch }: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     this.#config ??= this.#load();
     const config = this.#config;
     const headers: OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'imagecache-webhook' };
@@ -105,13 +107,13 @@ export class ApiClient {
       if (value !== undefined) url.searchParams.set(key, value);
 
     const json = body === undefined ? undefined : JSON.stringify(body);
-    if (json !== undefined) headers['content-type'] = 'application/json';
+    if (json !== undefined) headers['content-type'] = `application/${patch ? `${patch}+` : ''}json`;
     const isTls = url.protocol === 'https:';
     const options: RequestOptions = {
       ...credentials,
       ...(isTls && { agent: this.#agentFor(config, credentials) }),
       signal,
-      method: json === undefined ? 'GET' : 'POST',
+      method: patch ? 'PATCH' : json === undefined ? 'GET' : 'POST',
     };
     return new Promise((resolve, reject) => {
       const sent = isTls ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve);

@@ -6,46 +6,63 @@
 import { messageOf } from '../core/error-message.ts';
 import type { KeyPair } from './authority.ts';
 import { readKeyPair } from './certificate-files.ts';
+import { endOf, type CertificateEvents, type CertificateSource } from './certificate-source.ts';
 
 /** Milliseconds. A renewal is seen by the next look; who renews certificates leaves days for it. */
 const LOOK_EVERY = 1000;
 
-export interface CertificateEvents {
-  readonly onRenewed: (pair: KeyPair) => void;
-  /** Told once of each thing that is wrong, and not of what is right again by the next look: a renewal takes two writes. */
-  readonly onProblem: (problem: string) => void;
-}
-
-export class CertificateWatch {
+export class FileCertificate implements CertificateSource {
   readonly #files: readonly [cert: string, key: string];
   readonly #events: CertificateEvents;
   #inForce: KeyPair;
   #problem: string | undefined;
+  /** Told once of each thing that is wrong, and not of what is right again by the next look: a renewal takes two writes. */
   #reported: string | undefined;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
 
-  /** @param inForce the pair that the files held when they were read last */
-  constructor(certFile: string, keyFile: string, inForce: KeyPair, events: CertificateEvents) {
+  /** @throws CertificateError */
+  constructor(certFile: string, keyFile: string, events: CertificateEvents) {
     this.#files = [certFile, keyFile];
-    this.#inForce = inForce;
     this.#events = events;
-    this.#timer = setInterval(() => this.#look(), LOOK_EVERY).unref();
+    this.#inForce = readKeyPair(certFile, keyFile);
   }
 
-  stop(): void {
+  get(): KeyPair {
+    return this.#inForce;
+  }
+
+  start(onRenewed: (pair: KeyPair) => void): void {
+    this.#timer = setInterval(() => this.#look(onRenewed), LOOK_EVERY).unref();
+  }
+
+  stop(): Promise<void> {
     clearInterval(this.#timer);
+    return Promise.resolve();
   }
 
-  #look(): void {
+  healthy(): boolean {
+    return true;
+  }
+
+  problems(): readonly string[] {
+    return this.#reported === undefined ? [] : [this.#reported];
+  }
+
+  ends(): ReadonlyMap<string, number> {
+    return new Map([['serving', endOf(this.#inForce.cert)]]);
+  }
+
+  #look(onRenewed: (pair: KeyPair) => void): void {
     try {
       const pair = readKeyPair(...this.#files);
       this.#problem = undefined;
       this.#reported = undefined;
       if (pair.cert === this.#inForce.cert && pair.key === this.#inForce.key) return;
       this.#inForce = pair;
-      this.#events.onRenewed(pair);
+      onRenewed(pair);
+      this.#events.onStep(`serving with the renewed certificate of ${this.#files[0]}`);
     } catch (error) {
-      const problem = messageOf(error);
+      const problem = `the former certificate stays in force: ${messageOf(error)}`;
       if (problem === this.#problem && problem !== this.#reported) {
         this.#reported = problem;
         this.#events.onProblem(problem);

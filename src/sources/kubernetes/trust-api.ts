@@ -1,0 +1,218 @@
+/**
+ * Owns the two objects of the cluster that the webhook's own CA is kept in: the Secret that holds it, and the webhook
+ * configuration that names it. What is written into them is src/tls's.
+ */
+import { setMaxListeners } from 'node:events';
+import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
+import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
+
+/** Milliseconds. */
+const TIMEOUT = 10_000;
+const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+
+export interface TrustApiOptions {
+  /** Of the Secret. */
+  readonly namespace: string;
+  readonly secretName: string;
+  readonly configurationName: string;
+  /** Milliseconds for which what was confirmed is true without further word. */
+  readonly maxStaleness: number;
+}
+
+interface SecretState {
+  /** Decoded. */
+  readonly data: ReadonlyMap<string, string>;
+  readonly resourceVersion: string;
+}
+
+interface TrustState {
+  readonly bundles: readonly { readonly webhook: string; readonly caBundle: string }[];
+  readonly resourceVersion: string;
+}
+
+interface Observer {
+  readonly onSecret: (secret: SecretState | null) => void;
+  readonly onTrust: (trust: TrustState | null) => void;
+}
+
+type Telling = Pick<ReflectorEvents, 'onFailure' | 'onStep'>;
+
+export class KubernetesTrustApi {
+  readonly #api: ApiClient;
+  readonly #options: TrustApiOptions;
+  readonly #telling: Telling;
+  readonly #now: () => number;
+  readonly #stopping = new AbortController();
+  #secret: Followed | undefined;
+  #configuration: Followed | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  /** @param now milliseconds since 1970 */
+  constructor(api: ApiClient, options: TrustApiOptions, telling: Telling, now: () => number) {
+    this.#api = api;
+    this.#options = options;
+    this.#telling = telling;
+    this.#now = now;
+    setMaxListeners(0, this.#stopping.signal);
+  }
+
+  start({ onSecret, onTrust }: Observer): void {
+    const { namespace, secretName, configurationName } = this.#options;
+    this.#secret = this.#follow('Secret', `/api/v1/namespaces/${namespace}/secrets`, secretName, (object) =>
+      onSecret(object && readSecret(object)),
+    );
+    this.#configuration = this.#follow(
+      'MutatingWebhookConfiguration',
+      CONFIGURATIONS,
+      configurationName,
+      (object) => onTrust(object && readTrust(object)),
+    );
+    const { signal } = this.#stopping;
+    this.#running = Promise.all(
+      [this.#secret, this.#configuration].map(({ reflector }) => reflector.run(signal)),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  problems(): readonly string[] {
+    return [this.#secret, this.#configuration].flatMap((followed) => {
+      const { problem, resource } = followed?.reflector ?? {};
+      return problem === undefined ? [] : [`${resource?.kind}: ${problem}`];
+    });
+  }
+
+  async writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<void> {
+    const { namespace, secretName } = this.#options;
+    await this.#write(this.#secret, {
+      path: `/api/v1/namespaces/${namespace}/secrets/${secretName}`,
+      patch: 'merge-patch',
+      body: {
+        metadata: { resourceVersion },
+        // An empty key leaves the Secret.
+        data: Object.fromEntries(Array.from(data, ([key, text]) => [key, text === '' ? null : encode(text)])),
+      },
+    });
+  }
+
+  /** By name, which is what a strategic merge patch goes by. */
+  async writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<void> {
+    await this.#write(this.#configuration, {
+      path: `${CONFIGURATIONS}/${this.#options.configurationName}`,
+      patch: 'strategic-merge-patch',
+      body: {
+        metadata: { resourceVersion },
+        webhooks: webhooks.map((name) => ({ name, clientConfig: { caBundle: encode(caBundle) } })),
+      },
+    });
+  }
+
+  /** A conflict means that somebody was faster, and what he wrote is on its way here. */
+  async #write(
+    followed: Followed | undefined,
+    request: Pick<ApiRequest, 'path' | 'patch' | 'body'>,
+  ): Promise<void> {
+    try {
+      const written = await this.#api.json({ ...request, timeout: TIMEOUT, signal: this.#stopping.signal });
+      // Told at once, or the next look would be at what stood there before.
+      if (isObject(written)) followed?.tell(written);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 409)) throw error;
+    }
+  }
+
+  #follow(kind: string, path: string, name: string, tell: (object: JsonObject | null) => void): Followed {
+    const resource: Resource = {
+      kind,
+      paths: [path],
+      fieldSelector: `metadata.name=${name}`,
+      mayBeAbsent: false,
+    };
+    const store = new OneObject(tell);
+    const events: ReflectorEvents = {
+      onFailure: (message) => this.#telling.onFailure(`${kind}: ${message}`),
+      onStep: (message) => this.#telling.onStep(`${kind}: ${message}`),
+      onConfirmed: () => store.confirm(),
+    };
+    const timing = timingFor(this.#options.maxStaleness);
+    return { reflector: new Reflector(resource, this.#api, store, timing, events, this.#now), tell };
+  }
+}
+
+interface Followed {
+  readonly reflector: Reflector;
+  readonly tell: (object: JsonObject | null) => void;
+}
+
+/** The one object that there can be, or that there is none. */
+class OneObject implements Store {
+  readonly #tell: (object: JsonObject | null) => void;
+  #key: string | undefined;
+  /** Whether it was told of, or told that there is none. */
+  #told = false;
+
+  constructor(tell: (object: JsonObject | null) => void) {
+    this.#tell = tell;
+  }
+
+  apply(key: string, object: JsonObject): void {
+    this.#key = key;
+    this.#told = true;
+    this.#tell(object);
+  }
+
+  delete(): void {
+    this.#key = undefined;
+    this.#tell(null);
+  }
+
+  keys(): Iterable<string> {
+    return this.#key === undefined ? [] : [this.#key];
+  }
+
+  size(): number {
+    return this.#key === undefined ? 0 : 1;
+  }
+
+  /** A complete list that did not bring it says that there is none. */
+  confirm(): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#tell(null);
+  }
+}
+
+function readSecret(object: JsonObject): SecretState {
+  const data = isObject(object['data']) ? object['data'] : {};
+  return {
+    data: new Map(Object.entries(data).map(([key, value]) => [key, decode(value)])),
+    resourceVersion: versionOf(object),
+  };
+}
+
+function readTrust(object: JsonObject): TrustState {
+  const webhooks: readonly unknown[] = Array.isArray(object['webhooks']) ? object['webhooks'] : [];
+  return {
+    bundles: webhooks.filter(isObject).map(({ name, clientConfig }) => ({
+      webhook: readText(name) ?? '',
+      caBundle: isObject(clientConfig) ? decode(clientConfig['caBundle']) : '',
+    })),
+    resourceVersion: versionOf(object),
+  };
+}
+
+function versionOf({ metadata }: JsonObject): string {
+  return (isObject(metadata) ? readText(metadata['resourceVersion']) : undefined) ?? '';
+}
+
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function decode(value: unknown): string {
+  return Buffer.from(readText(value) ?? '', 'base64').toString();
+}

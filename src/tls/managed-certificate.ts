@@ -1,0 +1,271 @@
+/**
+ * Owns the certificate that the webhook keeps for itself: a CA in a Secret that all replicas share, a serving
+ * certificate of each replica's own in memory, and the CA in the caBundle of the webhook configuration, put back where
+ * somebody takes it away. When what is due, authority-rotation.ts says; here it is carried out, in an order in which
+ * at no moment a client meets a certificate that it does not trust yet:
+ *
+ * 1. the new CA is put into the Secret beside the old one, which goes on signing;
+ * 2. the configuration is told to trust both;
+ * 3. once it has done so for a while, each replica serves with a certificate of the new CA;
+ * 4. the old CA goes when it ends.
+ */
+import { messageOf } from '../core/error-message.ts';
+import {
+  createAuthority,
+  createKeyInBackground,
+  issueServingCertificate,
+  type KeyPair,
+  type PrivateKey,
+} from './authority.ts';
+import {
+  dated,
+  dueStep,
+  isDueForRenewal,
+  readAuthorities,
+  takeStep,
+  trustBundle,
+  writeAuthorities,
+  type Authorities,
+  type Dated,
+} from './authority-rotation.ts';
+import type { CertificateEvents, CertificateSource } from './certificate-source.ts';
+
+/** The CA's Secret as it is at the moment. */
+export interface AuthoritySecret {
+  /** Decoded. */
+  readonly data: ReadonlyMap<string, string>;
+  readonly resourceVersion: string;
+}
+
+/** A webhook configuration as it is at the moment: whom the API server trusts, webhook by webhook. */
+export interface WebhookTrust {
+  /** PEM. */
+  readonly bundles: readonly { readonly webhook: string; readonly caBundle: string }[];
+  readonly resourceVersion: string;
+}
+
+/** The API calls that are needed here. */
+export interface TrustApi {
+  /** From now on tells what is there, at first and after each change; null: nothing. */
+  start(observer: {
+    readonly onSecret: (secret: AuthoritySecret | null) => void;
+    readonly onTrust: (trust: WebhookTrust | null) => void;
+  }): void;
+  stop(): Promise<void>;
+  /** What is wrong with the way to the API server, each in a line. */
+  problems(): readonly string[];
+  /** Overwrites the keys that are given; nothing where the Secret has changed meanwhile. */
+  writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<void>;
+  /** Overwrites the caBundle of each webhook; nothing where the configuration has changed meanwhile. */
+  writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<void>;
+}
+
+export interface ManagedOptions {
+  /** DNS names and IP addresses that clients call the webhook by. */
+  readonly names: readonly string[];
+  /** Milliseconds that a CA is good for. */
+  readonly lifetime: number;
+  /** For messages. */
+  readonly secretName: string;
+  readonly configurationName: string;
+}
+
+/** Of the CA's life. Replicas that are down do not renew, and others' clocks differ. */
+const SERVING_SHARE = 1 / 6;
+/** Milliseconds from when the configuration trusts a CA until every API server is taken to have heard of it. */
+const LONGEST_SETTLING = 60_000;
+const SETTLING_SHARE = 1 / 12;
+/** Milliseconds. */
+const LOOK_EVERY = 1000;
+const RETRY_AFTER = 5000;
+
+export class ManagedCertificate implements CertificateSource {
+  readonly #api: TrustApi;
+  readonly #options: ManagedOptions;
+  readonly #events: CertificateEvents;
+  readonly #now: () => number;
+  /** Undefined: not heard of yet; null: not there. */
+  #secret: AuthoritySecret | null | undefined;
+  #trust: WebhookTrust | null | undefined;
+  /** What the Secret held when it could be read last. */
+  #authorities: Authorities | undefined;
+  #readFrom: AuthoritySecret | undefined;
+  /** Since when the configuration trusts which CA, as far as this replica knows. */
+  #trusted: { readonly cert: string; readonly since: number } | undefined;
+  /** Milliseconds since 1970. Where somebody else wants another caBundle, there must be an end to it. */
+  #trustWrittenAt = 0;
+  #serving: Dated;
+  /** The CA that signed it; undefined for the one that nobody can trust. */
+  #signer: Dated | undefined;
+  #problem: string | undefined;
+  #restUntil = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> | undefined;
+  #wokenAgain = false;
+  #stopped = false;
+
+  /**
+   * Until the Secret has been read there is a certificate that nobody can trust, so that health can be asked for.
+   * @param now milliseconds since 1970
+   */
+  constructor(api: TrustApi, options: ManagedOptions, events: CertificateEvents, now: () => number) {
+    this.#api = api;
+    this.#options = options;
+    this.#events = events;
+    this.#now = now;
+    this.#serving = dated(issueServingCertificate(createAuthority(now()), options.names, now()));
+  }
+
+  get(): KeyPair {
+    return this.#serving;
+  }
+
+  healthy(): boolean {
+    return this.#signer !== undefined;
+  }
+
+  problems(): readonly string[] {
+    return [...this.#api.problems(), ...(this.#problem === undefined ? [] : [this.#problem])];
+  }
+
+  ends(): ReadonlyMap<string, number> {
+    const ends = new Map([['serving', this.#serving.endsAt]]);
+    const current = this.#authorities?.current;
+    if (current) ends.set('authority', current.endsAt);
+    return ends;
+  }
+
+  start(onRenewed: (pair: KeyPair) => void): void {
+    const wake = (): void => this.#wake(onRenewed);
+    this.#timer = setInterval(wake, LOOK_EVERY).unref();
+    this.#api.start({
+      onSecret: (secret) => {
+        this.#secret = secret;
+        wake();
+      },
+      onTrust: (trust) => {
+        this.#trust = trust;
+        wake();
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#api.stop();
+    await this.#working;
+  }
+
+  /** One look at a time, and one more where something came meanwhile. */
+  #wake(onRenewed: (pair: KeyPair) => void): void {
+    this.#wokenAgain = true;
+    this.#working ??= this.#work(onRenewed).finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  async #work(onRenewed: (pair: KeyPair) => void): Promise<void> {
+    while (this.#wokenAgain && !this.#stopped && this.#now() >= this.#restUntil) {
+      this.#wokenAgain = false;
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
+        this.#note(await this.#look(onRenewed));
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#restUntil = this.#now() + RETRY_AFTER;
+        this.#note(messageOf(error));
+      }
+    }
+  }
+
+  #note(problem: string | undefined): void {
+    if (problem !== undefined && problem !== this.#problem) this.#events.onProblem(problem);
+    this.#problem = problem;
+  }
+
+  /** @returns what is wrong, where nothing can be done about it here */
+  async #look(onRenewed: (pair: KeyPair) => void): Promise<string | undefined> {
+    const secret = this.#secret;
+    const fault = this.#readSecret(secret);
+    const authorities = this.#authorities;
+    // First what needs nobody's help, so that it is done whatever becomes of the rest.
+    if (authorities) await this.#renew(authorities, onRenewed);
+    if (secret && fault === undefined) {
+      const step = dueStep(authorities, this.#now());
+      if (step) {
+        const next = await takeStep(step, authorities, () => this.#createAuthority(), this.#now());
+        await this.#api.writeSecret(writeAuthorities(next), secret.resourceVersion);
+        this.#events.onStep(`Secret ${this.#options.secretName}: ${STEP_MESSAGE[step]}`);
+        // Whoever's writing it was, what stands there now will be told.
+        return undefined;
+      }
+    }
+    if (authorities && this.#trust !== undefined) await this.#keepTrust(authorities, this.#trust);
+    return fault ?? (this.#trust === null ? this.#configurationIsMissing() : undefined);
+  }
+
+  #configurationIsMissing(): string {
+    return `MutatingWebhookConfiguration ${this.#options.configurationName} is missing: no pod is sent to the webhook`;
+  }
+
+  /** What the Secret says is in force as long as it can be read. @returns why it cannot */
+  #readSecret(secret: AuthoritySecret | null | undefined): string | undefined {
+    if (secret === undefined) return undefined;
+    const { secretName } = this.#options;
+    if (secret === null) return `Secret ${secretName} is missing: make an empty one, as the chart does`;
+    try {
+      if (this.#readFrom !== secret) this.#authorities = readAuthorities(secret.data);
+      this.#readFrom = secret;
+      return undefined;
+    } catch (error) {
+      return `Secret ${secretName} cannot be read: ${messageOf(error)}; empty it to have a new CA made`;
+    }
+  }
+
+  async #createAuthority(): Promise<KeyPair> {
+    return createAuthority(this.#now(), this.#options.lifetime, await createKeyInBackground());
+  }
+
+  async #keepTrust(authorities: Authorities, trust: WebhookTrust | null): Promise<void> {
+    if (trust === null) return;
+    const bundle = trustBundle(authorities);
+    if (trust.bundles.every(({ caBundle }) => caBundle === bundle)) {
+      const { cert } = authorities.current;
+      if (this.#trusted?.cert !== cert) this.#trusted = { cert, since: this.#now() };
+      return;
+    }
+    if (this.#now() - this.#trustWrittenAt < LOOK_EVERY) return;
+    this.#trustWrittenAt = this.#now();
+    const webhooks = trust.bundles.map(({ webhook }) => webhook);
+    await this.#api.writeTrust(webhooks, bundle, trust.resourceVersion);
+    this.#events.onStep(`caBundle of ${webhooks.join(', ')} written`);
+  }
+
+  async #renew(authorities: Authorities, onRenewed: (pair: KeyPair) => void): Promise<void> {
+    const signer = this.#signerOf(authorities);
+    if (this.#now() >= signer.endsAt) return;
+    if (signer.cert === this.#signer?.cert && !isDueForRenewal(this.#serving, this.#now())) return;
+    const key: PrivateKey = await createKeyInBackground();
+    const { names, lifetime } = this.#options;
+    this.#serving = dated(issueServingCertificate(signer, names, this.#now(), lifetime * SERVING_SHARE, key));
+    this.#signer = signer;
+    onRenewed(this.#serving);
+    const until = new Date(this.#serving.endsAt).toISOString();
+    this.#events.onStep(`serving with a certificate that is good until ${until}`);
+  }
+
+  #signerOf({ current, previous }: Authorities): Dated {
+    const now = this.#now();
+    const settling = Math.min(LONGEST_SETTLING, this.#options.lifetime * SETTLING_SHARE);
+    if (!previous || previous.endsAt - now <= settling) return current;
+    const settled = this.#trusted?.cert === current.cert && now - this.#trusted.since >= settling;
+    return settled ? current : previous;
+  }
+}
+
+const STEP_MESSAGE = {
+  create: 'a CA was made',
+  rotate: 'a new CA was made, and is trusted beside the old one',
+  forget: 'the old CA has ended and was taken out',
+};
