@@ -33,8 +33,8 @@ test: install
 	@npm run --silent test
 	@echo "Skipped: test/e2e, which needs a control plane (make e2e)."
 
-# Needs KUBEBUILDER_ASSETS: a folder with etcd, kube-apiserver and kube-controller-manager.
-e2e: install
+# Needs KUBEBUILDER_ASSETS: a folder with etcd, kube-apiserver and kube-controller-manager; and helm.
+e2e: build
 	@npm run --silent e2e
 
 # Twenty minutes of ratios: make bench ARGS="--json FILE --only serving". docs/performance.md says how to read them.

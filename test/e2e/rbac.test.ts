@@ -1,5 +1,4 @@
 /** The rights of the webhook's service account are what it uses: the API server's audit log against the chart's rules. */
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
@@ -14,10 +13,10 @@ import {
   register,
   runPod,
   startInCluster,
-  type Rule,
 } from './support/cluster.ts';
 import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy } from './support/proxy.ts';
+import { audited, granted, used } from './support/rights.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/kube-system/configmaps';
 const VIRTUAL = 'virtual-kubelet';
@@ -29,47 +28,6 @@ beforeAll(async () => {
   await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
 });
 afterAll(() => plane?.stop());
-
-interface AuditEvent {
-  readonly verb: string;
-  readonly user: { readonly username: string };
-  readonly objectRef: {
-    readonly apiGroup?: string;
-    readonly resource: string;
-    readonly namespace?: string;
-    readonly name?: string;
-  };
-  readonly responseStatus: { readonly code: number };
-}
-
-/** What the service account has done so far. */
-function audited(): AuditEvent[] {
-  return readFileSync(plane.auditLog, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as AuditEvent);
-}
-
-const right = (verb: string, group: string, resource: string, name = '*', namespace = '*'): string =>
-  `${verb} ${resource}${group && `.${group}`}/${name} in ${namespace}`;
-
-/** A list or watch of everything names no object; a right on named objects alone is used with their name. */
-const used = ({ verb, objectRef }: AuditEvent): string => {
-  const { apiGroup = '', resource, namespace, name } = objectRef;
-  const inKubeSystem = namespace === 'kube-system';
-  const named = resource === 'configmaps' ? name : undefined;
-  return right(verb, apiGroup, resource, named, inKubeSystem ? namespace : undefined);
-};
-
-function granted(rules: readonly Rule[], namespace?: string): string[] {
-  return rules.flatMap(({ apiGroups, resources, verbs, resourceNames = [undefined] }) =>
-    apiGroups.flatMap((group) =>
-      resources.flatMap((resource) =>
-        verbs.flatMap((verb) => resourceNames.map((name) => right(verb, group, resource, name, namespace))),
-      ),
-    ),
-  );
-}
 
 describe('with bindTime, of all that the webhook may do', () => {
   it('there is nothing that it does not do, and it is refused nothing', async () => {
@@ -102,9 +60,11 @@ describe('with bindTime, of all that the webhook may do', () => {
     ];
     // A watch is in the log once it has ended.
     await eventually(() => {
-      expect([...new Set(audited().map(used))].toSorted()).toEqual(rights.toSorted());
+      expect([...new Set(audited(plane.auditLog).map(used))].toSorted()).toEqual(rights.toSorted());
     });
-    expect(audited().filter(({ responseStatus: { code } }) => code === 401 || code === 403)).toEqual([]);
+    expect(
+      audited(plane.auditLog).filter(({ responseStatus: { code } }) => code === 401 || code === 403),
+    ).toEqual([]);
   });
 
   it('what it lacks is named by /readyz, and no pod is held up meanwhile', async () => {

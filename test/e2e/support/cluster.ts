@@ -67,7 +67,7 @@ export function readRules(file: string): Rule[] {
 }
 
 /** The namespace and the service account of the webhook, with the rights that the chart gives it. */
-async function installAccount(api: ApiServer, bindTime: boolean): Promise<void> {
+export async function installAccount(api: ApiServer, bindTime: boolean): Promise<void> {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: ACCOUNT }];
   const role = (kind: string): Json => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: ACCOUNT });

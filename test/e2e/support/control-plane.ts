@@ -11,7 +11,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAuthority, issueServingCertificate } from '../../../src/tls/authority.ts';
+import { createAuthority, issueServingCertificate, type KeyPair } from '../../../src/tls/authority.ts';
 import { ApiServer } from './api-server.ts';
 
 const ADMIN_TOKEN = 'admin-of-the-tests';
@@ -49,7 +49,12 @@ export interface ControlPlane extends AsyncDisposable {
   readonly stop: () => Promise<void>;
 }
 
-export async function startControlPlane(): Promise<ControlPlane> {
+export interface ControlPlaneOptions {
+  /** What the API server shows to webhooks. */
+  readonly webhookClient?: KeyPair;
+}
+
+export async function startControlPlane({ webhookClient }: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const { folder: bin, hasControllers } = findAssets();
   const folder = mkdtempSync(join(tmpdir(), 'imc-control-plane-'));
   const at = (name: string): string => join(folder, name);
@@ -78,6 +83,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     }),
   );
 
+  const showsCertificate = webhookClient ? writeWebhookClient(folder, webhookClient) : [];
   const running = new Set<ChildProcess>();
   const run = (name: string, args: readonly string[]): ChildProcess => {
     const log = openSync(at(`${name}.log`), 'a');
@@ -117,12 +123,15 @@ export async function startControlPlane(): Promise<ControlPlane> {
       '--service-account-issuer=https://kubernetes.default.svc',
       '--authorization-mode=RBAC',
       '--allow-privileged=true',
+      // Services lead to their endpoints without a kube-proxy.
+      '--enable-aggregator-routing=true',
       // Nobody else makes the accounts that it asks for.
       ...(hasControllers ? [] : ['--disable-admission-plugins=ServiceAccount']),
       '--etcd-compaction-interval=0',
       `--audit-policy-file=${at('audit.json')}`,
       `--audit-log-path=${at('audit.log')}`,
       '--audit-log-mode=blocking',
+      ...showsCertificate,
       // The tests are many clients in one.
       '--max-requests-inflight=2000',
       '--max-mutating-requests-inflight=1000',
@@ -183,6 +192,34 @@ export async function startControlPlane(): Promise<ControlPlane> {
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Has the API server show a certificate to all webhooks. @returns the flags for it */
+function writeWebhookClient(folder: string, { cert, key }: KeyPair): string[] {
+  const kubeConfigFile = join(folder, 'webhooks.kubeconfig');
+  const user = {
+    'client-certificate-data': Buffer.from(cert).toString('base64'),
+    'client-key-data': Buffer.from(key).toString('base64'),
+  };
+  writeFileSync(
+    kubeConfigFile,
+    JSON.stringify({ apiVersion: 'v1', kind: 'Config', users: [{ name: '*', user }] }),
+  );
+  const file = join(folder, 'admission.json');
+  const configuration = {
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'WebhookAdmissionConfiguration',
+    kubeConfigFile,
+  };
+  writeFileSync(
+    file,
+    JSON.stringify({
+      apiVersion: 'apiserver.config.k8s.io/v1',
+      kind: 'AdmissionConfiguration',
+      plugins: [{ name: 'MutatingAdmissionWebhook', configuration }],
+    }),
+  );
+  return [`--admission-control-config-file=${file}`];
 }
 
 /** A kubeconfig as JSON, which is YAML. */

@@ -1,0 +1,78 @@
+{{/* Owns every name, label and path that more than one object has to agree on. */}}
+
+{{- define "imagecache-webhook.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "imagecache-webhook.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains (include "imagecache-webhook.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "imagecache-webhook.name" .) | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "imagecache-webhook.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "imagecache-webhook.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "imagecache-webhook.labels" -}}
+{{ include "imagecache-webhook.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "imagecache-webhook.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "imagecache-webhook.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed where serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret of the serving certificate, or of the CA that the webhook keeps. */}}
+{{- define "imagecache-webhook.certificateSecret" -}}
+{{- if eq .Values.certificates.mode "files" -}}
+{{- required "certificates.files.secretName is needed with certificates.mode files: a Secret with tls.crt and tls.key" .Values.certificates.files.secretName -}}
+{{- else if eq .Values.certificates.mode "cert-manager" -}}
+{{- include "imagecache-webhook.fullname" . }}-tls
+{{- else -}}
+{{- include "imagecache-webhook.fullname" . }}-ca
+{{- end -}}
+{{- end -}}
+
+{{- define "imagecache-webhook.dnsNames" -}}
+{{- $service := include "imagecache-webhook.fullname" . -}}
+- {{ $service }}.{{ .Release.Namespace }}.svc
+- {{ $service }}.{{ .Release.Namespace }}.svc.cluster.local
+{{- end -}}
+
+{{/* What the chart itself has to say to the webhook, over what `config` says. */}}
+{{- define "imagecache-webhook.configuration" -}}
+source: kubernetes
+tls:
+{{- if eq .Values.certificates.mode "managed" }}
+  dnsNames:
+    {{- include "imagecache-webhook.dnsNames" . | nindent 4 }}
+  managed:
+    secret: {{ .Release.Namespace }}/{{ include "imagecache-webhook.certificateSecret" . }}
+    webhookConfiguration: {{ include "imagecache-webhook.fullname" . }}
+    lifetime: {{ .Values.certificates.lifetime }}
+{{- else }}
+  cert: /etc/imagecache-webhook/tls/tls.crt
+  key: /etc/imagecache-webhook/tls/tls.key
+{{- end }}
+{{- with .Values.webhook.clientCertificate }}
+{{- if .secretName }}
+  clientCa: /etc/imagecache-webhook/client-ca/ca.crt
+  clientNames: {{ toJson .names }}
+{{- end }}
+{{- end }}
+{{- with .Values.config }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

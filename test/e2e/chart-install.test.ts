@@ -1,0 +1,239 @@
+/**
+ * The chart as it is installed: its pods run as its service account, the API server calls them by its Service, and trusts
+ * the CA that they keep. The tests build on one another: they are the life of one release.
+ */
+import type { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import type { Json } from '../support/objects.ts';
+import { find, installChart, NAMESPACE, RELEASE } from './support/chart.ts';
+import {
+  IMAGE_CACHE_CRD,
+  installCrd,
+  metadataOf,
+  putImageCache,
+  runPod,
+  type Rule,
+} from './support/cluster.ts';
+import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
+import { createPod, createPodsWithoutEnd, isDecided } from './support/pod-load.ts';
+import { audited, granted, used } from './support/rights.ts';
+
+const CONFIGURATION = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${RELEASE}`;
+const SECRET = `/api/v1/namespaces/${NAMESPACE}/secrets/${RELEASE}-ca`;
+const NAME = `${RELEASE}.${NAMESPACE}.svc`;
+
+describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
+  let plane: ControlPlane;
+  let kubelet: Kubelet;
+  let objects: Json[];
+  const values = { config: { shutdownDelay: '2s' } };
+
+  beforeAll(async () => {
+    plane = await startControlPlane();
+    await installCrd(plane.api, IMAGE_CACHE_CRD);
+    await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
+    objects = await installChart(plane.api, values);
+    kubelet = new Kubelet(plane, NAMESPACE);
+    await kubelet.start();
+    await kubelet.untilReady(2);
+    await untilTrusted();
+  });
+  afterAll(async () => {
+    await kubelet?.[Symbol.asyncDispose]();
+    await plane?.stop();
+  });
+
+  async function caBundles(): Promise<string[]> {
+    const { webhooks } = await plane.api.get(CONFIGURATION);
+    return (webhooks as { clientConfig: { caBundle?: string } }[]).map(({ clientConfig }) =>
+      Buffer.from(clientConfig.caBundle ?? '', 'base64').toString(),
+    );
+  }
+
+  async function secretData(): Promise<Record<string, string>> {
+    const { data } = await plane.api.get(SECRET);
+    return Object.fromEntries(
+      Object.entries((data ?? {}) as Record<string, string>).map(([key, value]) => [
+        key,
+        Buffer.from(value, 'base64').toString(),
+      ]),
+    );
+  }
+
+  /** Connects to a replica as an API server that knows this bundle would. @returns the certificate that it gives */
+  async function meet(address: string, ca: string): Promise<X509Certificate> {
+    const socket = connect({ host: address, port: 8443, ca, servername: NAME });
+    await once(socket, 'secureConnect');
+    const certificate = socket.getPeerX509Certificate()!;
+    socket.destroy();
+    return certificate;
+  }
+
+  /** Every replica serves with what the configuration has the API server trust, and the API server has heard of it. */
+  async function untilTrusted(): Promise<void> {
+    await eventually(async () => {
+      const [bundle] = await caBundles();
+      expect(bundle).toContain((await secretData())['ca.crt']);
+      for (const { address } of kubelet.pods()) await meet(address, bundle!);
+      const { body } = await createPod(plane.api);
+      expect(isDecided(JSON.parse(body) as Json)).toBe(true);
+    }, 20_000);
+  }
+
+  /** What is not so with any replica. */
+  const problems = (): Promise<string[][]> =>
+    Promise.all(
+      kubelet.pods().map(async ({ address }) => {
+        const answer = await plane.api.send('GET', readyzPath(address));
+        return (JSON.parse(answer.body) as { problems: string[] }).problems;
+      }),
+    );
+  const readyzPath = (address: string): string => {
+    const pod = kubelet.pods().find((each) => each.address === address)!;
+    return `/api/v1/namespaces/${NAMESPACE}/pods/https:${pod.name}:8443/proxy/readyz`;
+  };
+
+  it('decides pods, and both replicas serve with certificates of one CA', async () => {
+    const pod = await runPod(plane.api, { images: ['a:1'], labels: { 'alibabacloud.com/eci': 'true' } });
+    expect(metadataOf(pod).annotations).toMatchObject({ 'k8s.aliyun.com/eci-imc-id': 'imc-a' });
+    const data = await secretData();
+    expect(Object.keys(data).toSorted()).toEqual(['ca.crt', 'ca.key']);
+    expect(await caBundles()).toEqual([data['ca.crt']]);
+    const met = await Promise.all(kubelet.pods().map(({ address }) => meet(address, data['ca.crt']!)));
+    expect(new Set(met.map(({ serialNumber }) => serialNumber)).size).toBe(2);
+    expect(await problems()).toEqual([[], []]);
+  });
+
+  it('sends no pod of its own namespace, of kube-system, or with the label that opts out', async () => {
+    const pod = (labels: Record<string, string> = {}, namespace = 'default'): Promise<Json> =>
+      plane.api.create(`/api/v1/namespaces/${namespace}/pods?dryRun=All`, {
+        metadata: { name: 'left-alone', labels: { 'alibabacloud.com/eci': 'true', ...labels } },
+        spec: { containers: [{ name: 'c', image: 'a:1' }] },
+      });
+    expect(isDecided(await pod())).toBe(true);
+    expect(isDecided(await pod({ 'imagecache-webhook.io/webhook': 'disabled' }))).toBe(false);
+    await plane.api.untilPodsCanBeCreated('kube-system');
+    expect(isDecided(await pod({}, 'kube-system'))).toBe(false);
+    expect(isDecided(await pod({}, NAMESPACE))).toBe(false);
+  });
+
+  it('puts a caBundle back that somebody has taken away', async () => {
+    const [before] = await caBundles();
+    const { webhooks } = await plane.api.get(CONFIGURATION);
+    const [webhook] = webhooks as { name: string; clientConfig: Json }[];
+    await plane.api.merge(CONFIGURATION, {
+      webhooks: [{ ...webhook, clientConfig: { ...webhook!.clientConfig, caBundle: null } }],
+    });
+    await eventually(async () => expect(await caBundles()).toEqual([before]));
+    await untilTrusted();
+  });
+
+  it('keeps its CA when the release is upgraded, and loses no request while its replicas are replaced', async () => {
+    const before = await secretData();
+    const former = new Set(kubelet.pods().map(({ name }) => name));
+    // A request that is lost is then refused, and so is seen.
+    await installChart(plane.api, { ...values, webhook: { failurePolicy: 'Fail' } });
+    await untilTrusted();
+    await using load = createPodsWithoutEnd(plane.api);
+    await sleep(1000);
+    await installChart(plane.api, {
+      config: { ...values.config, logLevel: 'debug' },
+      webhook: { failurePolicy: 'Fail' },
+    });
+    await eventually(() => {
+      const names = kubelet.pods().map(({ name }) => name);
+      expect(names.filter((name) => former.has(name))).toEqual([]);
+    }, 60_000);
+    await kubelet.untilReady(2);
+    await sleep(1000);
+    await load.stop();
+    expect(load.counts).toMatchObject({ untouched: 0, refused: [] });
+    expect(load.counts.decided).toBeGreaterThan(100);
+    expect(await secretData()).toEqual(before);
+  });
+
+  it('has a new CA made at once where the Secret is emptied, as after a theft', async () => {
+    const before = await secretData();
+    await plane.api.merge(SECRET, { data: null });
+    await eventually(async () => expect((await secretData())['ca.crt']).toBeTruthy());
+    await untilTrusted();
+    const after = await secretData();
+    expect(after['ca.crt']).not.toBe(before['ca.crt']);
+    expect(await caBundles()).toEqual([after['ca.crt']]);
+  });
+
+  it('goes on with the CA that it has where the Secret cannot be read, and says so', async () => {
+    const before = await secretData();
+    await plane.api.merge(SECRET, { data: { 'ca.crt': Buffer.from('text').toString('base64') } });
+    const said = `Secret ${NAMESPACE}/${RELEASE}-ca cannot be read: ca.crt is no PEM certificate`;
+    await eventually(async () => {
+      for (const each of await problems()) expect(each.join()).toContain(said);
+    });
+    expect(await caBundles()).toEqual([before['ca.crt']]);
+    const { body } = await createPod(plane.api);
+    expect(isDecided(JSON.parse(body) as Json)).toBe(true);
+    expect((await secretData())['ca.crt']).toBe('text');
+    await plane.api.merge(SECRET, {
+      data: { 'ca.crt': Buffer.from(before['ca.crt']!).toString('base64') },
+    });
+    await eventually(async () => expect(await problems()).toEqual([[], []]));
+  });
+
+  it('fails no request while its CA is replaced, whoever connects at whatever moment', async () => {
+    await installChart(plane.api, {
+      ...values,
+      certificates: { lifetime: '48s' },
+      webhook: { failurePolicy: 'Fail' },
+    });
+    await eventually(async () => {
+      const { status } = await plane.api.get(`/apis/apps/v1/namespaces/${NAMESPACE}/deployments/${RELEASE}`);
+      expect(status).toMatchObject({ updatedReplicas: 2, replicas: 2, readyReplicas: 2 });
+    }, 60_000);
+    await kubelet.untilReady(2);
+    await plane.api.merge(SECRET, { data: null });
+    await eventually(async () => expect((await secretData())['ca.crt']).toBeTruthy());
+    await untilTrusted();
+    const first = (await secretData())['ca.crt']!;
+
+    await using load = createPodsWithoutEnd(plane.api);
+    const seen = new Set<string>();
+    let met = 0;
+    for (const until = Date.now() + 120_000; ;) {
+      const data = await secretData();
+      if (data['ca.crt'] !== first && data['previous-ca.crt'] === undefined) break;
+      expect(Date.now(), 'the CA was replaced, and the old one is gone').toBeLessThan(until);
+      const [bundle] = await caBundles();
+      // One that has been told of a bundle goes on with it for a while.
+      await sleep(200);
+      for (const { address } of kubelet.pods()) {
+        const { serialNumber } = await meet(address, bundle!);
+        seen.add(serialNumber).add(bundle!);
+        met += 1;
+      }
+    }
+    await load.stop();
+    expect(load.counts).toMatchObject({ untouched: 0, refused: [] });
+    expect(load.counts.decided).toBeGreaterThan(500);
+    expect(met).toBeGreaterThan(100);
+    const bundles = [...seen].filter((each) => each.includes('BEGIN'));
+    expect(bundles).toEqual([first, expect.stringContaining(first)]);
+  });
+
+  it('has done nothing that it may not, and uses every right that its CA needs', async () => {
+    const rules = (kind: string, name?: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
+    const ofAuthority = granted(rules('Role', `${RELEASE}-ca`), NAMESPACE);
+    const all = [...granted(rules('ClusterRole')), ...granted(rules('Role'), 'kube-system'), ...ofAuthority];
+    const events = audited(plane.auditLog);
+    expect(events.filter(({ responseStatus: { code } }) => code === 401 || code === 403)).toEqual([]);
+    const done = new Set(events.map(used));
+    expect([...done].filter((each) => !all.includes(each))).toEqual([]);
+    const ofConfiguration = all.filter((each) => each.includes('mutatingwebhookconfigurations'));
+    expect(ofConfiguration.length).toBe(3);
+    expect([...ofAuthority, ...ofConfiguration].filter((each) => !done.has(each))).toEqual([]);
+  });
+});

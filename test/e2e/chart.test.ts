@@ -1,0 +1,352 @@
+/** What the chart renders, in every combination of its switches: before a real API server, and against its documents. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { evaluate } from '@marcbachmann/cel-js';
+import { Ajv } from 'ajv';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { SETTINGS } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { REQUEST_KEYS } from '../../src/core/annotation/keys.ts';
+import { decideFor, indexOf, namespaceObject, nodeObject, podObject, type Json } from '../support/objects.ts';
+import { temporaryFolder } from '../support/webhook.ts';
+import { CHART, find, NAMESPACE, pathOf, RELEASE, renderChart } from './support/chart.ts';
+import { installCrd, metadataOf, readManifest } from './support/cluster.ts';
+import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+
+const VALUES = readManifest(join(CHART, 'values.yaml'));
+const SCHEMA = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as Schema;
+
+interface Schema {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+/** Each with the values that it can have; all combinations of them are rendered. */
+const SWITCHES: readonly (readonly Json[])[] = [
+  [
+    {},
+    { certificates: { mode: 'cert-manager' } },
+    {
+      certificates: {
+        mode: 'cert-manager',
+        certManager: { issuerRef: { name: 'ours', kind: 'ClusterIssuer' } },
+      },
+    },
+    { certificates: { mode: 'files', files: { secretName: 'ours', caBundle: 'PEM' } } },
+  ],
+  [{}, { config: { bindTime: true } }],
+  [{}, { webhook: { profileSelectors: false } }],
+  [{}, { webhook: { clientCertificate: { secretName: 'client-ca', names: ['kube-apiserver'] } } }],
+  [{}, { networkPolicy: { enabled: true } }],
+  [
+    {},
+    {
+      serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
+      prometheusRule: { enabled: true },
+      dashboard: { enabled: true },
+    },
+  ],
+  [{}, { serviceAccount: { create: false, name: 'ours' }, rbac: { create: false } }],
+  [
+    {},
+    {
+      image: { digest: `sha256:${'0'.repeat(64)}` },
+      imagePullSecrets: [{ name: 'registry' }],
+      podDisruptionBudget: { enabled: false },
+      podAnnotations: { a: 'b' },
+      podLabels: { c: 'd' },
+      nodeSelector: { e: 'f' },
+      tolerations: [{ operator: 'Exists' }],
+      priorityClassName: '',
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [
+              { matchExpressions: [{ key: 'type', operator: 'NotIn', values: ['virtual-kubelet'] }] },
+            ],
+          },
+        },
+      },
+    },
+  ],
+];
+
+function combinations(): Json[] {
+  let all: Json[] = [{}];
+  for (const choices of SWITCHES) all = all.flatMap((one) => choices.map((choice) => merged(one, choice)));
+  return all;
+}
+
+function merged(a: Json, b: Json): Json {
+  const result = { ...a };
+  for (const [key, value] of Object.entries(b)) {
+    const former = result[key];
+    result[key] = isMap(former) && isMap(value) ? merged(former, value) : value;
+  }
+  return result;
+}
+
+function isMap(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Custom resources of others, as far as it takes to have the API server accept an object. */
+function openCrd(group: string, version: string, kind: string): Json {
+  const plural = `${kind.toLowerCase()}s`;
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
+      versions: [{ name: version, served: true, storage: true, schema }],
+    },
+  };
+}
+
+describe('the chart', () => {
+  let plane: ControlPlane;
+  beforeAll(async () => {
+    plane = await startControlPlane();
+    await plane.api.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
+    for (const kind of ['ServiceMonitor', 'PrometheusRule'])
+      await installCrd(plane.api, openCrd('monitoring.coreos.com', 'v1', kind));
+    for (const kind of ['Issuer', 'Certificate'])
+      await installCrd(plane.api, openCrd('cert-manager.io', 'v1', kind));
+  });
+  afterAll(() => plane?.stop());
+
+  it('is taken by the API server in every combination of its switches, and so is its configuration by the webhook', async () => {
+    const objects = new Map<string, Json>();
+    const validate = new Ajv({ strict: false }).compile(SCHEMA);
+    for (const values of combinations()) {
+      expect(validate(merged(VALUES, values)), JSON.stringify(validate.errors)).toBe(true);
+      const rendered = renderChart({ values, kubeVersion: '1.20.0' });
+      for (const object of rendered) objects.set(JSON.stringify(object), object);
+      const paths = rendered.map(pathOf);
+      expect(new Set(paths).size, JSON.stringify(values)).toBe(paths.length);
+    }
+    expect(objects.size).toBeGreaterThan(50);
+    for (const object of objects.values()) {
+      const collection = pathOf(object).replace(/\/[^/]+$/, '');
+      const { status, body } = await plane.api.send('POST', `${collection}?dryRun=All`, object);
+      expect(status, `${JSON.stringify(object)}\n${body}`).toBe(201);
+      if (object['kind'] === 'ConfigMap' && metadataOf(object).name === RELEASE) {
+        const { 'config.yaml': text } = object['data'] as Record<string, string>;
+        const folder = temporaryFolder({ 'config.yaml': text });
+        expect(() => loadConfig(join(folder.path, 'config.yaml'), new Map(), {})).not.toThrow();
+        folder.remove();
+      }
+    }
+  });
+
+  it('runs the webhook with no right on the node: not as root, nothing to write to, no capability', () => {
+    const { spec } = find(renderChart({}), 'Deployment') as { spec: { template: { spec: Json } } };
+    const { securityContext, containers } = spec.template.spec as {
+      securityContext: Json;
+      containers: Json[];
+    };
+    expect(securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    expect(containers).toHaveLength(1);
+    expect(containers[0]!['securityContext']).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+  });
+
+  it('registers the webhook so that it can never hold up a cluster', () => {
+    const { webhooks } = find(renderChart({}), 'MutatingWebhookConfiguration') as unknown as {
+      webhooks: Json[];
+    };
+    expect(webhooks).toHaveLength(1);
+    expect(webhooks[0]).toMatchObject({
+      failurePolicy: 'Ignore',
+      timeoutSeconds: 2,
+      reinvocationPolicy: 'IfNeeded',
+      sideEffects: 'None',
+      rules: [{ operations: ['CREATE'], resources: ['pods'] }],
+    });
+  });
+
+  it('replaces the pods when the configuration changes, and leaves them when it does not', () => {
+    const checksum = (values: Json): unknown => {
+      const { spec } = find(renderChart({ values }), 'Deployment') as {
+        spec: { template: { metadata: { annotations: Json } } };
+      };
+      return spec.template.metadata.annotations['checksum/config'];
+    };
+    expect(checksum({ config: { dialect: 'both' } })).not.toBe(checksum({}));
+    expect(checksum({ certificates: { lifetime: '1h' } })).not.toBe(checksum({}));
+    expect(checksum({ replicas: 3 })).toBe(checksum({}));
+  });
+
+  it.each([
+    [{ certificates: { mode: 'files' } }, 'certificates.files.secretName is needed'],
+    [
+      { certificates: { mode: 'files', files: { secretName: 'a' } } },
+      'certificates.files.caBundle is needed',
+    ],
+    [{ serviceAccount: { create: false } }, 'serviceAccount.name is needed'],
+  ])('says what is missing in %j', (values, fault) => {
+    expect(() => renderChart({ values })).toThrow(fault);
+  });
+
+  it('speaks of the API versions that the cluster has', () => {
+    const budget = (kubeVersion: string): unknown =>
+      find(renderChart({ kubeVersion }), 'PodDisruptionBudget')['apiVersion'];
+    expect([budget('1.20.0'), budget('1.21.0')]).toEqual(['policy/v1beta1', 'policy/v1']);
+    const conditions = (kubeVersion: string): number => {
+      const values = { webhook: { profileSelectors: false } };
+      const { webhooks } = find(
+        renderChart({ values, kubeVersion }),
+        'MutatingWebhookConfiguration',
+      ) as unknown as {
+        webhooks: Json[];
+      };
+      return webhooks.filter(({ matchConditions }) => matchConditions !== undefined).length;
+    };
+    expect([conditions('1.27.5'), conditions('1.28.0')]).toEqual([0, 1]);
+  });
+});
+
+interface Expression {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn';
+  readonly values: readonly string[];
+}
+
+/** A label selector as the API server reads it: NotIn takes what lacks the label, too. */
+function selects(expressions: readonly Expression[], labels: Readonly<Record<string, string>>): boolean {
+  return expressions.every(({ key, operator, values }) => {
+    const isIn = Object.hasOwn(labels, key) && values.includes(labels[key]!);
+    return operator === 'In' ? isIn : !isIn;
+  });
+}
+
+describe('where no profile selector picks pods, a pod', () => {
+  const { webhooks } = find(
+    renderChart({ values: { webhook: { profileSelectors: false } } }),
+    'MutatingWebhookConfiguration',
+  ) as unknown as {
+    webhooks: {
+      namespaceSelector: { matchExpressions: Expression[] };
+      matchConditions?: { expression: string }[];
+    }[];
+  };
+
+  const sometimes = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+    fc.option(value, { nil: undefined, freq: 1 });
+  const labels = fc.dictionary(
+    fc.constantFrom('alibabacloud.com/eci', 'eci', 'virtual-node-affinity-injection', 'type', 'app'),
+    fc.constantFrom('true', 'false', 'enabled', 'virtual-kubelet'),
+    { maxKeys: 2 },
+  );
+  const arbitrary = fc.record({
+    namespaceLabels: labels,
+    labels: sometimes(labels),
+    annotations: sometimes(
+      fc.dictionary(fc.constantFrom(...REQUEST_KEYS, 'other'), fc.constantFrom('true', '1'), { maxKeys: 1 }),
+    ),
+    nodeSelector: sometimes(
+      fc.dictionary(
+        fc.constantFrom('type', 'k8s.aliyun.com/vnode', 'disk'),
+        fc.constantFrom('virtual-kubelet', 'true', 'ssd'),
+        { maxKeys: 2 },
+      ),
+    ),
+    nodeName: sometimes(fc.constantFrom('virtual-kubelet-1', 'virtual', 'worker')),
+  });
+  const node = nodeObject('virtual', { type: 'virtual-kubelet' });
+
+  it('is sent once where the webhook would look at it, and not at all where nothing marks it', () => {
+    const counts = { ours: 0, sent: 0, all: 0 };
+    fc.assert(
+      fc.property(
+        arbitrary,
+        ({ namespaceLabels, labels: podLabels, annotations, nodeSelector, nodeName }) => {
+          const pod = podObject({ spec: { nodeSelector, nodeName } });
+          const metadata = { name: 'pod', namespace: 'default', labels: podLabels, annotations };
+          // As the API server has it: what is absent is not there.
+          const object = JSON.parse(JSON.stringify({ ...pod, metadata })) as Json;
+          const index = indexOf(namespaceObject('default', namespaceLabels), node);
+          const isOurs = decideFor(object, index).decision.reason !== 'NotForEci';
+          const takers = webhooks.filter(
+            ({ namespaceSelector, matchConditions = [] }) =>
+              selects(namespaceSelector.matchExpressions, namespaceLabels) &&
+              matchConditions.every(({ expression }) => evaluate(expression, { object }) === true),
+          );
+          counts.all += 1;
+          counts.ours += Number(isOurs);
+          counts.sent += takers.length;
+          expect(takers.length).toBeLessThanOrEqual(1);
+          if (isOurs) expect(takers.length).toBe(1);
+          // A node's labels are not known before the pod is sent.
+          else if (nodeName === undefined) expect(takers.length).toBe(0);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+    expect(counts.ours).toBeGreaterThan(200);
+    expect(counts.all - counts.sent).toBeGreaterThan(500);
+  });
+});
+
+describe("the chart's documents", () => {
+  const leaves = (values: Json, schema: Schema, prefix = ''): string[] =>
+    Object.entries(values).flatMap(([key, value]) => {
+      const inner = schema.properties?.[key];
+      const path = `${prefix}${key}`;
+      const isGroup = isMap(value) && inner?.properties !== undefined && Object.keys(value).length > 0;
+      return isGroup ? leaves(value, inner, `${path}.`) : [path];
+    });
+
+  it('name every value, and none that there is not', () => {
+    const readme = readFileSync(join(CHART, 'README.md'), 'utf8');
+    const named = Array.from(readme.matchAll(/^\| `([\w.]+)` \|/gm), ([, key]) => key!);
+    expect(named.toSorted()).toEqual([...leaves(VALUES, SCHEMA), 'global'].toSorted());
+  });
+
+  it('tell the defaults', () => {
+    const readme = readFileSync(join(CHART, 'README.md'), 'utf8');
+    for (const [, key, told] of readme.matchAll(/^\| `([\w.]+)` \| `([^`]*)` \|/gm)) {
+      const value = key!.split('.').reduce<unknown>((at, part) => (at as Json)[part], VALUES);
+      expect(parse(told!), key).toEqual(value);
+    }
+  });
+
+  it.each([
+    [{ replica: 3 }, 'replica'],
+    [{ config: { dialects: 'both' } }, 'dialects'],
+    [{ config: { tls: { cert: 'a' } } }, 'tls'],
+    [{ config: { source: 'files:.' } }, 'source'],
+    [{ config: { dialect: 'old' } }, 'dialect'],
+    [{ certificates: { mode: 'none' } }, 'mode'],
+    [{ webhook: { timeoutSeconds: 0 } }, 'timeoutSeconds'],
+  ])('refuse %j', (values, at) => {
+    const validate = new Ajv({ strict: false }).compile(SCHEMA);
+    expect(validate(merged(VALUES, values as unknown as Json))).toBe(false);
+    expect(JSON.stringify(validate.errors)).toContain(at);
+  });
+
+  it('allow in `config` what the webhook allows, but for what the chart itself says', () => {
+    const flat = (schema: Schema, prefix = ''): [string, Schema][] =>
+      Object.entries(schema.properties ?? {}).flatMap(([key, inner]) =>
+        inner.properties ? flat(inner, `${prefix}${key}.`) : [[`${prefix}${key}`, inner]],
+      );
+    const allowed = new Map(flat(SCHEMA.properties!['config']!));
+    const ofTheChart = /^(?:source|kube|host|port|metricsPort|tls)/;
+    const settings = SETTINGS.filter(({ path }) => !ofTheChart.test(path));
+    expect([...allowed.keys()].toSorted()).toEqual(settings.map(({ path }) => path).toSorted());
+    for (const { path, type } of settings) {
+      const choices = /^one of (.*)$/.exec(type.allowed)?.[1]?.split(', ');
+      expect(allowed.get(path)?.enum, path).toEqual(choices);
+    }
+  });
+});

@@ -1,0 +1,54 @@
+/** What the webhook's service account has done, by the API server's audit log, and what it was allowed to, comparably. */
+import { readFileSync } from 'node:fs';
+import type { Rule } from './cluster.ts';
+
+export interface AuditEvent {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly objectRef: {
+    readonly apiGroup?: string;
+    readonly resource: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus: { readonly code: number };
+}
+
+/** Rights on these are rights on objects of one name, or in one namespace. */
+const NAMED = new Set(['configmaps', 'secrets', 'mutatingwebhookconfigurations']);
+const CONFINED = new Set(['configmaps', 'secrets', 'events']);
+
+/** Everything so far. A watch is in the log once it has ended. */
+export function audited(auditLog: string): AuditEvent[] {
+  return readFileSync(auditLog, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as AuditEvent);
+}
+
+function right(verb: string, group: string, resource: string, name = '*', namespace = '*'): string {
+  return `${verb} ${resource}${group && `.${group}`}/${name} in ${namespace}`;
+}
+
+/** A list or watch of everything names no object; a right on named objects alone is used with their name. */
+export function used({ verb, objectRef }: AuditEvent): string {
+  const { apiGroup = '', resource, namespace, name } = objectRef;
+  return right(
+    verb,
+    apiGroup,
+    resource,
+    NAMED.has(resource) ? name : undefined,
+    CONFINED.has(resource) ? namespace : undefined,
+  );
+}
+
+/** @param namespace that of a Role; undefined for a ClusterRole */
+export function granted(rules: readonly Rule[], namespace?: string): string[] {
+  return rules.flatMap(({ apiGroups, resources, verbs, resourceNames = [undefined] }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        verbs.flatMap((verb) => resourceNames.map((name) => right(verb, group, resource, name, namespace))),
+      ),
+    ),
+  );
+}
