@@ -1,7 +1,10 @@
 /** Sends one request as it is, byte for byte, where a test needs more of HTTP than its answer. */
 import { request, type RequestOptions } from 'node:https';
 
-export interface HttpsOptions extends Pick<RequestOptions, 'agent' | 'ca' | 'cert' | 'key' | 'method'> {
+export interface HttpsOptions extends Pick<
+  RequestOptions,
+  'agent' | 'ca' | 'cert' | 'key' | 'method' | 'rejectUnauthorized'
+> {
   readonly headers?: Readonly<Record<string, string>>;
 }
 

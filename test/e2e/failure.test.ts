@@ -1,0 +1,172 @@
+/**
+ * The installed webhook when its replicas hang, die or cannot reach the API server: a pod is created all the same. And
+ * certificates that somebody else brings, in the same installation.
+ */
+import type { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAuthority, issueServingCertificate, type KeyPair } from '../../src/tls/authority.ts';
+import { eventually } from '../support/eventually.ts';
+import { sendHttps } from '../support/https.ts';
+import type { Json } from '../support/objects.ts';
+import { runWebhook, temporaryFolder } from '../support/webhook.ts';
+import { installChart, NAMESPACE, RELEASE } from './support/chart.ts';
+import { IMAGE_CACHE_CRD, installCrd, putImageCache } from './support/cluster.ts';
+import { kubeconfig, startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
+import { createPod, createPodsWithoutEnd, isDecided } from './support/pod-load.ts';
+
+const SECRETS = `/api/v1/namespaces/${NAMESPACE}/secrets`;
+const NAME = `${RELEASE}.${NAMESPACE}.svc`;
+/** Milliseconds that the API server waits, by the chart. */
+const TIMEOUT = 2000;
+
+const authority = createAuthority(Date.now());
+const issue = (): KeyPair => issueServingCertificate(authority, [NAME], Date.now());
+const encoded = ({ cert, key }: KeyPair): Json => ({
+  'tls.crt': Buffer.from(cert).toString('base64'),
+  'tls.key': Buffer.from(key).toString('base64'),
+});
+
+describe.skipIf(!canHaveAddresses())('the chart, installed with certificates from elsewhere', () => {
+  let plane: ControlPlane;
+  let kubelet: Kubelet;
+  const values = {
+    config: { shutdownDelay: '1s' },
+    certificates: { mode: 'files', files: { secretName: 'brought', caBundle: authority.cert } },
+  };
+  beforeAll(async () => {
+    plane = await startControlPlane();
+    await installCrd(plane.api, IMAGE_CACHE_CRD);
+    await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
+    await plane.api.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
+    await plane.api.create(SECRETS, {
+      metadata: { name: 'brought' },
+      type: 'kubernetes.io/tls',
+      data: encoded(issue()),
+    });
+    await installChart(plane.api, values);
+    kubelet = new Kubelet(plane, NAMESPACE);
+    await kubelet.start();
+    await untilDecided();
+  });
+  afterAll(async () => {
+    await kubelet?.[Symbol.asyncDispose]();
+    await plane?.stop();
+  });
+
+  async function untilDecided(): Promise<void> {
+    await kubelet.untilReady(2);
+    await eventually(async () => expect(await create()).toMatchObject({ decided: true }));
+  }
+
+  /** @returns how long it took, in milliseconds */
+  async function create(): Promise<{ decided: boolean; took: number }> {
+    const began = performance.now();
+    const { status, body } = await createPod(plane.api);
+    expect(status, body).toBe(201);
+    return { decided: isDecided(JSON.parse(body) as Json), took: performance.now() - began };
+  }
+
+  const signalAll = (signal: NodeJS.Signals): void => {
+    for (const { process } of kubelet.pods()) process.kill(signal);
+  };
+
+  it('takes renewed ones into use under load, and fails no request', async () => {
+    await installChart(plane.api, { ...values, webhook: { failurePolicy: 'Fail' } });
+    await sleep(1000);
+    const serials = (): Promise<string[]> =>
+      Promise.all(
+        kubelet.pods().map(async ({ address }) => {
+          const socket = connect({ host: address, port: 8443, ca: authority.cert, servername: NAME });
+          await once(socket, 'secureConnect');
+          const { serialNumber }: X509Certificate = socket.getPeerX509Certificate()!;
+          socket.destroy();
+          return serialNumber;
+        }),
+      );
+    const before = new Set(await serials());
+    await using load = createPodsWithoutEnd(plane.api);
+    await plane.api.merge(`${SECRETS}/brought`, { data: encoded(issue()) });
+    await eventually(async () => {
+      expect((await serials()).filter((serial) => before.has(serial))).toEqual([]);
+    });
+    await sleep(500);
+    await load.stop();
+    expect(load.counts).toMatchObject({ untouched: 0, refused: [] });
+    expect(load.counts.decided).toBeGreaterThan(50);
+    await installChart(plane.api, values);
+    await sleep(1000);
+  });
+
+  it('has a pod created untouched once the API server has waited long enough, where both replicas hang', async () => {
+    signalAll('SIGSTOP');
+    const { decided, took } = await create();
+    expect(decided).toBe(false);
+    expect(took).toBeLessThan(3 * TIMEOUT);
+    signalAll('SIGCONT');
+    await untilDecided();
+  });
+
+  it('has a pod created untouched where both replicas die with its request in their hands', async () => {
+    signalAll('SIGSTOP');
+    const created = create();
+    await sleep(500);
+    signalAll('SIGKILL');
+    expect(await created).toMatchObject({ decided: false });
+    await untilDecided();
+  });
+
+  it('has pods created untouched where both replicas are gone, until they are back', async () => {
+    kubelet.restarts = false;
+    signalAll('SIGKILL');
+    await Promise.all(kubelet.pods().map(({ process }) => once(process, 'exit')));
+    for (let i = 0; i < 5; i++) {
+      const { decided, took } = await create();
+      expect(decided).toBe(false);
+      expect(took).toBeLessThan(TIMEOUT);
+    }
+    kubelet.restarts = true;
+    await untilDecided();
+  });
+
+  it('decides every pod where one replica is left, once the cluster has noticed', async () => {
+    kubelet.restarts = false;
+    const [first] = kubelet.pods();
+    first!.process.kill('SIGKILL');
+    await eventually(() => expect(first!.ready).toBe(false));
+    await eventually(async () => {
+      for (let i = 0; i < 10; i++) expect(await create()).toMatchObject({ decided: true });
+    });
+    kubelet.restarts = true;
+    await untilDecided();
+  });
+});
+
+it('without an API server the webhook serves health at once, and lets pods through until it has a certificate', async () => {
+  const { cert: ca } = createAuthority(Date.now());
+  // A port where nobody answers.
+  const folder = temporaryFolder({ kubeconfig: kubeconfig('https://127.0.0.1:1', ca, { token: 'token' }) });
+  const webhook = await runWebhook('', {
+    source: 'kubernetes',
+    kubeconfig: `${folder.path}/kubeconfig`,
+    'tls.managed.secret': 'a/b',
+  });
+  const get = (path: string): Promise<{ status: number; body: string }> =>
+    // As the kubelet, which looks at no certificate.
+    sendHttps(webhook.address + path, { method: 'GET', rejectUnauthorized: false });
+  expect((await get('/healthz')).status).toBe(200);
+  await eventually(async () => {
+    const { status, body } = await get('/readyz');
+    const { problems, ...rest } = JSON.parse(body) as { problems: string[] };
+    expect([status, rest]).toEqual([
+      503,
+      expect.objectContaining({ status: 'there is no certificate yet that clients trust' }),
+    ]);
+    expect(problems.join('\n')).toMatch(/^Secret: connect ECONNREFUSED/m);
+  });
+  await webhook.stop();
+  folder.remove();
+});
