@@ -28,6 +28,8 @@ export interface Explanation {
   readonly request: ExplainedRequest | null;
   /** The pod's distinct images, normalised; invalid ones as they are written. */
   readonly images: readonly string[];
+  /** Those of them that have to be pulled: the chosen cache lacks them, or none was found. Empty where none was sought. */
+  readonly lacking: readonly string[];
   /** How many caches were looked at, and how many of them each filter removed. */
   readonly considered: number;
   readonly refused: Readonly<Partial<Record<FilterCode, number>>>;
@@ -85,6 +87,7 @@ export function explain(
     effects: decision.effects ?? [],
     request: request ? explainRequest(request) : null,
     images: images ? [...images.references.map(({ key }) => key), ...images.invalid] : [],
+    lacking: lackingImages(decision),
     considered: match?.considered ?? 0,
     refused: Object.fromEntries(match?.refused ?? []),
     // Made when it is read: most pods are explained to nobody.
@@ -95,6 +98,12 @@ export function explain(
     warnings,
     patch: outcome === 'denied' ? [] : patchBetween(seen, decision.pod),
   };
+}
+
+function lackingImages({ outcome, images, cache, degree }: Decision): readonly string[] {
+  if (!images || (outcome !== 'hit' && outcome !== 'miss') || degree.exact === images.count) return [];
+  const held = new Set(outcome === 'hit' ? cache?.images.map(({ key }) => key) : []);
+  return images.references.map(({ key }) => key).filter((key) => !held.has(key));
 }
 
 function explainRequest({ pin, auto, autoKey, requirement, storageBytes }: Request): ExplainedRequest {

@@ -1,6 +1,7 @@
 /** Owns the Prometheus metrics: their names, labels and meaning. Constructed once and handed in. */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { CounterTally, HistogramTally } from './tally.ts';
+import { TopTally } from './top-tally.ts';
 
 /** What the source knows of one kind of object. */
 export interface KindState {
@@ -26,7 +27,10 @@ export interface IndexState {
 
 export interface Metrics {
   readonly registry: Registry;
-  readonly decisions: CounterTally<'outcome' | 'reason'>;
+  readonly decisions: CounterTally<'operation' | 'outcome' | 'reason'>;
+  readonly podImages: CounterTally<'cached'>;
+  readonly missedImages: TopTally;
+  readonly createOnMiss: CounterTally<'by'>;
   readonly decisionSeconds: HistogramTally<never>;
   readonly requestSeconds: HistogramTally<'status'>;
   readonly warnings: Counter;
@@ -38,6 +42,8 @@ export interface Metrics {
 }
 
 const PREFIX = 'imagecache_webhook_';
+/** Series of images; a dashboard shows the first twenty. */
+const MISSED_IMAGES = 100;
 /** Seconds; decisions take microseconds. */
 const DECISION_BUCKETS = [
   0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1,
@@ -115,8 +121,33 @@ export function createMetrics(index: IndexState): Metrics {
     decisions: new CounterTally(
       {
         name: `${PREFIX}decisions_total`,
-        help: 'Decisions, by outcome and reason. Dry runs are not counted.',
-        labelNames: ['outcome', 'reason'],
+        help: 'Decisions, by operation (create, bind), outcome and reason. Dry runs are not counted.',
+        labelNames: ['operation', 'outcome', 'reason'],
+      },
+      registry,
+    ),
+    podImages: new CounterTally(
+      {
+        name: `${PREFIX}pod_images_total`,
+        help: 'Images of pods that were matched automatically, by whether the cache that they start from holds them.',
+        labelNames: ['cached'],
+      },
+      registry,
+    ),
+    missedImages: new TopTally(
+      {
+        name: `${PREFIX}missed_images_total`,
+        help: 'The same images that no cache held or the chosen one lacks, by image: those met most often.',
+        label: 'image',
+        limit: MISSED_IMAGES,
+      },
+      registry,
+    ),
+    createOnMiss: new CounterTally(
+      {
+        name: `${PREFIX}create_on_miss_total`,
+        help: 'Pods that were given the create-on-miss marker, by who is to make the cache.',
+        labelNames: ['by'],
       },
       registry,
     ),

@@ -89,19 +89,30 @@ function conclude(
   { uid, namespace, dryRun, subject }: Review,
   { explanation, answer }: Decided,
   started: number,
-  { metrics, log }: AnswerOptions,
+  { metrics, config, log }: AnswerOptions,
 ): EncodedAnswer {
-  if (!dryRun) record(explanation, metrics, (performance.now() - started) / 1000);
+  if (!dryRun) record(explanation, OPERATION[subject], config, metrics, (performance.now() - started) / 1000);
   log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
   return answer;
 }
 
+/** What the API server does with the pod. */
+const OPERATION = { pod: 'create', binding: 'bind', other: 'other' } as const;
+
 function record(
-  { outcome, reason, refused, warnings }: Explanation,
+  { outcome, reason, degree, lacking, createOnMiss, refused, warnings }: Explanation,
+  operation: string,
+  config: DecisionConfig,
   metrics: Metrics,
   seconds: number,
 ): void {
-  metrics.decisions.inc({ outcome, reason });
+  metrics.decisions.inc({ operation, outcome, reason });
+  if (outcome === 'hit' || outcome === 'miss') {
+    metrics.podImages.inc({ cached: 'yes' }, degree.exact);
+    metrics.podImages.inc({ cached: 'no' }, degree.images - degree.exact);
+    for (const image of lacking) metrics.missedImages.inc(image);
+  }
+  if (createOnMiss !== null) metrics.createOnMiss.inc({ by: config.createOnMiss.by });
   metrics.decisionSeconds.observe({}, seconds);
   if (warnings.length > 0) metrics.warnings.inc(warnings.length);
   for (const [filter, count] of Object.entries(refused)) metrics.refusals.inc({ filter }, count);
@@ -109,13 +120,13 @@ function record(
 
 /** There was nothing to decide on. */
 function leftAlone(
-  { dryRun }: Review,
+  { dryRun, subject }: Review,
   reason: ReasonCode,
   why: string,
   { metrics, log }: AnswerOptions,
 ): EncodedAnswer {
   const outcome = 'skipped';
-  if (!dryRun) metrics.decisions.inc({ outcome, reason });
+  if (!dryRun) metrics.decisions.inc({ operation: OPERATION[subject], outcome, reason });
   log.warn({ reason, dryRun }, why);
   return encodeAnswer({ patch: [], warnings: limitWarnings([why]), auditAnnotations: { outcome, reason } });
 }

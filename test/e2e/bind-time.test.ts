@@ -260,6 +260,9 @@ describe('where the pod of a binding comes from', () => {
       expect(headers['warning']).toContain('no image cache chosen');
       expect(metadataOf(await plane.api.get(`${PODS}/${unseen.name}`)).annotations).toEqual({});
       expect(await webhook.metrics()).toContain('imagecache_webhook_bound_pods_total{found="none"} 1');
+      expect(await webhook.metrics()).toContain(
+        'imagecache_webhook_decisions_total{operation="bind",outcome="skipped",reason="PodNotFound"} 1',
+      );
     } finally {
       proxy.garble = undefined;
       proxy.fault = undefined;

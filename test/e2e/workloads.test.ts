@@ -249,7 +249,9 @@ describe('namespaces', () => {
 describe('requests of other kinds', () => {
   it('dry-run shows what would be, and neither stores nor counts anything', async () => {
     const count = async (): Promise<string | undefined> =>
-      /decisions_total\{outcome="hit",reason="BestMatch"\} (\d+)/.exec(await webhook.metrics())?.[1];
+      /decisions_total\{operation="create",outcome="hit",reason="BestMatch"\} (\d+)/.exec(
+        await webhook.metrics(),
+      )?.[1];
     const before = await count();
     const pod = {
       metadata: { name: 'dry', labels: ECI },

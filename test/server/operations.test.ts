@@ -102,9 +102,15 @@ describe('metrics', () => {
     expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
     const text = await response.text();
     for (const line of [
-      'imagecache_webhook_decisions_total{outcome="hit",reason="BestMatch"} 2',
-      'imagecache_webhook_decisions_total{outcome="miss",reason="NoCacheHoldsImages"} 1',
-      'imagecache_webhook_decisions_total{outcome="skipped",reason="NotForEci"} 1',
+      'imagecache_webhook_decisions_total{operation="create",outcome="hit",reason="BestMatch"} 2',
+      'imagecache_webhook_pod_images_total{cached="yes"} 2',
+      'imagecache_webhook_pod_images_total{cached="no"} 1',
+      'imagecache_webhook_missed_images_total{image="docker.io/library/other:1"} 1',
+      'imagecache_webhook_create_on_miss_total{by="eci"} 1',
+      'imagecache_webhook_certificate_expiry_timestamp_seconds{certificate="serving"} 1',
+
+      'imagecache_webhook_decisions_total{operation="create",outcome="miss",reason="NoCacheHoldsImages"} 1',
+      'imagecache_webhook_decisions_total{operation="create",outcome="skipped",reason="NotForEci"} 1',
       'imagecache_webhook_warnings_total 1',
       'imagecache_webhook_image_caches{phase="Ready"} 1',
       'imagecache_webhook_source_problems 0',
