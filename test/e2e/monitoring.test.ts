@@ -1,0 +1,210 @@
+/** The chart's alerts and dashboard before a real Prometheus that scrapes the webhook. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { admissionReview } from '../support/admission.ts';
+import { eventually } from '../support/eventually.ts';
+import { cacheObject, podObject } from '../support/objects.ts';
+import { runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
+import { CHART, find, RELEASE, renderChart } from './support/chart.ts';
+
+interface Rules {
+  readonly groups: readonly {
+    readonly rules: readonly { expr: string; annotations: Record<string, string> }[];
+  }[];
+}
+
+function hasPrometheus(): boolean {
+  try {
+    execFileSync('promtool', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    // Where it counts, it has to be there.
+    return process.env['CI'] !== undefined;
+  }
+}
+
+const DASHBOARD = JSON.parse(readFileSync(join(CHART, 'dashboards/imagecache-webhook.json'), 'utf8')) as {
+  panels: { title: string; targets?: { expr: string }[] }[];
+};
+const RULES = parse(readFileSync(join(CHART, 'alerts/rules.yaml'), 'utf8')) as Rules;
+const queries = DASHBOARD.panels.flatMap(({ title, targets = [] }) =>
+  targets.map(({ expr }) => ({
+    title,
+    // Grafana's, filled in as Grafana does.
+    expr: expr.replaceAll('$__rate_interval', '30s').replaceAll('$__range', '5m'),
+  })),
+);
+
+it('every alert leads to a section of the operations page', () => {
+  const page = readFileSync('docs/operations.md', 'utf8');
+  const anchors = Array.from(page.matchAll(/^## (.*)$/gm), ([, title]) =>
+    title!.toLowerCase().replaceAll(' ', '-'),
+  );
+  for (const { annotations } of RULES.groups.flatMap(({ rules }) => rules)) {
+    const [file, anchor] = annotations['runbook_url']!.split('#');
+    expect(existsSync(file!)).toBe(true);
+    expect(anchors).toContain(anchor);
+  }
+});
+
+it('the rendered alerts have the address of the runbook that was given', () => {
+  const values = { prometheusRule: { enabled: true, runbookUrl: 'https://wiki.example/imagecache-webhook' } };
+  const { groups } = find(renderChart({ values }), 'PrometheusRule')['spec'] as Rules;
+  const rendered = groups.flatMap(({ rules }) => rules);
+  expect(rendered.map(({ expr }) => expr)).toEqual(
+    RULES.groups.flatMap(({ rules }) => rules).map(({ expr }) => expr),
+  );
+  for (const { annotations } of rendered)
+    expect(annotations['runbook_url']).toMatch(/^https:\/\/wiki\.example\/imagecache-webhook#/);
+});
+
+describe.skipIf(!hasPrometheus())('Prometheus', () => {
+  const folder = temporaryFolder();
+  const source = temporaryFolder({ 'cache.json': cacheObject({ name: 'a', images: ['a:1'] }) });
+  let webhook: RunningWebhook;
+  let prometheus: { readonly url: string; readonly stop: () => Promise<void> };
+
+  beforeAll(async () => {
+    webhook = await runWebhook(source.path);
+    await webhook.synced;
+    const { groups } = find(renderChart({ values: { prometheusRule: { enabled: true } } }), 'PrometheusRule')[
+      'spec'
+    ] as Rules;
+    folder.write('rules.yaml', stringify({ groups }));
+    const target = new URL(webhook.metricsAddress).host;
+    folder.write(
+      'prometheus.yaml',
+      stringify({
+        global: { scrape_interval: '1s', evaluation_interval: '1s' },
+        rule_files: [join(folder.path, 'rules.yaml')],
+        scrape_configs: [
+          {
+            job_name: RELEASE,
+            // As the Prometheus operator labels what it finds by a ServiceMonitor.
+            static_configs: [{ targets: [target], labels: { namespace: RELEASE, pod: 'a' } }],
+          },
+        ],
+      }),
+    );
+    prometheus = await startPrometheus(folder.path);
+  });
+  afterAll(async () => {
+    await prometheus?.stop();
+    await webhook?.stop();
+    folder.remove();
+    source.remove();
+  });
+
+  async function query(expr: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]> {
+    const answer = await fetch(`${prometheus.url}/api/v1/query?query=${encodeURIComponent(expr)}`);
+    const { status, data, error } = (await answer.json()) as {
+      status: string;
+      data: { result: { metric: Record<string, string>; value: [number, string] }[] };
+      error?: string;
+    };
+    expect([status, error], expr).toEqual(['success', undefined]);
+    return data.result;
+  }
+
+  it('takes the rules, and their examples hold', () => {
+    execFileSync('promtool', ['check', 'rules', join(folder.path, 'rules.yaml')], { stdio: 'pipe' });
+    execFileSync('promtool', ['test', 'rules', 'test/prometheus/rules.test.yaml'], { stdio: 'pipe' });
+  });
+
+  it('finds nothing amiss with the metrics', async () => {
+    // Those of prom-client about Node have names of their own, which are not ours to change.
+    const ours = (await webhook.metrics()).replaceAll(/^(?:# \w+ )?nodejs_.*\n/gm, '');
+    execFileSync('promtool', ['check', 'metrics'], { input: ours, stdio: 'pipe' });
+  });
+
+  it('scrapes the webhook, and every panel of the dashboard shows what happened', async () => {
+    const decide = async (): Promise<void> => {
+      await webhook.review(admissionReview(podObject({ images: ['a:1', 'b:2'] })));
+      await webhook.review(admissionReview(podObject({ images: ['c:3'] })));
+      await webhook.review(
+        admissionReview(podObject({ annotations: { 'k8s.aliyun.com/eci-auto-imc': 'x' } })),
+      );
+    };
+    await decide();
+    await eventually(
+      async () => expect(await query('imagecache_webhook_decisions_total')).not.toEqual([]),
+      20_000,
+    );
+    // A rate needs more than one look.
+    await eventually(async () => {
+      await decide();
+      const [ratio] = await query('sum(rate(imagecache_webhook_pod_images_total{cached="no"}[30s]))');
+      expect(Number(ratio?.value[1])).toBeGreaterThan(0);
+    }, 20_000);
+    for (const { title, expr } of queries) {
+      const result = await query(expr);
+      // The API server's own, which is not scraped here, and a cache that was refused, of which there is none.
+      const mayBeEmpty = /apiserver_|refused_candidates/.test(expr);
+      if (!mayBeEmpty) expect(result, `${title}: ${expr}`).not.toEqual([]);
+    }
+    const [first] = await query('topk(1, imagecache_webhook_missed_images_total)');
+    expect(['docker.io/library/b:2', 'docker.io/library/c:3', 'docker.io/library/app:1']).toContain(
+      first?.metric['image'],
+    );
+  });
+
+  it('evaluates every alert without an error, and none fires', async () => {
+    const answer = await fetch(`${prometheus.url}/api/v1/rules`);
+    const { data } = (await answer.json()) as {
+      data: { groups: { rules: { name: string; health: string; state: string; lastError?: string }[] }[] };
+    };
+    const rules = data.groups.flatMap((group) => group.rules);
+    expect(rules.length).toBe(RULES.groups.flatMap((group) => group.rules).length);
+    for (const { name, health, state, lastError } of rules)
+      expect([name, health, state, lastError]).toEqual([name, 'ok', 'inactive', undefined]);
+  });
+
+  it('has every metric that an alert or a panel names', async () => {
+    const exposed = new Set(
+      Array.from((await webhook.metrics()).matchAll(/^# TYPE (\w+)/gm), ([, name]) => name!),
+    );
+    const texts = [...queries, ...RULES.groups.flatMap(({ rules }) => rules)].map(({ expr }) => expr);
+    const named = texts.flatMap((expr) =>
+      Array.from(expr.matchAll(/\b(?:imagecache_webhook|nodejs|process)_\w+/g), ([name]) =>
+        name.replace(/_(?:bucket|count|sum)$/, ''),
+      ),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    for (const name of named) expect([...exposed]).toContain(name);
+  });
+});
+
+async function startPrometheus(folder: string): Promise<{ url: string; stop: () => Promise<void> }> {
+  const port = await freePort();
+  const child = spawn(
+    'prometheus',
+    [
+      `--config.file=${join(folder, 'prometheus.yaml')}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ],
+    { stdio: 'ignore' },
+  );
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(async () => expect((await fetch(`${url}/-/ready`)).status).toBe(200), 30_000);
+  return {
+    url,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
