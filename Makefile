@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run test e2e bench fuzz soak clean
+.PHONY: install build demo run test e2e bench fuzz soak audit sbom clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -48,6 +48,20 @@ fuzz: install
 # Ten minutes of everything at once: make soak ARGS="--minutes N". Needs KUBEBUILDER_ASSETS.
 soak: build
 	@npm run --silent soak -- $(ARGS)
+
+# Before a release: known weaknesses of what is shipped. Needs a registry that answers such questions.
+audit:
+	npm audit --omit=dev
+
+# What is shipped, as CycloneDX: dist/sbom.cdx.json. Taken from an installation of just that, because `npm sbom --omit dev`
+# also omits what is shipped and needed for development.
+sbom:
+	@rm -rf dist/sbom && mkdir -p dist/sbom && cp package.json package-lock.json dist/sbom
+	@cd dist/sbom && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@cd dist/sbom && npm pkg delete devDependencies optionalDependencies --loglevel=error
+	@cd dist/sbom && npm sbom --sbom-format cyclonedx --sbom-type application --loglevel=error > ../sbom.cdx.json
+	@rm -rf dist/sbom
+	@echo dist/sbom.cdx.json
 
 clean:
 	rm -rf dist coverage

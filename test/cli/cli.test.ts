@@ -61,7 +61,7 @@ describe('imc', () => {
     [
       ['serve', ...SOURCE],
       1,
-      'no certificate to serve with: give --tls-cert FILE and --tls-key FILE, or --tls-self-signed DIR',
+      'no certificate to serve with: give --tls-cert FILE and --tls-key FILE, --tls-managed-secret NAMESPACE/NAME',
     ],
     [['serve', ...SOURCE, '--tls-cert', '/a', '--tls-key', '/b'], 1, '/a cannot be read'],
     [['serve', ...SOURCE, '--config', '/nowhere'], 2, '/nowhere: cannot be read'],
