@@ -11,8 +11,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   metrics: [],
   sources: ['core', 'index', 'metrics'],
   tls: ['core'],
+  provisioner: ['core'],
   server: ['core', 'metrics'],
-  runtime: ['core', 'index', 'config', 'metrics', 'sources', 'tls', 'server'],
+  runtime: ['core', 'index', 'config', 'metrics', 'sources', 'tls', 'provisioner', 'server'],
   cli: ['core', 'config', 'runtime'],
   'main.ts': ['cli'],
 };

@@ -6,11 +6,12 @@
 import type { DecisionConfig } from '../core/config.ts';
 import {
   BOOLEAN,
+  COUNT,
   DURATION,
   NAMES,
+  OBJECT_NAME,
   oneOf,
   PORT,
-  SECRET,
   SOURCE,
   TEXT,
   TEXTS,
@@ -49,6 +50,21 @@ export interface Config extends DecisionConfig {
     readonly clientCa: string;
     /** Empty: any name. */
     readonly clientNames: readonly string[];
+  };
+  /** Of `imc controller`, which makes caches on a miss. */
+  readonly controller: {
+    /** How many caches of its own it keeps. */
+    readonly quota: number;
+    /** Days after which one that nobody used goes. */
+    readonly idleDays: number;
+    readonly reuse: boolean;
+    readonly flash: boolean;
+    /** 0: they never expire. */
+    readonly retentionDays: number;
+    /** `namespace/name` of the Lease by which replicas elect their leader. */
+    readonly lease: string;
+    /** Milliseconds after which a leader that is silent has lost it. */
+    readonly leaseDuration: number;
   };
   /** Milliseconds between turning unready and closing the port. */
   readonly shutdownDelay: number;
@@ -204,7 +220,7 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     path: 'tls.managed.secret',
-    type: SECRET,
+    type: OBJECT_NAME,
     default: '',
     help: 'Instead of files: a Secret, NAMESPACE/NAME, in which all replicas keep a CA of their own. It has to be there, and may be empty.',
   },
@@ -231,6 +247,48 @@ export const SETTINGS: readonly Setting[] = [
     type: TEXTS,
     default: [],
     help: "Common names that a client's certificate may then have; any where there are none.",
+  },
+  {
+    path: 'controller.quota',
+    type: COUNT,
+    default: 100,
+    help: 'How many ImageCaches the controller keeps. Beyond that the least recently used one goes first.',
+  },
+  {
+    path: 'controller.idleDays',
+    type: COUNT,
+    default: 30,
+    help: 'Days after which an ImageCache of the controller goes that no pod was given.',
+  },
+  {
+    path: 'controller.reuse',
+    type: BOOLEAN,
+    default: false,
+    help: 'Whether ECI may use layers of other caches again for those that the controller makes.',
+  },
+  {
+    path: 'controller.flash',
+    type: BOOLEAN,
+    default: false,
+    help: 'Whether they are made as instant caches.',
+  },
+  {
+    path: 'controller.retentionDays',
+    type: COUNT,
+    default: 0,
+    help: 'Days after which ECI itself deletes them, whether they are used or not; 0: never.',
+  },
+  {
+    path: 'controller.lease',
+    type: OBJECT_NAME,
+    default: 'kube-system/imagecache-controller',
+    help: 'Lease, NAMESPACE/NAME, by which the replicas of the controller elect the one that acts.',
+  },
+  {
+    path: 'controller.leaseDuration',
+    type: DURATION,
+    default: '15s',
+    help: 'How long a leader may be silent before another takes its place; whole seconds.',
   },
   {
     path: 'shutdownDelay',

@@ -69,6 +69,9 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
   if (given.length > 1) faults.push(`${given.join(' and ')} cannot be combined: give one of them`);
   if (!isSet('tls.clientCa') && values.get('tls.clientNames')?.toString() !== '')
     faults.push('tls.clientNames needs tls.clientCa: a name that no CA vouches for says nothing');
+  const leaseDuration = values.get('controller.leaseDuration');
+  if (typeof leaseDuration === 'number' && (leaseDuration < 1000 || leaseDuration % 1000 !== 0))
+    faults.push(`controller.leaseDuration is ${leaseDuration} ms; it must be whole seconds, at least one`);
   const lifetime = values.get('tls.managed.lifetime');
   if (typeof lifetime === 'number' && lifetime < SHORTEST_LIFETIME)
     faults.push(

@@ -45,6 +45,17 @@ export const TEXTS: ValueType<readonly string[]> = {
   },
 };
 
+export const COUNT: ValueType<number> = {
+  allowed: 'a whole number, 0 or more',
+  placeholder: 'N',
+  parse: (value) => {
+    const count = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
+    return typeof count === 'number' && Number.isInteger(count) && count >= 0 && count < 1e9
+      ? count
+      : undefined;
+  },
+};
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Read into milliseconds. */
@@ -81,8 +92,8 @@ export const BOOLEAN: ValueType<boolean> = {
   },
 };
 
-export const SECRET: ValueType<string> = {
-  allowed: 'NAMESPACE/NAME of a Secret',
+export const OBJECT_NAME: ValueType<string> = {
+  allowed: 'NAMESPACE/NAME',
   placeholder: 'NAMESPACE/NAME',
   parse: (value) =>
     typeof value === 'string' && (value === '' || /^[a-z\d][a-z\d-]*\/[a-z\d][a-z\d.-]*$/.test(value))

@@ -98,7 +98,7 @@ export function createMetrics(index: IndexState): Metrics {
   );
   const problemsGauge: Gauge = new Gauge({
     name: `${PREFIX}source_problems`,
-    help: 'Objects and files that cannot be read at the moment.',
+    help: 'Objects and files that cannot be read at the moment, those of the certificate included.',
     registers,
     collect: () => {
       problemsGauge.set(index.problems());

@@ -42,7 +42,7 @@ export async function startWebhook(
   const metrics = createMetrics({
     cachesByPhase: () => index.imageCaches.countByPhase,
     ageSeconds: () => secondsSince(index.freshAt(), now()),
-    problems: () => source?.problems().length ?? 0,
+    problems: () => certificate.problems().length + (source?.problems().length ?? 0),
     kinds: () => kindsAsOf(source?.status() ?? [], now()),
     certificateEnds: () => certificate.ends(),
   });

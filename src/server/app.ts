@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { Server, TLSSocket, type SecureContextOptions } from 'node:tls';
+import type { Registry } from 'prom-client';
 import Fastify, { LogController, type FastifyError, type FastifyInstance } from 'fastify';
 import type { TrustedClients } from './client-certificate.ts';
 import { health, type Readiness } from './health.ts';
@@ -110,6 +111,22 @@ function carriedNothing(socket: Socket): boolean {
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
+}
+
+/** Plain HTTP: the controller is asked for its health and its metrics alone. */
+export function buildControllerApp({
+  registry,
+  log,
+  readiness,
+}: Pick<AppOptions, 'log' | 'readiness'> & { readonly registry: Registry }): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+  });
+  void app.register(metricsEndpoint, { registry });
+  void app.register(health, { readiness });
+  return app;
 }
 
 /** Plain HTTP, on a port of its own, so that whoever scrapes needs neither our CA nor a way to /mutate. */

@@ -54,10 +54,10 @@ export interface TrustApi {
   stop(): Promise<void>;
   /** What is wrong with the way to the API server, each in a line. */
   problems(): readonly string[];
-  /** Overwrites the keys that are given; nothing where the Secret has changed meanwhile. */
-  writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<void>;
-  /** Overwrites the caBundle of each webhook; nothing where the configuration has changed meanwhile. */
-  writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<void>;
+  /** Overwrites the keys that are given. @returns false where the Secret has changed meanwhile; it is left alone then */
+  writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean>;
+  /** Overwrites the caBundle of each webhook. @returns as writeSecret does */
+  writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean>;
 }
 
 export interface ManagedOptions {
@@ -129,7 +129,8 @@ export class ManagedCertificate implements CertificateSource {
   }
 
   ends(): ReadonlyMap<string, number> {
-    const ends = new Map([['serving', this.#serving.endsAt]]);
+    const ends = new Map<string, number>();
+    if (this.#signer) ends.set('serving', this.#serving.endsAt);
     const current = this.#authorities?.current;
     if (current) ends.set('authority', current.endsAt);
     return ends;
@@ -189,24 +190,24 @@ export class ManagedCertificate implements CertificateSource {
     const secret = this.#secret;
     const fault = this.#readSecret(secret);
     const authorities = this.#authorities;
-    // First what needs nobody's help, so that it is done whatever becomes of the rest.
-    if (authorities) await this.#renew(authorities, onRenewed);
-    if (secret && fault === undefined) {
-      const step = dueStep(authorities, this.#now());
-      if (step) {
-        const next = await takeStep(step, authorities, () => this.#createAuthority(), this.#now());
-        await this.#api.writeSecret(writeAuthorities(next), secret.resourceVersion);
-        this.#events.onStep(`Secret ${this.#options.secretName}: ${STEP_MESSAGE[step]}`);
-        // Whoever's writing it was, what stands there now will be told.
-        return undefined;
-      }
+    if (authorities) {
+      // First what needs nobody's help, so that it is done whatever becomes of the rest.
+      await this.#renew(authorities, onRenewed);
+      if (this.#trust) await this.#keepTrust(authorities, this.#trust);
     }
-    if (authorities && this.#trust !== undefined) await this.#keepTrust(authorities, this.#trust);
-    return fault ?? (this.#trust === null ? this.#configurationIsMissing() : undefined);
+    if (secret && fault === undefined) await this.#takeDueStep(authorities, secret);
+    if (fault !== undefined || this.#trust !== null) return fault;
+    const { configurationName } = this.#options;
+    return `MutatingWebhookConfiguration ${configurationName} is missing: no pod is sent to the webhook`;
   }
 
-  #configurationIsMissing(): string {
-    return `MutatingWebhookConfiguration ${this.#options.configurationName} is missing: no pod is sent to the webhook`;
+  async #takeDueStep(authorities: Authorities | undefined, secret: AuthoritySecret): Promise<void> {
+    const step = dueStep(authorities, this.#now());
+    if (!step) return;
+    const next = await takeStep(step, authorities, () => this.#createAuthority(), this.#now());
+    // Where another replica was faster, what it has written will be told.
+    if (await this.#api.writeSecret(writeAuthorities(next), secret.resourceVersion))
+      this.#events.onStep(`Secret ${this.#options.secretName}: ${STEP_MESSAGE[step]}`);
   }
 
   /** What the Secret says is in force as long as it can be read. @returns why it cannot */
@@ -227,8 +228,7 @@ export class ManagedCertificate implements CertificateSource {
     return createAuthority(this.#now(), this.#options.lifetime, await createKeyInBackground());
   }
 
-  async #keepTrust(authorities: Authorities, trust: WebhookTrust | null): Promise<void> {
-    if (trust === null) return;
+  async #keepTrust(authorities: Authorities, trust: WebhookTrust): Promise<void> {
     const bundle = trustBundle(authorities);
     if (trust.bundles.every(({ caBundle }) => caBundle === bundle)) {
       const { cert } = authorities.current;
@@ -238,8 +238,8 @@ export class ManagedCertificate implements CertificateSource {
     if (this.#now() - this.#trustWrittenAt < LOOK_EVERY) return;
     this.#trustWrittenAt = this.#now();
     const webhooks = trust.bundles.map(({ webhook }) => webhook);
-    await this.#api.writeTrust(webhooks, bundle, trust.resourceVersion);
-    this.#events.onStep(`caBundle of ${webhooks.join(', ')} written`);
+    if (await this.#api.writeTrust(webhooks, bundle, trust.resourceVersion))
+      this.#events.onStep(`caBundle of ${webhooks.join(', ')} written`);
   }
 
   async #renew(authorities: Authorities, onRenewed: (pair: KeyPair) => void): Promise<void> {

@@ -61,6 +61,15 @@ describe('the configuration', () => {
         clientNames: [],
         managed: { secret: '', webhookConfiguration: 'imagecache-webhook', lifetime: 31_536_000_000 },
       },
+      controller: {
+        quota: 100,
+        idleDays: 30,
+        reuse: false,
+        flash: false,
+        retentionDays: 0,
+        lease: 'kube-system/imagecache-controller',
+        leaseDuration: 15_000,
+      },
       shutdownDelay: 5000,
       logLevel: 'info',
     } satisfies Config);
@@ -210,9 +219,19 @@ describe('a fault stops the start with its path and what is allowed', () => {
       ['tls.clientNames needs tls.clientCa: a name that no CA vouches for says nothing'],
     ],
     [
+      'a lease of no whole second',
+      ['controller: {leaseDuration: 1500ms}'],
+      ['controller.leaseDuration is 1500 ms; it must be whole seconds, at least one'],
+    ],
+    [
+      'a quota that is no number',
+      ['controller: {quota: many}'],
+      ['imc.yaml: controller.quota is "many"; it must be a whole number, 0 or more'],
+    ],
+    [
       'a Secret without a namespace',
       ['tls: {managed: {secret: ca}}'],
-      ['imc.yaml: tls.managed.secret is "ca"; it must be NAMESPACE/NAME of a Secret'],
+      ['imc.yaml: tls.managed.secret is "ca"; it must be NAMESPACE/NAME'],
     ],
     [
       'a CA that ends before it is known',

@@ -41,6 +41,7 @@ const SWITCHES: readonly (readonly Json[])[] = [
   [{}, { webhook: { profileSelectors: false } }],
   [{}, { webhook: { clientCertificate: { secretName: 'client-ca', names: ['kube-apiserver'] } } }],
   [{}, { networkPolicy: { enabled: true } }],
+  [{}, { controller: { enabled: true } }],
   [
     {},
     {
@@ -194,6 +195,8 @@ describe('the chart', () => {
       'certificates.files.caBundle is needed',
     ],
     [{ serviceAccount: { create: false } }, 'serviceAccount.name is needed'],
+    [{ config: { createOnMiss: { by: 'controller' } } }, 'needs controller.enabled'],
+    [{ controller: { enabled: true }, config: { createOnMiss: { by: 'eci' } } }, 'contradict each other'],
   ])('says what is missing in %j', (values, fault) => {
     expect(() => renderChart({ values })).toThrow(fault);
   });
@@ -341,7 +344,7 @@ describe("the chart's documents", () => {
         inner.properties ? flat(inner, `${prefix}${key}.`) : [[`${prefix}${key}`, inner]],
       );
     const allowed = new Map(flat(SCHEMA.properties!['config']!));
-    const ofTheChart = /^(?:source|kube|host|port|metricsPort|tls)/;
+    const ofTheChart = /^(?:source|kube|host|port|metricsPort|tls|controller\.lease$)/;
     const settings = SETTINGS.filter(({ path }) => !ofTheChart.test(path));
     expect([...allowed.keys()].toSorted()).toEqual(settings.map(({ path }) => path).toSorted());
     for (const { path, type } of settings) {

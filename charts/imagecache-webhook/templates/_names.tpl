@@ -14,13 +14,24 @@
 {{- end -}}
 {{- end -}}
 
-{{- define "imagecache-webhook.selectorLabels" -}}
+{{/* What all pods of the release have. */}}
+{{- define "imagecache-webhook.releaseLabels" -}}
 app.kubernetes.io/name: {{ include "imagecache-webhook.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* What those of the webhook have, and those of the controller. */}}
+{{- define "imagecache-webhook.selectorLabels" -}}
+{{ include "imagecache-webhook.releaseLabels" . }}
+app.kubernetes.io/component: webhook
+{{- end -}}
+{{- define "imagecache-webhook.controllerLabels" -}}
+{{ include "imagecache-webhook.releaseLabels" . }}
+app.kubernetes.io/component: controller
+{{- end -}}
+
 {{- define "imagecache-webhook.labels" -}}
-{{ include "imagecache-webhook.selectorLabels" . }}
+{{ include "imagecache-webhook.releaseLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
@@ -72,7 +83,61 @@ tls:
   clientNames: {{ toJson .names }}
 {{- end }}
 {{- end }}
-{{- with .Values.config }}
+{{- $config := deepCopy .Values.config }}
+{{- if .Values.controller.enabled }}
+{{- $config = mergeOverwrite (dict "createOnMiss" (dict "by" "controller") "controller" (dict "lease" (printf "%s/%s-controller" .Release.Namespace (include "imagecache-webhook.fullname" .)))) $config }}
+{{- if ne $config.createOnMiss.by "controller" }}
+{{- fail "controller.enabled and config.createOnMiss.by eci contradict each other: who is to make the caches?" }}
+{{- end }}
+{{- else if eq (dig "createOnMiss" "by" "eci" $config) "controller" }}
+{{- fail "config.createOnMiss.by controller needs controller.enabled: nobody would make the caches" }}
+{{- end }}
+{{- with $config }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- define "imagecache-webhook.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Where the pods of both may run, and as whom. */}}
+{{- define "imagecache-webhook.podSettings" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  # So that the group may read mounted keys.
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Nothing on the node. */}}
+{{- define "imagecache-webhook.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
 {{- end -}}

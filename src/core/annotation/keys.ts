@@ -48,3 +48,31 @@ export const DECISION = `${OWN_PREFIX}decision`;
 
 /** Value: the hash of the image set that no cache holds yet. Written as annotation and as label. */
 export const CREATE_ON_MISS = `${OWN_PREFIX}create-on-miss`;
+
+/** How to reach a private registry, below the vendor's prefix: the same names on a pod and on the cache made for it. */
+export const REGISTRY_KEYS: readonly string[] = [
+  'k8s.aliyun.com/acr-instance-ids',
+  'k8s.aliyun.com/acr-service-arns',
+  'k8s.aliyun.com/acr-user-arns',
+  'k8s.aliyun.com/plain-http-registry',
+  'k8s.aliyun.com/insecure-registry',
+];
+/** The same as the first of them for one instance; a pod may have it, an ImageCache does not. */
+export const ACR_INSTANCE = {
+  pod: 'k8s.aliyun.com/acr-instance-id',
+  cache: 'k8s.aliyun.com/acr-instance-ids',
+};
+
+/** On an ImageCache that the controller made. Labels: who made it, and the hash of the images that it was asked for. */
+export const MADE_BY = { label: `${OWN_PREFIX}made-by`, controller: 'controller' };
+export const IMAGE_SET = `${OWN_PREFIX}image-set`;
+/** Annotations: which attempt it is, and when the first one began. */
+export const ATTEMPT = `${OWN_PREFIX}attempt`;
+export const FIRST_ATTEMPT = `${OWN_PREFIX}first-attempt`;
+/** Annotations: when a pod was last given it, and how many have been. */
+export const LAST_USED = `${OWN_PREFIX}last-used`;
+export const HITS = `${OWN_PREFIX}hits`;
+
+/** On an ImageCache, ECI's own: layers of other caches are used again; it is ready at once, and filled later. */
+export const REUSE = 'k8s.aliyun.com/imc-enable-reuse';
+export const FLASH = 'k8s.aliyun.com/imc-enable-flash';

@@ -27,10 +27,12 @@ export interface ApiRequest {
   readonly path: string;
   /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | undefined>>;
-  /** Sent as JSON with POST; without one it is a GET. */
+  /** GET where none is given. */
+  readonly method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Sent as JSON. */
   readonly body?: unknown;
-  /** Has the body sent with PATCH instead, as a patch of this kind. */
-  readonly patch?: 'merge-patch' | 'strategic-merge-patch';
+  /** Of the body: `json` unless given. */
+  readonly contentType?: 'merge-patch+json' | 'strategic-merge-patch+json';
   /** Milliseconds for the answer to be read; for its head where it is a stream. */
   readonly timeout: number;
   readonly signal: AbortSignal;
@@ -95,7 +97,10 @@ export class ApiClient {
     }
   }
 
-  async #send({ path, query, body, patch }: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(
+    { path, query, method, body, contentType }: ApiRequest,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     this.#config ??= this.#load();
     const config = this.#config;
     const headers: OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'imagecache-webhook' };
@@ -107,13 +112,17 @@ export class ApiClient {
       if (value !== undefined) url.searchParams.set(key, value);
 
     const json = body === undefined ? undefined : JSON.stringify(body);
-    if (json !== undefined) headers['content-type'] = `application/${patch ? `${patch}+` : ''}json`;
+    if (json !== undefined) {
+      headers['content-type'] = `application/${contentType ?? 'json'}`;
+      // Node says nothing of the body of a DELETE, which would then be taken for the beginning of the next request.
+      headers['content-length'] = Buffer.byteLength(json);
+    }
     const isTls = url.protocol === 'https:';
     const options: RequestOptions = {
       ...credentials,
       ...(isTls && { agent: this.#agentFor(config, credentials) }),
       signal,
-      method: patch ? 'PATCH' : json === undefined ? 'GET' : 'POST',
+      method: method ?? 'GET',
     };
     return new Promise((resolve, reject) => {
       const sent = isTls ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve);

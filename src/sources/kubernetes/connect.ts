@@ -4,6 +4,8 @@ import type { SourceEvents } from '../source.ts';
 import { ApiClient } from './api-client.ts';
 import { loadKubeConfig } from './kube-config.ts';
 import { KubernetesSource, type KubernetesOptions } from './kubernetes-source.ts';
+import { LeaderElection } from './lease.ts';
+import { ProvisionSource } from './provision-source.ts';
 import type { ReflectorEvents } from './reflector.ts';
 import { KubernetesTrustApi, type TrustApiOptions } from './trust-api.ts';
 
@@ -39,4 +41,48 @@ export function connectTrust(
     events,
     now,
   );
+}
+
+/** Everything of the cluster that the controller has to do with. */
+export interface ControllerConnection {
+  readonly source: KubernetesSource;
+  readonly cluster: ProvisionSource;
+  readonly election: LeaderElection;
+}
+
+export interface ControllerOptions {
+  readonly kubeconfig: string;
+  readonly kubeContext: string;
+  readonly maxStaleness: number;
+  /** `namespace/name` of the Lease, and how long it is good, in milliseconds. */
+  readonly controller: { readonly lease: string; readonly leaseDuration: number };
+}
+
+/** @param identity of this replica; no two have the same */
+export function connectController(
+  { kubeconfig, kubeContext, maxStaleness, controller }: ControllerOptions,
+  identity: string,
+  index: ClusterIndex,
+  events: {
+    readonly onProblem: (problem: string) => void;
+    readonly onStep: (message: string) => void;
+    readonly onChange: () => void;
+    readonly onLead: (signal: AbortSignal) => Promise<void>;
+  },
+  now: () => number,
+): ControllerConnection {
+  const api = new ApiClient(() => loadKubeConfig(kubeconfig, kubeContext));
+  const { onProblem, onStep, onChange, onLead } = events;
+  const source = new KubernetesSource(
+    api,
+    index,
+    { onProblem, onProgress: onStep, onChange },
+    { maxStaleness, bindTime: false, recordEvents: false },
+    now,
+  );
+  const cluster = new ProvisionSource(api, { onFailure: onProblem, onStep, onChange }, maxStaleness, now);
+  const [namespace = '', name = ''] = controller.lease.split('/');
+  const lease = { namespace, name, identity, duration: controller.leaseDuration };
+  const election = new LeaderElection(api, lease, { onLead, onStep, onFailure: onProblem });
+  return { source, cluster, election };
 }

@@ -61,6 +61,7 @@ export class EventRecorder {
     try {
       await this.#api.json({
         path: `/api/v1/namespaces/${namespace}/events`,
+        method: 'POST',
         body,
         timeout: TIMEOUT,
         signal: this.#signal,

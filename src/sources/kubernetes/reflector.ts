@@ -26,6 +26,8 @@ export interface Resource {
   readonly paths: readonly string[];
   /** Restricts what is listed and watched: `metadata.name=eci-profile`. */
   readonly fieldSelector?: string;
+  /** The same by labels: `app=web`, or a label alone for what has it. */
+  readonly labelSelector?: string;
   /** Whether a cluster may lack it, as it does a custom resource that nobody installed. */
   readonly mayBeAbsent: boolean;
 }
@@ -194,7 +196,7 @@ export class Reflector {
     do {
       const request = {
         path,
-        query: { limit: `${PAGE}`, continue: token, fieldSelector: this.resource.fieldSelector },
+        query: { limit: `${PAGE}`, continue: token, ...this.#selectors() },
         timeout: this.#timing.answerWithin,
         signal,
       };
@@ -212,6 +214,11 @@ export class Reflector {
     } while (token !== undefined);
     await this.#deleteAllBut(listed);
     return version;
+  }
+
+  #selectors(): Pick<Resource, 'fieldSelector' | 'labelSelector'> {
+    const { fieldSelector, labelSelector } = this.resource;
+    return { ...(fieldSelector && { fieldSelector }), ...(labelSelector && { labelSelector }) };
   }
 
   async #deleteAllBut(listed: ReadonlySet<string>): Promise<void> {
@@ -244,7 +251,7 @@ export class Reflector {
         allowWatchBookmarks: 'true',
         resourceVersion: this.#resourceVersion,
         timeoutSeconds: `${watchFor / 1000}`,
-        fieldSelector: this.resource.fieldSelector,
+        ...this.#selectors(),
       },
       timeout: answerWithin,
       signal,

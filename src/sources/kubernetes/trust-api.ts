@@ -86,11 +86,11 @@ export class KubernetesTrustApi {
     });
   }
 
-  async writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<void> {
+  writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean> {
     const { namespace, secretName } = this.#options;
-    await this.#write(this.#secret, {
+    return this.#write(this.#secret, {
       path: `/api/v1/namespaces/${namespace}/secrets/${secretName}`,
-      patch: 'merge-patch',
+      contentType: 'merge-patch+json',
       body: {
         metadata: { resourceVersion },
         // An empty key leaves the Secret.
@@ -100,10 +100,10 @@ export class KubernetesTrustApi {
   }
 
   /** By name, which is what a strategic merge patch goes by. */
-  async writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<void> {
-    await this.#write(this.#configuration, {
+  writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean> {
+    return this.#write(this.#configuration, {
       path: `${CONFIGURATIONS}/${this.#options.configurationName}`,
-      patch: 'strategic-merge-patch',
+      contentType: 'strategic-merge-patch+json',
       body: {
         metadata: { resourceVersion },
         webhooks: webhooks.map((name) => ({ name, clientConfig: { caBundle: encode(caBundle) } })),
@@ -111,17 +111,24 @@ export class KubernetesTrustApi {
     });
   }
 
-  /** A conflict means that somebody was faster, and what he wrote is on its way here. */
+  /** @returns false where somebody was faster; what he wrote is on its way here */
   async #write(
     followed: Followed | undefined,
-    request: Pick<ApiRequest, 'path' | 'patch' | 'body'>,
-  ): Promise<void> {
+    request: Pick<ApiRequest, 'path' | 'contentType' | 'body'>,
+  ): Promise<boolean> {
     try {
-      const written = await this.#api.json({ ...request, timeout: TIMEOUT, signal: this.#stopping.signal });
+      const written = await this.#api.json({
+        ...request,
+        method: 'PATCH',
+        timeout: TIMEOUT,
+        signal: this.#stopping.signal,
+      });
       // Told at once, or the next look would be at what stood there before.
       if (isObject(written)) followed?.tell(written);
+      return true;
     } catch (error) {
-      if (!(error instanceof ApiError && error.status === 409)) throw error;
+      if (error instanceof ApiError && error.status === 409) return false;
+      throw error;
     }
   }
 

@@ -23,6 +23,10 @@ const NODE = 'node-of-the-tests';
 const MOUNT = '/etc/imagecache-webhook';
 /** Milliseconds. */
 const LOOK_EVERY = 200;
+const SERVICES: Readonly<Record<string, string>> = {
+  webhook: 'imagecache-webhook',
+  controller: 'imagecache-webhook-controller',
+};
 
 /** Whether this machine lets us give it addresses. */
 export function canHaveAddresses(): boolean {
@@ -54,6 +58,7 @@ interface PodObject {
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
   };
   readonly spec: {
@@ -62,6 +67,10 @@ interface PodObject {
     readonly volumes: readonly Volume[];
     readonly containers: readonly {
       readonly args: readonly string[];
+      readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+      readonly readinessProbe: {
+        readonly httpGet: { readonly path: string; readonly port: string; readonly scheme: string };
+      };
       readonly env?: readonly { readonly name: string; readonly value: string }[];
       readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
     }[];
@@ -70,6 +79,8 @@ interface PodObject {
 
 export interface RunningPod {
   readonly name: string;
+  /** `webhook` or `controller`. */
+  readonly component: string;
   readonly address: string;
   /** The last one that was started. */
   process: ChildProcess;
@@ -79,6 +90,8 @@ export interface RunningPod {
 }
 
 interface Held extends RunningPod {
+  /** Where its readiness is asked for. */
+  readonly readinessUrl: string;
   readonly folder: ReturnType<typeof temporaryFolder>;
   readonly start: () => ChildProcess;
   ending: boolean;
@@ -105,20 +118,20 @@ export class Kubelet implements AsyncDisposable {
     this.#running = this.#run();
   }
 
-  pods(): readonly RunningPod[] {
-    return [...this.#pods.values()];
+  pods(component = 'webhook'): readonly RunningPod[] {
+    return [...this.#pods.values()].filter((pod) => pod.component === component);
   }
 
   /** Until so many pods are ready, and no other is left. */
-  async untilReady(count: number, within = 30_000): Promise<void> {
+  async untilReady(count: number, component = 'webhook', within = 30_000): Promise<void> {
     await eventually(() => {
-      const states = this.pods().map(({ ready }) => ready);
+      const states = this.pods(component).map(({ ready }) => ready);
       if (states.length !== count || states.includes(false)) throw new Error(`pods ready: ${states.join()}`);
     }, within);
     // The API server has heard of their addresses.
     await eventually(async () => {
       const { subsets } = await this.#plane.api.get(
-        `/api/v1/namespaces/${this.#namespace}/endpoints/imagecache-webhook`,
+        `/api/v1/namespaces/${this.#namespace}/endpoints/${SERVICES[component]}`,
       );
       const addresses = ((subsets ?? []) as { addresses?: unknown[] }[]).flatMap(
         (each) => each.addresses ?? [],
@@ -191,8 +204,12 @@ export class Kubelet implements AsyncDisposable {
         stream.on('data', (chunk: Buffer) => log.push(...chunk.toString().trimEnd().split('\n')));
       return child;
     };
+    const { path: probed, port, scheme } = container!.readinessProbe.httpGet;
+    const { containerPort } = container!.ports.find((each) => each.name === port)!;
     this.#pods.set(name, {
       name,
+      component: pod.metadata.labels['app.kubernetes.io/component']!,
+      readinessUrl: `${scheme.toLowerCase()}://${address}:${containerPort}${probed}`,
       address,
       process: start(),
       log,
@@ -226,10 +243,10 @@ export class Kubelet implements AsyncDisposable {
   }
 
   async #reportReadiness(pod: Held): Promise<void> {
-    const ready = await sendHttps(`https://${pod.address}:8443/readyz`, {
-      method: 'GET',
-      agent: this.#agent,
-    }).then(
+    const answer = pod.readinessUrl.startsWith('https:')
+      ? sendHttps(pod.readinessUrl, { method: 'GET', agent: this.#agent })
+      : fetch(pod.readinessUrl);
+    const ready = await answer.then(
       ({ status }) => status === 200,
       () => false,
     );

@@ -15,8 +15,8 @@ export interface AuditEvent {
 }
 
 /** Rights on these are rights on objects of one name, or in one namespace. */
-const NAMED = new Set(['configmaps', 'secrets', 'mutatingwebhookconfigurations']);
-const CONFINED = new Set(['configmaps', 'secrets', 'events']);
+const NAMED = new Set(['configmaps', 'secrets', 'mutatingwebhookconfigurations', 'leases']);
+const CONFINED = new Set(['configmaps', 'secrets', 'events', 'leases']);
 
 /** Everything so far. A watch is in the log once it has ended. */
 export function audited(auditLog: string): AuditEvent[] {
@@ -37,7 +37,8 @@ export function used({ verb, objectRef }: AuditEvent): string {
     verb,
     apiGroup,
     resource,
-    NAMED.has(resource) ? name : undefined,
+    // Of what is created the name is in the body, and no right can depend on it.
+    NAMED.has(resource) && verb !== 'create' ? name : undefined,
     CONFINED.has(resource) ? namespace : undefined,
   );
 }

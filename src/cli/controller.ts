@@ -1,0 +1,35 @@
+/** Owns `imc controller`: makes and retires caches on a miss, until it is told to stop. */
+import { SETTINGS } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { startController } from '../runtime/controller.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { CONFIG_FLAG, requireSource, UsageError, type Command } from './command.ts';
+
+/** Of a server that this is not. */
+const NOT_HERE = /^(?:port|tls\.|shutdownDelay)/;
+
+export const controller: Command = {
+  name: 'controller',
+  summary: 'Make an ImageCache where pods missed one, and retire those that nobody uses.',
+  usage: 'imc controller --source kubernetes --create-on-miss-by controller [--config FILE] [flags]',
+  flags: [CONFIG_FLAG],
+  settings: SETTINGS.map(({ path }) => path).filter((path) => !NOT_HERE.test(path)),
+  run: async (flags, io) => {
+    const config = loadConfig(flags.one('config'), flags.settings);
+    requireSource(config);
+    if (config.source !== 'kubernetes')
+      throw new UsageError('the controller needs --source kubernetes: it makes caches in a cluster');
+    if (config.createOnMiss.by !== 'controller') {
+      throw new UsageError(
+        'createOnMiss.by is eci: ECI makes the caches by itself; give --create-on-miss-by controller, to the webhook too',
+      );
+    }
+    const log = createLogger(config.logLevel);
+    const running = await startController(config, log);
+    log.info({ address: running.address, lease: config.controller.lease }, 'watching');
+    await Promise.race([running.synced.then(() => log.info('ready')), io.untilStopped()]);
+    await io.untilStopped();
+    await running.stop();
+    return 0;
+  },
+};

@@ -1,0 +1,109 @@
+/**
+ * Owns what is missed at this moment. A marker says that a pod missed a cache when it was created; whether it still does
+ * is decided anew, by the very rules of the webhook and for the pod as its user wrote it. So nobody has to remember a
+ * miss, and one that has become a hit meanwhile is none.
+ */
+import type { DecisionConfig } from '../config.ts';
+import { decide, type Decision } from '../decide.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { View } from '../view.ts';
+import type { WatchedPod } from './watched-pod.ts';
+import { MOST_IMAGES, nameOf, sizeFor, type Wish, type WishedImage } from './wish.ts';
+
+export interface Miss {
+  readonly wish: Wish;
+  /** When a pod last missed it, in milliseconds since 1970. */
+  readonly missedAt: number;
+  /** How many pods do. */
+  readonly pods: number;
+}
+
+/** Phases from which no cache comes any more. */
+const FAILED: ReadonlySet<string> = new Set(['Failed', 'UpdateFailed']);
+
+/**
+ * What is missed, by the name of the cache that would end it.
+ * @param now milliseconds since 1970
+ */
+export function missesOf(
+  pods: Iterable<WatchedPod>,
+  view: View,
+  config: DecisionConfig,
+  now: number,
+): Map<string, Miss> {
+  const misses = new Map<string, Miss>();
+  for (const watched of pods) {
+    if (watched.deleting) continue;
+    const decision = decide(watched.pod, view, config, now);
+    for (const wish of wishesOf(watched, decision, view)) {
+      const name = nameOf(wish);
+      const known = misses.get(name);
+      misses.set(name, {
+        wish,
+        missedAt: Math.max(known?.missedAt ?? 0, watched.createdAt),
+        pods: (known?.pods ?? 0) + 1,
+      });
+    }
+  }
+  return misses;
+}
+
+/** Empty where the pod misses nothing, or what it misses is in the making. */
+function wishesOf(watched: WatchedPod, decision: Decision, view: View): Wish[] {
+  const { createOnMiss, images, request } = decision;
+  if (createOnMiss === undefined || !images || !request) return [];
+  const textOf = new Map<string, string>();
+  for (const { image } of watched.pod.containers) {
+    const key = images.referenceOf(image)?.key;
+    if (key !== undefined && !textOf.has(key)) textOf.set(key, image);
+  }
+  const wished = (references: readonly ImageReference[]): WishedImage[] =>
+    references
+      .map(({ key }) => ({ key, text: textOf.get(key) ?? key }))
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  const { pullSecrets, registry } = watched;
+  const base = { imageSet: createOnMiss, sizeGib: sizeFor(request.storageBytes), pullSecrets, registry };
+  if (images.references.length <= MOST_IMAGES) {
+    const isInTheMaking = bestInTheMaking(images.references, view)?.exact === images.references.length;
+    return isInTheMaking ? [] : [{ ...base, images: wished(images.references) }];
+  }
+  const left = wished(withoutThoseHeld(images.references, view));
+  const parts: Wish[] = [];
+  for (let i = 0; i < left.length; i += MOST_IMAGES)
+    parts.push({ ...base, images: left.slice(i, i + MOST_IMAGES) });
+  return parts;
+}
+
+/** Of more images than a cache may have, those that no cache holds or will hold, by largest overlap first. */
+function withoutThoseHeld(images: readonly ImageReference[], view: View): readonly ImageReference[] {
+  let left = images;
+  for (;;) {
+    const best = [bestUsable(left, view), bestInTheMaking(left, view)]
+      .filter((each) => each !== undefined)
+      .toSorted((a, b) => b.exact - a.exact)[0];
+    if (!best || best.exact === 0) return left;
+    left = left.filter(({ key }) => !best.keys.has(key));
+  }
+}
+
+interface Overlap {
+  readonly exact: number;
+  readonly keys: ReadonlySet<string>;
+}
+
+function bestUsable(images: readonly ImageReference[], view: View): Overlap | undefined {
+  for (const { degree, candidates } of view.usableCandidates(images, 0))
+    for (const { cache } of candidates)
+      return { exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
+  return undefined;
+}
+
+function bestInTheMaking(images: readonly ImageReference[], view: View): Overlap | undefined {
+  for (const { degree, candidates } of view.unusableCandidates(images, 0)) {
+    for (const { cache } of candidates) {
+      if (cache.deleting || FAILED.has(cache.phase)) continue;
+      return { exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,66 @@
+/** Owns an ImageCache that the controller made, as the plan sees it; and how one is written. */
+import { ATTEMPT, FIRST_ATTEMPT, FLASH, IMAGE_SET, MADE_BY, REUSE } from '../annotation/keys.ts';
+import type { JsonObject } from '../json.ts';
+import { nameOf, nameOfAttempt, type Wish } from './wish.ts';
+
+/** Times are in milliseconds since 1970. */
+export interface OwnCache {
+  readonly name: string;
+  /** Tells it from another of the same name that came before or after it. */
+  readonly uid: string;
+  /** Undefined until ECI has given one. */
+  readonly id: string | undefined;
+  /** Empty until ECI has set one. */
+  readonly phase: string;
+  readonly createdAt: number;
+  /** When its phase last changed, as far as ECI says. */
+  readonly updatedAt: number;
+  readonly expiresAt: number | undefined;
+  readonly deleting: boolean;
+  /** From 1. */
+  readonly attempt: number;
+  readonly firstAttemptAt: number;
+  /** When a pod was last given it; when it was made, where none was yet. */
+  readonly lastUsedAt: number;
+}
+
+export interface CacheOptions {
+  readonly reuse: boolean;
+  readonly flash: boolean;
+  /** Undefined: it never expires. */
+  readonly retentionDays: number | undefined;
+}
+
+/**
+ * The ImageCache for a wish. It has no owner: it outlives the pods that it was made for.
+ * @param firstAttemptAt milliseconds since 1970
+ */
+export function cacheObject(
+  wish: Wish,
+  { reuse, flash, retentionDays }: CacheOptions,
+  attempt: number,
+  firstAttemptAt: number,
+): JsonObject {
+  const { images, imageSet, sizeGib, pullSecrets, registry } = wish;
+  return {
+    apiVersion: 'eci.alibabacloud.com/v1',
+    kind: 'ImageCache',
+    metadata: {
+      name: nameOfAttempt(nameOf(wish), attempt),
+      labels: { [MADE_BY.label]: MADE_BY.controller, [IMAGE_SET]: imageSet },
+      annotations: {
+        ...Object.fromEntries(registry),
+        ...(reuse && { [REUSE]: 'true' }),
+        ...(flash && { [FLASH]: 'true' }),
+        [ATTEMPT]: `${attempt}`,
+        [FIRST_ATTEMPT]: new Date(firstAttemptAt).toISOString(),
+      },
+    },
+    spec: {
+      images: images.map(({ text }) => text),
+      imageCacheSize: sizeGib,
+      ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets }),
+      ...(retentionDays !== undefined && { retentionDays }),
+    },
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * Owns the carrying out of the plan, while this replica leads: after each change, and when time alone makes another one,
+ * it looks at the cluster as it is, and makes and deletes what core/provision/plan.ts says. It remembers nothing that
+ * matters: who leads next derives the same from the same cluster.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DecisionConfig } from '../core/config.ts';
+import { messageOf } from '../core/error-message.ts';
+import type { JsonObject } from '../core/json.ts';
+import { missesOf } from '../core/provision/misses.ts';
+import { cacheObject, type CacheOptions, type OwnCache } from '../core/provision/own-cache.ts';
+import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/provision/plan.ts';
+import { cachesPointedTo, type WatchedPod } from '../core/provision/watched-pod.ts';
+import { nameOfAttempt } from '../core/provision/wish.ts';
+import type { View } from '../core/view.ts';
+
+/** The cluster as it is, and what may be done to it. */
+export interface Cluster {
+  markedPods(): Iterable<WatchedPod>;
+  pendingPods(): Iterable<WatchedPod>;
+  ownCaches(): readonly OwnCache[];
+  /** The oldest word on any of these, in milliseconds since 1970; undefined before the first. */
+  confirmedAt(): number | undefined;
+  /** @returns `refused` where the API server says that it will never take it. @throws where it may later */
+  create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }>;
+  /** @returns false where it is gone already */
+  delete(cache: OwnCache): Promise<boolean>;
+}
+
+export interface ProvisionConfig extends PlanOptions, CacheOptions {
+  readonly decision: DecisionConfig;
+}
+
+/** What becomes of it, for the log and the metrics. */
+export interface ProvisionEvents {
+  readonly onCreated: (name: string, creation: Creation) => void;
+  readonly onDeleted: (deletion: Deletion) => void;
+  /** How many misses found no room, after each look. */
+  readonly onRefused: (count: number) => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Milliseconds in which what belongs together comes together: the pods of a Deployment. */
+const GATHERING = 200;
+/** Between two looks at the longest: what was refused, and clocks that were set. */
+const LONGEST_REST = 60_000;
+const RETRY = { first: 1000, longest: 30_000 };
+/** Before a cache that the API server refuses is tried again: somebody may have changed what it refuses by. */
+const REFUSED_FOR = 300_000;
+
+export class Provisioner {
+  readonly #cluster: Cluster;
+  readonly #view: View;
+  readonly #config: ProvisionConfig;
+  readonly #events: ProvisionEvents;
+  readonly #now: () => number;
+  /** Until when what the API server has refused is not tried again, by name. */
+  readonly #refused = new Map<string, number>();
+  #problem: string | undefined;
+  #woken = Promise.withResolvers<void>();
+
+  /** @param now milliseconds since 1970 */
+  constructor(
+    cluster: Cluster,
+    view: View,
+    config: ProvisionConfig,
+    events: ProvisionEvents,
+    now: () => number,
+  ) {
+    this.#cluster = cluster;
+    this.#view = view;
+    this.#config = config;
+    this.#events = events;
+    this.#now = now;
+  }
+
+  /** Something has changed. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Until the signal. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      let wait: number;
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
+        wait = await this.#look(signal);
+        failures = 0;
+        this.#problem = undefined;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#report(messageOf(error));
+        wait = Math.min(RETRY.first * 2 ** Math.min(failures, 10), RETRY.longest);
+        failures += 1;
+        // oxlint-disable-next-line no-await-in-loop
+        await rest(wait, signal);
+        continue;
+      }
+      // oxlint-disable-next-line no-await-in-loop
+      await Promise.race([this.#woken.promise, rest(wait, signal)]);
+      // oxlint-disable-next-line no-await-in-loop
+      await rest(GATHERING, signal);
+    }
+  }
+
+  /** @returns milliseconds until the next look is due without a change */
+  async #look(signal: AbortSignal): Promise<number> {
+    const now = this.#now();
+    const fault = this.#staleness(now);
+    if (fault !== undefined) {
+      this.#report(fault);
+      return RETRY.first;
+    }
+    const { deletions, creations, refused, lookAgainAt } = this.#plan(now);
+    this.#events.onRefused(refused.length);
+    for (const deletion of deletions) {
+      if (signal.aborted) return 0;
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, to be gentle with the API server
+      if (await this.#cluster.delete(deletion.cache)) this.#events.onDeleted(deletion);
+    }
+    for (const creation of creations) {
+      if (signal.aborted) return 0;
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#create(creation);
+    }
+    return Math.min(Math.max(lookAgainAt - now, 0), LONGEST_REST);
+  }
+
+  #plan(now: number): Plan {
+    const { decision } = this.#config;
+    const misses = missesOf(this.#cluster.markedPods(), this.#view, decision, now);
+    const inUse = new Set<string>();
+    for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
+    return plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
+  }
+
+  async #create(creation: Creation): Promise<void> {
+    const { miss, attempt, firstAttemptAt } = creation;
+    const name = nameOfAttempt(creation.name, attempt);
+    if (this.#now() < (this.#refused.get(name) ?? 0)) return;
+    const answer = await this.#cluster.create(cacheObject(miss.wish, this.#config, attempt, firstAttemptAt));
+    if (answer === 'created') this.#events.onCreated(name, creation);
+    if (typeof answer !== 'object') return;
+    this.#refused.set(name, this.#now() + REFUSED_FOR);
+    this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
+  }
+
+  /** What is old must not be acted upon: a cache would go that is used, or one be made that is there. */
+  #staleness(now: number): string | undefined {
+    const { maxStaleness } = this.#config.decision;
+    const times = [this.#view.freshAt(), this.#cluster.confirmedAt()];
+    if (times.includes(undefined)) return 'the cluster has not been read yet';
+    const isStale = times.some((time) => now - (time ?? 0) > maxStaleness);
+    return isStale
+      ? `the cluster was last confirmed more than ${maxStaleness / 1000} s ago: nothing is done`
+      : undefined;
+  }
+
+  #report(problem: string): void {
+    if (problem !== this.#problem) this.#events.onProblem(problem);
+    this.#problem = problem;
+  }
+}
+
+async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+}

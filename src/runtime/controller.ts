@@ -1,0 +1,144 @@
+/** Owns the running controller: what is built of what, in which order it starts, and how it stops. */
+import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Config } from '../config/config.ts';
+import { ClusterIndex } from '../index/cluster-index.ts';
+import { createControllerMetrics } from '../metrics/controller-metrics.ts';
+import { Provisioner, type ProvisionEvents } from '../provisioner/provisioner.ts';
+import { buildControllerApp } from '../server/app.ts';
+import type { KindReadiness, Readiness } from '../server/health.ts';
+import type { ControllerConnection } from '../sources/kubernetes/connect.ts';
+import { kindsAsOf, secondsSince } from './readiness.ts';
+
+export interface Controller {
+  /** http://…, of health and metrics. */
+  readonly address: string;
+  /** Resolves once the cluster has been read. */
+  readonly synced: Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+const DAY = 86_400_000;
+/** More are in the log. */
+const MAX_PROBLEMS = 10;
+
+/** @throws where the port is taken, or the configuration leads to no cluster */
+export async function startController(
+  config: Config,
+  log: FastifyBaseLogger,
+  now: () => number = Date.now,
+): Promise<Controller> {
+  const { connectController } = await import('../sources/kubernetes/connect.ts');
+  const index = new ClusterIndex();
+  const stopping = new AbortController();
+  let leading = false;
+  const metrics = createControllerMetrics({
+    isLeading: () => leading,
+    cachesByPhase: () => countBy(connection.cluster.ownCaches(), ({ phase }) => phase),
+  });
+  const onProblem = (problem: string): void => {
+    metrics.problems.inc();
+    log.warn(problem);
+  };
+  const onStep = (message: string): void => log.info(message);
+  const connection: ControllerConnection = connectController(
+    config,
+    `${hostname()}-${randomUUID().slice(0, 8)}`,
+    index,
+    {
+      onProblem,
+      onStep,
+      onChange: () => provisioner.wake(),
+      onLead: async (signal) => {
+        leading = true;
+        await provisioner.run(signal);
+        leading = false;
+      },
+    },
+    now,
+  );
+  const { quota, idleDays, reuse, flash, retentionDays } = config.controller;
+  const provisioner = new Provisioner(
+    connection.cluster,
+    index,
+    {
+      quota,
+      idleAfter: idleDays * DAY,
+      reuse,
+      flash,
+      retentionDays: retentionDays === 0 ? undefined : retentionDays,
+      decision: config,
+    },
+    tellOf(metrics, log, onProblem),
+    now,
+  );
+
+  const app = buildControllerApp({
+    registry: metrics.registry,
+    log,
+    readiness: () => readinessOf(connection, index, now()),
+  });
+  const address = await app.listen({ host: config.host, port: config.metricsPort });
+  const synced = Promise.all([connection.source.start(), connection.cluster.start()]).then(() => undefined);
+  // Whoever leads has to know the cluster first.
+  let electing = Promise.resolve();
+  void synced.then(() => {
+    electing = connection.election.run(stopping.signal);
+  });
+  return {
+    address,
+    synced,
+    stop: async () => {
+      stopping.abort();
+      // What is under way is done, and the Lease given back.
+      await electing;
+      await connection.cluster.stop();
+      await connection.source.stop();
+      await app.close();
+      log.info('stopped');
+    },
+  };
+}
+
+function tellOf(
+  metrics: ReturnType<typeof createControllerMetrics>,
+  log: FastifyBaseLogger,
+  onProblem: (problem: string) => void,
+): ProvisionEvents {
+  return {
+    onCreated: (name, { miss, attempt }) => {
+      metrics.created.inc();
+      log.info(
+        { imageCache: name, images: miss.wish.images.map(({ text }) => text), pods: miss.pods, attempt },
+        'made',
+      );
+    },
+    onDeleted: ({ cache: { name, id, phase }, reason }) => {
+      metrics.deleted.inc({ reason });
+      log.info({ imageCache: name, id, phase, reason }, 'deleted');
+    },
+    onRefused: (count) => metrics.refused.set(count),
+    onProblem,
+  };
+}
+
+/** Ready once the cluster has been read: whether it leads is nobody's concern. */
+function readinessOf({ source, cluster }: ControllerConnection, index: ClusterIndex, now: number): Readiness {
+  const times = [index.freshAt(), cluster.confirmedAt()];
+  const oldest = times.includes(undefined) ? undefined : Math.min(...times.map((time) => time ?? 0));
+  const kinds: KindReadiness[] = kindsAsOf([...source.status(), ...cluster.status()], now);
+  return {
+    ready: oldest !== undefined,
+    status: oldest === undefined ? 'the cluster has not been read yet' : 'ready',
+    sourceAgeSeconds: secondsSince(oldest, now),
+    kinds,
+    problems: [...source.problems(), ...cluster.problems()].slice(0, MAX_PROBLEMS),
+  };
+}
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,205 @@
+/**
+ * Owns the election of one leader among replicas by a Lease (coordination.k8s.io/v1), as Kubernetes' own controllers do
+ * it: whoever renews it leads; whoever sees it unchanged for as long as it is good takes it over. Only the own clock
+ * counts, never the times in the Lease, because clocks differ between machines.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../core/error-message.ts';
+import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { ApiError, type ApiClient } from './api-client.ts';
+
+export interface LeaseOptions {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of this replica; no two have the same. */
+  readonly identity: string;
+  /** Milliseconds, whole seconds: how long a Lease is good that nobody renews. */
+  readonly duration: number;
+}
+
+export interface LeaseEvents {
+  /** @param signal ends when the leadership does; nothing may be done in its name from then on */
+  readonly onLead: (signal: AbortSignal) => Promise<void>;
+  readonly onStep: (message: string) => void;
+  readonly onFailure: (message: string) => void;
+}
+
+/** Shares of the duration, those of Kubernetes' controllers: 10 and 2 of 15 seconds. */
+const RENEW_WITHIN = 2 / 3;
+const TRY_EVERY = 2 / 15;
+
+interface Seen {
+  readonly version: string;
+  readonly holder: string;
+  /** By our own clock, when it was first seen like this. */
+  readonly at: number;
+}
+
+export class LeaderElection {
+  readonly #api: ApiClient;
+  readonly #options: LeaseOptions;
+  readonly #events: LeaseEvents;
+  #seen: Seen | undefined;
+  #problem: string | undefined;
+
+  constructor(api: ApiClient, options: LeaseOptions, events: LeaseEvents) {
+    this.#api = api;
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** Until the signal; then a Lease that is held is given back, so that another need not wait. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // oxlint-disable-next-line no-await-in-loop -- one attempt rests on the one before
+      if (await this.#tryToHold(signal)) await this.#lead(signal);
+      // oxlint-disable-next-line no-await-in-loop
+      else await this.#rest(signal);
+    }
+  }
+
+  async #lead(signal: AbortSignal): Promise<void> {
+    const { name, duration } = this.#options;
+    this.#events.onStep(`leading: Lease ${name} is held`);
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    signal.addEventListener('abort', end);
+    const leading = this.#events.onLead(over.signal).catch((error: unknown) => {
+      this.#events.onFailure(messageOf(error));
+      end();
+    });
+    let renewedAt = performance.now();
+    while (!over.signal.aborted) {
+      // oxlint-disable-next-line no-await-in-loop -- renewals follow one another
+      await this.#rest(over.signal);
+      if (over.signal.aborted) break;
+      // oxlint-disable-next-line no-await-in-loop
+      if (await this.#tryToHold(over.signal)) renewedAt = performance.now();
+      else if (performance.now() - renewedAt > duration * RENEW_WITHIN || !this.#isHeldByUs()) end();
+    }
+    signal.removeEventListener('abort', end);
+    await leading;
+    if (signal.aborted) await this.#giveBack();
+    else this.#events.onStep(`no longer leading: Lease ${name} could not be renewed`);
+  }
+
+  #isHeldByUs(): boolean {
+    return this.#seen?.holder === this.#options.identity;
+  }
+
+  /** @returns whether the Lease is ours now */
+  async #tryToHold(signal: AbortSignal): Promise<boolean> {
+    try {
+      const lease = await this.#read(signal);
+      const held = await this.#hold(lease, signal);
+      if (this.#problem !== undefined) this.#events.onStep('the Lease can be read and written again');
+      this.#problem = undefined;
+      return held;
+    } catch (error) {
+      // Somebody was faster.
+      if (error instanceof ApiError && error.status === 409) return false;
+      const problem = `Lease ${this.#options.name}: ${messageOf(error)}`;
+      if (!signal.aborted && problem !== this.#problem) this.#events.onFailure(problem);
+      this.#problem = problem;
+      return false;
+    }
+  }
+
+  async #hold(lease: JsonObject | undefined, signal: AbortSignal): Promise<boolean> {
+    const { namespace, name, identity, duration } = this.#options;
+    if (!lease) {
+      await this.#write('POST', this.#path(), this.#leaseOf(undefined, namespace, name), signal);
+      return true;
+    }
+    const holder = readText(specOf(lease)['holderIdentity']) ?? '';
+    const version = versionOf(lease);
+    if (this.#seen?.version !== version) this.#seen = { version, holder, at: performance.now() };
+    const isFree = holder === '' || holder === identity || performance.now() - this.#seen.at > duration;
+    if (!isFree) return false;
+    await this.#write('PUT', `${this.#path()}/${name}`, this.#leaseOf(lease, namespace, name), signal);
+    return true;
+  }
+
+  #leaseOf(former: JsonObject | undefined, namespace: string, name: string): JsonObject {
+    const { identity, duration } = this.#options;
+    const now = new Date().toISOString().replace('Z', '000Z');
+    const spec = former ? specOf(former) : {};
+    const isRenewal = spec['holderIdentity'] === identity;
+    const transitions = Number(spec['leaseTransitions'] ?? 0);
+    return {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { ...(former && metadataOf(former)), namespace, name },
+      spec: {
+        holderIdentity: identity,
+        leaseDurationSeconds: duration / 1000,
+        acquireTime: isRenewal ? spec['acquireTime'] : now,
+        renewTime: now,
+        leaseTransitions: isRenewal || !former ? transitions : transitions + 1,
+      },
+    };
+  }
+
+  async #giveBack(): Promise<void> {
+    const signal = AbortSignal.timeout(2000);
+    try {
+      const lease = await this.#read(signal);
+      if (!lease || specOf(lease)['holderIdentity'] !== this.#options.identity) return;
+      const spec = { ...specOf(lease), holderIdentity: '', leaseDurationSeconds: 1 };
+      await this.#write('PUT', `${this.#path()}/${this.#options.name}`, { ...lease, spec }, signal);
+    } catch (error) {
+      this.#events.onFailure(`the Lease could not be given back: ${messageOf(error)}`);
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<JsonObject | undefined> {
+    try {
+      return asObject(
+        await this.#api.json({
+          path: `${this.#path()}/${this.#options.name}`,
+          timeout: this.#timeout(),
+          signal,
+        }),
+      );
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async #write(method: 'POST' | 'PUT', path: string, body: JsonObject, signal: AbortSignal): Promise<void> {
+    const written = asObject(await this.#api.json({ method, path, body, timeout: this.#timeout(), signal }));
+    this.#seen = { version: versionOf(written), holder: this.#options.identity, at: performance.now() };
+  }
+
+  #path(): string {
+    return `/apis/coordination.k8s.io/v1/namespaces/${this.#options.namespace}/leases`;
+  }
+
+  #timeout(): number {
+    return this.#options.duration / 3;
+  }
+
+  /** Not all at once. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const time = this.#options.duration * TRY_EVERY * (1 + Math.random() / 5);
+    await sleep(time, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function asObject(value: unknown): JsonObject {
+  if (!isObject(value)) throw new Error('the API server sent no object');
+  return value;
+}
+
+function specOf(lease: JsonObject): JsonObject {
+  return isObject(lease['spec']) ? lease['spec'] : {};
+}
+
+function metadataOf(lease: JsonObject): JsonObject {
+  return isObject(lease['metadata']) ? lease['metadata'] : {};
+}
+
+function versionOf(lease: JsonObject): string {
+  return readText(metadataOf(lease)['resourceVersion']) ?? '';
+}

@@ -1,0 +1,236 @@
+/** What is missed at this moment, and what a cache for it would be. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { cacheObject as ownCacheObject } from '../../../src/core/provision/own-cache.ts';
+import { missesOf, type Miss } from '../../../src/core/provision/misses.ts';
+import { firstNameOf, isOwnName, nameOf, nameOfAttempt } from '../../../src/core/provision/wish.ts';
+import { readWatchedPod } from '../../../src/core/provision/watched-pod.ts';
+import type { ClusterIndex } from '../../../src/index/cluster-index.ts';
+import { readEntry } from '../../../src/sources/kinds/index-entry.ts';
+import { readManifest } from '../../../src/sources/kinds/manifest.ts';
+import {
+  cacheObject,
+  configWith,
+  decideFor,
+  indexOf,
+  NOW,
+  podObject,
+  type ConfigChange,
+  type Json,
+  type PodSpec,
+} from '../../support/objects.ts';
+
+const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
+
+/** A pod as it is in the cluster once the webhook has decided on it there and then. */
+function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, metadata: Json = {}): Json {
+  const object = podObject(pod);
+  const { annotations, labels } = decideFor(object, index, change);
+  return {
+    ...object,
+    metadata: {
+      ...(object['metadata'] as Json),
+      creationTimestamp: '2026-11-21T11:00:00Z',
+      annotations,
+      labels,
+      ...metadata,
+    },
+  };
+}
+
+function missed(pods: readonly Json[], index: ClusterIndex, change = BY_CONTROLLER): Miss[] {
+  return [...missesOf(pods.map(readWatchedPod), index, configWith(change), NOW).values()];
+}
+
+const texts = ({ wish }: Miss): string[] => wish.images.map(({ text }) => text);
+
+describe('what is missed', () => {
+  it("is the pod's images as it writes them, each once, sorted by what they stand for", () => {
+    const index = indexOf();
+    const pod = createdPod(
+      {
+        images: ['nginx', 'docker.io/library/nginx:latest', 'b/b@sha256:' + '0'.repeat(64), 'a.example/a:1'],
+      },
+      index,
+    );
+    const [miss] = missed([pod], index);
+    expect(texts(miss!)).toEqual(['a.example/a:1', 'b/b@sha256:' + '0'.repeat(64), 'nginx']);
+    expect(miss!.wish.imageSet).toBe(
+      decideFor(podObject({ images: texts(miss!) }), index, BY_CONTROLLER).decision.createOnMiss,
+    );
+  });
+
+  it('is one for all replicas, of any order and namespace, as recent as the last', () => {
+    const index = indexOf();
+    const at = (time: string): Json => ({ creationTimestamp: time });
+    const pods = [
+      createdPod({ images: ['a:1', 'b:1'] }, index, BY_CONTROLLER, at('2026-11-21T10:00:00Z')),
+      createdPod(
+        { images: ['b:1', 'a:1'], namespace: 'other' },
+        index,
+        BY_CONTROLLER,
+        at('2026-11-21T11:30:00Z'),
+      ),
+      createdPod({ images: ['a:1', 'b:1'] }, index, BY_CONTROLLER, at('2026-11-21T09:00:00Z')),
+    ];
+    const misses = missed(pods, index);
+    expect(misses).toMatchObject([{ pods: 3, missedAt: Date.parse('2026-11-21T11:30:00Z') }]);
+  });
+
+  it('is another where it takes other credentials, another registry or another size', () => {
+    const index = indexOf();
+    const pods = [
+      {},
+      { spec: { imagePullSecrets: [{ name: 'a' }] } },
+      { spec: { imagePullSecrets: [{ name: 'b' }, { name: 'a' }] } },
+      { spec: { imagePullSecrets: [{ name: 'a' }] }, namespace: 'other' },
+      { annotations: { 'k8s.aliyun.com/acr-instance-ids': 'cri-1' } },
+      { annotations: { 'k8s.aliyun.com/eci-extra-ephemeral-storage': '500Mi' } },
+    ].map((pod) => createdPod({ images: ['a:1'], ...pod }, index));
+    const misses = missed(pods, index);
+    expect(
+      misses.map(({ wish }) => [wish.pullSecrets, wish.sizeGib, Object.fromEntries(wish.registry)]),
+    ).toEqual([
+      [[], 30, {}],
+      [['default:a'], 30, {}],
+      [['default:a', 'default:b'], 30, {}],
+      [['other:a'], 30, {}],
+      [[], 30, { 'k8s.aliyun.com/acr-instance-ids': 'cri-1' }],
+      [[], 31, {}],
+    ]);
+  });
+
+  it('is nothing once a cache has it that the pod would now start from, or that is being made', () => {
+    const pod = createdPod({ images: ['a:1', 'b:1'] }, indexOf());
+    const with_ = (cache: object): Miss[] =>
+      missed([pod], indexOf(cacheObject({ name: 'c', images: ['a:1', 'b:1'], ...cache })));
+    expect(with_({})).toEqual([]);
+    expect(with_({ images: ['a:1'] })).toEqual([]);
+    expect(with_({ phase: 'Creating', id: null })).toEqual([]);
+    expect(with_({ phase: 'Creating', images: ['a:1'] })).toHaveLength(1);
+    expect(with_({ phase: 'Failed' })).toHaveLength(1);
+    expect(with_({ phase: 'Creating', deleting: true })).toHaveLength(1);
+    expect(with_({ size: 40 })).toHaveLength(1);
+  });
+
+  it('with createOnMiss.when incomplete is what no cache holds whole', () => {
+    const change: ConfigChange = { createOnMiss: { by: 'controller', when: 'incomplete' } };
+    const index = indexOf(cacheObject({ name: 'c', images: ['a:1'] }));
+    const pod = createdPod({ images: ['a:1', 'b:1'] }, index, change);
+    expect(missed([pod], index, change).map(texts)).toEqual([['a:1', 'b:1']]);
+    const complete = indexOf(cacheObject({ name: 'c', images: ['b:1', 'a:1'] }));
+    expect(missed([pod], complete, change)).toEqual([]);
+  });
+
+  it('is nothing for a pod that is going, that switches matching off, or that pins a cache', () => {
+    const index = indexOf();
+    const auto = { annotations: { 'k8s.aliyun.com/eci-auto-imc': 'false' } };
+    const pin = { annotations: { 'k8s.aliyun.com/eci-imc-id': 'imc-x' } };
+    const pods = [
+      createdPod({}, index, BY_CONTROLLER, { deletionTimestamp: '2026-11-21T11:59:00Z' }),
+      createdPod(auto, index),
+      createdPod(pin, index),
+    ];
+    expect(missed(pods, index)).toEqual([]);
+  });
+});
+
+describe('more images than a cache may have', () => {
+  const change: ConfigChange = { createOnMiss: { by: 'controller', when: 'incomplete' } };
+  const name = (i: number): string => `registry.example/image-${String(i).padStart(2, '0')}:1`;
+  const images = Array.from({ length: 45 }, (_, i) => name(i));
+
+  it('are split, and nothing is left out', () => {
+    const index = indexOf();
+    const parts = missed([createdPod({ images }, index, change)], index, change).map(texts);
+    expect(parts.map((part) => part.length)).toEqual([20, 20, 5]);
+    expect(parts.flat()).toEqual(images);
+  });
+
+  it('are those that no cache holds or will hold, by the largest overlap', () => {
+    const index = indexOf(
+      cacheObject({ name: 'large', images: images.slice(0, 20) }),
+      cacheObject({ name: 'small', images: images.slice(15, 22) }),
+      cacheObject({ name: 'coming', images: images.slice(22, 30), phase: 'Creating', id: null }),
+      cacheObject({ name: 'failed', images: images.slice(30, 40), phase: 'Failed' }),
+    );
+    const parts = missed([createdPod({ images }, index, change)], index, change).map(texts);
+    expect(parts).toEqual([images.slice(30)]);
+  });
+
+  it('end when their parts are made, whatever caches there are', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 0, max: 44 }), { minLength: 21, maxLength: 45 }),
+        fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 44 }), { minLength: 1, maxLength: 20 }), {
+          maxLength: 4,
+        }),
+        (wanted, held) => {
+          const existing = held.map((numbers, i) =>
+            cacheObject({ name: `c${i}`, images: numbers.map(name) }),
+          );
+          const index = indexOf(...existing);
+          const pod = createdPod({ images: wanted.map(name) }, index, change);
+          const misses = missed([pod], index, change);
+          const all = new Set([...held.flat().map(name), ...misses.flatMap(texts)]);
+          expect(wanted.map(name).filter((image) => !all.has(image))).toEqual([]);
+          for (const { wish } of misses) {
+            expect(wish.images.length).toBeLessThanOrEqual(20);
+            const made = ownCacheObject(
+              wish,
+              { reuse: false, flash: false, retentionDays: undefined },
+              1,
+              NOW,
+            );
+            readEntry(readManifest(made)).apply(index);
+          }
+          index.confirm(NOW);
+          expect(missed([pod], index, change)).toEqual([]);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('the ImageCache for a miss', () => {
+  const index = indexOf();
+  const [miss] = missed([createdPod({ images: ['a:1'] }, index)], index);
+  const options = { reuse: false, flash: false, retentionDays: undefined };
+
+  it('has no retention, no reuse and no instant creation unless configured', () => {
+    expect(ownCacheObject(miss!.wish, options, 1, NOW)).toEqual({
+      apiVersion: 'eci.alibabacloud.com/v1',
+      kind: 'ImageCache',
+      metadata: {
+        name: nameOf(miss!.wish),
+        labels: {
+          'imagecache-webhook.io/made-by': 'controller',
+          'imagecache-webhook.io/image-set': miss!.wish.imageSet,
+        },
+        annotations: {
+          'imagecache-webhook.io/attempt': '1',
+          'imagecache-webhook.io/first-attempt': '2026-11-21T12:00:00.000Z',
+        },
+      },
+      spec: { images: ['a:1'], imageCacheSize: 30 },
+    });
+    expect(ownCacheObject(miss!.wish, { reuse: true, flash: true, retentionDays: 7 }, 2, NOW)).toMatchObject({
+      metadata: {
+        name: `${nameOf(miss!.wish)}-2`,
+        annotations: { 'k8s.aliyun.com/imc-enable-reuse': 'true', 'k8s.aliyun.com/imc-enable-flash': 'true' },
+      },
+      spec: { retentionDays: 7 },
+    });
+  });
+
+  it('has a name that tells its attempts apart, and is known by it', () => {
+    const name = nameOf(miss!.wish);
+    for (const attempt of [1, 2, 30]) {
+      expect(firstNameOf(nameOfAttempt(name, attempt))).toBe(name);
+      expect(isOwnName(nameOfAttempt(name, attempt))).toBe(true);
+    }
+    for (const other of ['auto-x', 'mine', `${name}x`, `auto-${'0'.repeat(31)}`])
+      expect(isOwnName(other)).toBe(false);
+  });
+});

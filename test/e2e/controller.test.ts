@@ -1,0 +1,311 @@
+/**
+ * The controller as the chart installs it, beside the webhook, before a real API server. ECI is played by the tests: they
+ * give the caches their IDs and phases.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { KubeConfig } from '@kubernetes/client-node';
+import { ApiClient } from '../../src/sources/kubernetes/api-client.ts';
+import { ProvisionSource } from '../../src/sources/kubernetes/provision-source.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Json } from '../support/objects.ts';
+import { find, installChart, NAMESPACE, RELEASE } from './support/chart.ts';
+import {
+  IMAGE_CACHE_CRD,
+  IMAGE_CACHES,
+  installCrd,
+  metadataOf,
+  putImageCache,
+  readManifest,
+  setStatus,
+  type Rule,
+} from './support/cluster.ts';
+import { kubeconfig, startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { canHaveAddresses, Kubelet, type RunningPod } from './support/kubelet.ts';
+import { audited, granted, used } from './support/rights.ts';
+
+const PODS = '/api/v1/namespaces/default/pods';
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+const ACCOUNT = `system:serviceaccount:${NAMESPACE}:${RELEASE}-controller`;
+const MARKER = 'imagecache-webhook.io/create-on-miss';
+
+describe.skipIf(!canHaveAddresses())('the controller', () => {
+  let plane: ControlPlane;
+  let kubelet: Kubelet;
+  let objects: Json[];
+  beforeAll(async () => {
+    plane = await startControlPlane();
+    await installCrd(plane.api, IMAGE_CACHE_CRD);
+    await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
+    objects = await installChart(plane.api, {
+      controller: { enabled: true },
+      config: { shutdownDelay: '0s', controller: { quota: 310, leaseDuration: '3s' } },
+    });
+    kubelet = new Kubelet(plane, NAMESPACE);
+    await kubelet.start();
+    await kubelet.untilReady(2);
+    await kubelet.untilReady(2, 'controller');
+    await eventually(async () => {
+      const [webhook] = (
+        await plane.api.get(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${RELEASE}`)
+      )['webhooks'] as { clientConfig: { caBundle?: string } }[];
+      expect(webhook!.clientConfig.caBundle).toBeTruthy();
+    });
+    // The API server has heard of it.
+    await eventually(async () => {
+      const pod = await plane.api.create(`${PODS}?dryRun=All`, podOf('first', ['first:1']));
+      expect(metadataOf(pod).labels).toHaveProperty([MARKER]);
+    });
+  });
+  afterAll(async () => {
+    await kubelet?.[Symbol.asyncDispose]();
+    await plane?.stop();
+  });
+  afterEach(async () => {
+    await plane.api.call('DELETE', `${PODS}?gracePeriodSeconds=0`);
+    await plane.api.call('DELETE', IMAGE_CACHES);
+    await eventually(async () => expect(await caches()).toEqual([]));
+  });
+
+  const caches = (): Promise<Json[]> => plane.api.list(IMAGE_CACHES);
+
+  function podOf(
+    name: string,
+    images: readonly string[],
+    change: { spec?: Json; annotations?: Json } = {},
+  ): Json {
+    return {
+      metadata: { name, labels: { 'alibabacloud.com/eci': 'true' }, annotations: change.annotations ?? {} },
+      spec: { containers: images.map((image, i) => ({ name: `c${i}`, image })), ...change.spec },
+    };
+  }
+
+  const create = (name: string, images: readonly string[], change = {}): Promise<Json> =>
+    plane.api.create(PODS, podOf(name, images, change));
+
+  async function untilCaches(count: number, within = 20_000): Promise<Json[]> {
+    return eventually(async () => {
+      const all = await caches();
+      expect(all).toHaveLength(count);
+      return all;
+    }, within);
+  }
+
+  const becomeReady = async (cache: Json, id: string): Promise<void> =>
+    setStatus(plane.api, metadataOf(cache).name, { imageCacheId: id, phase: 'Ready', progress: '100%' });
+
+  /** The one that has the Lease. */
+  async function leader(): Promise<RunningPod> {
+    return eventually(async () => {
+      const { spec } = await plane.api.get(
+        `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/${RELEASE}-controller`,
+      );
+      const { holderIdentity } = spec as { holderIdentity: string };
+      expect(holderIdentity).not.toBe('');
+      const leading = await Promise.all(
+        kubelet.pods('controller').map(async (pod) => {
+          const text = await (await fetch(`http://${pod.address}:9090/metrics`)).text();
+          return /^imagecache_controller_leading 1$/m.test(text);
+        }),
+      );
+      expect(leading.filter(Boolean)).toHaveLength(1);
+      return kubelet.pods('controller')[leading.indexOf(true)]!;
+    });
+  }
+
+  it('makes one cache for the fifty replicas of a Deployment that missed, and the next pod hits', async () => {
+    const labels = { app: 'web', 'alibabacloud.com/eci': 'true' };
+    const container = (name: string, image: string): Json => ({ name, image });
+    await plane.api.create(DEPLOYMENTS, {
+      metadata: { name: 'web' },
+      spec: {
+        replicas: 50,
+        selector: { matchLabels: { app: 'web' } },
+        template: {
+          metadata: {
+            labels,
+            annotations: {
+              'k8s.aliyun.com/eci-extra-ephemeral-storage': '20Gi',
+              'k8s.aliyun.com/acr-instance-id': 'cri-1',
+              'k8s.aliyun.com/plain-http-registry': 'harbor.example',
+            },
+          },
+          spec: {
+            imagePullSecrets: [{ name: 'registry' }],
+            initContainers: [container('init', 'harbor.example/init:1')],
+            containers: [container('web', 'nginx'), container('side', 'harbor.example/side:1')],
+          },
+        },
+      },
+    });
+    const [cache] = await untilCaches(1);
+    await eventually(async () => {
+      const pods = (await plane.api.list(PODS)).map(metadataOf);
+      expect(pods).toHaveLength(50);
+      for (const { labels: marked, annotations } of pods) {
+        expect(marked).toHaveProperty([MARKER]);
+        expect(annotations['k8s.aliyun.com/eci-auto-imc']).toBe('false');
+      }
+    }, 30_000);
+    const [pod] = (await plane.api.list(PODS)).map(metadataOf);
+    expect(cache).toMatchObject({
+      metadata: {
+        name: expect.stringMatching(/^auto-[0-9a-f]{32}$/) as string,
+        labels: {
+          'imagecache-webhook.io/made-by': 'controller',
+          'imagecache-webhook.io/image-set': pod!.labels[MARKER],
+        },
+        annotations: {
+          'k8s.aliyun.com/acr-instance-ids': 'cri-1',
+          'k8s.aliyun.com/plain-http-registry': 'harbor.example',
+        },
+      },
+      spec: {
+        // As they are written, sorted by what they stand for.
+        images: ['nginx', 'harbor.example/init:1', 'harbor.example/side:1'],
+        imageCacheSize: 50,
+        imagePullSecrets: ['default:registry'],
+      },
+    });
+    expect((cache!['spec'] as Json)['retentionDays']).toBeUndefined();
+    expect(metadataOf(cache!)).not.toHaveProperty('ownerReferences');
+
+    await becomeReady(cache!, 'imc-web');
+    await plane.api.merge(`${DEPLOYMENTS}/web`, { spec: { replicas: 51 } });
+    await eventually(async () => {
+      const hits = (await plane.api.list(PODS)).filter(
+        (each) => metadataOf(each).annotations['k8s.aliyun.com/eci-imc-id'] === 'imc-web',
+      );
+      expect(hits).toHaveLength(1);
+    });
+    expect(await caches()).toHaveLength(1);
+    await plane.api.remove(`${DEPLOYMENTS}/web`);
+    await eventually(async () => expect(await plane.api.list(PODS)).toEqual([]), 30_000);
+  });
+
+  it('makes none for a pod that is gone, nor where somebody makes one by hand meanwhile', async () => {
+    const acting = await leader();
+    acting.process.kill('SIGSTOP');
+    const other = kubelet.pods('controller').find((pod) => pod !== acting)!;
+    other.process.kill('SIGSTOP');
+    await create('gone', ['gone:1']);
+    await create('by-hand', ['by-hand:1']);
+    await plane.api.remove(`${PODS}/gone`);
+    await putImageCache(plane.api, { name: 'mine', images: ['by-hand:1'], phase: 'Creating', id: null });
+    await create('missed', ['missed:1']);
+    acting.process.kill('SIGCONT');
+    other.process.kill('SIGCONT');
+    const all = await untilCaches(2);
+    await sleep(1000);
+    expect(await caches()).toHaveLength(2);
+    expect(all.map((cache) => (cache['spec'] as { images: string[] }).images)).toEqual(
+      expect.arrayContaining([['by-hand:1'], ['missed:1']]),
+    );
+  });
+
+  it('removes its caches that have expired, and never one that was made by hand', async () => {
+    const expired = { phase: 'Ready', expireDateTime: '2026-01-01T00:00:00Z', imageCacheId: 'imc-old' };
+    await putImageCache(plane.api, { name: 'mine', images: ['old:1'] });
+    await setStatus(plane.api, 'mine', expired);
+    await create('p', ['new:1']);
+    const all = await untilCaches(2);
+    await plane.api.remove(`${PODS}/p`);
+    const made = all.find((cache) => metadataOf(cache).name !== 'mine')!;
+    await setStatus(plane.api, metadataOf(made).name, { ...expired, imageCacheId: 'imc-new' });
+    const [left] = await untilCaches(1);
+    expect(metadataOf(left!).name).toBe('mine');
+  });
+
+  it('never deletes a cache that a pending pod points to', async () => {
+    await create('p', ['kept:1']);
+    const [made] = await untilCaches(1);
+    await becomeReady(made!, 'imc-kept');
+    await eventually(async () => {
+      const pod = await create(`hit-${Date.now()}`, ['kept:1']);
+      expect(metadataOf(pod).annotations['k8s.aliyun.com/eci-imc-id']).toBe('imc-kept');
+    });
+    await setStatus(plane.api, metadataOf(made!).name, { expireDateTime: '2026-01-01T00:00:00Z' });
+    await sleep(1500);
+    expect(await caches()).toHaveLength(1);
+    await plane.api.call('DELETE', `${PODS}?gracePeriodSeconds=0`);
+    await untilCaches(0);
+  });
+
+  it('deletes the very object that it means, and not another that has its name by now', async () => {
+    await create('p', ['named:1']);
+    const [made] = await untilCaches(1);
+    const { name, uid } = metadataOf(made!);
+    const token = await plane.api.create(
+      `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${RELEASE}-controller/token`,
+      { spec: { expirationSeconds: 600 } },
+    );
+    const config = new KubeConfig();
+    config.loadFromString(kubeconfig(plane.url, plane.ca, token['status'] as Json));
+    const events = { onFailure: () => undefined, onStep: () => undefined, onChange: () => undefined };
+    const source = new ProvisionSource(new ApiClient(() => config), events, 60_000, Date.now);
+    expect(await source.delete({ name, uid: 'of-another' })).toBe(false);
+    expect(await caches()).toHaveLength(1);
+    await plane.api.remove(`${PODS}/p`);
+    expect(await source.delete({ name, uid })).toBe(true);
+    expect(await source.delete({ name, uid })).toBe(false);
+    // Over the connection that was kept.
+    expect(await source.create({ apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache' })).toEqual({
+      refused: expect.stringContaining('name or generateName is required') as string,
+    });
+  });
+
+  it('goes on where a leader that was killed has stopped, and makes nothing twice', async () => {
+    const images = Array.from({ length: 40 }, (_, i) => `set-${i}:1`);
+    const creating = (async () => {
+      for (const [i, image] of images.entries()) {
+        await create(`p${i}`, [image]);
+        await create(`q${i}`, [image]);
+      }
+    })();
+    for (let i = 0; i < 3; i++) {
+      (await leader()).process.kill('SIGKILL');
+      await sleep(500);
+    }
+    await creating;
+    const all = await untilCaches(40, 40_000);
+    expect(new Set(all.map((cache) => (cache['spec'] as { images: string[] }).images.join())).size).toBe(40);
+  });
+
+  it('drains 2,000 marked pods of 300 image sets with one write for each set', async () => {
+    const written = (): number =>
+      audited(plane.auditLog).filter(
+        ({ verb, user, objectRef: { resource } }) =>
+          user.username === ACCOUNT &&
+          ['create', 'delete', 'update', 'patch'].includes(verb) &&
+          resource === 'imagecaches',
+      ).length;
+    const before = written();
+    let next = 0;
+    const client = async (): Promise<void> => {
+      while (next < 2000) {
+        const i = next++;
+        await create(`pod-${i}`, [`app-${i % 300}:1`, 'sidecar:1']);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, client));
+    await untilCaches(300, 60_000);
+    await sleep(1000);
+    expect(await caches()).toHaveLength(300);
+    expect(written() - before).toBe(300);
+  });
+
+  it('has done nothing that it may not, and uses every right that it has beyond the webhook', () => {
+    const rules = (kind: string, name: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
+    const name = `${RELEASE}-controller`;
+    const all = [
+      ...granted(rules('ClusterRole', name)),
+      ...granted(rules('Role', name), 'kube-system'),
+      ...granted(rules('Role', `${name}-lease`), NAMESPACE),
+    ];
+    const events = audited(plane.auditLog).filter(({ user }) => user.username === ACCOUNT);
+    expect(events.filter(({ responseStatus: { code } }) => code === 401 || code === 403)).toEqual([]);
+    const done = new Set(events.map(used));
+    expect([...done].filter((each) => !all.includes(each))).toEqual([]);
+    expect(all.filter((each) => !done.has(each))).toEqual([]);
+  });
+});
