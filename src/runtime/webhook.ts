@@ -7,6 +7,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { UseRecorder } from '../provisioner/use-recorder.ts';
 import { buildApp, buildMetricsApp, renewCertificate } from '../server/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
 import { buildSource } from './build-source.ts';
@@ -54,6 +55,8 @@ export async function startWebhook(
   );
   source = built.source;
   const clients = readTrustedClients(config);
+  const stopping = new AbortController();
+  const uses = await recordUses(config, log, stopping.signal, now);
   let draining = false;
   const app = buildApp({
     view: index,
@@ -66,6 +69,7 @@ export async function startWebhook(
     draining: () => draining,
     findUnboundPod: built.findUnboundPod,
     clients,
+    onHit: (name) => uses?.note(name),
   });
   const metricsApp = buildMetricsApp({ metrics, log });
   const address = await app.listen({ host: config.host, port: config.port });
@@ -84,6 +88,8 @@ export async function startWebhook(
       await metricsApp.close();
       await built.source.stop();
       await certificate.stop();
+      stopping.abort();
+      await uses?.stop();
       log.info('stopped');
     },
   };
@@ -106,6 +112,18 @@ function tellAll(
       if (deleted > 0) metrics.sourceChanges.inc({ change: 'deleted' }, deleted);
     },
   };
+}
+
+/** Undefined where nobody retires caches by their use. */
+async function recordUses(
+  { createOnMiss, source, kubeconfig, kubeContext }: Config,
+  log: FastifyBaseLogger,
+  signal: AbortSignal,
+  now: () => number,
+): Promise<UseRecorder | undefined> {
+  if (createOnMiss.by !== 'controller' || source !== 'kubernetes') return undefined;
+  const { connectUses } = await import('../sources/kubernetes/connect.ts');
+  return new UseRecorder(connectUses(kubeconfig, kubeContext, signal), (problem) => log.warn(problem), now);
 }
 
 /** A taken metrics port must not leave the webhook's port open behind an error. */

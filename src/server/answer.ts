@@ -33,6 +33,8 @@ export interface AnswerOptions {
   readonly now: () => number;
   /** Undefined where bindings are not decided. */
   readonly findUnboundPod: FindUnboundPod | undefined;
+  /** Told the name of each ImageCache that a pod was given. */
+  readonly onHit: (cacheName: string) => void;
 }
 
 /** The creation of a pod. Everything it needs is in memory: no request leaves us meanwhile. */
@@ -89,8 +91,10 @@ function conclude(
   { uid, namespace, dryRun, subject }: Review,
   { explanation, answer }: Decided,
   started: number,
-  { metrics, config, log }: AnswerOptions,
+  { metrics, config, onHit, log }: AnswerOptions,
 ): EncodedAnswer {
+  if (!dryRun && explanation.outcome === 'hit' && explanation.cacheName !== null)
+    onHit(explanation.cacheName);
   if (!dryRun) record(explanation, OPERATION[subject], config, metrics, (performance.now() - started) / 1000);
   log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
   return answer;

@@ -5,8 +5,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KubeConfig } from '@kubernetes/client-node';
+import { UseRecorder, type UseApi } from '../../src/provisioner/use-recorder.ts';
 import { ApiClient } from '../../src/sources/kubernetes/api-client.ts';
 import { ProvisionSource } from '../../src/sources/kubernetes/provision-source.ts';
+import { KubernetesUseApi } from '../../src/sources/kubernetes/use-api.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
 import { find, installChart, NAMESPACE, RELEASE } from './support/chart.ts';
@@ -93,6 +95,13 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
 
   const becomeReady = async (cache: Json, id: string): Promise<void> =>
     setStatus(plane.api, metadataOf(cache).name, { imageCacheId: id, phase: 'Ready', progress: '100%' });
+
+  /** As one of the chart's service accounts. */
+  async function kubeconfigOf(account: string): Promise<string> {
+    const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${account}/token`;
+    const { status } = await plane.api.create(path, { spec: { expirationSeconds: 600 } });
+    return kubeconfig(plane.url, plane.ca, status as Json);
+  }
 
   /** The one that has the Lease. */
   async function leader(): Promise<RunningPod> {
@@ -216,7 +225,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     expect(metadataOf(left!).name).toBe('mine');
   });
 
-  it('never deletes a cache that a pending pod points to', async () => {
+  it('has it noted that a cache is used, and never deletes one that a pending pod points to', async () => {
     await create('p', ['kept:1']);
     const [made] = await untilCaches(1);
     await becomeReady(made!, 'imc-kept');
@@ -224,6 +233,14 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       const pod = await create(`hit-${Date.now()}`, ['kept:1']);
       expect(metadataOf(pod).annotations['k8s.aliyun.com/eci-imc-id']).toBe('imc-kept');
     });
+    // The webhook has noted on it that it is used.
+    await eventually(async () => {
+      const [inUse] = await caches();
+      const { annotations } = metadataOf(inUse!);
+      expect(annotations).toMatchObject({ 'imagecache-webhook.io/hits': '1' });
+      const lastUsed = Date.parse(annotations['imagecache-webhook.io/last-used'] as string);
+      expect(Math.abs(Date.now() - lastUsed)).toBeLessThan(60_000);
+    }, 30_000);
     await setStatus(plane.api, metadataOf(made!).name, { expireDateTime: '2026-01-01T00:00:00Z' });
     await sleep(1500);
     expect(await caches()).toHaveLength(1);
@@ -235,12 +252,8 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await create('p', ['named:1']);
     const [made] = await untilCaches(1);
     const { name, uid } = metadataOf(made!);
-    const token = await plane.api.create(
-      `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${RELEASE}-controller/token`,
-      { spec: { expirationSeconds: 600 } },
-    );
     const config = new KubeConfig();
-    config.loadFromString(kubeconfig(plane.url, plane.ca, token['status'] as Json));
+    config.loadFromString(await kubeconfigOf(`${RELEASE}-controller`));
     const events = { onFailure: () => undefined, onStep: () => undefined, onChange: () => undefined };
     const source = new ProvisionSource(new ApiClient(() => config), events, 60_000, Date.now);
     expect(await source.delete({ name, uid: 'of-another' })).toBe(false);
@@ -294,6 +307,51 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     expect(written() - before).toBe(300);
   });
 
+  it('several replicas of the webhook note all uses of a cache together, and write no more often than one alone', async () => {
+    await create('p', ['noted:1']);
+    const [made] = await untilCaches(1);
+    const { name } = metadataOf(made!);
+    const config = new KubeConfig();
+    config.loadFromString(await kubeconfigOf(RELEASE));
+    const stopping = new AbortController();
+    const api = new KubernetesUseApi(new ApiClient(() => config), stopping.signal);
+    let writes = 0;
+    const counting: UseApi = {
+      read: (cache) => api.read(cache),
+      write: async (...args) => {
+        const written = await api.write(...args);
+        if (written) writes += 1;
+        return written;
+      },
+    };
+    const problems: string[] = [];
+    const recorders = Array.from(
+      { length: 3 },
+      () =>
+        new UseRecorder(counting, (problem) => problems.push(problem), Date.now, {
+          lookEvery: 20,
+          writeEvery: 1000,
+        }),
+    );
+    const began = Date.now();
+    let noted = 0;
+    while (Date.now() - began < 4000) {
+      for (const recorder of recorders) {
+        recorder.note(name);
+        recorder.note('made-by-hand');
+        noted += 1;
+      }
+      await sleep(10);
+    }
+    await eventually(async () => {
+      const [cache] = await caches();
+      expect(metadataOf(cache!).annotations).toMatchObject({ 'imagecache-webhook.io/hits': `${noted}` });
+    });
+    expect(writes).toBeLessThanOrEqual((Date.now() - began) / 1000 + 1);
+    expect(problems).toEqual([]);
+    await Promise.all(recorders.map((recorder) => recorder.stop()));
+  });
+
   it('has done nothing that it may not, and uses every right that it has beyond the webhook', () => {
     const rules = (kind: string, name: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
     const name = `${RELEASE}-controller`;
@@ -303,7 +361,10 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       ...granted(rules('Role', `${name}-lease`), NAMESPACE),
     ];
     const events = audited(plane.auditLog).filter(({ user }) => user.username === ACCOUNT);
-    expect(events.filter(({ responseStatus: { code } }) => code === 401 || code === 403)).toEqual([]);
+    const refused = audited(plane.auditLog).filter(({ responseStatus: { code } }) =>
+      [401, 403].includes(code),
+    );
+    expect(refused).toEqual([]);
     const done = new Set(events.map(used));
     expect([...done].filter((each) => !all.includes(each))).toEqual([]);
     expect(all.filter((each) => !done.has(each))).toEqual([]);

@@ -115,6 +115,7 @@ async function build(): Promise<Target> {
     readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
     clients: undefined,
+    onHit: () => undefined,
     findUnboundPod: () => Promise.resolve({ pod, from: 'watch' }),
   });
   const { annotationKeys, labelKeys } = view.profile();

@@ -8,6 +8,7 @@ import { LeaderElection } from './lease.ts';
 import { ProvisionSource } from './provision-source.ts';
 import type { ReflectorEvents } from './reflector.ts';
 import { KubernetesTrustApi, type TrustApiOptions } from './trust-api.ts';
+import { KubernetesUseApi } from './use-api.ts';
 
 /**
  * @param kubeconfig path; empty for the usual places
@@ -85,4 +86,9 @@ export function connectController(
   const lease = { namespace, name, identity, duration: controller.leaseDuration };
   const election = new LeaderElection(api, lease, { onLead, onStep, onFailure: onProblem });
   return { source, cluster, election };
+}
+
+/** As `connect`, to the ImageCaches whose use is recorded. @param signal ends what is under way */
+export function connectUses(kubeconfig: string, context: string, signal: AbortSignal): KubernetesUseApi {
+  return new KubernetesUseApi(new ApiClient(() => loadKubeConfig(kubeconfig, context)), signal);
 }

@@ -102,15 +102,15 @@ describe('what is missed', () => {
 
   it('is nothing once a cache has it that the pod would now start from, or that is being made', () => {
     const pod = createdPod({ images: ['a:1', 'b:1'] }, indexOf());
-    const with_ = (cache: object): Miss[] =>
+    const missedBeside = (cache: object): Miss[] =>
       missed([pod], indexOf(cacheObject({ name: 'c', images: ['a:1', 'b:1'], ...cache })));
-    expect(with_({})).toEqual([]);
-    expect(with_({ images: ['a:1'] })).toEqual([]);
-    expect(with_({ phase: 'Creating', id: null })).toEqual([]);
-    expect(with_({ phase: 'Creating', images: ['a:1'] })).toHaveLength(1);
-    expect(with_({ phase: 'Failed' })).toHaveLength(1);
-    expect(with_({ phase: 'Creating', deleting: true })).toHaveLength(1);
-    expect(with_({ size: 40 })).toHaveLength(1);
+    expect(missedBeside({})).toEqual([]);
+    expect(missedBeside({ images: ['a:1'] })).toEqual([]);
+    expect(missedBeside({ phase: 'Creating', id: null })).toEqual([]);
+    expect(missedBeside({ phase: 'Creating', images: ['a:1'] })).toHaveLength(1);
+    expect(missedBeside({ phase: 'Failed' })).toHaveLength(1);
+    expect(missedBeside({ phase: 'Creating', deleting: true })).toHaveLength(1);
+    expect(missedBeside({ size: 40 })).toHaveLength(1);
   });
 
   it('with createOnMiss.when incomplete is what no cache holds whole', () => {

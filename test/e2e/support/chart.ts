@@ -56,15 +56,12 @@ export function renderChart({
 
 /** @throws where there is neither helm nor the renderer that CHART_TEMPLATE names */
 function findRenderer(): string {
-  const named = process.env['CHART_TEMPLATE'];
-  if (named !== undefined) {
-    if (existsSync(named)) return named;
-    throw new Error(`CHART_TEMPLATE is ${named}, which is not there`);
-  }
   try {
     execFileSync('helm', ['version'], { stdio: 'ignore' });
     return 'helm';
   } catch {
+    const named = process.env['CHART_TEMPLATE'];
+    if (named !== undefined && existsSync(named)) return named;
     throw new Error('there is no helm, and CHART_TEMPLATE names no other renderer of charts');
   }
 }
