@@ -224,6 +224,29 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     expect(bundles).toEqual([first, expect.stringContaining(first)]);
   });
 
+  it('decides at bindings once bindTime is switched on, by a webhook that is trusted as the first one is', async () => {
+    objects = await installChart(plane.api, { config: { ...values.config, bindTime: true } });
+    await eventually(async () => {
+      const { status } = await plane.api.get(`/apis/apps/v1/namespaces/${NAMESPACE}/deployments/${RELEASE}`);
+      expect(status).toMatchObject({ updatedReplicas: 2, replicas: 2, readyReplicas: 2 });
+      const [first, second] = await caBundles();
+      expect([first, second]).toEqual([(await secretData())['ca.crt'], first]);
+    }, 60_000);
+    await kubelet.untilReady(2);
+    await eventually(async () => {
+      const { name, annotations } = metadataOf(await runPod(plane.api, { images: ['a:1'] }));
+      expect(annotations).toEqual({});
+      const path = `/api/v1/namespaces/default/pods/${name}`;
+      await plane.api.create(`${path}/binding`, {
+        metadata: { name },
+        target: { kind: 'Node', name: 'virtual-kubelet' },
+      });
+      expect(metadataOf(await plane.api.get(path)).annotations).toMatchObject({
+        'k8s.aliyun.com/eci-imc-id': 'imc-a',
+      });
+    });
+  });
+
   it('has done nothing that it may not, and uses every right that its CA needs', async () => {
     const rules = (kind: string, name?: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
     const ofAuthority = granted(rules('Role', `${RELEASE}-ca`), NAMESPACE);
