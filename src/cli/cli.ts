@@ -6,8 +6,9 @@ import { formatHelp, readFlags, UsageError, type Command, type Io } from './comm
 import { controller } from './controller.ts';
 import { explain } from './explain.ts';
 import { serve } from './serve.ts';
+import { simulateEci } from './simulate-eci.ts';
 
-const COMMANDS: readonly Command[] = [serve, controller, explain, certs];
+const COMMANDS: readonly Command[] = [serve, controller, explain, certs, simulateEci];
 
 /** Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration cannot be used. */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
@@ -46,6 +47,6 @@ function reportError({ name }: Command, error: unknown, io: Io): number {
 }
 
 function overview(): string {
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`);
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(13)} ${summary}`);
   return `imc: starts every ECI pod from the best ImageCache, and says why\n\nCommands:\n${lines.join('\n')}\n\nimc COMMAND --help shows the flags of each.\n`;
 }

@@ -11,14 +11,13 @@ const NOT_HERE = /^(?:port|tls\.|shutdownDelay)/;
 export const controller: Command = {
   name: 'controller',
   summary: 'Make an ImageCache where pods missed one, and retire those that nobody uses.',
-  usage: 'imc controller --source kubernetes --create-on-miss-by controller [--config FILE] [flags]',
+  usage:
+    'imc controller --source kubernetes|files:DIR --create-on-miss-by controller [--config FILE] [flags]',
   flags: [CONFIG_FLAG],
   settings: SETTINGS.map(({ path }) => path).filter((path) => !NOT_HERE.test(path)),
   run: async (flags, io) => {
     const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
-    if (config.source !== 'kubernetes')
-      throw new UsageError('the controller needs --source kubernetes: it makes caches in a cluster');
     if (config.createOnMiss.by !== 'controller') {
       throw new UsageError(
         'createOnMiss.by is eci: ECI makes the caches by itself; give --create-on-miss-by controller, to the webhook too',

@@ -8,7 +8,7 @@ import { createControllerMetrics } from '../metrics/controller-metrics.ts';
 import { Provisioner, type ProvisionEvents } from '../provisioner/provisioner.ts';
 import { buildControllerApp } from '../server/app.ts';
 import type { KindReadiness, Readiness } from '../server/health.ts';
-import type { ControllerConnection } from '../sources/kubernetes/connect.ts';
+import { connectController, type ControllerConnection } from './build-controller.ts';
 import { kindsAsOf, secondsSince } from './readiness.ts';
 
 export interface Controller {
@@ -29,7 +29,6 @@ export async function startController(
   log: FastifyBaseLogger,
   now: () => number = Date.now,
 ): Promise<Controller> {
-  const { connectController } = await import('../sources/kubernetes/connect.ts');
   const index = new ClusterIndex();
   const stopping = new AbortController();
   let leading = false;
@@ -42,7 +41,7 @@ export async function startController(
     log.warn(problem);
   };
   const onStep = (message: string): void => log.info(message);
-  const connection: ControllerConnection = connectController(
+  const connection: ControllerConnection = await connectController(
     config,
     `${hostname()}-${randomUUID().slice(0, 8)}`,
     index,

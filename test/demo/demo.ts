@@ -17,6 +17,7 @@ import { sendHttps } from '../support/https.ts';
 import type { Json } from '../support/objects.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
+import { showCircle } from './circle.ts';
 
 const EXAMPLES = 'test/examples';
 const CERTS = 'certs';
@@ -50,6 +51,7 @@ try {
 } finally {
   await stop();
 }
+await showCircle(CERTS);
 
 /** The webhook as a process of its own, as in a cluster. */
 async function serve(): Promise<{ address: string; stop: () => Promise<void> }> {

@@ -187,7 +187,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
   it('fails no request while its CA is replaced, whoever connects at whatever moment', async () => {
     await installChart(plane.api, {
       ...values,
-      certificates: { lifetime: '48s' },
+      certificates: { lifetime: '42s' },
       webhook: { failurePolicy: 'Fail' },
     });
     await eventually(async () => {

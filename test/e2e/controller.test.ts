@@ -2,6 +2,7 @@
  * The controller as the chart installs it, beside the webhook, before a real API server. ECI is played by the tests: they
  * give the caches their IDs and phases.
  */
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -10,7 +11,9 @@ import { ApiClient } from '../../src/sources/kubernetes/api-client.ts';
 import { ProvisionSource } from '../../src/sources/kubernetes/provision-source.ts';
 import { KubernetesUseApi } from '../../src/sources/kubernetes/use-api.ts';
 import { eventually } from '../support/eventually.ts';
+import { killRunning, start } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
+import { temporaryFolder } from '../support/webhook.ts';
 import { find, installChart, NAMESPACE, RELEASE } from './support/chart.ts';
 import {
   IMAGE_CACHE_CRD,
@@ -60,6 +63,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     });
   });
   afterAll(async () => {
+    killRunning();
     await kubelet?.[Symbol.asyncDispose]();
     await plane?.stop();
   });
@@ -305,6 +309,49 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await sleep(1000);
     expect(await caches()).toHaveLength(300);
     expect(written() - before).toBe(300);
+  });
+
+  it('closes the circle by itself where imc simulate-eci plays ECI', async () => {
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    const metadata = { name: 'simulate-eci' };
+    await plane.api.create(`/api/v1/namespaces/${NAMESPACE}/serviceaccounts`, { metadata });
+    await plane.api.create(`${rbac}/clusterroles`, {
+      metadata,
+      rules: [
+        { apiGroups: ['eci.alibabacloud.com'], resources: ['imagecaches'], verbs: ['list', 'delete'] },
+        { apiGroups: ['eci.alibabacloud.com'], resources: ['imagecaches/status'], verbs: ['patch'] },
+      ],
+    });
+    await plane.api.create(`${rbac}/clusterrolebindings`, {
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', ...metadata },
+      subjects: [{ kind: 'ServiceAccount', namespace: NAMESPACE, ...metadata }],
+    });
+    const folder = temporaryFolder({ kubeconfig: await kubeconfigOf('simulate-eci') });
+    const eci = start([
+      'simulate-eci',
+      '--source=kubernetes',
+      `--kubeconfig=${folder.path}/kubeconfig`,
+      '--creation-time=2s',
+      '--fail=broken',
+    ]);
+    let printed = '';
+    for (const stream of [eci.stdout!, eci.stderr!])
+      stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    await create('p', ['circle:1']);
+    await create('q', ['broken:1']);
+    await eventually(async () => {
+      const pod = await create(`next-${Date.now()}`, ['circle:1']);
+      expect(metadataOf(pod).annotations['k8s.aliyun.com/eci-imc-id']).toMatch(/^imc-[0-9a-f]{20}$/);
+    }, 20_000);
+    await eventually(async () => {
+      const phases = (await caches()).map(({ status }) => (status as Json | undefined)?.['phase']);
+      expect(new Set(phases)).toEqual(new Set(['Failed', 'Ready']));
+    }, 20_000);
+    expect(printed).toMatch(/^auto-[0-9a-f]{32} {2}Ready {6}█{20} 100%$/m);
+    eci.kill('SIGTERM');
+    expect(await once(eci, 'exit')).toEqual([0, null]);
+    folder.remove();
   });
 
   it('several replicas of the webhook note all uses of a cache together, and write no more often than one alone', async () => {

@@ -49,8 +49,7 @@ export class Folder {
 
   /** What tells one content of each file from the next, without reading it. */
   async #signatures(): Promise<Map<string, string>> {
-    const names = await readdir(this.path, { recursive: true });
-    const manifests = names.filter((name) => MANIFEST.test(name) && !isHidden(name)).toSorted();
+    const manifests = await manifestFiles(this.path);
     const entries = await Promise.all(
       manifests.map(async (name): Promise<[string, string] | undefined> => {
         try {
@@ -66,6 +65,15 @@ export class Folder {
     );
     return new Map(entries.filter((entry) => entry !== undefined));
   }
+}
+
+/**
+ * The manifests below a folder, relative to it, sorted.
+ * @throws where it cannot be read
+ */
+export async function manifestFiles(path: string): Promise<string[]> {
+  const names = await readdir(path, { recursive: true });
+  return names.filter((name) => MANIFEST.test(name) && !isHidden(name)).toSorted();
 }
 
 /** Editors' swap files and Kubernetes' `..data` folders. */

@@ -7,6 +7,7 @@ import { KubernetesSource, type KubernetesOptions } from './kubernetes-source.ts
 import { LeaderElection } from './lease.ts';
 import { ProvisionSource } from './provision-source.ts';
 import type { ReflectorEvents } from './reflector.ts';
+import { KubernetesBackend } from './kubernetes-backend.ts';
 import { KubernetesTrustApi, type TrustApiOptions } from './trust-api.ts';
 import { KubernetesUseApi } from './use-api.ts';
 
@@ -91,4 +92,9 @@ export function connectController(
 /** As `connect`, to the ImageCaches whose use is recorded. @param signal ends what is under way */
 export function connectUses(kubeconfig: string, context: string, signal: AbortSignal): KubernetesUseApi {
   return new KubernetesUseApi(new ApiClient(() => loadKubeConfig(kubeconfig, context)), signal);
+}
+
+/** As `connect`, to the ImageCaches that somebody plays ECI for. */
+export function connectBackend(kubeconfig: string, context: string): KubernetesBackend {
+  return new KubernetesBackend(new ApiClient(() => loadKubeConfig(kubeconfig, context)));
 }

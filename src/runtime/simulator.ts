@@ -1,0 +1,74 @@
+/** Owns the stand-in for ECI as it runs: it looks at the ImageCaches, and has happen to them what would happen. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/config.ts';
+import { messageOf } from '../core/error-message.ts';
+import { isObject, readText, type JsonObject } from '../core/json.ts';
+import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
+import { FilesBackend } from '../sources/files/files-backend.ts';
+
+interface Backend {
+  caches(): Promise<readonly JsonObject[]>;
+  setStatus(object: JsonObject, status: JsonObject): Promise<void>;
+  delete(object: JsonObject): Promise<void>;
+}
+
+export interface SimulatorEvents {
+  /** @param phase `Deleted` where it has expired */
+  readonly onState: (name: string, phase: string, progress: string) => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Milliseconds. */
+const LOOK_EVERY = 250;
+
+/**
+ * Until it is told to stop.
+ * @throws where the configuration leads to no source
+ */
+export async function simulate(
+  config: Config,
+  options: LifeOptions,
+  events: SimulatorEvents,
+  stopped: Promise<void>,
+): Promise<void> {
+  const backend = await backendOf(config);
+  let goesOn = true;
+  void stopped.then(() => {
+    goesOn = false;
+  });
+  let problem: string | undefined;
+  const isStopped = (): boolean => !goesOn;
+  while (!isStopped()) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
+      await look(backend, options, events);
+      problem = undefined;
+    } catch (error) {
+      if (messageOf(error) !== problem) events.onProblem(messageOf(error));
+      problem = messageOf(error);
+    }
+    // oxlint-disable-next-line no-await-in-loop
+    await Promise.race([sleep(LOOK_EVERY), stopped]);
+  }
+}
+
+async function look(backend: Backend, options: LifeOptions, events: SimulatorEvents): Promise<void> {
+  for (const object of await backend.caches()) {
+    const next = nextState(object, options, Date.now());
+    if (!next) continue;
+    const { metadata } = object;
+    const name = (isObject(metadata) ? readText(metadata['name']) : undefined) ?? '';
+    // oxlint-disable-next-line no-await-in-loop -- of a file with several, each is written over what the one before left
+    await (next.kind === 'expired' ? backend.delete(object) : backend.setStatus(object, next.status));
+    if (next.kind === 'expired') events.onState(name, 'Deleted', '');
+    else events.onState(name, next.phase, next.progress);
+  }
+}
+
+const FILES = 'files:';
+
+async function backendOf({ source, kubeconfig, kubeContext }: Config): Promise<Backend> {
+  if (source.startsWith(FILES)) return new FilesBackend(source.slice(FILES.length));
+  const { connectBackend } = await import('../sources/kubernetes/connect.ts');
+  return connectBackend(kubeconfig, kubeContext);
+}

@@ -1,0 +1,144 @@
+/**
+ * Owns a folder of manifests as the controller sees it: the pods in it, the ImageCaches that it made, and new ones as files
+ * of their own. There is one controller to a folder, so that nobody has to be elected.
+ */
+import { randomUUID } from 'node:crypto';
+import { CREATE_ON_MISS, MADE_BY } from '../../core/annotation/keys.ts';
+import { messageOf } from '../../core/error-message.ts';
+import { isObject, type JsonObject } from '../../core/json.ts';
+import type { OwnCache } from '../../core/provision/own-cache.ts';
+import { readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
+import { readManifest } from '../kinds/manifest.ts';
+import { readOwnCache } from '../kinds/own-cache.ts';
+import type { KindStatus } from '../source.ts';
+import { ObjectFolder, type StandingObject } from './object-folder.ts';
+
+/** Milliseconds. */
+const LOOK_EVERY = 300;
+
+export class FilesCluster {
+  readonly #folder: ObjectFolder;
+  readonly #onChange: () => void;
+  readonly #onProblem: (problem: string) => void;
+  readonly #now: () => number;
+  #pods: readonly WatchedPod[] = [];
+  #own = new Map<string, { readonly cache: OwnCache; readonly standing: StandingObject }>();
+  #confirmedAt: number | undefined;
+  #lastSeen = '';
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+
+  /** @param now milliseconds since 1970 */
+  constructor(
+    path: string,
+    events: { readonly onChange: () => void; readonly onProblem: (problem: string) => void },
+    now: () => number,
+  ) {
+    this.#folder = new ObjectFolder(path);
+    this.#onChange = events.onChange;
+    this.#onProblem = events.onProblem;
+    this.#now = now;
+  }
+
+  /** @throws where the folder cannot be read */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#timer = setInterval(() => {
+      this.#looking = this.#look().catch((error: unknown) => this.#onProblem(messageOf(error)));
+    }, LOOK_EVERY);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+  }
+
+  markedPods(): Iterable<WatchedPod> {
+    return this.#pods.filter(({ pod: { annotations } }) => annotations.has(CREATE_ON_MISS));
+  }
+
+  pendingPods(): Iterable<WatchedPod> {
+    return this.#pods;
+  }
+
+  ownCaches(): readonly OwnCache[] {
+    return Array.from(this.#own.values(), ({ cache }) => cache);
+  }
+
+  confirmedAt(): number | undefined {
+    return this.#confirmedAt;
+  }
+
+  problems(): readonly string[] {
+    return [];
+  }
+
+  status(): readonly KindStatus[] {
+    const kinds = { 'own ImageCache': this.#own.size, Pod: this.#pods.length };
+    const confirmedAt = this.#confirmedAt;
+    return Object.entries(kinds).map(([kind, objects]) => ({
+      kind,
+      objects,
+      state: 'watching',
+      confirmedAt,
+    }));
+  }
+
+  /** With what an API server gives to every object. */
+  async create(object: JsonObject): Promise<'created' | 'exists'> {
+    const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+    const creationTimestamp = new Date(this.#now()).toISOString();
+    try {
+      await this.#folder.add(String(metadata['name']), {
+        ...object,
+        metadata: { ...metadata, uid: randomUUID(), creationTimestamp },
+      });
+      return 'created';
+    } catch (error) {
+      if (isObject(error) && error['code'] === 'EEXIST') return 'exists';
+      throw error;
+    }
+  }
+
+  async delete({ name, uid }: OwnCache): Promise<boolean> {
+    const held = this.#own.get(name);
+    if (held?.cache.uid !== uid) return false;
+    await this.#folder.replace(held.standing, undefined);
+    return true;
+  }
+
+  async #look(): Promise<void> {
+    const [pods, caches] = await Promise.all([
+      this.#folder.objects('Pod'),
+      this.#folder.objects('ImageCache'),
+    ]);
+    this.#pods = pods.flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
+    const own = caches.filter(({ object }) => isOwn(object));
+    this.#own = new Map(
+      own.flatMap((standing) =>
+        tryTo(() => readOwnCache(readManifest(standing.object))).map((cache) => [
+          cache.name,
+          { cache, standing },
+        ]),
+      ),
+    );
+    this.#confirmedAt = this.#now();
+    const seen = JSON.stringify([pods, own].map((list) => list.map(({ object }) => object)));
+    if (seen !== this.#lastSeen) this.#onChange();
+    this.#lastSeen = seen;
+  }
+}
+
+function isOwn({ metadata }: JsonObject): boolean {
+  const labels = isObject(metadata) ? metadata['labels'] : undefined;
+  return isObject(labels) && labels[MADE_BY.label] === MADE_BY.controller;
+}
+
+function tryTo<T>(read: () => T): T[] {
+  try {
+    return [read()];
+  } catch {
+    // The files source names what cannot be read.
+    return [];
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Owns a folder of manifests as something to write to: what stands in it, and one object changed, added or taken out,
+ * with all else left as its author wrote it. For trying things out where there is no cluster.
+ */
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { parseAllDocuments, stringify } from 'yaml';
+import { isObject, type JsonObject } from '../../core/json.ts';
+import { manifestFiles } from './folder.ts';
+
+export interface StandingObject {
+  readonly object: JsonObject;
+  readonly file: string;
+  /** Which document of its file it is, from 0. */
+  readonly position: number;
+}
+
+export class ObjectFolder {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** All objects of a kind. What cannot be parsed is passed over: who reads it to decide on it says what is wrong. */
+  async objects(kind: string): Promise<StandingObject[]> {
+    const files = await manifestFiles(this.#path);
+    const read = await Promise.all(files.map((file) => readObjects(join(this.#path, file))));
+    return read.flat().filter(({ object }) => object['kind'] === kind);
+  }
+
+  /** @throws where the file is there already */
+  async add(name: string, object: JsonObject): Promise<void> {
+    await writeFile(join(this.#path, `${name}.yaml`), stringify(object), { flag: 'wx' });
+  }
+
+  /** @param change an object in the place of which it then stands; undefined: it goes */
+  async replace({ file, position }: StandingObject, change: JsonObject | undefined): Promise<void> {
+    const documents = parseAllDocuments(await readFile(file, 'utf8'));
+    const texts = documents.flatMap((document, i) => {
+      if (i !== position) return [document.toString()];
+      return change === undefined ? [] : [stringify(change)];
+    });
+    if (texts.length === 0) {
+      await rm(file);
+      return;
+    }
+    // By way of a file that nobody reads, so that nobody reads half of it.
+    const draft = join(dirname(file), `.${basename(file)}.new`);
+    await writeFile(draft, texts.map((text) => text.replace(/^---\n/, '')).join('---\n'));
+    await rename(draft, file);
+  }
+}
+
+async function readObjects(file: string): Promise<StandingObject[]> {
+  try {
+    return parseAllDocuments(await readFile(file, 'utf8')).flatMap((document, position) => {
+      const object: unknown = document.errors.length > 0 ? undefined : document.toJS();
+      return isObject(object) ? [{ object, file, position }] : [];
+    });
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,117 @@
+/** The whole circle on a folder: a miss has a cache made, by way of whoever plays ECI, and the next pod hits. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
+import { startController, type Controller } from '../../src/runtime/controller.ts';
+import { simulate } from '../../src/runtime/simulator.ts';
+import { admissionReview } from '../support/admission.ts';
+import { eventually } from '../support/eventually.ts';
+import { cacheObject, podObject, type Json } from '../support/objects.ts';
+import { applied, operationsOf } from '../support/patch.ts';
+import { runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
+
+const BY_CONTROLLER = { 'createOnMiss.by': 'controller' };
+
+describe('on a folder of manifests', () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let webhook: RunningWebhook;
+  let controller: Controller;
+  let stopEci: () => Promise<void>;
+  const states: string[] = [];
+  const problems: string[] = [];
+
+  beforeEach(async () => {
+    folder = temporaryFolder({
+      'mine.yaml': `# By hand.\n${JSON.stringify(cacheObject({ name: 'mine', images: ['mine:1'] }))}\n`,
+    });
+    states.length = 0;
+    problems.length = 0;
+    const flags = new Map(
+      Object.entries({
+        source: `files:${folder.path}`,
+        host: '127.0.0.1',
+        metricsPort: '0',
+        'controller.quota': '1',
+        ...BY_CONTROLLER,
+      }),
+    );
+    const config = loadConfig(undefined, flags, {});
+    webhook = await runWebhook(folder.path, BY_CONTROLLER);
+    controller = await startController(config, pino({ level: 'silent' }));
+    await Promise.all([webhook.synced, controller.synced]);
+    const stopped = Promise.withResolvers<void>();
+    const playing = simulate(
+      config,
+      { creationTime: 1000, failing: ['broken'] },
+      {
+        onState: (name, phase, progress) => states.push(`${name} ${phase} ${progress}`),
+        onProblem: (problem) => problems.push(problem),
+      },
+      stopped.promise,
+    );
+    stopEci = async () => {
+      stopped.resolve();
+      await playing;
+    };
+  });
+  afterEach(async () => {
+    await stopEci();
+    await controller.stop();
+    await webhook.stop();
+    folder.remove();
+    expect(problems).toEqual([]);
+  });
+
+  /** As an API server: asks the webhook, and keeps the pod as it then is. */
+  async function create(name: string, image: string): Promise<string | undefined> {
+    const object = podObject({ images: [image] });
+    const pod = { ...object, metadata: { ...(object['metadata'] as Json), name } };
+    const response = await webhook.review(admissionReview(pod));
+    const decided = applied(pod, operationsOf(response));
+    const metadata = { ...(decided['metadata'] as Json), creationTimestamp: new Date().toISOString() };
+    folder.write(`pod-${name}.json`, { ...decided, metadata });
+    return response.auditAnnotations?.['outcome'];
+  }
+
+  const made = (): string[] => readdirSync(folder.path).filter((file) => file.startsWith('auto-'));
+  const statusOf = (file: string): Json =>
+    (parse(readFileSync(join(folder.path, file), 'utf8')) as Json)['status'] as Json;
+
+  it('a miss becomes a cache, the cache becomes Ready, and the next pod hits', async () => {
+    expect(await create('first', 'app:1')).toBe('miss');
+    await eventually(async () => expect(await create('next', 'app:1')).toBe('hit'));
+    const [file] = made();
+    expect(made()).toHaveLength(1);
+    const name = file!.replace('.yaml', '');
+    expect(states.at(-1)).toBe(`${name} Ready 100%`);
+    // What people wrote is as they wrote it.
+    expect(readFileSync(join(folder.path, 'mine.yaml'), 'utf8')).toMatch(/^# By hand\./);
+  });
+
+  it('at the quota the next miss takes the place of the last, once no pod points to it', async () => {
+    expect(await create('first', 'app:1')).toBe('miss');
+    await eventually(() => expect(made().map((file) => statusOf(file)?.['phase'])).toEqual(['Ready']));
+    const [before] = made();
+    expect(await create('other', 'other:1')).toBe('miss');
+    await eventually(() => {
+      expect(made()).toHaveLength(1);
+      expect(made()[0]).not.toBe(before);
+    });
+    await eventually(async () => expect(await create('other-next', 'other:1')).toBe('hit'));
+  });
+
+  it('what fails is not made a second time at once', async () => {
+    expect(await create('first', 'broken:1')).toBe('miss');
+    await eventually(() => expect(made().map((file) => statusOf(file)?.['phase'])).toEqual(['Failed']));
+    expect(await create('next', 'broken:1')).toBe('miss');
+    expect(made()).toHaveLength(1);
+    const text = await (await fetch(`${controller.address}/metrics`)).text();
+    expect(text).toContain('imagecache_controller_created_total 1');
+    expect(text).toContain('imagecache_controller_leading 1\n');
+    const ready = await fetch(`${controller.address}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ status: 'ready' })]);
+  });
+});
