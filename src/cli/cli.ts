@@ -7,8 +7,9 @@ import { controller } from './controller.ts';
 import { explain } from './explain.ts';
 import { serve } from './serve.ts';
 import { simulateEci } from './simulate-eci.ts';
+import { status } from './status.ts';
 
-const COMMANDS: readonly Command[] = [serve, controller, explain, certs, simulateEci];
+const COMMANDS: readonly Command[] = [serve, controller, explain, status, certs, simulateEci];
 
 /** Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration cannot be used. */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {

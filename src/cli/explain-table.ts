@@ -4,6 +4,7 @@ import type { ExplainedCandidate } from '../core/explain.ts';
 import type { Operation } from '../core/patch/json-patch.ts';
 import { describePhase } from '../core/image-cache.ts';
 import { formatBytes } from '../core/quantity.ts';
+import { alignColumns, formatAge } from './columns.ts';
 import type { PodExplanation } from './explain.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -102,24 +103,4 @@ function formatPatch(patch: readonly Operation[], paint: Paint): string {
     });
   });
   return `  ${paint('dim', 'patch')}\n${lines.join('\n')}`;
-}
-
-/** Columns as wide as their widest cell; the last one is not padded. */
-function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const columns = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, i) =>
-    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  '),
-  );
-}
-
-/** As kubectl does: the largest unit, `45s`, `12m`, `20h`, `3d`. */
-function formatAge(milliseconds: number): string {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
-  return `${Math.floor(seconds / 86_400)}d`;
 }

@@ -2,15 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { messageOf } from '../core/error-message.ts';
-import { isObject, readText, type JsonObject } from '../core/json.ts';
+import { isObject, readText } from '../core/json.ts';
 import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
-import { FilesBackend } from '../sources/files/files-backend.ts';
-
-interface Backend {
-  caches(): Promise<readonly JsonObject[]>;
-  setStatus(object: JsonObject, status: JsonObject): Promise<void>;
-  delete(object: JsonObject): Promise<void>;
-}
+import { connectCaches, type CachesAccess } from './build-caches.ts';
 
 export interface SimulatorEvents {
   /** @param phase `Deleted` where it has expired */
@@ -31,7 +25,7 @@ export async function simulate(
   events: SimulatorEvents,
   stopped: Promise<void>,
 ): Promise<void> {
-  const backend = await backendOf(config);
+  const backend = await connectCaches(config);
   let goesOn = true;
   void stopped.then(() => {
     goesOn = false;
@@ -52,7 +46,7 @@ export async function simulate(
   }
 }
 
-async function look(backend: Backend, options: LifeOptions, events: SimulatorEvents): Promise<void> {
+async function look(backend: CachesAccess, options: LifeOptions, events: SimulatorEvents): Promise<void> {
   for (const object of await backend.caches()) {
     const next = nextState(object, options, Date.now());
     if (!next) continue;
@@ -63,12 +57,4 @@ async function look(backend: Backend, options: LifeOptions, events: SimulatorEve
     if (next.kind === 'expired') events.onState(name, 'Deleted', '');
     else events.onState(name, next.phase, next.progress);
   }
-}
-
-const FILES = 'files:';
-
-async function backendOf({ source, kubeconfig, kubeContext }: Config): Promise<Backend> {
-  if (source.startsWith(FILES)) return new FilesBackend(source.slice(FILES.length));
-  const { connectBackend } = await import('../sources/kubernetes/connect.ts');
-  return connectBackend(kubeconfig, kubeContext);
 }

@@ -65,6 +65,14 @@ describe('imc', () => {
     ],
     [['serve', ...SOURCE, '--tls-cert', '/a', '--tls-key', '/b'], 1, '/a cannot be read'],
     [['serve', ...SOURCE, '--config', '/nowhere'], 2, '/nowhere: cannot be read'],
+    [['controller'], 2, 'no source'],
+    [['controller', ...SOURCE], 2, 'createOnMiss.by is eci: ECI makes the caches by itself'],
+    [['controller', ...SOURCE, '--controller-quota', 'many'], 2, 'it must be a whole number, 0 or more'],
+    [['simulate-eci'], 2, 'no source'],
+    [['simulate-eci', ...SOURCE, '--creation-time', '0'], 2, '--creation-time is "0"; it must be a duration'],
+    [['status'], 2, 'no source'],
+    [['status', ...SOURCE, '-o', 'yaml'], 2, '-o must be one of table, json'],
+    [['status', '--source', 'files:/nowhere'], 1, 'ENOENT'],
     [['explain'], 2, 'no source'],
     [['explain', ...SOURCE], 2, 'no manifest: give -f FILE'],
     [['explain', ...SOURCE, '-f', '/nowhere'], 1, '/nowhere cannot be read: ENOENT'],
@@ -270,5 +278,62 @@ describe('imc serve', () => {
     const [code] = (await once(child, 'close')) as [number | null];
     expect(code).toBe(130);
     certs.remove();
+  });
+});
+
+describe('imc status', () => {
+  it('shows every ImageCache, whoever made it, and passes over one that cannot be read, by name', async () => {
+    const hour = 3_600_000;
+    const before = (milliseconds: number): string => new Date(Date.now() - milliseconds).toISOString();
+    const own = cacheObject({ name: 'auto-1', images: ['a:1', 'b:1'], created: before(3 * hour) });
+    const folder = temporaryFolder({
+      'own.json': {
+        ...own,
+        metadata: {
+          ...(own['metadata'] as Json),
+          labels: { 'imagecache-webhook.io/made-by': 'controller' },
+          annotations: {
+            'imagecache-webhook.io/hits': '42',
+            'imagecache-webhook.io/last-used': before(10 * 60_000),
+          },
+        },
+      },
+      'mine.json': cacheObject({
+        name: 'mine',
+        images: ['c:1'],
+        id: null,
+        phase: 'Creating',
+        progress: '40%',
+        size: 40,
+        created: before(2 * hour),
+        expires: before(-48 * hour - 60_000),
+      }),
+      'bad.json': { ...own, metadata: { name: 'bad' }, spec: { images: [] } },
+    });
+    const args = ['status', '--source', `files:${folder.path}`];
+    const table = await imc(args);
+    expect(
+      table.out
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/ {2,}/)),
+    ).toEqual([
+      ['NAME', 'CACHEID', 'PHASE', 'SIZE', 'AGE', 'LAST USED', 'HITS', 'MADE BY', 'EXPIRES', 'IMAGES'],
+      ['auto-1', 'imc-auto-1', 'Ready', '20Gi', '3h', '10m', '42', 'controller', 'never', 'a:1, b:1'],
+      ['mine', '-', 'Creating 40%', '40Gi', '2h', '-', '-', 'hand', 'in 2d', 'c:1'],
+    ]);
+    expect([table.code, table.err]).toEqual([
+      1,
+      'imc status: ImageCache bad: spec.images must be an array of at least one image\n',
+    ]);
+    const { out } = await imc([...args, '-o', 'json']);
+    const [first] = out.split('\n');
+    expect(JSON.parse(first!)).toMatchObject({
+      name: 'auto-1',
+      hits: 42,
+      madeBy: 'controller',
+      expiresAt: null,
+    });
+    folder.remove();
   });
 });

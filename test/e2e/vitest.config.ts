@@ -1,14 +1,32 @@
 import { defineConfig } from 'vitest/config';
 
-/** The tests that need a control plane: `make e2e`. */
+/** They look at no clock, so that two of them may share the machine. */
+const TOGETHER = ['chart', 'cli', 'client-certificate', 'crd', 'image', 'monitoring', 'rbac'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
+/** The tests that need a control plane: `make e2e`. Each file has one of its own. */
 export default defineConfig({
   test: {
-    include: ['test/e2e/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // One after the other: each has a control plane of its own, and some of them look at the clock.
-    fileParallelism: false,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'together', include: TOGETHER, maxWorkers: 2, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ['test/e2e/**/*.test.ts'],
+          exclude: TOGETHER,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     reporters:
       process.env['CI'] === undefined
         ? ['default']

@@ -1,7 +1,7 @@
 /** Renders the chart as Helm would, and puts what comes out into a cluster. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { Json } from '../../support/objects.ts';
 import { temporaryFolder } from '../../support/webhook.ts';
 import type { ApiServer } from './api-server.ts';
@@ -46,12 +46,24 @@ export function renderChart({
       ],
       { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    return parseAllDocuments(text)
-      .map((document) => document.toJS() as Json | null)
+    return text
+      .split(/^---$/m)
+      .map(parseOnce)
       .filter((object) => object !== null);
   } finally {
     folder.remove();
   }
+}
+
+/** Most of what one set of values renders, another renders too. */
+const parsed = new Map<string, Json | null>();
+
+function parseOnce(text: string): Json | null {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const object = parse(text) as Json | null;
+  parsed.set(text, object);
+  return object;
 }
 
 /** @throws where there is neither helm nor the renderer that CHART_TEMPLATE names */

@@ -11,6 +11,7 @@ import { createAuthority, issueServingCertificate } from '../../../src/tls/autho
 export type Fault = (request: SeenRequest, answer: ServerResponse) => 'handled' | undefined;
 
 export interface SeenRequest {
+  readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly at: number;
@@ -24,6 +25,8 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly seen: SeenRequest[];
   /** In force from now on. */
   fault: Fault | undefined;
+  /** The same, once the API server has answered: what it did is done, and nobody hears of it. */
+  afterwards: Fault | undefined;
   /** Changes what is passed on of watches that are open, and of those to come. */
   garble: ((chunk: Buffer) => Buffer) | undefined;
   /** Ends the watches that are open, as a server does whose time for them is over. */
@@ -54,6 +57,7 @@ export async function startProxy(target: {
       { method: incoming.method, headers: incoming.headers, ca: target.ca, agent: false },
       (response) => {
         if (dead.has(incoming.socket)) return;
+        if (proxy.afterwards?.(seen, answer) === 'handled') return;
         answer.writeHead(response.statusCode ?? 500, response.headers);
         answer.flushHeaders();
         response.on('data', (chunk: Buffer) => {
@@ -76,7 +80,8 @@ export async function startProxy(target: {
   const server = createServer({ cert, key }, (incoming, answer) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '', 'https://proxy');
     const isWatch = searchParams.get('watch') === 'true';
-    const seen: SeenRequest = { path: pathname, query: searchParams, at: Date.now(), isWatch };
+    const method = incoming.method ?? '';
+    const seen: SeenRequest = { method, path: pathname, query: searchParams, at: Date.now(), isWatch };
     proxy.seen.push(seen);
     if (hanging) dead.add(incoming.socket);
     if (dead.has(incoming.socket)) return;
@@ -108,6 +113,7 @@ export async function startProxy(target: {
     ca: authority.cert,
     seen: [],
     fault: undefined,
+    afterwards: undefined,
     garble: undefined,
     endWatches: () => {
       for (const answer of watches) answer.end();

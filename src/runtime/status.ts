@@ -1,0 +1,79 @@
+/** Owns the state of all ImageCaches, read once: those made by hand and those of the controller. */
+import type { Config } from '../config/config.ts';
+import { HITS, LAST_USED, MADE_BY } from '../core/annotation/keys.ts';
+import { messageOf } from '../core/error-message.ts';
+import type { ImageCache } from '../core/image-cache.ts';
+import { EMPTY_MAP, isObject, readStringMap, type JsonObject, type StringMap } from '../core/json.ts';
+import { readManifest } from '../sources/kinds/manifest.ts';
+import { readImageCache } from '../sources/kinds/image-cache.ts';
+import { connectCaches } from './build-caches.ts';
+
+export interface CacheStatus {
+  readonly name: string;
+  readonly id: string | null;
+  /** As they are written. */
+  readonly images: readonly string[];
+  readonly phase: string;
+  readonly progress: string;
+  readonly sizeBytes: number;
+  /** ISO 8601; null where unknown, or where it has not happened and will not. */
+  readonly createdAt: string | null;
+  readonly lastUsedAt: string | null;
+  readonly expiresAt: string | null;
+  /** As far as the webhook noted them; null for one made by hand, of which it notes none. */
+  readonly hits: number | null;
+  readonly madeBy: 'hand' | 'controller';
+}
+
+/**
+ * Sorted by name.
+ * @param onProblem told of each that cannot be read
+ * @throws where the source cannot be read
+ */
+export async function readStatus(
+  config: Config,
+  onProblem: (problem: string) => void,
+): Promise<CacheStatus[]> {
+  const objects = await (await connectCaches(config)).caches();
+  const read = objects.flatMap((object): CacheStatus[] => {
+    try {
+      return [statusOf(object)];
+    } catch (error) {
+      const { metadata } = object;
+      onProblem(`ImageCache ${isObject(metadata) ? String(metadata['name']) : ''}: ${messageOf(error)}`);
+      return [];
+    }
+  });
+  return read.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function statusOf(object: JsonObject): CacheStatus {
+  const kind = { apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache' };
+  const manifest = readManifest({ ...kind, ...object });
+  const cache: ImageCache = readImageCache(manifest);
+  const annotations = readStringMap(manifest.metadata['annotations'], 'metadata.annotations');
+  const labels = readStringMap(manifest.metadata['labels'], 'metadata.labels');
+  const isOwn = labels.get(MADE_BY.label) === MADE_BY.controller;
+  const { spec } = object;
+  const images: readonly unknown[] = isObject(spec) && Array.isArray(spec['images']) ? spec['images'] : [];
+  return {
+    name: cache.name,
+    id: cache.id ?? null,
+    images: images.map(String),
+    phase: cache.deleting ? 'Deleting' : cache.phase,
+    progress: cache.progress,
+    sizeBytes: cache.sizeBytes,
+    createdAt: cache.createdAt === 0 ? null : new Date(cache.createdAt).toISOString(),
+    expiresAt: cache.expiresAt === undefined ? null : new Date(cache.expiresAt).toISOString(),
+    madeBy: isOwn ? 'controller' : 'hand',
+    ...useOf(isOwn ? annotations : EMPTY_MAP, isOwn),
+  };
+}
+
+function useOf(annotations: StringMap, isOwn: boolean): Pick<CacheStatus, 'hits' | 'lastUsedAt'> {
+  const hits = Number(annotations.get(HITS) ?? 0);
+  return {
+    lastUsedAt: annotations.get(LAST_USED) ?? null,
+    hits: isOwn ? (Number.isFinite(hits) ? hits : 0) : null,
+  };
+}
