@@ -33,7 +33,7 @@ export interface Metrics {
   readonly createOnMiss: CounterTally<'by'>;
   readonly decisionSeconds: HistogramTally<never>;
   readonly requestSeconds: HistogramTally<'status'>;
-  readonly warnings: Counter;
+  readonly warnings: CounterTally<never>;
   readonly refusals: CounterTally<'filter'>;
   readonly internalErrors: Counter;
   readonly sourceChanges: Counter<'change'>;
@@ -116,6 +116,13 @@ export function createMetrics(index: IndexState): Metrics {
     },
   });
 
+  const warnings = new CounterTally<never>(
+    { name: `${PREFIX}warnings_total`, help: 'Warnings given to users.', labelNames: [] },
+    registry,
+  );
+  // There from the beginning, as a counter without labels should be.
+  warnings.inc({}, 0);
+
   return {
     registry,
     decisions: new CounterTally(
@@ -169,11 +176,7 @@ export function createMetrics(index: IndexState): Metrics {
       },
       registry,
     ),
-    warnings: new Counter({
-      name: `${PREFIX}warnings_total`,
-      help: 'Warnings given to users.',
-      registers,
-    }),
+    warnings,
     refusals: new CounterTally(
       {
         name: `${PREFIX}refused_candidates_total`,

@@ -38,8 +38,13 @@ class ByLabels<L extends string, T> {
   }
 }
 
+/** What is counted under one combination of labels. Whoever holds it need not look it up. */
+export interface Count {
+  count: number;
+}
+
 export class CounterTally<L extends string> {
-  readonly #counts: ByLabels<L, { count: number }>;
+  readonly #counts: ByLabels<L, Count>;
 
   constructor(options: MetricOptions<L>, registry: Registry) {
     this.#counts = new ByLabels(options.labelNames, () => ({ count: 0 }));
@@ -53,8 +58,12 @@ export class CounterTally<L extends string> {
     });
   }
 
+  at(labels: Labels<L>): Count {
+    return this.#counts.get(labels);
+  }
+
   inc(labels: Labels<L>, by = 1): void {
-    this.#counts.get(labels).count += by;
+    this.at(labels).count += by;
   }
 }
 

@@ -3,13 +3,14 @@
  * those that are met most often have one of their own; the rest are counted together.
  */
 import { Counter, type Registry } from 'prom-client';
+import type { Count } from './tally.ts';
 
 /** The value of the label that stands for all without a series of their own. */
 const OTHERS = '(others)';
 
 export class TopTally {
   readonly #limit: number;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<string, Count>();
   #others = 0;
 
   /** @param limit how many values have a series of their own */
@@ -24,23 +25,27 @@ export class TopTally {
       registers: [registry],
       collect: () => {
         counter.reset();
-        for (const [value, count] of this.#counts) counter.inc({ [label]: value }, count);
+        for (const [value, { count }] of this.#counts) counter.inc({ [label]: value }, count);
         if (this.#others > 0) counter.inc({ [label]: OTHERS }, this.#others);
       },
     });
   }
 
   inc(value: string): void {
-    const count = this.#counts.get(value);
-    if (count === undefined && this.#counts.size >= this.#limit) this.#giveUpRarest();
-    this.#counts.set(value, (count ?? 0) + 1);
+    const known = this.#counts.get(value);
+    if (known) {
+      known.count += 1;
+      return;
+    }
+    if (this.#counts.size >= this.#limit) this.#giveUpRarest();
+    this.#counts.set(value, { count: 1 });
   }
 
   /** Of those that were met least often, the one that came first. */
   #giveUpRarest(): void {
     let rarest = '';
     let least = Infinity;
-    for (const [value, count] of this.#counts) {
+    for (const [value, { count }] of this.#counts) {
       if (count >= least) continue;
       least = count;
       rarest = value;

@@ -6,7 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { decideOnBinding, readBinding, type Binding } from '../core/binding.ts';
 import type { DecisionConfig } from '../core/config.ts';
 import { messageOf } from '../core/error-message.ts';
-import { explain, type Explanation } from '../core/explain.ts';
+import { explain } from '../core/explain.ts';
 import { Unreadable } from '../core/json.ts';
 import type { ReasonCode } from '../core/match/reason.ts';
 import type { Pod } from '../core/pod.ts';
@@ -15,6 +15,7 @@ import type { View } from '../core/view.ts';
 import { limitWarnings } from '../core/warnings.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { ALLOWED_AS_IT_IS, encodeAnswer, type EncodedAnswer, type Review } from './admission-review.ts';
+import { OPERATION, record } from './record.ts';
 import { answered, type Decided, type RecentDecisions } from './recent-decisions.ts';
 
 /** Finds a pod that has no node yet; rejects where there is none, or no answer in time. */
@@ -89,37 +90,18 @@ async function find(
 
 function conclude(
   { uid, namespace, dryRun, subject }: Review,
-  { explanation, answer }: Decided,
+  decided: Decided,
   started: number,
   { metrics, config, onHit, log }: AnswerOptions,
 ): EncodedAnswer {
-  if (!dryRun && explanation.outcome === 'hit' && explanation.cacheName !== null)
-    onHit(explanation.cacheName);
-  if (!dryRun) record(explanation, OPERATION[subject], config, metrics, (performance.now() - started) / 1000);
+  const { explanation, answer } = decided;
+  if (!dryRun) {
+    record(decided, subject, config.createOnMiss.by, metrics);
+    metrics.decisionSeconds.observe({}, (performance.now() - started) / 1000);
+    if (explanation.outcome === 'hit' && explanation.cacheName !== null) onHit(explanation.cacheName);
+  }
   log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
   return answer;
-}
-
-/** What the API server does with the pod. */
-const OPERATION = { pod: 'create', binding: 'bind', other: 'other' } as const;
-
-function record(
-  { outcome, reason, degree, lacking, createOnMiss, refused, warnings }: Explanation,
-  operation: string,
-  config: DecisionConfig,
-  metrics: Metrics,
-  seconds: number,
-): void {
-  metrics.decisions.inc({ operation, outcome, reason });
-  if (outcome === 'hit' || outcome === 'miss') {
-    metrics.podImages.inc({ cached: 'yes' }, degree.exact);
-    metrics.podImages.inc({ cached: 'no' }, degree.images - degree.exact);
-    for (const image of lacking) metrics.missedImages.inc(image);
-  }
-  if (createOnMiss !== null) metrics.createOnMiss.inc({ by: config.createOnMiss.by });
-  metrics.decisionSeconds.observe({}, seconds);
-  if (warnings.length > 0) metrics.warnings.inc(warnings.length);
-  for (const [filter, count] of Object.entries(refused)) metrics.refusals.inc({ filter }, count);
 }
 
 /** There was nothing to decide on. */

@@ -11,10 +11,10 @@ import { hashOf, podFingerprint, type PodFingerprint } from '../core/pod-fingerp
 import { isSameList } from '../core/json.ts';
 import { stalenessOf } from '../core/question.ts';
 import type { Reach, View } from '../core/view.ts';
+import type { Recordable } from './record.ts';
 import { encodeAnswer, type EncodedAnswer } from './admission-review.ts';
 
-export interface Decided {
-  readonly explanation: Explanation;
+export interface Decided extends Recordable {
   readonly answer: EncodedAnswer;
 }
 
@@ -108,5 +108,5 @@ export function answered(explanation: Explanation): Decided {
     auditAnnotations:
       reason === 'NotForEci' ? {} : { outcome, reason, ...(cacheId !== null && { 'image-cache': cacheId }) },
   });
-  return { explanation, answer };
+  return { explanation, answer, increments: undefined };
 }
