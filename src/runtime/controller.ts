@@ -82,9 +82,12 @@ export async function startController(
   const synced = Promise.all([connection.source.start(), connection.cluster.start()]).then(() => undefined);
   // Whoever leads has to know the cluster first.
   let electing = Promise.resolve();
-  void synced.then(() => {
-    electing = connection.election.run(stopping.signal);
-  });
+  synced
+    .then(() => {
+      electing = connection.election.run(stopping.signal);
+    })
+    // Whoever waits for it is told.
+    .catch(() => undefined);
   return {
     address,
     synced,

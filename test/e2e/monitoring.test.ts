@@ -1,7 +1,6 @@
 /** The chart's alerts and dashboard before a real Prometheus that scrapes the webhook. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { cacheObject, podObject } from '../support/objects.ts';
 import { runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
 import { CHART, find, RELEASE, renderChart } from './support/chart.ts';
+import { freePort } from './support/control-plane.ts';
 
 interface Rules {
   readonly groups: readonly {
@@ -199,12 +199,4 @@ async function startPrometheus(folder: string): Promise<{ url: string; stop: () 
       await once(child, 'exit');
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
