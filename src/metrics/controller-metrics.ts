@@ -1,5 +1,5 @@
 /** Owns the Prometheus metrics of the controller: their names, labels and meaning. */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What the gauges read when they are scraped. */
 export interface ControllerState {
@@ -12,12 +12,16 @@ export interface ControllerMetrics {
   readonly registry: Registry;
   readonly created: Counter;
   readonly deleted: Counter<'reason'>;
+  readonly failed: Counter;
+  readonly readySeconds: Histogram;
   /** Misses that found no room at the last look. */
   readonly refused: Gauge;
   readonly problems: Counter;
 }
 
 const PREFIX = 'imagecache_controller_';
+/** Seconds; to pull images and to take a snapshot takes minutes. */
+const READY_BUCKETS = [10, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600];
 
 export function createControllerMetrics(state: ControllerState): ControllerMetrics {
   const registry = new Registry();
@@ -48,6 +52,17 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
       name: `${PREFIX}deleted_total`,
       help: 'ImageCaches deleted, by reason: Quota, Idle, Expired, Superseded.',
       labelNames: ['reason'],
+      registers,
+    }),
+    failed: new Counter({
+      name: `${PREFIX}failed_total`,
+      help: 'ImageCaches of the controller that failed to be made.',
+      registers,
+    }),
+    readySeconds: new Histogram({
+      name: `${PREFIX}ready_seconds`,
+      help: 'Time from when an ImageCache was made, which is a moment after it was missed, until it was Ready.',
+      buckets: READY_BUCKETS,
       registers,
     }),
     refused: new Gauge({

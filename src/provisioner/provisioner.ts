@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DecisionConfig } from '../core/config.ts';
 import { messageOf } from '../core/error-message.ts';
 import type { JsonObject } from '../core/json.ts';
-import { missesOf } from '../core/provision/misses.ts';
+import { missesOf, type Miss, type PodName } from '../core/provision/misses.ts';
 import { cacheObject, type CacheOptions, type OwnCache } from '../core/provision/own-cache.ts';
 import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/provision/plan.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/provision/watched-pod.ts';
@@ -25,6 +25,8 @@ export interface Cluster {
   create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }>;
   /** @returns false where it is gone already */
   delete(cache: OwnCache): Promise<boolean>;
+  /** Puts an Event on a pod. Nothing waits for it. */
+  tell(pod: PodName, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
 
 export interface ProvisionConfig extends PlanOptions, CacheOptions {
@@ -35,6 +37,9 @@ export interface ProvisionConfig extends PlanOptions, CacheOptions {
 export interface ProvisionEvents {
   readonly onCreated: (name: string, creation: Creation) => void;
   readonly onDeleted: (deletion: Deletion) => void;
+  /** @param seconds since it was made */
+  readonly onReady: (cache: OwnCache, seconds: number) => void;
+  readonly onFailed: (cache: OwnCache) => void;
   /** How many misses found no room, after each look. */
   readonly onRefused: (count: number) => void;
   readonly onProblem: (problem: string) => void;
@@ -44,6 +49,8 @@ export interface ProvisionEvents {
 const GATHERING = 200;
 /** Between two looks at the longest: what was refused, and clocks that were set. */
 const LONGEST_REST = 60_000;
+/** Kept of what was said. */
+const MOST_SAID = 10_000;
 const RETRY = { first: 1000, longest: 30_000 };
 /** Before a cache that the API server refuses is tried again: somebody may have changed what it refuses by. */
 const REFUSED_FOR = 300_000;
@@ -56,6 +63,10 @@ export class Provisioner {
   readonly #now: () => number;
   /** Until when what the API server has refused is not tried again, by name. */
   readonly #refused = new Map<string, number>();
+  /** What was said on a pod already, by cache and reason: once is enough. */
+  readonly #said = new Set<string>();
+  /** Phases as of the last look, by uid. */
+  #phases = new Map<string, string>();
   #problem: string | undefined;
   #woken = Promise.withResolvers<void>();
 
@@ -114,8 +125,10 @@ export class Provisioner {
       this.#report(fault);
       return RETRY.first;
     }
+    this.#notePhases();
     const { deletions, creations, refused, lookAgainAt } = this.#plan(now);
     this.#events.onRefused(refused.length);
+    for (const miss of refused) this.#sayRefused(miss);
     for (const deletion of deletions) {
       if (signal.aborted) return 0;
       // oxlint-disable-next-line no-await-in-loop -- one after the other, to be gentle with the API server
@@ -142,10 +155,44 @@ export class Provisioner {
     const name = nameOfAttempt(creation.name, attempt);
     if (this.#now() < (this.#refused.get(name) ?? 0)) return;
     const answer = await this.#cluster.create(cacheObject(miss.wish, this.#config, attempt, firstAttemptAt));
-    if (answer === 'created') this.#events.onCreated(name, creation);
+    if (answer === 'created') {
+      this.#events.onCreated(name, creation);
+      this.#sayCreated(name, miss);
+    }
     if (typeof answer !== 'object') return;
     this.#refused.set(name, this.#now() + REFUSED_FOR);
     this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
+  }
+
+  /** With the reasons that ECI itself has. One Event for all pods that missed the same, on the last of them. */
+  #sayCreated(name: string, { pods, lastPod }: Miss): void {
+    const others = pods > 1 ? `, and ${pods - 1} other pods,` : '';
+    this.#cluster.tell(lastPod, 'Normal', 'ImageCacheMissed', `this pod${others} found no image cache`);
+    const message = `ImageCache ${name} is made for this pod's images; pods that are created once it is Ready start from it`;
+    this.#cluster.tell(lastPod, 'Normal', 'ImageCacheAutoCreated', message);
+  }
+
+  #sayRefused({ wish, lastPod }: Miss): void {
+    const key = `${wish.imageSet} ${lastPod.uid}`;
+    if (this.#said.has(key)) return;
+    if (this.#said.size >= MOST_SAID) this.#said.clear();
+    this.#said.add(key);
+    const message = `no ImageCache is made for this pod's images: the quota of ${this.#config.quota} is full of caches that were used since`;
+    this.#cluster.tell(lastPod, 'Warning', 'ImageCacheMissed', message);
+  }
+
+  /** Tells of each cache that has become Ready or failed since the last look. */
+  #notePhases(): void {
+    const phases = new Map<string, string>();
+    for (const cache of this.#cluster.ownCaches()) {
+      const { uid, phase, createdAt, updatedAt } = cache;
+      phases.set(uid, phase);
+      const before = this.#phases.get(uid);
+      if (before === undefined || before === phase) continue;
+      if (phase === 'Ready') this.#events.onReady(cache, Math.max(updatedAt - createdAt, 0) / 1000);
+      if (phase === 'Failed') this.#events.onFailed(cache);
+    }
+    this.#phases = phases;
   }
 
   /** What is old must not be acted upon: a cache would go that is used, or one be made that is there. */

@@ -120,6 +120,14 @@ function tellOf(
       metrics.deleted.inc({ reason });
       log.info({ imageCache: name, id, phase, reason }, 'deleted');
     },
+    onReady: ({ name, id }, seconds) => {
+      metrics.readySeconds.observe(seconds);
+      log.info({ imageCache: name, id, seconds }, 'ready to be used');
+    },
+    onFailed: ({ name, attempt }) => {
+      metrics.failed.inc();
+      log.warn({ imageCache: name, attempt }, 'failed to be made');
+    },
     onRefused: (count) => metrics.refused.set(count),
     onProblem,
   };

@@ -108,8 +108,13 @@ describe('on a folder of manifests', () => {
     await eventually(() => expect(made().map((file) => statusOf(file)?.['phase'])).toEqual(['Failed']));
     expect(await create('next', 'broken:1')).toBe('miss');
     expect(made()).toHaveLength(1);
-    const text = await (await fetch(`${controller.address}/metrics`)).text();
+    const text = await eventually(async () => {
+      const metrics = await (await fetch(`${controller.address}/metrics`)).text();
+      expect(metrics).toContain('imagecache_controller_failed_total 1');
+      return metrics;
+    });
     expect(text).toContain('imagecache_controller_created_total 1');
+    expect(text).toContain('imagecache_controller_failed_total 1\n');
     expect(text).toContain('imagecache_controller_leading 1\n');
     const ready = await fetch(`${controller.address}/readyz`);
     expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ status: 'ready' })]);

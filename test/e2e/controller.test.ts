@@ -183,6 +183,24 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     expect((cache!['spec'] as Json)['retentionDays']).toBeUndefined();
     expect(metadataOf(cache!)).not.toHaveProperty('ownerReferences');
 
+    await eventually(async () => {
+      const events = (await plane.api.list('/api/v1/namespaces/default/events')).filter(
+        ({ source }) => (source as { component?: string }).component === 'imagecache-controller',
+      );
+      expect(events.map(({ reason, type, message }) => [reason, type, message])).toEqual(
+        expect.arrayContaining([
+          ['ImageCacheMissed', 'Normal', expect.stringContaining('found no image cache')],
+          [
+            'ImageCacheAutoCreated',
+            'Normal',
+            expect.stringContaining(`ImageCache ${metadataOf(cache!).name}`),
+          ],
+        ]) as unknown,
+      );
+      const { kind, name, uid } = events[0]!['involvedObject'] as { kind: string; name: string; uid: string };
+      expect(kind).toBe('Pod');
+      expect(metadataOf(await plane.api.get(`${PODS}/${name}`)).uid).toBe(uid);
+    });
     await becomeReady(cache!, 'imc-web');
     await plane.api.merge(`${DEPLOYMENTS}/web`, { spec: { replicas: 51 } });
     await eventually(async () => {

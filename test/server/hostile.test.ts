@@ -1,6 +1,5 @@
 /** Hostile input: design.md's "Admission answers", and never a 5xx, a crash, a hang or a polluted prototype. */
-import { Agent, request } from 'node:https';
-import { connect as connectTcp } from 'node:net';
+import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { pino } from 'pino';
@@ -9,7 +8,6 @@ import { createMetrics } from '../../src/metrics/metrics.ts';
 import { buildApp } from '../../src/server/app.ts';
 import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
 import { admissionReview } from '../support/admission.ts';
-import { eventually } from '../support/eventually.ts';
 import { DEFAULT_CONFIG } from '../support/default-config.ts';
 import { cacheObject, podObject, type Json } from '../support/objects.ts';
 import { sendHttps, type HttpsAnswer } from '../support/https.ts';
@@ -186,29 +184,6 @@ async function sendInPieces(pieces: readonly Buffer[]): Promise<{ status: number
 const REVIEW = Buffer.from(
   JSON.stringify(admissionReview(podObject({ annotations: { name: 'Zürich 😀' } }))),
 );
-
-describe('a client that takes more than an API server does', () => {
-  it('is refused headers of more than 16 KiB', async () => {
-    const { status } = await raw(GOOD, { 'x-large': 'x'.repeat(17_000) });
-    expect(status).toBe(431);
-  });
-
-  it('is cut off beyond a thousand connections, and whoever was there before is answered', async () => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const ask = (): Promise<{ status: number }> =>
-      sendHttps(`https://127.0.0.1:${webhook.port}/healthz`, { ca: CA, agent });
-    expect((await ask()).status).toBe(200);
-    const sockets = Array.from({ length: 1100 }, () => connectTcp(webhook.port, '127.0.0.1'));
-    let closed = 0;
-    for (const socket of sockets) socket.on('error', () => undefined).on('close', () => (closed += 1));
-    await eventually(() => expect(closed).toBeGreaterThanOrEqual(100));
-    expect(closed).toBeLessThan(200);
-    expect((await ask()).status).toBe(200);
-    for (const socket of sockets) socket.destroy();
-    agent.destroy();
-    await eventually(async () => expect((await webhook.get('/healthz')).status).toBe(200));
-  });
-});
 
 describe('a body as networks deliver it', () => {
   it('is read whole in whatever pieces it comes, be they halves of a letter', async () => {

@@ -10,12 +10,19 @@ import type { View } from '../view.ts';
 import type { WatchedPod } from './watched-pod.ts';
 import { MOST_IMAGES, nameOf, sizeFor, type Wish, type WishedImage } from './wish.ts';
 
+export interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 export interface Miss {
   readonly wish: Wish;
   /** When a pod last missed it, in milliseconds since 1970. */
   readonly missedAt: number;
-  /** How many pods do. */
+  /** How many pods do, and which of them last. */
   readonly pods: number;
+  readonly lastPod: PodName;
 }
 
 /** Phases from which no cache comes any more. */
@@ -38,14 +45,20 @@ export function missesOf(
     for (const wish of wishesOf(watched, decision, view)) {
       const name = nameOf(wish);
       const known = misses.get(name);
+      const isLast = known === undefined || watched.createdAt > known.missedAt;
       misses.set(name, {
         wish,
-        missedAt: Math.max(known?.missedAt ?? 0, watched.createdAt),
+        missedAt: isLast ? watched.createdAt : known.missedAt,
         pods: (known?.pods ?? 0) + 1,
+        lastPod: isLast ? nameOfPod(watched) : known.lastPod,
       });
     }
   }
   return misses;
+}
+
+function nameOfPod({ pod: { namespace, name }, uid }: WatchedPod): PodName {
+  return { namespace, name, uid };
 }
 
 /** Empty where the pod misses nothing, or what it misses is in the making. */

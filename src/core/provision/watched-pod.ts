@@ -5,6 +5,7 @@ import { readPod, type Pod } from '../pod.ts';
 
 export interface WatchedPod {
   readonly pod: Pod;
+  readonly uid: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly deleting: boolean;
@@ -21,6 +22,7 @@ export function readWatchedPod(object: JsonObject): WatchedPod {
   const createdAt = Date.parse(readText(metadata['creationTimestamp']) ?? '');
   return {
     pod,
+    uid: readText(metadata['uid']) ?? '',
     createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
     deleting: (metadata['deletionTimestamp'] ?? undefined) !== undefined,
     pullSecrets: pullSecretsOf(object['spec'], pod.namespace),

@@ -107,6 +107,11 @@ export class FilesCluster {
     return true;
   }
 
+  /** A folder has no Events; what there is to say is in the log. */
+  tell(): void {
+    // Nobody would see it.
+  }
+
   async #look(): Promise<void> {
     const [pods, caches] = await Promise.all([
       this.#folder.objects('Pod'),

@@ -5,6 +5,8 @@
 import { setMaxListeners } from 'node:events';
 import { kindOf } from '../../core/group-kind.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
+import { readText } from '../../core/json.ts';
+import type { Manifest } from '../kinds/manifest.ts';
 import { CONFIG_MAP } from '../kinds/eci-profile.ts';
 import { IMAGE_CACHE } from '../kinds/image-cache.ts';
 import { NAMESPACE } from '../kinds/namespace.ts';
@@ -12,7 +14,7 @@ import { NODE } from '../kinds/node.ts';
 import { SELECTOR } from '../kinds/selector.ts';
 import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
-import { EventRecorder } from './event-recorder.ts';
+import { EventRecorder, type EventSubject } from './event-recorder.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
 import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
 import { UnboundPods } from './unbound-pods.ts';
@@ -85,7 +87,13 @@ export class KubernetesSource implements Source {
     this.#index = index;
     // Every request under way listens to it, and as many are under way as pods are being bound.
     setMaxListeners(0, this.#stopping.signal);
-    const recorder = new EventRecorder(api, this.#stopping.signal, events.onProblem, now);
+    const recorder = new EventRecorder(
+      api,
+      'imagecache-webhook',
+      this.#stopping.signal,
+      events.onProblem,
+      now,
+    );
     const timing = timingFor(maxStaleness);
     const stores: IndexStore[] = [];
     this.#following = FOLLOWED.map(({ groupKind, lastGoodStays, eventReason, ...where }) => {
@@ -96,7 +104,8 @@ export class KubernetesSource implements Source {
           if (groupKind === IMAGE_CACHE) index.setImageCachesSupported(served);
         },
         onUnreadable: (manifest, problem) => {
-          if (recordEvents && eventReason !== undefined) recorder.warn(manifest, eventReason, problem);
+          if (recordEvents && eventReason !== undefined)
+            recorder.record(subjectOf(manifest), 'Warning', eventReason, problem);
         },
       });
       stores.push(store);
@@ -167,5 +176,16 @@ function telling(events: SourceEvents, kind: string): Pick<ReflectorEvents, 'onF
   return {
     onFailure: (message) => events.onProblem(`${kind}: ${message}`),
     onStep: (message) => events.onProgress(`${kind}: ${message}`),
+  };
+}
+
+function subjectOf({ groupKind, namespace, name, metadata, object }: Manifest): EventSubject {
+  return {
+    apiVersion: readText(object['apiVersion']) ?? 'v1',
+    kind: kindOf(groupKind),
+    namespace,
+    name,
+    uid: readText(metadata['uid']),
+    resourceVersion: readText(metadata['resourceVersion']),
   };
 }

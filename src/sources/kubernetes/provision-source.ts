@@ -14,6 +14,7 @@ import { manifestOf } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
+import { EventRecorder } from './event-recorder.ts';
 import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
 
 const MARKED_PODS: Resource = {
@@ -51,6 +52,7 @@ export class ProvisionSource {
   readonly #pending: Table<WatchedPod>;
   readonly #own: Table<OwnCache>;
   readonly #reflectors: readonly Reflector[];
+  readonly #recorder: EventRecorder;
   readonly #synced = Promise.withResolvers<void>();
   #running: Promise<unknown> = Promise.resolve();
 
@@ -61,6 +63,13 @@ export class ProvisionSource {
   constructor(api: ApiClient, events: ProvisionEvents, maxStaleness: number, now: () => number) {
     this.#api = api;
     setMaxListeners(0, this.#stopping.signal);
+    this.#recorder = new EventRecorder(
+      api,
+      'imagecache-controller',
+      this.#stopping.signal,
+      events.onFailure,
+      now,
+    );
     const onUnreadable = (what: string, error: unknown): void =>
       events.onFailure(`${what} cannot be read and is passed over: ${messageOf(error)}`);
     this.#marked = new Table(readWatchedPod, events.onChange, onUnreadable);
@@ -176,6 +185,15 @@ export class ProvisionSource {
       if (error instanceof ApiError && [404, 409].includes(error.status)) return false;
       throw error;
     }
+  }
+
+  tell(
+    pod: { readonly namespace: string; readonly name: string; readonly uid: string },
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
+    this.#recorder.record({ apiVersion: 'v1', kind: 'Pod', ...pod }, type, reason, message);
   }
 
   #confirm(): void {

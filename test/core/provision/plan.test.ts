@@ -49,7 +49,12 @@ function missed(misses: Readonly<Record<string, number>>): Map<string, Miss> {
   return new Map(
     Object.entries(misses).map(([image, ago]) => [
       nameFor(image),
-      { wish: wish(image), missedAt: NOW - ago, pods: 1 },
+      {
+        wish: wish(image),
+        missedAt: NOW - ago,
+        pods: 1,
+        lastPod: { namespace: 'default', name: image, uid: image },
+      },
     ]),
   );
 }

@@ -16,7 +16,7 @@ export interface AuditEvent {
 
 /** Rights on these are rights on objects of one name, or in one namespace. */
 const NAMED = new Set(['configmaps', 'secrets', 'mutatingwebhookconfigurations', 'leases']);
-const CONFINED = new Set(['configmaps', 'secrets', 'events', 'leases']);
+const CONFINED = new Set(['configmaps', 'secrets', 'leases']);
 
 /** Everything so far. A watch is in the log once it has ended. */
 export function audited(auditLog: string): AuditEvent[] {
@@ -30,6 +30,11 @@ function right(verb: string, group: string, resource: string, name = '*', namesp
   return `${verb} ${resource}${group && `.${group}`}/${name} in ${namespace}`;
 }
 
+/** The webhook puts Events on an object of kube-system, the controller on any pod. */
+function isConfined({ resource, namespace }: AuditEvent['objectRef']): boolean {
+  return CONFINED.has(resource) || (resource === 'events' && namespace === 'kube-system');
+}
+
 /** A list or watch of everything names no object; a right on named objects alone is used with their name. */
 export function used({ verb, objectRef }: AuditEvent): string {
   const { apiGroup = '', resource, namespace, name } = objectRef;
@@ -39,7 +44,7 @@ export function used({ verb, objectRef }: AuditEvent): string {
     resource,
     // Of what is created the name is in the body, and no right can depend on it.
     NAMED.has(resource) && verb !== 'create' ? name : undefined,
-    CONFINED.has(resource) ? namespace : undefined,
+    isConfined(objectRef) ? namespace : undefined,
   );
 }
 

@@ -1,0 +1,54 @@
+/** What a client may take at most. */
+import { once } from 'node:events';
+import { Agent } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { admissionReview } from '../support/admission.ts';
+import { eventually } from '../support/eventually.ts';
+import { sendHttps } from '../support/https.ts';
+import { podObject } from '../support/objects.ts';
+import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
+
+describe('a client that takes more than an API server does', () => {
+  const folder = temporaryFolder();
+  let webhook: RunningWebhook;
+  beforeAll(async () => {
+    webhook = await runWebhook(folder.path);
+    await webhook.synced;
+  });
+  afterAll(async () => {
+    await webhook.stop();
+    folder.remove();
+  });
+
+  it('is refused headers of more than 16 KiB', async () => {
+    const headers = { 'x-large': 'x'.repeat(17_000) };
+    const { status } = await sendHttps(
+      `${webhook.address}/mutate`,
+      { method: 'POST', ca: CA, headers },
+      JSON.stringify(admissionReview(podObject())),
+    );
+    expect(status).toBe(431);
+  });
+
+  it('gets no more than a thousand connections, and whoever was there before is answered', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (): Promise<number> =>
+      (await sendHttps(`${webhook.address}/healthz`, { method: 'GET', ca: CA, agent })).status;
+    expect(await ask()).toBe(200);
+    const sockets: Socket[] = [];
+    let closed = 0;
+    // A few at a time, and each is waited for: it is the server's limit that is looked at, not the machine's.
+    for (let i = 0; i < 22; i++) {
+      const some = Array.from({ length: 50 }, () => connect(webhook.port, '127.0.0.1'));
+      for (const socket of some) socket.on('error', () => undefined).on('close', () => (closed += 1));
+      await Promise.all(some.map((socket) => once(socket, 'connect').catch(() => undefined)));
+      sockets.push(...some);
+    }
+    await eventually(() => expect(closed).toBeGreaterThanOrEqual(100), 20_000);
+    expect(await ask()).toBe(200);
+    for (const socket of sockets) socket.destroy();
+    agent.destroy();
+    await eventually(async () => expect((await webhook.get('/healthz')).status).toBe(200));
+  });
+});
