@@ -65,10 +65,12 @@ export class Provisioner {
   readonly #refused = new Map<string, number>();
   /** What was said on a pod already, by cache and reason: once is enough. */
   readonly #said = new Set<string>();
-  /** Phases as of the last look, by uid. */
-  #phases = new Map<string, string>();
+  /** Phases as of the last look, by uid; undefined before the first, which tells of nothing that is new. */
+  #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
-  #woken = Promise.withResolvers<void>();
+  /** Whether something has changed since the last look began. */
+  #isWoken = false;
+  #waiting: AbortController | undefined;
 
   /** @param now milliseconds since 1970 */
   constructor(
@@ -87,34 +89,43 @@ export class Provisioner {
 
   /** Something has changed. */
   wake(): void {
-    this.#woken.resolve();
+    this.#isWoken = true;
+    this.#waiting?.abort();
   }
 
   /** Until the signal. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
-      this.#woken = Promise.withResolvers();
-      let wait: number;
+      this.#isWoken = false;
       try {
         // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
-        wait = await this.#look(signal);
+        const wait = await this.#look(signal);
         failures = 0;
-        this.#problem = undefined;
+        // oxlint-disable-next-line no-await-in-loop
+        await this.#restUntilWoken(wait, signal);
+        // oxlint-disable-next-line no-await-in-loop
+        await rest(GATHERING, signal);
       } catch (error) {
         if (signal.aborted) return;
         this.#report(messageOf(error));
-        wait = Math.min(RETRY.first * 2 ** Math.min(failures, 10), RETRY.longest);
+        const wait = Math.min(RETRY.first * 2 ** Math.min(failures, 10), RETRY.longest);
         failures += 1;
         // oxlint-disable-next-line no-await-in-loop
         await rest(wait, signal);
-        continue;
       }
-      // oxlint-disable-next-line no-await-in-loop
-      await Promise.race([this.#woken.promise, rest(wait, signal)]);
-      // oxlint-disable-next-line no-await-in-loop
-      await rest(GATHERING, signal);
     }
+  }
+
+  async #restUntilWoken(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (this.#isWoken) return;
+    const waiting = new AbortController();
+    const end = (): void => waiting.abort();
+    this.#waiting = waiting;
+    signal.addEventListener('abort', end);
+    await rest(milliseconds, waiting.signal);
+    signal.removeEventListener('abort', end);
+    this.#waiting = undefined;
   }
 
   /** @returns milliseconds until the next look is due without a change */
@@ -139,6 +150,7 @@ export class Provisioner {
       // oxlint-disable-next-line no-await-in-loop
       await this.#create(creation);
     }
+    this.#problem = undefined;
     return Math.min(Math.max(lookAgainAt - now, 0), LONGEST_REST);
   }
 
@@ -187,8 +199,7 @@ export class Provisioner {
     for (const cache of this.#cluster.ownCaches()) {
       const { uid, phase, createdAt, updatedAt } = cache;
       phases.set(uid, phase);
-      const before = this.#phases.get(uid);
-      if (before === undefined || before === phase) continue;
+      if (!this.#phases || this.#phases.get(uid) === phase) continue;
       if (phase === 'Ready') this.#events.onReady(cache, Math.max(updatedAt - createdAt, 0) / 1000);
       if (phase === 'Failed') this.#events.onFailed(cache);
     }
