@@ -21,7 +21,7 @@ import {
 import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy, type Fault, type FaultyProxy } from './support/proxy.ts';
 
-const MAX_STALENESS = 5000;
+const MAX_STALENESS = 4000;
 /** Milliseconds by which an observation may be late: it takes a round trip, on a machine that is busy. */
 const TOLERANCE = 1000;
 
