@@ -39,6 +39,12 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A part of an object that is an object itself; empty where it is absent or something else. */
+export function partOf(parent: JsonObject, name: string): JsonObject {
+  const value = parent[name];
+  return isObject(value) ? value : {};
+}
+
 /** A non-empty string, or undefined: the Go types behind Kubernetes' JSON write an absent name as an empty one. */
 export function readText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DecisionConfig } from '../core/config.ts';
 import { messageOf } from '../core/error-message.ts';
 import type { JsonObject } from '../core/json.ts';
+import { oldestOf } from '../core/oldest.ts';
 import { missesOf, type Miss, type PodName } from '../core/provision/misses.ts';
 import { cacheObject, type CacheOptions, type OwnCache } from '../core/provision/own-cache.ts';
 import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/provision/plan.ts';
@@ -209,10 +210,9 @@ export class Provisioner {
   /** What is old must not be acted upon: a cache would go that is used, or one be made that is there. */
   #staleness(now: number): string | undefined {
     const { maxStaleness } = this.#config.decision;
-    const times = [this.#view.freshAt(), this.#cluster.confirmedAt()];
-    if (times.includes(undefined)) return 'the cluster has not been read yet';
-    const isStale = times.some((time) => now - (time ?? 0) > maxStaleness);
-    return isStale
+    const oldest = oldestOf([this.#view.freshAt(), this.#cluster.confirmedAt()]);
+    if (oldest === undefined) return 'the cluster has not been read yet';
+    return now - oldest > maxStaleness
       ? `the cluster was last confirmed more than ${maxStaleness / 1000} s ago: nothing is done`
       : undefined;
   }

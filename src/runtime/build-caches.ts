@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { JsonObject } from '../core/json.ts';
 import { FilesBackend } from '../sources/files/files-backend.ts';
+import { folderOf } from './build-source.ts';
 
 export interface CachesAccess {
   /** All of them, as they are now. @throws where they cannot be read */
@@ -10,11 +11,16 @@ export interface CachesAccess {
   delete(object: JsonObject): Promise<void>;
 }
 
-const FILES = 'files:';
-
-/** @throws where the configuration leads to no source */
-export async function connectCaches({ source, kubeconfig, kubeContext }: Config): Promise<CachesAccess> {
-  if (source.startsWith(FILES)) return new FilesBackend(source.slice(FILES.length));
+/**
+ * @param signal ends what is under way
+ * @throws where the configuration leads to no source
+ */
+export async function connectCaches(
+  config: Config,
+  signal = new AbortController().signal,
+): Promise<CachesAccess> {
+  const folder = folderOf(config);
+  if (folder !== undefined) return new FilesBackend(folder);
   const { connectBackend } = await import('../sources/kubernetes/connect.ts');
-  return connectBackend(kubeconfig, kubeContext);
+  return connectBackend(config.kubeconfig, config.kubeContext, signal);
 }

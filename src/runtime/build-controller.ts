@@ -4,15 +4,9 @@ import type { ClusterIndex } from '../index/cluster-index.ts';
 import type { Cluster } from '../provisioner/provisioner.ts';
 import { FilesCluster } from '../sources/files/files-cluster.ts';
 import { FilesSource } from '../sources/files/files-source.ts';
+import type { ControllerEvents } from '../sources/kubernetes/connect.ts';
 import type { KindStatus, Source } from '../sources/source.ts';
-
-export interface ControllerEvents {
-  readonly onProblem: (problem: string) => void;
-  readonly onStep: (message: string) => void;
-  readonly onChange: () => void;
-  /** @param signal ends when this replica no longer leads */
-  readonly onLead: (signal: AbortSignal) => Promise<void>;
-}
+import { folderOf } from './build-source.ts';
 
 export interface ControllerConnection {
   /** Fills the index. */
@@ -27,8 +21,6 @@ export interface ControllerConnection {
   readonly election: { readonly run: (signal: AbortSignal) => Promise<void> };
 }
 
-const FILES = 'files:';
-
 /**
  * @param identity of this replica; no two have the same
  * @param now milliseconds since 1970
@@ -41,12 +33,12 @@ export async function connectController(
   events: ControllerEvents,
   now: () => number,
 ): Promise<ControllerConnection> {
-  const { onProblem, onStep, onChange, onLead } = events;
-  if (!config.source.startsWith(FILES)) {
+  const path = folderOf(config);
+  if (path === undefined) {
     const { connectController: connect } = await import('../sources/kubernetes/connect.ts');
     return connect(config, identity, index, events, now);
   }
-  const path = config.source.slice(FILES.length);
+  const { onProblem, onStep, onChange, onLead } = events;
   return {
     source: new FilesSource(path, index, { onProblem, onProgress: onStep, onChange }, now),
     cluster: new FilesCluster(path, { onProblem, onChange }, now),

@@ -16,6 +16,11 @@ export interface BuiltSource {
 
 const FILES = 'files:';
 
+/** The folder that a source is; undefined where it is none. */
+export function folderOf({ source }: Pick<Config, 'source'>): string | undefined {
+  return source.startsWith(FILES) ? source.slice(FILES.length) : undefined;
+}
+
 /**
  * @param now milliseconds since 1970
  * @throws where the configuration leads to no cluster
@@ -26,10 +31,9 @@ export async function buildSource(
   events: SourceEvents,
   now: () => number,
 ): Promise<BuiltSource> {
-  if (config.source.startsWith(FILES)) {
-    const source = new FilesSource(config.source.slice(FILES.length), index, events, now);
-    return { source, findUnboundPod: undefined };
-  }
+  const folder = folderOf(config);
+  if (folder !== undefined)
+    return { source: new FilesSource(folder, index, events, now), findUnboundPod: undefined };
   // Loaded where it is used: the Kubernetes client takes longer to load than `imc explain` takes for everything else.
   const { connect } = await import('../sources/kubernetes/connect.ts');
   const source = connect(config.kubeconfig, config.kubeContext, index, events, config, now);

@@ -3,10 +3,11 @@ import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
+import { oldestOf } from '../core/oldest.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createControllerMetrics } from '../metrics/controller-metrics.ts';
 import { Provisioner, type ProvisionEvents } from '../provisioner/provisioner.ts';
-import { buildControllerApp } from '../server/app.ts';
+import { buildMetricsApp } from '../server/app.ts';
 import type { KindReadiness, Readiness } from '../server/health.ts';
 import { connectController, type ControllerConnection } from './build-controller.ts';
 import { kindsAsOf, secondsSince } from './readiness.ts';
@@ -73,7 +74,7 @@ export async function startController(
     now,
   );
 
-  const app = buildControllerApp({
+  const app = buildMetricsApp({
     registry: metrics.registry,
     log,
     readiness: () => readinessOf(connection, index, now()),
@@ -135,8 +136,7 @@ function tellOf(
 
 /** Ready once the cluster has been read: whether it leads is nobody's concern. */
 function readinessOf({ source, cluster }: ControllerConnection, index: ClusterIndex, now: number): Readiness {
-  const times = [index.freshAt(), cluster.confirmedAt()];
-  const oldest = times.includes(undefined) ? undefined : Math.min(...times.map((time) => time ?? 0));
+  const oldest = oldestOf([index.freshAt(), cluster.confirmedAt()]);
   const kinds: KindReadiness[] = kindsAsOf([...source.status(), ...cluster.status()], now);
   return {
     ready: oldest !== undefined,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { messageOf } from '../core/error-message.ts';
-import { isObject, readText } from '../core/json.ts';
+import { partOf, readText } from '../core/json.ts';
 import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
 import { connectCaches, type CachesAccess } from './build-caches.ts';
 
@@ -25,24 +25,23 @@ export async function simulate(
   events: SimulatorEvents,
   stopped: Promise<void>,
 ): Promise<void> {
-  const backend = await connectCaches(config);
-  let goesOn = true;
-  void stopped.then(() => {
-    goesOn = false;
-  });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  void stopped.then(() => stopping.abort());
+  const backend = await connectCaches(config, signal);
   let problem: string | undefined;
-  const isStopped = (): boolean => !goesOn;
-  while (!isStopped()) {
+  while (!signal.aborted) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
       await look(backend, options, events);
       problem = undefined;
     } catch (error) {
+      if (signal.aborted) return;
       if (messageOf(error) !== problem) events.onProblem(messageOf(error));
       problem = messageOf(error);
     }
     // oxlint-disable-next-line no-await-in-loop
-    await Promise.race([sleep(LOOK_EVERY), stopped]);
+    await sleep(LOOK_EVERY, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -50,8 +49,7 @@ async function look(backend: CachesAccess, options: LifeOptions, events: Simulat
   for (const object of await backend.caches()) {
     const next = nextState(object, options, Date.now());
     if (!next) continue;
-    const { metadata } = object;
-    const name = (isObject(metadata) ? readText(metadata['name']) : undefined) ?? '';
+    const name = readText(partOf(object, 'metadata')['name']) ?? '';
     // oxlint-disable-next-line no-await-in-loop -- of a file with several, each is written over what the one before left
     await (next.kind === 'expired' ? backend.delete(object) : backend.setStatus(object, next.status));
     if (next.kind === 'expired') events.onState(name, 'Deleted', '');

@@ -1,9 +1,10 @@
 /** Owns the state of all ImageCaches, read once: those made by hand and those of the controller. */
 import type { Config } from '../config/config.ts';
-import { HITS, LAST_USED, MADE_BY } from '../core/annotation/keys.ts';
+import { HITS, LAST_USED } from '../core/annotation/keys.ts';
 import { messageOf } from '../core/error-message.ts';
 import type { ImageCache } from '../core/image-cache.ts';
-import { EMPTY_MAP, isObject, readStringMap, type JsonObject, type StringMap } from '../core/json.ts';
+import { EMPTY_MAP, partOf, readStringMap, readText, type JsonObject, type StringMap } from '../core/json.ts';
+import { isOwnCache } from '../core/provision/own-cache.ts';
 import { readManifest } from '../sources/kinds/manifest.ts';
 import { readImageCache } from '../sources/kinds/image-cache.ts';
 import { connectCaches } from './build-caches.ts';
@@ -39,8 +40,8 @@ export async function readStatus(
     try {
       return [statusOf(object)];
     } catch (error) {
-      const { metadata } = object;
-      onProblem(`ImageCache ${isObject(metadata) ? String(metadata['name']) : ''}: ${messageOf(error)}`);
+      const { name } = partOf(object, 'metadata');
+      onProblem(`ImageCache ${readText(name) ?? ''}: ${messageOf(error)}`);
       return [];
     }
   });
@@ -52,14 +53,12 @@ function statusOf(object: JsonObject): CacheStatus {
   const manifest = readManifest({ ...kind, ...object });
   const cache: ImageCache = readImageCache(manifest);
   const annotations = readStringMap(manifest.metadata['annotations'], 'metadata.annotations');
-  const labels = readStringMap(manifest.metadata['labels'], 'metadata.labels');
-  const isOwn = labels.get(MADE_BY.label) === MADE_BY.controller;
-  const { spec } = object;
-  const images: readonly unknown[] = isObject(spec) && Array.isArray(spec['images']) ? spec['images'] : [];
+  const isOwn = isOwnCache(object);
+  const { images } = partOf(object, 'spec');
   return {
     name: cache.name,
     id: cache.id ?? null,
-    images: images.map(String),
+    images: Array.isArray(images) ? images.map(String) : [],
     phase: cache.deleting ? 'Deleting' : cache.phase,
     progress: cache.progress,
     sizeBytes: cache.sizeBytes,

@@ -71,7 +71,7 @@ export async function startWebhook(
     clients,
     onHit: (name) => uses?.note(name),
   });
-  const metricsApp = buildMetricsApp({ metrics, log });
+  const metricsApp = buildMetricsApp({ registry: metrics.registry, log });
   const address = await app.listen({ host: config.host, port: config.port });
   const metricsAddress = await listenOrClose(metricsApp, config, app);
   certificate.start((renewed) => renewCertificate(app, renewed, clients));

@@ -113,29 +113,24 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-/** Plain HTTP: the controller is asked for its health and its metrics alone. */
-export function buildControllerApp({
+/**
+ * Plain HTTP, on a port of its own, so that whoever scrapes needs neither our CA nor a way to /mutate.
+ * @param readiness where health is asked for here too
+ */
+export function buildMetricsApp({
   registry,
   log,
   readiness,
-}: Pick<AppOptions, 'log' | 'readiness'> & { readonly registry: Registry }): FastifyInstance {
+}: Pick<AppOptions, 'log'> & {
+  readonly registry: Registry;
+  readonly readiness?: AppOptions['readiness'];
+}): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
   });
   void app.register(metricsEndpoint, { registry });
-  void app.register(health, { readiness });
-  return app;
-}
-
-/** Plain HTTP, on a port of its own, so that whoever scrapes needs neither our CA nor a way to /mutate. */
-export function buildMetricsApp(options: Pick<AppOptions, 'metrics' | 'log'>): FastifyInstance {
-  const app = Fastify({
-    loggerInstance: options.log,
-    logController: new LogController({ disableRequestLogging: true }),
-    forceCloseConnections: true,
-  });
-  void app.register(metricsEndpoint, { registry: options.metrics.registry });
+  if (readiness) void app.register(health, { readiness });
   return app;
 }

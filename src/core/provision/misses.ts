@@ -6,7 +6,8 @@
 import type { DecisionConfig } from '../config.ts';
 import { decide, type Decision } from '../decide.ts';
 import type { ImageReference } from '../image/reference.ts';
-import type { View } from '../view.ts';
+import type { ImageCache } from '../image-cache.ts';
+import type { DegreeLevel, View } from '../view.ts';
 import type { WatchedPod } from './watched-pod.ts';
 import { MOST_IMAGES, nameOf, sizeFor, type Wish, type WishedImage } from './wish.ts';
 
@@ -91,7 +92,7 @@ function wishesOf(watched: WatchedPod, decision: Decision, view: View): Wish[] {
 function withoutThoseHeld(images: readonly ImageReference[], view: View): readonly ImageReference[] {
   let left = images;
   for (;;) {
-    const best = [bestUsable(left, view), bestInTheMaking(left, view)]
+    const best = [bestOf(view.usableCandidates(left, 0)), bestInTheMaking(left, view)]
       .filter((each) => each !== undefined)
       .toSorted((a, b) => b.exact - a.exact)[0];
     if (!best || best.exact === 0) return left;
@@ -104,19 +105,18 @@ interface Overlap {
   readonly keys: ReadonlySet<string>;
 }
 
-function bestUsable(images: readonly ImageReference[], view: View): Overlap | undefined {
-  for (const { degree, candidates } of view.usableCandidates(images, 0))
+/** The cache that shares most with a pod, of those that count. */
+function bestOf(
+  levels: Iterable<DegreeLevel>,
+  counts: (cache: ImageCache) => boolean = () => true,
+): Overlap | undefined {
+  for (const { degree, candidates } of levels) {
     for (const { cache } of candidates)
-      return { exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
+      if (counts(cache)) return { exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
+  }
   return undefined;
 }
 
 function bestInTheMaking(images: readonly ImageReference[], view: View): Overlap | undefined {
-  for (const { degree, candidates } of view.unusableCandidates(images, 0)) {
-    for (const { cache } of candidates) {
-      if (cache.deleting || FAILED.has(cache.phase)) continue;
-      return { exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
-    }
-  }
-  return undefined;
+  return bestOf(view.unusableCandidates(images, 0), ({ deleting, phase }) => !deleting && !FAILED.has(phase));
 }

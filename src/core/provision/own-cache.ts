@@ -1,6 +1,6 @@
 /** Owns an ImageCache that the controller made, as the plan sees it; and how one is written. */
 import { ATTEMPT, FIRST_ATTEMPT, FLASH, IMAGE_SET, MADE_BY, REUSE } from '../annotation/keys.ts';
-import type { JsonObject } from '../json.ts';
+import { partOf, type JsonObject } from '../json.ts';
 import { nameOf, nameOfAttempt, type Wish } from './wish.ts';
 
 /** Times are in milliseconds since 1970. */
@@ -22,6 +22,11 @@ export interface OwnCache {
   readonly firstAttemptAt: number;
   /** When a pod was last given it; when it was made, where none was yet. */
   readonly lastUsedAt: number;
+}
+
+/** Whether an ImageCache is one that the controller made. */
+export function isOwnCache(object: JsonObject): boolean {
+  return partOf(partOf(object, 'metadata'), 'labels')[MADE_BY.label] === MADE_BY.controller;
 }
 
 export interface CacheOptions {

@@ -62,10 +62,10 @@ export function plan(
   { quota, idleAfter }: PlanOptions,
   now: number,
 ): Plan {
-  const later: number[] = [];
+  let lookAgainAt = Infinity;
   const isDue = (at: number): boolean => {
     if (at <= now) return true;
-    later.push(at);
+    lookAgainAt = Math.min(lookAgainAt, at);
     return false;
   };
   const isInUse = ({ id }: OwnCache): boolean => id !== undefined && inUse.has(id);
@@ -77,12 +77,12 @@ export function plan(
   const latest = new Set(
     Array.from(Map.groupBy(standing, firstNameOfCache).values(), (attempts) => byAttempt(attempts).at(-1)),
   );
-  const isLatest = (cache: OwnCache): boolean => latest.has(cache);
   const free = standing.filter((cache) => !isInUse(cache));
   const deletions: Deletion[] = [
     // First, or who is stopped in between would leave one that nobody knows to be superseded.
-    ...free.filter((cache) => !isLatest(cache)).map((cache) => ({ cache, reason: 'Superseded' as const })),
-    ...free.filter(isLatest).flatMap((cache) => {
+    ...free.filter((cache) => !latest.has(cache)).map((cache) => ({ cache, reason: 'Superseded' as const })),
+    ...free.flatMap((cache) => {
+      if (!latest.has(cache)) return [];
       const reason = reasonToGo(cache, usedAt(cache) + idleAfter, isDue);
       return reason === undefined ? [] : [{ cache, reason }];
     }),
@@ -112,9 +112,9 @@ export function plan(
   const creations: Creation[] = [];
   const refused: Miss[] = [];
   for (const [name, miss] of newestFirst(misses)) {
-    const last = byAttempt(keptOf.get(name) ?? []).findLast((cache) => !going.has(cache));
     // The name is free once the one that is going is gone.
     if (leaving.has(name)) continue;
+    const last = byAttempt(keptOf.get(name) ?? []).findLast((cache) => !going.has(cache));
     const next = last ? nextAttempt(name, miss, last, isDue) : firstAttempt(name, miss, now, isDue);
     if (!next) continue;
     // One that failed leaves its room to the one that follows it.
@@ -126,7 +126,7 @@ export function plan(
     creations.push(next);
     if (takesRoom) room -= 1;
   }
-  return { deletions, creations, refused, lookAgainAt: Math.min(...later, Infinity) };
+  return { deletions, creations, refused, lookAgainAt };
 }
 
 function firstNameOfCache({ name }: OwnCache): string {

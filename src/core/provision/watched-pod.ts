@@ -1,6 +1,6 @@
 /** Owns what the controller keeps of a pod that may miss a cache, or may be about to start from one. */
 import { ACR_INSTANCE, PIN, REGISTRY_KEYS } from '../annotation/keys.ts';
-import { isObject, readText, type JsonObject, type StringMap } from '../json.ts';
+import { isObject, partOf, readText, type JsonObject, type StringMap } from '../json.ts';
 import { readPod, type Pod } from '../pod.ts';
 
 export interface WatchedPod {
@@ -18,14 +18,14 @@ export interface WatchedPod {
 /** @throws Unreadable */
 export function readWatchedPod(object: JsonObject): WatchedPod {
   const pod = readPod(object, undefined);
-  const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+  const metadata = partOf(object, 'metadata');
   const createdAt = Date.parse(readText(metadata['creationTimestamp']) ?? '');
   return {
     pod,
     uid: readText(metadata['uid']) ?? '',
     createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
     deleting: (metadata['deletionTimestamp'] ?? undefined) !== undefined,
-    pullSecrets: pullSecretsOf(object['spec'], pod.namespace),
+    pullSecrets: pullSecretsOf(partOf(object, 'spec'), pod.namespace),
     registry: registryOf(pod.annotations),
   };
 }
@@ -35,8 +35,7 @@ export function cachesPointedTo({ pod: { annotations } }: WatchedPod): string[] 
   return [annotations.get(PIN.modern), annotations.get(PIN.legacy)].filter((id) => id !== undefined);
 }
 
-function pullSecretsOf(spec: unknown, namespace: string): string[] {
-  const list: unknown = isObject(spec) ? spec['imagePullSecrets'] : undefined;
+function pullSecretsOf({ imagePullSecrets: list }: JsonObject, namespace: string): string[] {
   if (!Array.isArray(list)) return [];
   const names = list.flatMap((each: unknown) => (isObject(each) ? (readText(each['name']) ?? []) : []));
   return [...new Set(names)].map((name) => `${namespace}:${name}`).toSorted();

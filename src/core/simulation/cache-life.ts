@@ -5,7 +5,7 @@
  * one is kept: domain facts; what makes one faster: seed 004.
  */
 import { FLASH, REUSE } from '../annotation/keys.ts';
-import { isObject, readText, type JsonObject } from '../json.ts';
+import { partOf, readText, type JsonObject } from '../json.ts';
 import { sha256Hex } from '../image/sha256.ts';
 
 export interface LifeOptions {
@@ -39,7 +39,7 @@ const PROGRESS_STEP = 10;
  * @param now milliseconds since 1970
  */
 export function nextState(object: JsonObject, options: LifeOptions, now: number): NextState | undefined {
-  const status = part(object, 'status');
+  const status = partOf(object, 'status');
   const expiresAt = Date.parse(readText(status['expireDateTime']) ?? '');
   if (expiresAt <= now) return { kind: 'expired' };
   const phase = readText(status['phase']) ?? '';
@@ -83,13 +83,13 @@ function stageAt(elapsed: number, failing: string | undefined): Stage {
 }
 
 function shareOf(object: JsonObject): number {
-  const annotations = part(part(object, 'metadata'), 'annotations');
+  const annotations = partOf(partOf(object, 'metadata'), 'annotations');
   if (annotations[FLASH] === 'true') return SHARE.flash;
   return annotations[REUSE] === 'true' ? SHARE.reuse : 1;
 }
 
 function failingImage(object: JsonObject, failing: readonly string[]): string | undefined {
-  const { images } = part(object, 'spec');
+  const { images } = partOf(object, 'spec');
   const texts: readonly unknown[] = Array.isArray(images) ? images : [];
   return texts
     .filter((image) => typeof image === 'string')
@@ -99,12 +99,12 @@ function failingImage(object: JsonObject, failing: readonly string[]): string | 
 /** Of a failed one a day later; of another where it has retention days. */
 function expiryOf(object: JsonObject, phase: string, now: number): JsonObject {
   if (phase === 'Failed') return { expireDateTime: at(now + DAY) };
-  const days = part(object, 'spec')['retentionDays'];
+  const days = partOf(object, 'spec')['retentionDays'];
   return phase === 'Ready' && typeof days === 'number' ? { expireDateTime: at(now + days * DAY) } : {};
 }
 
 function idOf(object: JsonObject): string {
-  const { name, uid } = part(object, 'metadata');
+  const { name, uid } = partOf(object, 'metadata');
   return `imc-${sha256Hex(`${readText(name) ?? ''} ${readText(uid) ?? ''}`).slice(0, 20)}`;
 }
 
@@ -120,11 +120,6 @@ function withEvent(events: unknown, { phase, message }: Stage, now: number): unk
     count: 1,
   };
   return [...former, event].slice(-50);
-}
-
-function part(parent: JsonObject, name: string): JsonObject {
-  const value = parent[name];
-  return isObject(value) ? value : {};
 }
 
 function at(time: number): string {

@@ -3,10 +3,10 @@
  * of their own. There is one controller to a folder, so that nobody has to be elected.
  */
 import { randomUUID } from 'node:crypto';
-import { CREATE_ON_MISS, MADE_BY } from '../../core/annotation/keys.ts';
+import { CREATE_ON_MISS } from '../../core/annotation/keys.ts';
 import { messageOf } from '../../core/error-message.ts';
-import { isObject, type JsonObject } from '../../core/json.ts';
-import type { OwnCache } from '../../core/provision/own-cache.ts';
+import { isObject, partOf, type JsonObject } from '../../core/json.ts';
+import { isOwnCache, type OwnCache } from '../../core/provision/own-cache.ts';
 import { readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
 import { readManifest } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
@@ -86,7 +86,7 @@ export class FilesCluster {
 
   /** With what an API server gives to every object. */
   async create(object: JsonObject): Promise<'created' | 'exists'> {
-    const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+    const metadata = partOf(object, 'metadata');
     const creationTimestamp = new Date(this.#now()).toISOString();
     try {
       await this.#folder.add(String(metadata['name']), {
@@ -118,7 +118,7 @@ export class FilesCluster {
       this.#folder.objects('ImageCache'),
     ]);
     this.#pods = pods.flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
-    const own = caches.filter(({ object }) => isOwn(object));
+    const own = caches.filter(({ object }) => isOwnCache(object));
     this.#own = new Map(
       own.flatMap((standing) =>
         tryTo(() => readOwnCache(readManifest(standing.object))).map((cache) => [
@@ -132,11 +132,6 @@ export class FilesCluster {
     if (seen !== this.#lastSeen) this.#onChange();
     this.#lastSeen = seen;
   }
-}
-
-function isOwn({ metadata }: JsonObject): boolean {
-  const labels = isObject(metadata) ? metadata['labels'] : undefined;
-  return isObject(labels) && labels[MADE_BY.label] === MADE_BY.controller;
 }
 
 function tryTo<T>(read: () => T): T[] {

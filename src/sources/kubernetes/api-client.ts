@@ -38,6 +38,9 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
 }
 
+/** Milliseconds for a call that nobody waits for in a hurry. */
+export const CALL_TIMEOUT = 10_000;
+
 /** Milliseconds after which an idle connection is closed: what stands between may have forgotten it, and says nothing. */
 const IDLE_TIMEOUT = 30_000;
 /** Kept of an error's body; a Status object is much smaller. */

@@ -25,7 +25,7 @@ export function connect(
   options: KubernetesOptions,
   now: () => number,
 ): KubernetesSource {
-  const api = new ApiClient(() => loadKubeConfig(kubeconfig, context));
+  const api = clientFor(kubeconfig, context);
   return new KubernetesSource(api, index, events, options, now);
 }
 
@@ -37,12 +37,7 @@ export function connectTrust(
   events: Pick<ReflectorEvents, 'onFailure' | 'onStep'>,
   now: () => number,
 ): KubernetesTrustApi {
-  return new KubernetesTrustApi(
-    new ApiClient(() => loadKubeConfig(kubeconfig, context)),
-    options,
-    events,
-    now,
-  );
+  return new KubernetesTrustApi(clientFor(kubeconfig, context), options, events, now);
 }
 
 /** Everything of the cluster that the controller has to do with. */
@@ -50,6 +45,14 @@ export interface ControllerConnection {
   readonly source: KubernetesSource;
   readonly cluster: ProvisionSource;
   readonly election: LeaderElection;
+}
+
+export interface ControllerEvents {
+  readonly onProblem: (problem: string) => void;
+  readonly onStep: (message: string) => void;
+  readonly onChange: () => void;
+  /** @param signal ends when this replica no longer leads */
+  readonly onLead: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface ControllerOptions {
@@ -65,15 +68,10 @@ export function connectController(
   { kubeconfig, kubeContext, maxStaleness, controller }: ControllerOptions,
   identity: string,
   index: ClusterIndex,
-  events: {
-    readonly onProblem: (problem: string) => void;
-    readonly onStep: (message: string) => void;
-    readonly onChange: () => void;
-    readonly onLead: (signal: AbortSignal) => Promise<void>;
-  },
+  events: ControllerEvents,
   now: () => number,
 ): ControllerConnection {
-  const api = new ApiClient(() => loadKubeConfig(kubeconfig, kubeContext));
+  const api = clientFor(kubeconfig, kubeContext);
   const { onProblem, onStep, onChange, onLead } = events;
   const source = new KubernetesSource(
     api,
@@ -91,10 +89,14 @@ export function connectController(
 
 /** As `connect`, to the ImageCaches whose use is recorded. @param signal ends what is under way */
 export function connectUses(kubeconfig: string, context: string, signal: AbortSignal): KubernetesUseApi {
-  return new KubernetesUseApi(new ApiClient(() => loadKubeConfig(kubeconfig, context)), signal);
+  return new KubernetesUseApi(clientFor(kubeconfig, context), signal);
 }
 
-/** As `connect`, to the ImageCaches that somebody plays ECI for. */
-export function connectBackend(kubeconfig: string, context: string): KubernetesBackend {
-  return new KubernetesBackend(new ApiClient(() => loadKubeConfig(kubeconfig, context)));
+/** As `connect`, to the ImageCaches that somebody plays ECI for. @param signal ends what is under way */
+export function connectBackend(kubeconfig: string, context: string, signal: AbortSignal): KubernetesBackend {
+  return new KubernetesBackend(clientFor(kubeconfig, context), signal);
+}
+
+function clientFor(kubeconfig: string, context: string): ApiClient {
+  return new ApiClient(() => loadKubeConfig(kubeconfig, context));
 }

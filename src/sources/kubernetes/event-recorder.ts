@@ -4,10 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { messageOf } from '../../core/error-message.ts';
-import { ApiError, type ApiClient } from './api-client.ts';
+import { ApiError, CALL_TIMEOUT, type ApiClient } from './api-client.ts';
 
-/** Milliseconds. */
-const TIMEOUT = 10_000;
 /** What the API server takes; the length that Go clients cut at. */
 const MAX_MESSAGE = 1024;
 
@@ -77,7 +75,7 @@ export class EventRecorder {
         path: `/api/v1/namespaces/${namespace}/events`,
         method: 'POST',
         body,
-        timeout: TIMEOUT,
+        timeout: CALL_TIMEOUT,
         signal: this.#signal,
       });
     } catch (error) {

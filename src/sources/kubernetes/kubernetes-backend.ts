@@ -1,17 +1,16 @@
 /** Owns the ImageCaches of a cluster as who plays ECI sees them: read whole at each look, which is enough to try things out. */
-import { isObject, readText, type JsonObject } from '../../core/json.ts';
-import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
-
-/** Milliseconds. */
-const TIMEOUT = 10_000;
-const IMAGE_CACHES = '/apis/eci.alibabacloud.com/v1/imagecaches';
+import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
+import { ApiError, CALL_TIMEOUT, type ApiClient, type ApiRequest } from './api-client.ts';
+import { IMAGE_CACHES, imageCachePath } from './image-caches.ts';
 
 export class KubernetesBackend {
   readonly #api: ApiClient;
-  readonly #stopping = new AbortController();
+  readonly #signal: AbortSignal;
 
-  constructor(api: ApiClient) {
+  /** @param signal ends what is under way */
+  constructor(api: ApiClient, signal: AbortSignal) {
     this.#api = api;
+    this.#signal = signal;
   }
 
   async caches(): Promise<readonly JsonObject[]> {
@@ -23,7 +22,7 @@ export class KubernetesBackend {
   /** Nothing where it has gone meanwhile. */
   async setStatus(object: JsonObject, status: JsonObject): Promise<void> {
     await this.#call({
-      path: `${IMAGE_CACHES}/${nameOf(object)}/status`,
+      path: `${pathOf(object)}/status`,
       method: 'PATCH',
       contentType: 'merge-patch+json',
       body: { status },
@@ -31,12 +30,12 @@ export class KubernetesBackend {
   }
 
   async delete(object: JsonObject): Promise<void> {
-    await this.#call({ path: `${IMAGE_CACHES}/${nameOf(object)}`, method: 'DELETE' });
+    await this.#call({ path: pathOf(object), method: 'DELETE' });
   }
 
   async #call(request: Omit<ApiRequest, 'timeout' | 'signal'>): Promise<unknown> {
     try {
-      return await this.#api.json({ ...request, timeout: TIMEOUT, signal: this.#stopping.signal });
+      return await this.#api.json({ ...request, timeout: CALL_TIMEOUT, signal: this.#signal });
     } catch (error) {
       if (error instanceof ApiError && error.status === 404 && request.path !== IMAGE_CACHES)
         return undefined;
@@ -45,6 +44,6 @@ export class KubernetesBackend {
   }
 }
 
-function nameOf({ metadata }: JsonObject): string {
-  return (isObject(metadata) ? readText(metadata['name']) : undefined) ?? '';
+function pathOf(object: JsonObject): string {
+  return imageCachePath(readText(partOf(object, 'metadata')['name']) ?? '');
 }

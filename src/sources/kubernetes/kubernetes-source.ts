@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { kindOf } from '../../core/group-kind.ts';
+import { oldestOf } from '../../core/oldest.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { readText } from '../../core/json.ts';
 import type { Manifest } from '../kinds/manifest.ts';
@@ -15,8 +16,9 @@ import { SELECTOR } from '../kinds/selector.ts';
 import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
 import { EventRecorder, type EventSubject } from './event-recorder.ts';
+import { IMAGE_CACHES } from './image-caches.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
-import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
+import { Reflector, timingFor, type Resource, type Store } from './reflector.ts';
 import { UnboundPods } from './unbound-pods.ts';
 
 interface Followed extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'lastGoodStays'> {
@@ -28,7 +30,7 @@ interface Followed extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'last
 const FOLLOWED: readonly Followed[] = [
   {
     groupKind: IMAGE_CACHE,
-    paths: ['/apis/eci.alibabacloud.com/v1/imagecaches'],
+    paths: [IMAGE_CACHES],
     mayBeAbsent: true,
     lastGoodStays: false,
   },
@@ -95,6 +97,7 @@ export class KubernetesSource implements Source {
       now,
     );
     const timing = timingFor(maxStaleness);
+    const telling = { onFailure: events.onProblem, onStep: events.onProgress };
     const stores: IndexStore[] = [];
     this.#following = FOLLOWED.map(({ groupKind, lastGoodStays, eventReason, ...where }) => {
       const kind = kindOf(groupKind);
@@ -114,7 +117,7 @@ export class KubernetesSource implements Source {
         api,
         store,
         timing,
-        { ...telling(events, kind), onConfirmed: () => this.#confirm() },
+        { ...telling, onConfirmed: () => this.#confirm() },
         now,
       );
       return { reflector, store };
@@ -122,7 +125,7 @@ export class KubernetesSource implements Source {
     this.#stores = stores;
     if (bindTime) {
       // Their age is not the index's: a pod that this watch does not have is asked for.
-      const podEvents = { ...telling(events, 'Pod'), onConfirmed: (): void => undefined };
+      const podEvents = { ...telling, onConfirmed: (): void => undefined };
       this.unboundPods = new UnboundPods(api, podEvents, this.#stopping.signal, maxStaleness, now);
     }
   }
@@ -141,9 +144,7 @@ export class KubernetesSource implements Source {
 
   problems(): readonly string[] {
     return [
-      ...this.#all().flatMap(({ reflector }) =>
-        reflector.problem === undefined ? [] : [`${reflector.resource.kind}: ${reflector.problem}`],
-      ),
+      ...this.#all().flatMap(({ reflector }) => reflector.problem ?? []),
       ...this.#stores.flatMap((store) => [...store.problems()]),
     ];
   }
@@ -162,21 +163,11 @@ export class KubernetesSource implements Source {
   }
 
   #confirm(): void {
-    let oldest = Infinity;
-    for (const { reflector } of this.#following) {
-      if (reflector.confirmedAt === undefined) return;
-      oldest = Math.min(oldest, reflector.confirmedAt);
-    }
+    const oldest = oldestOf(this.#following.map(({ reflector }) => reflector.confirmedAt));
+    if (oldest === undefined) return;
     this.#index.confirm(oldest);
     this.#synced.resolve();
   }
-}
-
-function telling(events: SourceEvents, kind: string): Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
-  return {
-    onFailure: (message) => events.onProblem(`${kind}: ${message}`),
-    onStep: (message) => events.onProgress(`${kind}: ${message}`),
-  };
 }
 
 function subjectOf({ groupKind, namespace, name, metadata, object }: Manifest): EventSubject {

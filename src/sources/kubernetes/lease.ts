@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../core/error-message.ts';
-import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 
 export interface LeaseOptions {
@@ -106,30 +106,30 @@ export class LeaderElection {
   }
 
   async #hold(lease: JsonObject | undefined, signal: AbortSignal): Promise<boolean> {
-    const { namespace, name, identity, duration } = this.#options;
+    const { identity, duration } = this.#options;
     if (!lease) {
-      await this.#write('POST', this.#path(), this.#leaseOf(undefined, namespace, name), signal);
+      await this.#write('POST', this.#collection(), this.#leaseOf(undefined), signal);
       return true;
     }
-    const holder = readText(specOf(lease)['holderIdentity']) ?? '';
+    const holder = readText(partOf(lease, 'spec')['holderIdentity']) ?? '';
     const version = versionOf(lease);
     if (this.#seen?.version !== version) this.#seen = { version, holder, at: performance.now() };
     const isFree = holder === '' || holder === identity || performance.now() - this.#seen.at > duration;
     if (!isFree) return false;
-    await this.#write('PUT', `${this.#path()}/${name}`, this.#leaseOf(lease, namespace, name), signal);
+    await this.#write('PUT', this.#path(), this.#leaseOf(lease), signal);
     return true;
   }
 
-  #leaseOf(former: JsonObject | undefined, namespace: string, name: string): JsonObject {
-    const { identity, duration } = this.#options;
+  #leaseOf(former: JsonObject | undefined): JsonObject {
+    const { namespace, name, identity, duration } = this.#options;
     const now = new Date().toISOString().replace('Z', '000Z');
-    const spec = former ? specOf(former) : {};
+    const spec = partOf(former ?? {}, 'spec');
     const isRenewal = spec['holderIdentity'] === identity;
     const transitions = Number(spec['leaseTransitions'] ?? 0);
     return {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { ...(former && metadataOf(former)), namespace, name },
+      metadata: { ...partOf(former ?? {}, 'metadata'), namespace, name },
       spec: {
         holderIdentity: identity,
         leaseDurationSeconds: duration / 1000,
@@ -144,9 +144,9 @@ export class LeaderElection {
     const signal = AbortSignal.timeout(2000);
     try {
       const lease = await this.#read(signal);
-      if (!lease || specOf(lease)['holderIdentity'] !== this.#options.identity) return;
-      const spec = { ...specOf(lease), holderIdentity: '', leaseDurationSeconds: 1 };
-      await this.#write('PUT', `${this.#path()}/${this.#options.name}`, { ...lease, spec }, signal);
+      if (!lease || partOf(lease, 'spec')['holderIdentity'] !== this.#options.identity) return;
+      const spec = { ...partOf(lease, 'spec'), holderIdentity: '', leaseDurationSeconds: 1 };
+      await this.#write('PUT', this.#path(), { ...lease, spec }, signal);
     } catch (error) {
       this.#events.onFailure(`the Lease could not be given back: ${messageOf(error)}`);
     }
@@ -156,7 +156,7 @@ export class LeaderElection {
     try {
       return asObject(
         await this.#api.json({
-          path: `${this.#path()}/${this.#options.name}`,
+          path: this.#path(),
           timeout: this.#timeout(),
           signal,
         }),
@@ -173,6 +173,10 @@ export class LeaderElection {
   }
 
   #path(): string {
+    return `${this.#collection()}/${this.#options.name}`;
+  }
+
+  #collection(): string {
     return `/apis/coordination.k8s.io/v1/namespaces/${this.#options.namespace}/leases`;
   }
 
@@ -192,14 +196,6 @@ function asObject(value: unknown): JsonObject {
   return value;
 }
 
-function specOf(lease: JsonObject): JsonObject {
-  return isObject(lease['spec']) ? lease['spec'] : {};
-}
-
-function metadataOf(lease: JsonObject): JsonObject {
-  return isObject(lease['metadata']) ? lease['metadata'] : {};
-}
-
 function versionOf(lease: JsonObject): string {
-  return readText(metadataOf(lease)['resourceVersion']) ?? '';
+  return readText(partOf(lease, 'metadata')['resourceVersion']) ?? '';
 }

@@ -7,13 +7,15 @@ import { setMaxListeners } from 'node:events';
 import { CREATE_ON_MISS, MADE_BY } from '../../core/annotation/keys.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { oldestOf } from '../../core/oldest.ts';
 import type { OwnCache } from '../../core/provision/own-cache.ts';
 import { readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
 import { IMAGE_CACHE } from '../kinds/image-cache.ts';
 import { manifestOf } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
-import { ApiError, type ApiClient } from './api-client.ts';
+import { ApiError, CALL_TIMEOUT, type ApiClient } from './api-client.ts';
+import { IMAGE_CACHES, imageCachePath } from './image-caches.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
 
@@ -29,16 +31,12 @@ const PENDING_PODS: Resource = {
   fieldSelector: 'status.phase=Pending',
   mayBeAbsent: false,
 };
-const IMAGE_CACHES = '/apis/eci.alibabacloud.com/v1/imagecaches';
 const OWN_CACHES: Resource = {
   kind: 'own ImageCache',
   paths: [IMAGE_CACHES],
   labelSelector: `${MADE_BY.label}=${MADE_BY.controller}`,
   mayBeAbsent: true,
 };
-
-/** Milliseconds. */
-const TIMEOUT = 10_000;
 
 export interface ProvisionEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
   /** Something that a plan depends on is not what it was. */
@@ -91,11 +89,7 @@ export class ProvisionSource {
           api,
           store,
           timingFor(maxStaleness),
-          {
-            onFailure: (message) => events.onFailure(`${resource.kind}: ${message}`),
-            onStep: (message) => events.onStep(`${resource.kind}: ${message}`),
-            onConfirmed: () => this.#confirm(),
-          },
+          { onFailure: events.onFailure, onStep: events.onStep, onConfirmed: () => this.#confirm() },
           now,
         ),
     );
@@ -131,14 +125,11 @@ export class ProvisionSource {
 
   /** The oldest word on any of them, in milliseconds since 1970; undefined before the first of each. */
   confirmedAt(): number | undefined {
-    const times = this.#reflectors.map(({ confirmedAt }) => confirmedAt);
-    return times.includes(undefined) ? undefined : Math.min(...times.map((time) => time ?? 0));
+    return oldestOf(this.#reflectors.map(({ confirmedAt }) => confirmedAt));
   }
 
   problems(): readonly string[] {
-    return this.#reflectors.flatMap(({ problem, resource: { kind } }) =>
-      problem === undefined ? [] : [`${kind}: ${problem}`],
-    );
+    return this.#reflectors.flatMap(({ problem }) => problem ?? []);
   }
 
   status(): readonly KindStatus[] {
@@ -158,7 +149,7 @@ export class ProvisionSource {
         path: IMAGE_CACHES,
         method: 'POST',
         body: object,
-        timeout: TIMEOUT,
+        timeout: CALL_TIMEOUT,
         signal: this.#stopping.signal,
       });
       return 'created';
@@ -174,10 +165,10 @@ export class ProvisionSource {
   async delete({ name, uid }: Pick<OwnCache, 'name' | 'uid'>): Promise<boolean> {
     try {
       await this.#api.json({
-        path: `${IMAGE_CACHES}/${name}`,
+        path: imageCachePath(name),
         method: 'DELETE',
         body: { preconditions: { uid } },
-        timeout: TIMEOUT,
+        timeout: CALL_TIMEOUT,
         signal: this.#stopping.signal,
       });
       return true;
@@ -197,7 +188,7 @@ export class ProvisionSource {
   }
 
   #confirm(): void {
-    if (this.#reflectors.every(({ confirmedAt }) => confirmedAt !== undefined)) this.#synced.resolve();
+    if (this.confirmedAt() !== undefined) this.#synced.resolve();
   }
 }
 

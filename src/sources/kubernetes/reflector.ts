@@ -12,7 +12,7 @@ import type { IncomingMessage } from 'node:http';
 import { addAbortSignal } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../core/error-message.ts';
-import { isObject, type JsonObject } from '../../core/json.ts';
+import { partOf, type JsonObject } from '../../core/json.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 import { backoffDelay } from './backoff.ts';
 import { readList, type ListEnd } from './list-stream.ts';
@@ -45,7 +45,7 @@ export interface Store {
 export type ReflectorState = 'listing' | 'watching' | 'absent' | 'retrying';
 
 export interface ReflectorEvents {
-  /** Something is wrong, or wrong in another way. */
+  /** Something is wrong, or wrong in another way. Each message begins with the kind. */
   readonly onFailure: (message: string) => void;
   /** Everything is as it should be, for the first time or again. */
   readonly onStep: (message: string) => void;
@@ -137,9 +137,17 @@ export class Reflector {
     return this.#confirmedAt;
   }
 
-  /** What is wrong at the moment. */
+  /** What is wrong at the moment, of which kind. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#problem === undefined ? undefined : this.#named(this.#problem);
+  }
+
+  #named(message: string): string {
+    return `${this.resource.kind}: ${message}`;
+  }
+
+  #step(message: string): void {
+    this.#events.onStep(this.#named(message));
   }
 
   /** Runs until the signal; never rejects. */
@@ -169,7 +177,7 @@ export class Reflector {
     this.#store.setServed?.(true);
     // The list is as old as its first page; what came since, the watch will tell.
     this.#confirm(started);
-    this.#events.onStep(`${this.#store.size()} listed in ${this.#now() - started} ms`);
+    this.#step(`${this.#store.size()} listed in ${this.#now() - started} ms`);
     // Where it is the watch that fails, a list changes nothing about that.
     if (this.#barrenWatches === 0) this.#inStep();
   }
@@ -233,7 +241,7 @@ export class Reflector {
 
   /** The API server says that there is no such kind, which is word too. */
   async #absent(signal: AbortSignal): Promise<void> {
-    if (this.#state !== 'absent') this.#events.onStep('the cluster does not have this kind');
+    if (this.#state !== 'absent') this.#step('the cluster does not have this kind');
     this.#store.setServed?.(false);
     await this.#deleteAllBut(new Set());
     this.#confirm(this.#now());
@@ -279,7 +287,7 @@ export class Reflector {
 
   #handle({ type, object }: WatchEvent): void {
     const key = keyOf(object);
-    const version = readMetadata(object)['resourceVersion'];
+    const version = partOf(object, 'metadata')['resourceVersion'];
     if (type !== 'BOOKMARK' && key !== undefined) {
       if (type === 'DELETED') this.#store.delete(key);
       else this.#store.apply(key, object);
@@ -317,7 +325,7 @@ export class Reflector {
     this.#failures = 0;
     if (this.#problem === undefined) return;
     this.#problem = undefined;
-    this.#events.onStep(`in step again after ${((this.#now() - this.#failingSince) / 1000).toFixed(1)} s`);
+    this.#step(`in step again after ${((this.#now() - this.#failingSince) / 1000).toFixed(1)} s`);
   }
 
   /** @returns milliseconds to wait */
@@ -328,7 +336,7 @@ export class Reflector {
     if (cannotResume(error)) this.#barrenWatches = WATCHES_BEFORE_LIST;
     if (this.#barrenWatches >= WATCHES_BEFORE_LIST) this.#resourceVersion = undefined;
     const problem = messageOf(error);
-    if (problem !== this.#problem) this.#events.onFailure(problem);
+    if (problem !== this.#problem) this.#events.onFailure(this.#named(problem));
     this.#problem = problem;
     const retryAfter = error instanceof ApiError ? error.retryAfter : undefined;
     return backoffDelay(this.#failures, this.#timing.backoffLimit, retryAfter, Math.random());
@@ -360,13 +368,9 @@ function cannotResume(error: unknown): boolean {
   return error instanceof ApiError && error.status < 500 && ![401, 403, 429].includes(error.status);
 }
 
-function readMetadata({ metadata }: JsonObject): JsonObject {
-  return isObject(metadata) ? metadata : {};
-}
-
 /** `namespace/name`, or the name alone; undefined for an object without one. */
 function keyOf(object: JsonObject): string | undefined {
-  const { name, namespace } = readMetadata(object);
+  const { name, namespace } = partOf(object, 'metadata');
   if (typeof name !== 'string') return undefined;
   return typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name;
 }

@@ -3,12 +3,10 @@
  * configuration that names it. What is written into them is src/tls's.
  */
 import { setMaxListeners } from 'node:events';
-import { isObject, readText, type JsonObject } from '../../core/json.ts';
-import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
+import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
+import { ApiError, CALL_TIMEOUT, type ApiClient, type ApiRequest } from './api-client.ts';
 import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
 
-/** Milliseconds. */
-const TIMEOUT = 10_000;
 const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 export interface TrustApiOptions {
@@ -80,10 +78,7 @@ export class KubernetesTrustApi {
   }
 
   problems(): readonly string[] {
-    return [this.#secret, this.#configuration].flatMap((followed) => {
-      const { problem, resource } = followed?.reflector ?? {};
-      return problem === undefined ? [] : [`${resource?.kind}: ${problem}`];
-    });
+    return [this.#secret, this.#configuration].flatMap((followed) => followed?.reflector.problem ?? []);
   }
 
   writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean> {
@@ -120,7 +115,7 @@ export class KubernetesTrustApi {
       const written = await this.#api.json({
         ...request,
         method: 'PATCH',
-        timeout: TIMEOUT,
+        timeout: CALL_TIMEOUT,
         signal: this.#stopping.signal,
       });
       // Told at once, or the next look would be at what stood there before.
@@ -140,11 +135,7 @@ export class KubernetesTrustApi {
       mayBeAbsent: false,
     };
     const store = new OneObject(tell);
-    const events: ReflectorEvents = {
-      onFailure: (message) => this.#telling.onFailure(`${kind}: ${message}`),
-      onStep: (message) => this.#telling.onStep(`${kind}: ${message}`),
-      onConfirmed: () => store.confirm(),
-    };
+    const events: ReflectorEvents = { ...this.#telling, onConfirmed: () => store.confirm() };
     const timing = timingFor(this.#options.maxStaleness);
     return { reflector: new Reflector(resource, this.#api, store, timing, events, this.#now), tell };
   }
@@ -194,9 +185,8 @@ class OneObject implements Store {
 }
 
 function readSecret(object: JsonObject): SecretState {
-  const data = isObject(object['data']) ? object['data'] : {};
   return {
-    data: new Map(Object.entries(data).map(([key, value]) => [key, decode(value)])),
+    data: new Map(Object.entries(partOf(object, 'data')).map(([key, value]) => [key, decode(value)])),
     resourceVersion: versionOf(object),
   };
 }
@@ -204,16 +194,16 @@ function readSecret(object: JsonObject): SecretState {
 function readTrust(object: JsonObject): TrustState {
   const webhooks: readonly unknown[] = Array.isArray(object['webhooks']) ? object['webhooks'] : [];
   return {
-    bundles: webhooks.filter(isObject).map(({ name, clientConfig }) => ({
-      webhook: readText(name) ?? '',
-      caBundle: isObject(clientConfig) ? decode(clientConfig['caBundle']) : '',
+    bundles: webhooks.filter(isObject).map((webhook) => ({
+      webhook: readText(webhook['name']) ?? '',
+      caBundle: decode(partOf(webhook, 'clientConfig')['caBundle']),
     })),
     resourceVersion: versionOf(object),
   };
 }
 
-function versionOf({ metadata }: JsonObject): string {
-  return (isObject(metadata) ? readText(metadata['resourceVersion']) : undefined) ?? '';
+function versionOf(object: JsonObject): string {
+  return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';
 }
 
 function encode(text: string): string {

@@ -1,9 +1,7 @@
 /** Owns the calls by which the use of an ImageCache is recorded on it. */
 import { isObject, readStringMap, readText } from '../../core/json.ts';
-import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
-
-/** Milliseconds. */
-const TIMEOUT = 10_000;
+import { ApiError, CALL_TIMEOUT, type ApiClient, type ApiRequest } from './api-client.ts';
+import { imageCachePath } from './image-caches.ts';
 
 export class KubernetesUseApi {
   readonly #api: ApiClient;
@@ -20,7 +18,7 @@ export class KubernetesUseApi {
   ): Promise<
     { readonly annotations: ReadonlyMap<string, string>; readonly resourceVersion: string } | undefined
   > {
-    const object = await this.#call({ path: pathOf(name) }, 404);
+    const object = await this.#call({ path: imageCachePath(name) }, 404);
     if (!isObject(object) || !isObject(object['metadata'])) return undefined;
     const { annotations, resourceVersion } = object['metadata'];
     return {
@@ -35,21 +33,22 @@ export class KubernetesUseApi {
     resourceVersion: string,
   ): Promise<boolean> {
     const body = { metadata: { resourceVersion, annotations: Object.fromEntries(annotations) } };
-    const request = { path: pathOf(name), method: 'PATCH', contentType: 'merge-patch+json', body } as const;
+    const request = {
+      path: imageCachePath(name),
+      method: 'PATCH',
+      contentType: 'merge-patch+json',
+      body,
+    } as const;
     return (await this.#call(request, 409)) !== undefined;
   }
 
   /** @returns undefined where the answer is this status */
   async #call(request: Omit<ApiRequest, 'timeout' | 'signal'>, status: number): Promise<unknown> {
     try {
-      return await this.#api.json({ ...request, timeout: TIMEOUT, signal: this.#signal });
+      return await this.#api.json({ ...request, timeout: CALL_TIMEOUT, signal: this.#signal });
     } catch (error) {
       if (error instanceof ApiError && error.status === status) return undefined;
       throw error;
     }
   }
-}
-
-function pathOf(name: string): string {
-  return `/apis/eci.alibabacloud.com/v1/imagecaches/${name}`;
 }
