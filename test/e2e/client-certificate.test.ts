@@ -12,6 +12,7 @@ import {
   register,
   runPod,
   startInCluster,
+  unregister,
 } from './support/cluster.ts';
 import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
 
@@ -45,6 +46,6 @@ describe('an API server with a certificate for webhooks', () => {
     // The tests register webhooks so that what fails is seen.
     if (decided === undefined) await expect(pod).rejects.toThrow(/403|failed calling webhook/);
     else expect(metadataOf(await pod).annotations).toMatchObject({ 'k8s.aliyun.com/eci-imc-id': decided });
-    await plane.api.remove(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`);
+    await unregister(plane.api, name);
   });
 });

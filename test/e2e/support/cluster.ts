@@ -217,10 +217,35 @@ export async function register(
         failurePolicy: 'Fail',
         reinvocationPolicy: 'IfNeeded',
       },
+      {
+        // Refuses what `untilCalled` tries to create: nobody listens there.
+        name: `called.${name}.imagecache-webhook.io`,
+        clientConfig: { url: 'https://127.0.0.1:1/' },
+        objectSelector: { matchLabels: { registered: name } },
+        rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        failurePolicy: 'Fail',
+      },
     ],
+  });
+  await untilCalled(api, name, true);
+}
+
+/** The API server learns of a configuration of webhooks by a watch, and so a little late. */
+async function untilCalled(api: ApiServer, name: string, called: boolean): Promise<void> {
+  const object = { metadata: { generateName: 'registered-', labels: { registered: name } } };
+  await eventually(async () => {
+    const { status, body } = await api.send(
+      'POST',
+      '/api/v1/namespaces/default/configmaps?dryRun=All',
+      object,
+    );
+    if (body.includes('failed calling webhook') !== called) throw new Error(`${name}: ${status} ${body}`);
   });
 }
 
 export async function unregister(api: ApiServer, name: string): Promise<void> {
   await api.remove(`/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`);
+  await untilCalled(api, name, false);
 }
