@@ -51,6 +51,12 @@ export interface Config extends DecisionConfig {
     /** Empty: any name. */
     readonly clientNames: readonly string[];
   };
+  /** Whether the controller makes caches for templates too, before their first pod. */
+  readonly prewarm: boolean;
+  /** Of which namespaces, where nothing is labelled. */
+  readonly prewarmNamespaces: 'all' | 'labelled';
+  /** Namespaces that are left out whatever their labels. */
+  readonly prewarmExcept: readonly string[];
   /** Of `imc controller`, which makes caches on a miss. */
   readonly controller: {
     /** How many caches of its own it keeps. */
@@ -247,6 +253,24 @@ export const SETTINGS: readonly Setting[] = [
     type: TEXTS,
     default: [],
     help: "Common names that a client's certificate may then have; any where there are none.",
+  },
+  {
+    path: 'prewarm',
+    type: BOOLEAN,
+    default: false,
+    help: "Whether the controller also makes the cache when a workload's template changes, before its first pod.",
+  },
+  {
+    path: 'prewarmNamespaces',
+    type: oneOf('all', 'labelled'),
+    default: 'all',
+    help: 'In which namespaces: `all` that are not labelled `imagecache-webhook.io/prewarm: disabled`, or those alone that are labelled `enabled`.',
+  },
+  {
+    path: 'prewarmExcept',
+    type: TEXTS,
+    default: ['kube-system'],
+    help: 'Namespaces in which it never does, because their pods are not sent to the webhook.',
   },
   {
     path: 'controller.quota',

@@ -42,6 +42,11 @@ export const WORKLOAD_KINDS: readonly string[] = [...TEMPLATE_PATHS.keys(), ...W
   kindOf,
 );
 
+/** Where a kind holds what its pods are made of; empty for the whole of it, as with a kind that makes no pods. */
+export function templatePathOf(groupKind: string): readonly string[] {
+  return TEMPLATE_PATHS.get(groupKind) ?? WORKFLOW_PATHS.get(groupKind) ?? [];
+}
+
 /**
  * @returns empty for a kind that makes no pods
  * @throws Unreadable where a workload lacks its template
@@ -87,6 +92,8 @@ function workflowPods(spec: JsonObject, title: string, namespace: string | undef
       metadata: mergeMetadata(name, spec['podMetadata'], template['metadata']),
       spec: {
         nodeSelector: template['nodeSelector'] ?? spec['nodeSelector'],
+        serviceAccountName: template['serviceAccountName'] ?? spec['serviceAccountName'],
+        imagePullSecrets: spec['imagePullSecrets'],
         initContainers: template['initContainers'],
         containers: [...containers, ...asArray(template['sidecars'])],
       },

@@ -10,7 +10,7 @@ export interface ControllerState {
 
 export interface ControllerMetrics {
   readonly registry: Registry;
-  readonly created: Counter;
+  readonly created: Counter<'cause'>;
   readonly deleted: Counter<'reason'>;
   readonly failed: Counter;
   readonly readySeconds: Histogram;
@@ -47,7 +47,12 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
   });
   return {
     registry,
-    created: new Counter({ name: `${PREFIX}created_total`, help: 'ImageCaches made.', registers }),
+    created: new Counter({
+      name: `${PREFIX}created_total`,
+      help: 'ImageCaches made, by cause: a miss, or the template of a workload whose pods are yet to come.',
+      labelNames: ['cause'],
+      registers,
+    }),
     deleted: new Counter({
       name: `${PREFIX}deleted_total`,
       help: 'ImageCaches deleted, by reason: Quota, Idle, Expired, Superseded.',

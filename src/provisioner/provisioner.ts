@@ -8,15 +8,17 @@ import type { DecisionConfig } from '../core/config.ts';
 import { messageOf } from '../core/error-message.ts';
 import type { JsonObject } from '../core/json.ts';
 import { oldestOf } from '../core/oldest.ts';
-import { missesOf, type Miss, type PodName } from '../core/provision/misses.ts';
+import { missesOf } from '../core/provision/misses.ts';
 import { cacheObject, type CacheOptions, type OwnCache } from '../core/provision/own-cache.ts';
 import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/provision/plan.ts';
+import { comingPods, type PrewarmOptions, type Workloads } from '../core/provision/prewarm.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/provision/watched-pod.ts';
 import { nameOfAttempt } from '../core/provision/wish.ts';
 import type { View } from '../core/view.ts';
+import { PodEvents, type Tell } from './pod-events.ts';
 
 /** The cluster as it is, and what may be done to it. */
-export interface Cluster {
+export interface Cluster extends Workloads {
   markedPods(): Iterable<WatchedPod>;
   pendingPods(): Iterable<WatchedPod>;
   ownCaches(): readonly OwnCache[];
@@ -26,12 +28,13 @@ export interface Cluster {
   create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }>;
   /** @returns false where it is gone already */
   delete(cache: OwnCache): Promise<boolean>;
-  /** Puts an Event on a pod. Nothing waits for it. */
-  tell(pod: PodName, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  readonly tell: Tell;
 }
 
 export interface ProvisionConfig extends PlanOptions, CacheOptions {
   readonly decision: DecisionConfig;
+  /** Undefined: caches are made on a miss alone. */
+  readonly prewarm: PrewarmOptions | undefined;
 }
 
 /** What becomes of it, for the log and the metrics. */
@@ -50,8 +53,6 @@ export interface ProvisionEvents {
 const GATHERING = 200;
 /** Between two looks at the longest: what was refused, and clocks that were set. */
 const LONGEST_REST = 60_000;
-/** Kept of what was said. */
-const MOST_SAID = 10_000;
 const RETRY = { first: 1000, longest: 30_000 };
 /** Before a cache that the API server refuses is tried again: somebody may have changed what it refuses by. */
 const REFUSED_FOR = 300_000;
@@ -61,11 +62,10 @@ export class Provisioner {
   readonly #view: View;
   readonly #config: ProvisionConfig;
   readonly #events: ProvisionEvents;
+  readonly #podEvents: PodEvents;
   readonly #now: () => number;
   /** Until when what the API server has refused is not tried again, by name. */
   readonly #refused = new Map<string, number>();
-  /** What was said on a pod already, by cache and reason: once is enough. */
-  readonly #said = new Set<string>();
   /** Phases as of the last look, by uid; undefined before the first, which tells of nothing that is new. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
@@ -85,6 +85,7 @@ export class Provisioner {
     this.#view = view;
     this.#config = config;
     this.#events = events;
+    this.#podEvents = new PodEvents((...said) => cluster.tell(...said));
     this.#now = now;
   }
 
@@ -140,7 +141,8 @@ export class Provisioner {
     this.#notePhases();
     const { deletions, creations, refused, lookAgainAt } = this.#plan(now);
     this.#events.onRefused(refused.length);
-    for (const miss of refused) this.#sayRefused(miss);
+    for (const miss of refused) this.#podEvents.refused(miss, this.#config.quota);
+    this.#podEvents.starting(this.#cluster.pendingPods(), this.#view, now);
     for (const deletion of deletions) {
       if (signal.aborted) return 0;
       // oxlint-disable-next-line no-await-in-loop -- one after the other, to be gentle with the API server
@@ -156,11 +158,16 @@ export class Provisioner {
   }
 
   #plan(now: number): Plan {
-    const { decision } = this.#config;
-    const misses = missesOf(this.#cluster.markedPods(), this.#view, decision, now);
+    const { decision, prewarm } = this.#config;
+    const coming = prewarm
+      ? comingPods(this.#cluster, this.#view, prewarm, now)
+      : { pods: [], lookAgainAt: Infinity };
+    const pods = [...this.#cluster.markedPods(), ...coming.pods];
+    const misses = missesOf(pods, this.#view, decision, now);
     const inUse = new Set<string>();
     for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
-    return plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
+    const planned = plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
+    return { ...planned, lookAgainAt: Math.min(planned.lookAgainAt, coming.lookAgainAt) };
   }
 
   async #create(creation: Creation): Promise<void> {
@@ -170,28 +177,11 @@ export class Provisioner {
     const answer = await this.#cluster.create(cacheObject(miss.wish, this.#config, attempt, firstAttemptAt));
     if (answer === 'created') {
       this.#events.onCreated(name, creation);
-      this.#sayCreated(name, miss);
+      this.#podEvents.created(name, miss);
     }
     if (typeof answer !== 'object') return;
     this.#refused.set(name, this.#now() + REFUSED_FOR);
     this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
-  }
-
-  /** With the reasons that ECI itself has. One Event for all pods that missed the same, on the last of them. */
-  #sayCreated(name: string, { pods, lastPod }: Miss): void {
-    const others = pods > 1 ? `, and ${pods - 1} other pods,` : '';
-    this.#cluster.tell(lastPod, 'Normal', 'ImageCacheMissed', `this pod${others} found no image cache`);
-    const message = `ImageCache ${name} is made for this pod's images; pods that are created once it is Ready start from it`;
-    this.#cluster.tell(lastPod, 'Normal', 'ImageCacheAutoCreated', message);
-  }
-
-  #sayRefused({ wish, lastPod }: Miss): void {
-    const key = `${wish.imageSet} ${lastPod.uid}`;
-    if (this.#said.has(key)) return;
-    if (this.#said.size >= MOST_SAID) this.#said.clear();
-    this.#said.add(key);
-    const message = `no ImageCache is made for this pod's images: the quota of ${this.#config.quota} is full of caches that were used since`;
-    this.#cluster.tell(lastPod, 'Warning', 'ImageCacheMissed', message);
   }
 
   /** Tells of each cache that has become Ready or failed since the last look. */

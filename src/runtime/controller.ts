@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { oldestOf } from '../core/oldest.ts';
+import type { Miss } from '../core/provision/misses.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createControllerMetrics } from '../metrics/controller-metrics.ts';
 import { Provisioner, type ProvisionEvents } from '../provisioner/provisioner.ts';
@@ -69,6 +70,9 @@ export async function startController(
       flash,
       retentionDays: retentionDays === 0 ? undefined : retentionDays,
       decision: config,
+      prewarm: config.prewarm
+        ? { unlabelled: config.prewarmNamespaces === 'all', except: new Set(config.prewarmExcept) }
+        : undefined,
     },
     tellOf(metrics, log, onProblem),
     now,
@@ -111,9 +115,9 @@ function tellOf(
 ): ProvisionEvents {
   return {
     onCreated: (name, { miss, attempt }) => {
-      metrics.created.inc();
+      metrics.created.inc({ cause: miss.pods > 0 ? 'miss' : 'template' });
       log.info(
-        { imageCache: name, images: miss.wish.images.map(({ text }) => text), pods: miss.pods, attempt },
+        { imageCache: name, images: miss.wish.images.map(({ text }) => text), ...causeOf(miss), attempt },
         'made',
       );
     },
@@ -132,6 +136,11 @@ function tellOf(
     onRefused: (count) => metrics.refused.set(count),
     onProblem,
   };
+}
+
+/** For the log. */
+function causeOf({ pods, lastBy: { kind, namespace, name } }: Miss): object {
+  return pods > 0 ? { pods } : { template: `${kind} ${namespace}/${name}` };
 }
 
 /** Ready once the cluster has been read: whether it leads is nobody's concern. */

@@ -1,5 +1,5 @@
 /** The whole circle on a folder: a miss has a cache made, by way of whoever plays ECI, and the next pod hits. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -35,6 +35,7 @@ describe('on a folder of manifests', () => {
         host: '127.0.0.1',
         metricsPort: '0',
         'controller.quota': '1',
+        prewarm: 'true',
         ...BY_CONTROLLER,
       }),
     );
@@ -91,6 +92,39 @@ describe('on a folder of manifests', () => {
     expect(readFileSync(join(folder.path, 'mine.yaml'), 'utf8')).toMatch(/^# By hand\./);
   });
 
+  it('a template has its cache made, with the pull secrets that its pods will have, and the first of them hits', async () => {
+    folder.write(
+      'account.yaml',
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name: 'builder', namespace: 'default' },
+        imagePullSecrets: [{ name: 'registry' }],
+      }),
+    );
+    const spec = { containers: [{ name: 'c', image: 'app:1' }], serviceAccountName: 'builder' };
+    const metadata = { labels: { 'alibabacloud.com/eci': 'true' } };
+    const file = join(folder.path, 'web.yaml');
+    writeFileSync(
+      file,
+      JSON.stringify({
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'web', namespace: 'default' },
+        spec: { template: { metadata, spec } },
+      }),
+    );
+    // Nothing happens to it for a while.
+    const written = Date.now() / 1000 - 60;
+    utimesSync(file, written, written);
+    await eventually(() => expect(made().map((each) => statusOf(each)?.['phase'])).toEqual(['Ready']));
+    const cache = parse(readFileSync(join(folder.path, made()[0]!), 'utf8')) as Json;
+    expect(cache['spec']).toMatchObject({ images: ['app:1'], imagePullSecrets: ['default:registry'] });
+    await eventually(async () => expect(await create('first', 'app:1')).toBe('hit'));
+    const metrics = await (await fetch(`${controller.address}/metrics`)).text();
+    expect(metrics).toContain('imagecache_controller_created_total{cause="template"} 1\n');
+  });
+
   it('at the quota the next miss takes the place of the last, once no pod points to it', async () => {
     expect(await create('first', 'app:1')).toBe('miss');
     await eventually(() => expect(made().map((file) => statusOf(file)?.['phase'])).toEqual(['Ready']));
@@ -113,7 +147,7 @@ describe('on a folder of manifests', () => {
       expect(metrics).toContain('imagecache_controller_failed_total 1');
       return metrics;
     });
-    expect(text).toContain('imagecache_controller_created_total 1');
+    expect(text).toContain('imagecache_controller_created_total{cause="miss"} 1');
     expect(text).toContain('imagecache_controller_failed_total 1\n');
     expect(text).toContain('imagecache_controller_leading 1\n');
     const ready = await fetch(`${controller.address}/readyz`);

@@ -41,7 +41,7 @@ const SWITCHES: readonly (readonly Json[])[] = [
   [{}, { webhook: { profileSelectors: false } }],
   [{}, { webhook: { clientCertificate: { secretName: 'client-ca', names: ['kube-apiserver'] } } }],
   [{}, { networkPolicy: { enabled: true } }],
-  [{}, { controller: { enabled: true } }],
+  [{}, { controller: { enabled: true }, config: { prewarm: true } }],
   [
     {},
     {
@@ -197,8 +197,28 @@ describe('the chart', () => {
     [{ serviceAccount: { create: false } }, 'serviceAccount.name is needed'],
     [{ config: { createOnMiss: { by: 'controller' } } }, 'needs controller.enabled'],
     [{ controller: { enabled: true }, config: { createOnMiss: { by: 'eci' } } }, 'contradict each other'],
+    [{ config: { prewarm: true } }, 'config.prewarm needs controller.enabled'],
   ])('says what is missing in %j', (values, fault) => {
     expect(() => renderChart({ values })).toThrow(fault);
+  });
+
+  it('lets the controller read workloads only where it makes caches for them, and not where the webhook is not asked', () => {
+    const rendered = (config: Json): Json[] =>
+      renderChart({
+        values: { controller: { enabled: true }, config, webhook: { excludedNamespaces: ['a', 'b'] } },
+      });
+    const resources = (objects: Json[]): string[] =>
+      (find(objects, 'ClusterRole', `${RELEASE}-controller`)['rules'] as { resources: string[] }[]).flatMap(
+        (rule) => rule.resources,
+      );
+    const isAhead = (resource: string): boolean =>
+      ['deployments', 'cronjobs', 'serviceaccounts'].includes(resource);
+    expect(resources(rendered({})).filter(isAhead)).toEqual([]);
+    expect(resources(rendered({ prewarm: false })).filter(isAhead)).toEqual([]);
+    const ahead = rendered({ prewarm: true, prewarmExcept: ['c', 'b'] });
+    expect(resources(ahead).filter(isAhead)).toHaveLength(3);
+    const { data } = find(ahead, 'ConfigMap') as { data: Record<string, string> };
+    expect((parse(data['config.yaml']!) as Json)['prewarmExcept']).toEqual(['a', 'b', NAMESPACE, 'c']);
   });
 
   it('speaks of the API versions that the cluster has', () => {

@@ -16,12 +16,14 @@ import type { Json } from '../support/objects.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import { find, installChart, NAMESPACE, RELEASE } from './support/chart.ts';
 import {
+  createNamespace,
   IMAGE_CACHE_CRD,
   IMAGE_CACHES,
   installCrd,
   metadataOf,
   putImageCache,
   readManifest,
+  readManifests,
   setStatus,
   type Rule,
 } from './support/cluster.ts';
@@ -42,9 +44,15 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     plane = await startControlPlane();
     await installCrd(plane.api, IMAGE_CACHE_CRD);
     await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
+    for (const crd of readManifests('test/e2e/fixtures/workload-crds.yaml')) await installCrd(plane.api, crd);
     objects = await installChart(plane.api, {
       controller: { enabled: true },
-      config: { shutdownDelay: '0s', controller: { quota: 310, leaseDuration: '3s' } },
+      config: {
+        shutdownDelay: '0s',
+        prewarm: true,
+        prewarmNamespaces: 'labelled',
+        controller: { quota: 310, leaseDuration: '3s' },
+      },
     });
     kubelet = new Kubelet(plane, NAMESPACE);
     await kubelet.start();
@@ -201,17 +209,135 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       expect(kind).toBe('Pod');
       expect(metadataOf(await plane.api.get(`${PODS}/${name}`)).uid).toBe(uid);
     });
-    await becomeReady(cache!, 'imc-web');
+    const told = (reason: string): Promise<Json> =>
+      eventually(async () => {
+        const events = await plane.api.list('/api/v1/namespaces/default/events');
+        const found = events.find((each) => each['reason'] === reason);
+        expect(String(found?.['message'])).toContain(`ImageCache ${metadataOf(cache!).name}`);
+        return found!;
+      });
+    // Times in objects are whole seconds, and this pod is to be younger than the cache.
+    await sleep(1100);
     await plane.api.merge(`${DEPLOYMENTS}/web`, { spec: { replicas: 51 } });
+    await told('ImageCacheNotComplete');
+    await becomeReady(cache!, 'imc-web');
+    await plane.api.merge(`${DEPLOYMENTS}/web`, { spec: { replicas: 52 } });
     await eventually(async () => {
       const hits = (await plane.api.list(PODS)).filter(
         (each) => metadataOf(each).annotations['k8s.aliyun.com/eci-imc-id'] === 'imc-web',
       );
       expect(hits).toHaveLength(1);
     });
+    const { message, involvedObject } = await told('SuccessfulHitImageCache');
+    expect(message).toMatch(/^this pod was given ImageCache \S+ \(imc-web\), which holds 3 of its 3 images$/);
+    const hit = metadataOf(await plane.api.get(`${PODS}/${(involvedObject as { name: string }).name}`));
+    expect(hit.annotations['k8s.aliyun.com/eci-imc-id']).toBe('imc-web');
     expect(await caches()).toHaveLength(1);
     await plane.api.remove(`${DEPLOYMENTS}/web`);
     await eventually(async () => expect(await plane.api.list(PODS)).toEqual([]), 30_000);
+  });
+
+  it('makes the cache for a template before its first pod, where a namespace says so, and that pod hits', async () => {
+    const labels = { app: 'web', 'alibabacloud.com/eci': 'true' };
+    const template = (image: string, spec: Json = {}): Json => ({
+      metadata: { labels },
+      spec: { containers: [{ name: 'c', image }], ...spec },
+    });
+    const of = (name: string, spec: Json): Json => ({ metadata: { name }, spec });
+    const selector = { matchLabels: { app: 'web' } };
+    const scaled = (image: string): Json => ({ replicas: 0, selector, template: template(image) });
+    await createNamespace(plane.api, 'ahead', { 'imagecache-webhook.io/prewarm': 'enabled' });
+    await plane.api.untilPodsCanBeCreated('ahead');
+    await plane.api.merge('/api/v1/namespaces/ahead/serviceaccounts/default', {
+      imagePullSecrets: [{ name: 'of-account' }],
+    });
+    const inNamespace = (namespace: string, resource: string): string =>
+      `/apis/${resource}`.replace(/\/([^/]*)$/, `/namespaces/${namespace}/$1`);
+    const resources = new Set<string>();
+    const make = (resource: string, object: Json, namespace = 'ahead'): Promise<Json> => {
+      resources.add(resource);
+      return plane.api.create(inNamespace(namespace, resource), object);
+    };
+
+    await make('apps/v1/deployments', of('other', scaled('other:1')), 'default');
+    await make('apps/v1/deployments', of('web', scaled('web:1')));
+    await make('apps/v1/statefulsets', of('set', { ...scaled('set:1'), serviceName: 'set' }));
+    const job = { template: template('job:1', { restartPolicy: 'Never' }) };
+    await make('batch/v1/jobs', of('job', { parallelism: 0, ...job }));
+    await make(
+      'batch/v1beta1/cronjobs',
+      of('cron', {
+        schedule: '0 0 1 1 *',
+        suspend: true,
+        jobTemplate: { spec: { template: template('cron:1', { restartPolicy: 'Never' }) } },
+      }),
+    );
+    await make('serving.knative.dev/v1/services', {
+      apiVersion: 'serving.knative.dev/v1',
+      kind: 'Service',
+      ...of('knative', { template: template('knative:1') }),
+    });
+    const workflow = {
+      podMetadata: { labels },
+      templates: [{ name: 'main', container: { image: 'workflow:1' } }],
+    };
+    const argo = { apiVersion: 'argoproj.io/v1alpha1' };
+    await make('argoproj.io/v1alpha1/workflowtemplates', {
+      ...argo,
+      kind: 'WorkflowTemplate',
+      ...of('flow', workflow),
+    });
+    await make('argoproj.io/v1alpha1/cronworkflows', {
+      ...argo,
+      kind: 'CronWorkflow',
+      ...of('nightly', {
+        workflowSpec: {
+          templates: [{ ...workflow.templates[0], container: { image: 'nightly:1' }, metadata: { labels } }],
+        },
+      }),
+    });
+    // Changed its mind at once: the last is meant.
+    const change = (image: string): Promise<Json> =>
+      plane.api.merge(`${inNamespace('ahead', 'apps/v1/deployments')}/web`, {
+        spec: { template: { spec: { containers: [{ name: 'c', image }] } } },
+      });
+    await change('web:2');
+    await change('web:3');
+
+    const made = await untilCaches(7, 40_000);
+    const images = ['cron:1', 'job:1', 'knative:1', 'nightly:1', 'set:1', 'web:3', 'workflow:1'];
+    expect(made.flatMap((cache) => (cache['spec'] as { images: string[] }).images).toSorted()).toEqual(
+      images,
+    );
+    for (const cache of made) expect(cache['spec']).toMatchObject({ imagePullSecrets: ['ahead:of-account'] });
+    expect(await plane.api.list('/api/v1/namespaces/ahead/pods')).toEqual([]);
+
+    const ofWeb = made.find((cache) => (cache['spec'] as { images: string[] }).images.includes('web:3'))!;
+    await eventually(async () => {
+      const events = await plane.api.list('/api/v1/namespaces/ahead/events');
+      const told = events.filter(({ reason }) => reason === 'ImageCacheAutoCreated');
+      expect(told.map(({ involvedObject }) => String((involvedObject as Json)['kind'])).toSorted()).toEqual([
+        'CronJob',
+        'CronWorkflow',
+        'Deployment',
+        'Job',
+        'Service',
+        'StatefulSet',
+        'WorkflowTemplate',
+      ]);
+    });
+    await becomeReady(ofWeb, 'imc-web-3');
+    await plane.api.merge(`${inNamespace('ahead', 'apps/v1/deployments')}/web`, { spec: { replicas: 1 } });
+    await eventually(async () => {
+      const [pod] = await plane.api.list('/api/v1/namespaces/ahead/pods');
+      expect(metadataOf(pod!).annotations).toMatchObject({ 'k8s.aliyun.com/eci-imc-id': 'imc-web-3' });
+    });
+    // What it does with its pods is no change of the template.
+    await sleep(1000);
+    expect(await caches()).toHaveLength(7);
+    await plane.api.remove(`${DEPLOYMENTS}/other`);
+    for (const resource of resources) await plane.api.call('DELETE', inNamespace('ahead', resource));
+    await plane.api.call('DELETE', '/api/v1/namespaces/ahead/pods?gracePeriodSeconds=0');
   });
 
   it('makes none for a pod that is gone, nor where somebody makes one by hand meanwhile', async () => {
@@ -277,7 +403,12 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const config = new KubeConfig();
     config.loadFromString(await kubeconfigOf(`${RELEASE}-controller`));
     const events = { onFailure: () => undefined, onStep: () => undefined, onChange: () => undefined };
-    const source = new ProvisionSource(new ApiClient(() => config), events, 60_000, Date.now);
+    const source = new ProvisionSource(
+      new ApiClient(() => config),
+      events,
+      { maxStaleness: 60_000, prewarm: false },
+      Date.now,
+    );
     expect(await source.delete({ name, uid: 'of-another' })).toBe(false);
     expect(await caches()).toHaveLength(1);
     await plane.api.remove(`${PODS}/p`);

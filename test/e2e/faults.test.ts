@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
 import { podObject } from '../support/objects.ts';
@@ -26,28 +26,20 @@ const MAX_STALENESS = 4000;
 const TOLERANCE = 1000;
 
 let plane: ControlPlane;
-let proxy: FaultyProxy;
-let webhook: WebhookInCluster;
 
 beforeAll(async () => {
   plane = await startCluster();
-  proxy = await startProxy(plane);
-  webhook = await startInCluster(plane, { maxStaleness: `${MAX_STALENESS}ms` }, proxy);
-  await webhook.synced;
 });
 afterAll(async () => {
-  await webhook?.stop();
-  await proxy?.close();
   await plane?.stop();
-});
-afterEach(() => {
-  proxy.fault = undefined;
-  proxy.garble = undefined;
 });
 
 type Answer = 'before' | 'after' | 'left to ECI' | 'none';
 
-interface Scene {
+/** A webhook with a way to the API server of its own, so that scenes may play at the same time. */
+interface Scene extends AsyncDisposable {
+  readonly proxy: FaultyProxy;
+  readonly webhook: WebhookInCluster;
   /** What is answered now. */
   readonly ask: () => Promise<Answer>;
   /** Changes what is true: another cache is the right one, and the former no longer works. */
@@ -60,6 +52,9 @@ let scenes = 0;
 async function prepare(): Promise<Scene> {
   scenes += 1;
   const [image, before, after] = [`scene-${scenes}:1`, `before-${scenes}`, `after-${scenes}`];
+  const proxy = await startProxy(plane);
+  const webhook = await startInCluster(plane, { maxStaleness: `${MAX_STALENESS}ms` }, proxy);
+  await webhook.synced;
   await putImageCache(plane.api, { name: before, images: [image] });
   await putImageCache(plane.api, { name: after, images: [image], phase: 'Creating' });
   const review = admissionReview(podObject({ images: [image] }));
@@ -74,7 +69,11 @@ async function prepare(): Promise<Scene> {
     await setStatus(plane.api, before, { phase: 'Failed' });
     await setStatus(plane.api, after, { phase: 'Ready' });
   };
-  return { ask, change };
+  const end = async (): Promise<void> => {
+    await webhook.stop();
+    await proxy.close();
+  };
+  return { proxy, webhook, ask, change, [Symbol.asyncDispose]: end };
 }
 
 interface Observation {
@@ -93,7 +92,7 @@ function observe({ ask }: Scene): () => Promise<Observation[]> {
     while (going) {
       const answer = await ask();
       observations.push({ at: performance.now() - began, answer });
-      await sleep(20);
+      await sleep(40);
     }
   })();
   return async () => {
@@ -116,7 +115,7 @@ async function untilTrue({ ask }: Scene): Promise<number> {
 }
 
 /** How often each kind was asked for since. */
-function mostRequestsOfAKind(since: number): number {
+function mostRequestsOfAKind({ proxy }: Scene, since: number): number {
   const counts = new Map<string, number>();
   for (const { path, at } of proxy.seen) if (at >= since) counts.set(path, (counts.get(path) ?? 0) + 1);
   return Math.max(0, ...counts.values());
@@ -145,44 +144,45 @@ function accept(answer: ServerResponse): 'handled' {
   return 'handled';
 }
 
-describe('while no word gets through', () => {
+describe.concurrent('while no word gets through', () => {
   const LASTS = MAX_STALENESS + 3000;
 
-  it.each<[string, () => unknown, () => unknown]>([
-    ['connections are refused', () => proxy.close(), () => proxy.open()],
-    ['connections hang, and no FIN ever comes', () => proxy.hang(), () => proxy.recover()],
+  it.each<[string, (proxy: FaultyProxy) => unknown, (proxy: FaultyProxy) => unknown]>([
+    ['connections are refused', (proxy) => proxy.close(), (proxy) => proxy.open()],
+    ['connections hang, and no FIN ever comes', (proxy) => proxy.hang(), (proxy) => proxy.recover()],
     [
       'every request is answered with 429 and Retry-After',
-      () => (proxy.fault = onAll(answerWith(429, { 'retry-after': '1' }))),
-      () => (proxy.fault = undefined),
+      (proxy) => (proxy.fault = onAll(answerWith(429, { 'retry-after': '1' }))),
+      (proxy) => (proxy.fault = undefined),
     ],
     [
       'every request is answered with 503 and Retry-After',
-      () => (proxy.fault = onAll(answerWith(503, { 'retry-after': '1' }))),
-      () => (proxy.fault = undefined),
+      (proxy) => (proxy.fault = onAll(answerWith(503, { 'retry-after': '1' }))),
+      (proxy) => (proxy.fault = undefined),
     ],
     [
       'every request is answered with 500',
-      () => (proxy.fault = onAll(answerWith(500))),
-      () => (proxy.fault = undefined),
+      (proxy) => (proxy.fault = onAll(answerWith(500))),
+      (proxy) => (proxy.fault = undefined),
     ],
     [
       'every request is accepted, and nothing follows',
-      () => (proxy.fault = onAll(accept)),
-      () => (proxy.fault = undefined),
+      (proxy) => (proxy.fault = onAll(accept)),
+      (proxy) => (proxy.fault = undefined),
     ],
     [
       'every request is answered with a page of something else',
-      () => (proxy.fault = onAll(answerWith(200, {}, '<html>Welcome to nginx!</html>\n'))),
-      () => (proxy.fault = undefined),
+      (proxy) => (proxy.fault = onAll(answerWith(200, {}, '<html>Welcome to nginx!</html>\n'))),
+      (proxy) => (proxy.fault = undefined),
     ],
   ])(
     '%s: true for maxStaleness, then left to ECI; true again soon after, without a storm',
     async (_title, begin, end) => {
-      const scene = await prepare();
+      await using scene = await prepare();
       const stop = observe(scene);
       const since = Date.now();
-      await begin();
+      const { proxy, webhook } = scene;
+      await begin(proxy);
       // What is open has to meet the fault; what hangs must not be told.
       if (proxy.fault) proxy.endWatches();
       await scene.change();
@@ -191,11 +191,11 @@ describe('while no word gets through', () => {
       expect(lastOf('before', observations)).toBeLessThan(MAX_STALENESS + TOLERANCE);
       expect(observations.at(-1)?.answer).toBe('left to ECI');
       expect(observations.map(({ answer }) => answer)).not.toContain('none');
-      expect(mostRequestsOfAKind(since)).toBeLessThan(15);
+      expect(mostRequestsOfAKind(scene, since)).toBeLessThan(15);
       const { body, status } = await webhook.get('/readyz');
       expect([status, (body as { status: string }).status]).toEqual([200, expect.stringContaining('stale')]);
 
-      await end();
+      await end(proxy);
       expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
       expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
         expect.stringMatching(/^ImageCache: in step again after \d/),
@@ -204,15 +204,15 @@ describe('while no word gets through', () => {
   );
 });
 
-describe('while lists work and watches do not', () => {
+describe.concurrent('while lists work and watches do not', () => {
   const LASTS = MAX_STALENESS + 3000;
 
-  it.each<[string, () => unknown]>([
-    ['each watch is closed at once', () => (proxy.fault = onWatches(answerWith(200, {}, '')))],
-    ['each watch is refused with 410 Gone', () => (proxy.fault = onWatches(answerWith(410)))],
+  it.each<[string, (proxy: FaultyProxy) => unknown]>([
+    ['each watch is closed at once', (proxy) => (proxy.fault = onWatches(answerWith(200, {}, '')))],
+    ['each watch is refused with 410 Gone', (proxy) => (proxy.fault = onWatches(answerWith(410)))],
     [
       'each watch begins with an ERROR of code 410',
-      () =>
+      (proxy) =>
         (proxy.fault = onWatches(
           answerWith(
             200,
@@ -223,31 +223,31 @@ describe('while lists work and watches do not', () => {
     ],
     [
       'each watch begins with garbage',
-      () => (proxy.fault = onWatches(answerWith(200, {}, '{"type":"MODIFIED","object":{"metadata":\n'))),
+      (proxy) => (proxy.fault = onWatches(answerWith(200, {}, '{"type":"MODIFIED","object":{"metadata":\n'))),
     ],
-    ['what comes through the watches is garbage', () => (proxy.garble = () => Buffer.from('\u0000\n'))],
+    ['what comes through the watches is garbage', (proxy) => (proxy.garble = () => Buffer.from('\u0000\n'))],
   ])('%s: the lists keep the answers true, without a storm', async (_title, begin) => {
-    const scene = await prepare();
+    await using scene = await prepare();
     const stop = observe(scene);
     const since = Date.now();
-    begin();
-    proxy.endWatches();
+    begin(scene.proxy);
+    scene.proxy.endWatches();
     await scene.change();
     const took = await untilTrue(scene);
     await sleep(LASTS - took);
     const observations = await stop();
     expect(took).toBeLessThan(MAX_STALENESS);
     expect(observations.map(({ answer }) => answer)).not.toContain('left to ECI');
-    expect(mostRequestsOfAKind(since)).toBeLessThan(30);
+    expect(mostRequestsOfAKind(scene, since)).toBeLessThan(30);
   });
 });
 
-describe('while watches are accepted, and then bring nothing', () => {
+describe.concurrent('while watches are accepted, and then bring nothing', () => {
   it('what was true is answered for maxStaleness, and soon after that a list tells what is', async () => {
-    const scene = await prepare();
+    await using scene = await prepare();
     const stop = observe(scene);
-    proxy.fault = onWatches(accept);
-    proxy.endWatches();
+    scene.proxy.fault = onWatches(accept);
+    scene.proxy.endWatches();
     await scene.change();
     await untilTrue(scene);
     const observations = await stop();
@@ -258,28 +258,28 @@ describe('while watches are accepted, and then bring nothing', () => {
 
 describe('a token that is no longer valid', () => {
   it('is replaced by the one that the kubeconfig holds by then', async () => {
-    const scene = await prepare();
+    await using scene = await prepare();
     const account = '/api/v1/namespaces/imagecache-webhook/serviceaccounts';
     await plane.api.remove(`${account}/imagecache-webhook`);
     await plane.api.create(account, { metadata: { name: 'imagecache-webhook' } });
     // The API server believes a token for some seconds more.
     await eventually(
       () =>
-        expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
+        expect(scene.webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
           expect.stringMatching(/^ImageCache: HTTP 401/),
         ),
       30_000,
     );
     await scene.change();
     expect(await scene.ask()).not.toBe('after');
-    webhook.renewToken(await accountToken(plane.api));
+    scene.webhook.renewToken(await accountToken(plane.api));
     expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
   });
 });
 
 describe('the API server', () => {
   it('stopped (SIGSTOP): left to ECI after maxStaleness, true soon after it goes on', async () => {
-    const scene = await prepare();
+    await using scene = await prepare();
     const stop = observe(scene);
     plane.signal('SIGSTOP');
     await sleep(MAX_STALENESS + 2000);
@@ -292,7 +292,7 @@ describe('the API server', () => {
   });
 
   it('killed and started again: the same', async () => {
-    const scene = await prepare();
+    await using scene = await prepare();
     const stop = observe(scene);
     await plane.restartApiServer(() => sleep(MAX_STALENESS + 1000));
     await scene.change();
@@ -302,7 +302,8 @@ describe('the API server', () => {
   });
 
   it('whose history was compacted meanwhile (410 Gone) is listed anew', async () => {
-    const scene = await prepare();
+    await using scene = await prepare();
+    const { proxy, webhook } = scene;
     await proxy.close();
     await scene.change();
     // Gone while we were away: only a list can tell.

@@ -92,6 +92,13 @@ tls:
 {{- else if eq (dig "createOnMiss" "by" "eci" $config) "controller" }}
 {{- fail "config.createOnMiss.by controller needs controller.enabled: nobody would make the caches" }}
 {{- end }}
+{{- if $config.prewarm }}
+{{- if not .Values.controller.enabled }}
+{{- fail "config.prewarm needs controller.enabled: nobody would make the caches" }}
+{{- end }}
+{{- $unsent := append .Values.webhook.excludedNamespaces .Release.Namespace }}
+{{- $config = merge (dict "prewarmExcept" (concat $unsent ($config.prewarmExcept | default list) | uniq)) $config }}
+{{- end }}
 {{- with $config }}
 {{ toYaml . }}
 {{- end }}

@@ -73,6 +73,10 @@ export const FIRST_ATTEMPT = `${OWN_PREFIX}first-attempt`;
 export const LAST_USED = `${OWN_PREFIX}last-used`;
 export const HITS = `${OWN_PREFIX}hits`;
 
+/** Labels. On a namespace or a pod: whether the webhook is asked. On a namespace or a workload: see provision/prewarm.ts. */
+export const WEBHOOK_SWITCH = { label: `${OWN_PREFIX}webhook`, off: 'disabled' };
+export const PREWARM = { label: `${OWN_PREFIX}prewarm`, on: 'enabled', off: 'disabled' };
+
 /** On an ImageCache, ECI's own: layers of other caches are used again; it is ready at once, and filled later. */
 export const REUSE = 'k8s.aliyun.com/imc-enable-reuse';
 export const FLASH = 'k8s.aliyun.com/imc-enable-flash';

@@ -8,22 +8,18 @@ import { decide, type Decision } from '../decide.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { ImageCache } from '../image-cache.ts';
 import type { DegreeLevel, View } from '../view.ts';
+import type { Subject } from './subject.ts';
 import type { WatchedPod } from './watched-pod.ts';
 import { MOST_IMAGES, nameOf, sizeFor, type Wish, type WishedImage } from './wish.ts';
-
-export interface PodName {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-}
 
 export interface Miss {
   readonly wish: Wish;
   /** When a pod last missed it, in milliseconds since 1970. */
   readonly missedAt: number;
-  /** How many pods do, and which of them last. */
+  /** How many pods do; 0 where only a workload's template says that some will. */
   readonly pods: number;
-  readonly lastPod: PodName;
+  /** The pod, or the workload, that did last. */
+  readonly lastBy: Subject;
 }
 
 /** Phases from which no cache comes any more. */
@@ -50,16 +46,12 @@ export function missesOf(
       misses.set(name, {
         wish,
         missedAt: isLast ? watched.createdAt : known.missedAt,
-        pods: (known?.pods ?? 0) + 1,
-        lastPod: isLast ? nameOfPod(watched) : known.lastPod,
+        pods: (known?.pods ?? 0) + Number(watched.subject.kind === 'Pod'),
+        lastBy: isLast ? watched.subject : known.lastBy,
       });
     }
   }
   return misses;
-}
-
-function nameOfPod({ pod: { namespace, name }, uid }: WatchedPod): PodName {
-  return { namespace, name, uid };
 }
 
 /** Empty where the pod misses nothing, or what it misses is in the making. */
@@ -78,8 +70,8 @@ function wishesOf(watched: WatchedPod, decision: Decision, view: View): Wish[] {
   const { pullSecrets, registry } = watched;
   const base = { imageSet: createOnMiss, sizeGib: sizeFor(request.storageBytes), pullSecrets, registry };
   if (images.references.length <= MOST_IMAGES) {
-    const isInTheMaking = bestInTheMaking(images.references, view)?.exact === images.references.length;
-    return isInTheMaking ? [] : [{ ...base, images: wished(images.references) }];
+    if (completeInTheMaking(images.references, view)) return [];
+    return [{ ...base, images: wished(images.references) }];
   }
   const left = wished(withoutThoseHeld(images.references, view));
   const parts: Wish[] = [];
@@ -100,7 +92,14 @@ function withoutThoseHeld(images: readonly ImageReference[], view: View): readon
   }
 }
 
+/** A cache that has all of these images, and may become Ready. */
+export function completeInTheMaking(images: readonly ImageReference[], view: View): ImageCache | undefined {
+  const best = bestInTheMaking(images, view);
+  return best?.exact === images.length ? best.cache : undefined;
+}
+
 interface Overlap {
+  readonly cache: ImageCache;
   readonly exact: number;
   readonly keys: ReadonlySet<string>;
 }
@@ -112,7 +111,8 @@ function bestOf(
 ): Overlap | undefined {
   for (const { degree, candidates } of levels) {
     for (const { cache } of candidates)
-      if (counts(cache)) return { exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
+      if (counts(cache))
+        return { cache, exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
   }
   return undefined;
 }

@@ -2,10 +2,12 @@
 import { ACR_INSTANCE, PIN, REGISTRY_KEYS } from '../annotation/keys.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../json.ts';
 import { readPod, type Pod } from '../pod.ts';
+import { subjectOf, type Subject } from './subject.ts';
 
 export interface WatchedPod {
   readonly pod: Pod;
-  readonly uid: string;
+  /** The object whose pod it is: itself, or the workload whose template will make it. */
+  readonly subject: Subject;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly deleting: boolean;
@@ -17,16 +19,38 @@ export interface WatchedPod {
 
 /** @throws Unreadable */
 export function readWatchedPod(object: JsonObject): WatchedPod {
-  const pod = readPod(object, undefined);
-  const metadata = partOf(object, 'metadata');
-  const createdAt = Date.parse(readText(metadata['creationTimestamp']) ?? '');
+  return watchedPod(object, undefined, subjectOf(object, 'v1', 'Pod'), readLife(object));
+}
+
+/**
+ * @param object a Pod, or what a template will make one of
+ * @param namespace where it does not say it itself
+ * @param life of whoever it is watched by
+ * @throws Unreadable
+ */
+export function watchedPod(
+  object: JsonObject,
+  namespace: string | undefined,
+  subject: Subject,
+  life: Pick<WatchedPod, 'createdAt' | 'deleting'>,
+): WatchedPod {
+  const pod = readPod(object, namespace);
   return {
     pod,
-    uid: readText(metadata['uid']) ?? '',
-    createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
-    deleting: (metadata['deletionTimestamp'] ?? undefined) !== undefined,
-    pullSecrets: pullSecretsOf(partOf(object, 'spec'), pod.namespace),
+    subject,
+    ...life,
+    pullSecrets: qualified(namesOf(partOf(object, 'spec')['imagePullSecrets']), pod.namespace),
     registry: registryOf(pod.annotations),
+  };
+}
+
+/** When an object was created, 0 where it does not say; and whether it is going. */
+export function readLife(object: JsonObject): Pick<WatchedPod, 'createdAt' | 'deleting'> {
+  const { creationTimestamp, deletionTimestamp } = partOf(object, 'metadata');
+  const createdAt = Date.parse(readText(creationTimestamp) ?? '');
+  return {
+    createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
+    deleting: (deletionTimestamp ?? undefined) !== undefined,
   };
 }
 
@@ -35,9 +59,14 @@ export function cachesPointedTo({ pod: { annotations } }: WatchedPod): string[] 
   return [annotations.get(PIN.modern), annotations.get(PIN.legacy)].filter((id) => id !== undefined);
 }
 
-function pullSecretsOf({ imagePullSecrets: list }: JsonObject, namespace: string): string[] {
+/** Of a list of references to objects, as `imagePullSecrets` is one. */
+export function namesOf(list: unknown): string[] {
   if (!Array.isArray(list)) return [];
-  const names = list.flatMap((each: unknown) => (isObject(each) ? (readText(each['name']) ?? []) : []));
+  return list.flatMap((each: unknown) => (isObject(each) ? (readText(each['name']) ?? []) : []));
+}
+
+/** Secrets as an ImageCache names them, which is in no namespace: sorted, distinct. */
+export function qualified(names: readonly string[], namespace: string): string[] {
   return [...new Set(names)].map((name) => `${namespace}:${name}`).toSorted();
 }
 

@@ -12,7 +12,7 @@ export class FilesBackend {
 
   /** @throws where the folder cannot be read */
   async caches(): Promise<readonly JsonObject[]> {
-    const standing = await this.#folder.objects('ImageCache');
+    const standing = (await this.#folder.objects()).filter(({ object }) => object['kind'] === 'ImageCache');
     this.#standing = new Map(standing.map((each) => [each.object, each]));
     return [...this.#standing.keys()];
   }

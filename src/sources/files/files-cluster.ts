@@ -1,13 +1,15 @@
 /**
- * Owns a folder of manifests as the controller sees it: the pods in it, the ImageCaches that it made, and new ones as files
- * of their own. There is one controller to a folder, so that nobody has to be elected.
+ * Owns a folder of manifests as the controller sees it: the pods and workloads in it, the ImageCaches that it made, and new
+ * ones as files of their own. There is one controller to a folder, so that nobody has to be elected.
  */
 import { randomUUID } from 'node:crypto';
 import { CREATE_ON_MISS } from '../../core/annotation/keys.ts';
 import { messageOf } from '../../core/error-message.ts';
-import { isObject, partOf, type JsonObject } from '../../core/json.ts';
+import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
 import { isOwnCache, type OwnCache } from '../../core/provision/own-cache.ts';
-import { readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
+import { namesOf, readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
+import { readWatchedWorkload, type WatchedWorkload } from '../../core/provision/watched-workload.ts';
+import { isWorkload } from '../kinds/workload.ts';
 import { readManifest } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
@@ -22,6 +24,9 @@ export class FilesCluster {
   readonly #onProblem: (problem: string) => void;
   readonly #now: () => number;
   #pods: readonly WatchedPod[] = [];
+  #workloads: readonly WatchedWorkload[] = [];
+  /** Names of pull secrets, by `namespace/name`. */
+  #accounts: ReadonlyMap<string, readonly string[]> = new Map();
   #own = new Map<string, { readonly cache: OwnCache; readonly standing: StandingObject }>();
   #confirmedAt: number | undefined;
   #lastSeen = '';
@@ -59,6 +64,14 @@ export class FilesCluster {
 
   pendingPods(): Iterable<WatchedPod> {
     return this.#pods;
+  }
+
+  workloads(): Iterable<WatchedWorkload> {
+    return this.#workloads;
+  }
+
+  pullSecretsOf(namespace: string, account: string): readonly string[] {
+    return this.#accounts.get(`${namespace}/${account}`) ?? [];
   }
 
   ownCaches(): readonly OwnCache[] {
@@ -113,12 +126,19 @@ export class FilesCluster {
   }
 
   async #look(): Promise<void> {
-    const [pods, caches] = await Promise.all([
-      this.#folder.objects('Pod'),
-      this.#folder.objects('ImageCache'),
-    ]);
+    const all = await this.#folder.objects();
+    const ofKind = (kind: string): StandingObject[] => all.filter(({ object }) => object['kind'] === kind);
+    const pods = ofKind('Pod');
     this.#pods = pods.flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
-    const own = caches.filter(({ object }) => isOwnCache(object));
+    const workloads = all.filter(({ object }) => tryTo(() => isWorkload(object))[0] === true);
+    this.#workloads = workloads.flatMap((each) => tryTo(() => readWatchedWorkload(asOfItsFile(each))));
+    this.#accounts = new Map(
+      ofKind('ServiceAccount').map(({ object }) => [
+        nameOfObject(object),
+        namesOf(object['imagePullSecrets']),
+      ]),
+    );
+    const own = ofKind('ImageCache').filter(({ object }) => isOwnCache(object));
     this.#own = new Map(
       own.flatMap((standing) =>
         tryTo(() => readOwnCache(readManifest(standing.object))).map((cache) => [
@@ -128,10 +148,21 @@ export class FilesCluster {
       ),
     );
     this.#confirmedAt = this.#now();
-    const seen = JSON.stringify([pods, own].map((list) => list.map(({ object }) => object)));
+    const seen = JSON.stringify([pods, workloads, own].map((list) => list.map(({ object }) => object)));
     if (seen !== this.#lastSeen) this.#onChange();
     this.#lastSeen = seen;
   }
+}
+
+/** A manifest does not say when its template changed; its file does. */
+function asOfItsFile({ object, writtenAt }: StandingObject): JsonObject {
+  const creationTimestamp = new Date(writtenAt).toISOString();
+  return { ...object, metadata: { ...partOf(object, 'metadata'), creationTimestamp } };
+}
+
+function nameOfObject(object: JsonObject): string {
+  const { namespace, name } = partOf(object, 'metadata');
+  return `${readText(namespace) ?? 'default'}/${readText(name) ?? ''}`;
 }
 
 function tryTo<T>(read: () => T): T[] {

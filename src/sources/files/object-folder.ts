@@ -2,7 +2,7 @@
  * Owns a folder of manifests as something to write to: what stands in it, and one object changed, added or taken out,
  * with all else left as its author wrote it. For trying things out where there is no cluster.
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { isObject, type JsonObject } from '../../core/json.ts';
@@ -13,6 +13,8 @@ export interface StandingObject {
   readonly file: string;
   /** Which document of its file it is, from 0. */
   readonly position: number;
+  /** When its file was last written, in milliseconds since 1970. */
+  readonly writtenAt: number;
 }
 
 export class ObjectFolder {
@@ -22,11 +24,11 @@ export class ObjectFolder {
     this.#path = path;
   }
 
-  /** All objects of a kind. What cannot be parsed is passed over: who reads it to decide on it says what is wrong. */
-  async objects(kind: string): Promise<StandingObject[]> {
+  /** All objects. What cannot be parsed is passed over: who reads it to decide on it says what is wrong. */
+  async objects(): Promise<StandingObject[]> {
     const files = await manifestFiles(this.#path);
     const read = await Promise.all(files.map((file) => readObjects(join(this.#path, file))));
-    return read.flat().filter(({ object }) => object['kind'] === kind);
+    return read.flat();
   }
 
   /** @throws where the file is there already */
@@ -54,9 +56,10 @@ export class ObjectFolder {
 
 async function readObjects(file: string): Promise<StandingObject[]> {
   try {
+    const { mtimeMs: writtenAt } = await stat(file);
     return parseAllDocuments(await readFile(file, 'utf8')).flatMap((document, position) => {
       const object: unknown = document.errors.length > 0 ? undefined : document.toJS();
-      return isObject(object) ? [{ object, file, position }] : [];
+      return isObject(object) ? [{ object, file, position, writtenAt }] : [];
     });
   } catch {
     return [];

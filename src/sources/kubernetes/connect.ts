@@ -59,13 +59,14 @@ export interface ControllerOptions {
   readonly kubeconfig: string;
   readonly kubeContext: string;
   readonly maxStaleness: number;
+  readonly prewarm: boolean;
   /** `namespace/name` of the Lease, and how long it is good, in milliseconds. */
   readonly controller: { readonly lease: string; readonly leaseDuration: number };
 }
 
 /** @param identity of this replica; no two have the same */
 export function connectController(
-  { kubeconfig, kubeContext, maxStaleness, controller }: ControllerOptions,
+  { kubeconfig, kubeContext, maxStaleness, prewarm, controller }: ControllerOptions,
   identity: string,
   index: ClusterIndex,
   events: ControllerEvents,
@@ -80,7 +81,8 @@ export function connectController(
     { maxStaleness, bindTime: false, recordEvents: false },
     now,
   );
-  const cluster = new ProvisionSource(api, { onFailure: onProblem, onStep, onChange }, maxStaleness, now);
+  const telling = { onFailure: onProblem, onStep, onChange };
+  const cluster = new ProvisionSource(api, telling, { maxStaleness, prewarm }, now);
   const [namespace = '', name = ''] = controller.lease.split('/');
   const lease = { namespace, name, identity, duration: controller.leaseDuration };
   const election = new LeaderElection(api, lease, { onLead, onStep, onFailure: onProblem });

@@ -4,7 +4,6 @@
  */
 import { setMaxListeners } from 'node:events';
 import { kindOf } from '../../core/group-kind.ts';
-import { oldestOf } from '../../core/oldest.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { readText } from '../../core/json.ts';
 import type { Manifest } from '../kinds/manifest.ts';
@@ -16,9 +15,10 @@ import { SELECTOR } from '../kinds/selector.ts';
 import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
 import { EventRecorder, type EventSubject } from './event-recorder.ts';
+import { confirmedAtOf, follow, problemsOf, statusOf, type Following } from './following.ts';
 import { IMAGE_CACHES } from './image-caches.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
-import { Reflector, timingFor, type Resource, type Store } from './reflector.ts';
+import { Reflector, timingFor, type Resource } from './reflector.ts';
 import { UnboundPods } from './unbound-pods.ts';
 
 interface Followed extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'lastGoodStays'> {
@@ -51,11 +51,6 @@ const FOLLOWED: readonly Followed[] = [
   { groupKind: NAMESPACE, paths: ['/api/v1/namespaces'], mayBeAbsent: false, lastGoodStays: true },
   { groupKind: NODE, paths: ['/api/v1/nodes'], mayBeAbsent: false, lastGoodStays: true },
 ];
-
-interface Following {
-  readonly reflector: Reflector;
-  readonly store: Store;
-}
 
 export interface KubernetesOptions {
   /** Milliseconds for which what was confirmed is true without further word. */
@@ -132,8 +127,7 @@ export class KubernetesSource implements Source {
 
   /** Never rejects: an API server that cannot be reached yet is asked again. */
   start(): Promise<void> {
-    const { signal } = this.#stopping;
-    this.#running = Promise.all(this.#all().map(({ reflector }) => reflector.run(signal)));
+    this.#running = follow(this.#all(), this.#stopping.signal);
     return this.#synced.promise;
   }
 
@@ -143,19 +137,11 @@ export class KubernetesSource implements Source {
   }
 
   problems(): readonly string[] {
-    return [
-      ...this.#all().flatMap(({ reflector }) => reflector.problem ?? []),
-      ...this.#stores.flatMap((store) => [...store.problems()]),
-    ];
+    return [...problemsOf(this.#all()), ...this.#stores.flatMap((store) => [...store.problems()])];
   }
 
   status(): readonly KindStatus[] {
-    return this.#all().map(({ reflector, store }) => ({
-      kind: reflector.resource.kind,
-      state: reflector.state,
-      objects: store.size(),
-      confirmedAt: reflector.confirmedAt,
-    }));
+    return statusOf(this.#all());
   }
 
   #all(): readonly Following[] {
@@ -163,7 +149,7 @@ export class KubernetesSource implements Source {
   }
 
   #confirm(): void {
-    const oldest = oldestOf(this.#following.map(({ reflector }) => reflector.confirmedAt));
+    const oldest = confirmedAtOf(this.#following);
     if (oldest === undefined) return;
     this.#index.confirm(oldest);
     this.#synced.resolve();

@@ -1,14 +1,14 @@
 /**
  * Owns what the controller sees of the cluster beyond the index: the pods with the marker, the pods that have not
- * started yet (they may point to a cache; and a marker that came with a binding is no label), and the ImageCaches that
- * it made. And the calls by which it makes and deletes those.
+ * started yet (they may point to a cache; and a marker that came with a binding is no label), the ImageCaches that it
+ * made, and the workloads where caches are made before a miss. And the calls by which it makes and deletes those.
  */
 import { setMaxListeners } from 'node:events';
 import { CREATE_ON_MISS, MADE_BY } from '../../core/annotation/keys.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { oldestOf } from '../../core/oldest.ts';
 import type { OwnCache } from '../../core/provision/own-cache.ts';
+import type { WatchedWorkload } from '../../core/provision/watched-workload.ts';
 import { readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
 import { IMAGE_CACHE } from '../kinds/image-cache.ts';
 import { manifestOf } from '../kinds/manifest.ts';
@@ -16,8 +16,11 @@ import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
 import { ApiError, CALL_TIMEOUT, type ApiClient } from './api-client.ts';
 import { IMAGE_CACHES, imageCachePath } from './image-caches.ts';
-import { EventRecorder } from './event-recorder.ts';
+import { EventRecorder, type EventSubject } from './event-recorder.ts';
+import { confirmedAtOf, follow, problemsOf, statusOf, type Following } from './following.ts';
 import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
+import { Table } from './table.ts';
+import { WorkloadSource } from './workload-source.ts';
 
 const MARKED_PODS: Resource = {
   kind: 'marked Pod',
@@ -43,22 +46,35 @@ export interface ProvisionEvents extends Pick<ReflectorEvents, 'onFailure' | 'on
   readonly onChange: () => void;
 }
 
+export interface ProvisionOptions {
+  /** Milliseconds for which what was confirmed is true without further word. */
+  readonly maxStaleness: number;
+  /** Whether workloads are followed too. */
+  readonly prewarm: boolean;
+}
+
 export class ProvisionSource {
   readonly #api: ApiClient;
   readonly #stopping = new AbortController();
   readonly #marked: Table<WatchedPod>;
   readonly #pending: Table<WatchedPod>;
   readonly #own: Table<OwnCache>;
-  readonly #reflectors: readonly Reflector[];
+  readonly #following: readonly Following[];
+  /** Undefined where nothing is made before a miss. */
+  readonly #workloads: WorkloadSource | undefined;
   readonly #recorder: EventRecorder;
   readonly #synced = Promise.withResolvers<void>();
   #running: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param maxStaleness milliseconds for which what was confirmed is true without further word
    * @param now milliseconds since 1970
    */
-  constructor(api: ApiClient, events: ProvisionEvents, maxStaleness: number, now: () => number) {
+  constructor(
+    api: ApiClient,
+    events: ProvisionEvents,
+    { maxStaleness, prewarm }: ProvisionOptions,
+    now: () => number,
+  ) {
     this.#api = api;
     setMaxListeners(0, this.#stopping.signal);
     this.#recorder = new EventRecorder(
@@ -68,37 +84,31 @@ export class ProvisionSource {
       events.onFailure,
       now,
     );
-    const onUnreadable = (what: string, error: unknown): void =>
-      events.onFailure(`${what} cannot be read and is passed over: ${messageOf(error)}`);
-    this.#marked = new Table(readWatchedPod, events.onChange, onUnreadable);
-    this.#pending = new Table(readWatchedPod, events.onChange, onUnreadable);
-    this.#own = new Table(
-      (object) => readOwnCache(manifestOf(IMAGE_CACHE, object)),
-      events.onChange,
-      onUnreadable,
-    );
+    const telling = {
+      onChange: events.onChange,
+      onUnreadable: (what: string, error: unknown): void =>
+        events.onFailure(`${what} cannot be read and is passed over: ${messageOf(error)}`),
+    };
+    this.#marked = new Table(readWatchedPod, telling);
+    this.#pending = new Table(readWatchedPod, telling);
+    this.#own = new Table((object) => readOwnCache(manifestOf(IMAGE_CACHE, object)), telling);
     const tables: [Resource, Store][] = [
       [MARKED_PODS, this.#marked],
       [PENDING_PODS, this.#pending],
       [OWN_CACHES, this.#own],
     ];
-    this.#reflectors = tables.map(
-      ([resource, store]) =>
-        new Reflector(
-          resource,
-          api,
-          store,
-          timingFor(maxStaleness),
-          { onFailure: events.onFailure, onStep: events.onStep, onConfirmed: () => this.#confirm() },
-          now,
-        ),
-    );
+    const following = { ...events, onConfirmed: () => this.#confirm() };
+    const timing = timingFor(maxStaleness);
+    this.#following = tables.map(([resource, store]) => ({
+      reflector: new Reflector(resource, api, store, timing, following, now),
+      store,
+    }));
+    if (prewarm) this.#workloads = new WorkloadSource(api, telling, following, timing, now);
   }
 
-  /** @returns once everything is here */
+  /** @returns once everything is here that a miss depends on */
   start(): Promise<void> {
-    const { signal } = this.#stopping;
-    this.#running = Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
+    this.#running = follow(this.#all(), this.#stopping.signal);
     return this.#synced.promise;
   }
 
@@ -123,23 +133,25 @@ export class ProvisionSource {
     return [...this.#own.values()];
   }
 
-  /** The oldest word on any of them, in milliseconds since 1970; undefined before the first of each. */
+  workloads(): Iterable<WatchedWorkload> {
+    return this.#workloads?.workloads() ?? [];
+  }
+
+  pullSecretsOf(namespace: string, account: string): readonly string[] {
+    return this.#workloads?.pullSecretsOf(namespace, account) ?? [];
+  }
+
+  /** The oldest word on any that a miss depends on, in milliseconds since 1970; undefined before the first of each. */
   confirmedAt(): number | undefined {
-    return oldestOf(this.#reflectors.map(({ confirmedAt }) => confirmedAt));
+    return confirmedAtOf(this.#following);
   }
 
   problems(): readonly string[] {
-    return this.#reflectors.flatMap(({ problem }) => problem ?? []);
+    return problemsOf(this.#all());
   }
 
   status(): readonly KindStatus[] {
-    const sizes = [this.#marked.size(), this.#pending.size(), this.#own.size()];
-    return this.#reflectors.map(({ resource: { kind }, state, confirmedAt }, i) => ({
-      kind,
-      state,
-      objects: sizes[i] ?? 0,
-      confirmedAt,
-    }));
+    return statusOf(this.#all());
   }
 
   /** @throws ApiError; Error where there is no answer */
@@ -178,65 +190,15 @@ export class ProvisionSource {
     }
   }
 
-  tell(
-    pod: { readonly namespace: string; readonly name: string; readonly uid: string },
-    type: 'Normal' | 'Warning',
-    reason: string,
-    message: string,
-  ): void {
-    this.#recorder.record({ apiVersion: 'v1', kind: 'Pod', ...pod }, type, reason, message);
+  tell(about: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#recorder.record(about, type, reason, message);
+  }
+
+  #all(): readonly Following[] {
+    return [...this.#following, ...(this.#workloads?.following ?? [])];
   }
 
   #confirm(): void {
     if (this.confirmedAt() !== undefined) this.#synced.resolve();
-  }
-}
-
-/** Objects as they were read, by key. One that cannot be read is passed over. */
-class Table<T> implements Store {
-  readonly #items = new Map<string, T | undefined>();
-  readonly #read: (object: JsonObject) => T;
-  readonly #onChange: () => void;
-  readonly #onUnreadable: (what: string, error: unknown) => void;
-
-  constructor(
-    read: (object: JsonObject) => T,
-    onChange: () => void,
-    onUnreadable: (what: string, error: unknown) => void,
-  ) {
-    this.#read = read;
-    this.#onChange = onChange;
-    this.#onUnreadable = onUnreadable;
-  }
-
-  apply(key: string, object: JsonObject): void {
-    try {
-      this.#items.set(key, this.#read(object));
-    } catch (error) {
-      if (!this.#items.has(key)) this.#onUnreadable(key, error);
-      this.#items.set(key, undefined);
-    }
-    this.#onChange();
-  }
-
-  delete(key: string): void {
-    this.#items.delete(key);
-    this.#onChange();
-  }
-
-  keys(): Iterable<string> {
-    return this.#items.keys();
-  }
-
-  size(): number {
-    return this.#items.size;
-  }
-
-  *entries(): Iterable<[string, T]> {
-    for (const [key, item] of this.#items) if (item !== undefined) yield [key, item];
-  }
-
-  *values(): Iterable<T> {
-    for (const [, item] of this.entries()) yield item;
   }
 }

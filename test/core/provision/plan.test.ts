@@ -53,7 +53,7 @@ function missed(misses: Readonly<Record<string, number>>): Map<string, Miss> {
         wish: wish(image),
         missedAt: NOW - ago,
         pods: 1,
-        lastPod: { namespace: 'default', name: image, uid: image },
+        lastBy: { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: image, uid: image },
       },
     ]),
   );

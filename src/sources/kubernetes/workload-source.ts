@@ -1,0 +1,78 @@
+/**
+ * Owns the workloads whose templates will make pods, and the pull secrets of their ServiceAccounts. The controller does
+ * without where it cannot have them: nothing but what is made before a miss depends on them.
+ */
+import { GIVEN_UP_AFTER } from '../../core/provision/plan.ts';
+import type { Workloads } from '../../core/provision/prewarm.ts';
+import { namesOf } from '../../core/provision/watched-pod.ts';
+import { readWatchedWorkload, type WatchedWorkload } from '../../core/provision/watched-workload.ts';
+import { isSameMap, type JsonObject } from '../../core/json.ts';
+import { WORKLOADS, type WorkloadKind } from '../kinds/workload.ts';
+import type { ApiClient } from './api-client.ts';
+import { confirmedAtOf, type Following } from './following.ts';
+import { Reflector, type ReflectorEvents, type Resource, type Store, type Timing } from './reflector.ts';
+import { Table, type TableEvents } from './table.ts';
+
+export class WorkloadSource implements Workloads {
+  readonly #tables: readonly Table<WatchedWorkload>[];
+  readonly #accounts: Table<readonly string[]>;
+  readonly following: readonly Following[];
+
+  /** @param now milliseconds since 1970 */
+  constructor(
+    api: ApiClient,
+    events: Pick<TableEvents<unknown>, 'onChange' | 'onUnreadable'>,
+    following: ReflectorEvents,
+    timing: Timing,
+    now: () => number,
+  ) {
+    // What changed before yesterday is not thought of, and need not be kept.
+    const isRecent = ({ changedAt }: WatchedWorkload): boolean => now() - changedAt < GIVEN_UP_AFTER;
+    const workloadTable = ({ kind, apiVersions: [apiVersion] }: WorkloadKind): Table<WatchedWorkload> => {
+      const read = (object: JsonObject): WatchedWorkload | undefined => {
+        // An item of a list does not say what it is.
+        const workload = readWatchedWorkload({ ...object, apiVersion, kind });
+        return isRecent(workload) ? workload : undefined;
+      };
+      return new Table(read, { ...events, isSame: isSameTemplate });
+    };
+    this.#tables = WORKLOADS.map(workloadTable);
+    this.#accounts = new Table<readonly string[]>((object) => namesOf(object['imagePullSecrets']), {
+      onChange: () => undefined,
+      onUnreadable: events.onUnreadable,
+    });
+    const followed = (resource: Resource, store: Store): Following => ({
+      reflector: new Reflector(resource, api, store, timing, following, now),
+      store,
+    });
+    const accounts = { kind: 'ServiceAccount', paths: ['/api/v1/serviceaccounts'], mayBeAbsent: false };
+    this.following = [
+      ...this.#tables.map((table, i) => followed(resourceOf(WORKLOADS[i]!), table)),
+      followed(accounts, this.#accounts),
+    ];
+  }
+
+  *workloads(): Iterable<WatchedWorkload> {
+    // A Knative Service says less than its Deployment, and a pod's secrets are its account's: all, or nothing.
+    if (confirmedAtOf(this.following) === undefined) return;
+    for (const table of this.#tables) yield* table.values();
+  }
+
+  pullSecretsOf(namespace: string, account: string): readonly string[] {
+    return this.#accounts.get(`${namespace}/${account}`) ?? [];
+  }
+}
+
+function resourceOf({ kind, called = kind, apiVersions, plural, isCustom }: WorkloadKind): Resource {
+  const paths = apiVersions.map((version) => `/apis/${version}/${plural}`);
+  return { kind: called, paths, mayBeAbsent: isCustom };
+}
+
+/** Its status changes all the time. What comes within the same second is looked at once it has settled. */
+function isSameTemplate(before: WatchedWorkload, after: WatchedWorkload): boolean {
+  return (
+    before.changedAt === after.changedAt &&
+    before.subject.uid === after.subject.uid &&
+    isSameMap(before.labels, after.labels)
+  );
+}

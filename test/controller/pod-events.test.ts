@@ -1,0 +1,120 @@
+/** What is told of pods and the caches that they found. That the API server takes it is shown in test/e2e. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { readWatchedPod, type WatchedPod } from '../../src/core/provision/watched-pod.ts';
+import { PodEvents } from '../../src/provisioner/pod-events.ts';
+import { cacheObject, indexOf, NOW, podObject, type CacheSpec, type Json } from '../support/objects.ts';
+
+const MARKED = { 'imagecache-webhook.io/create-on-miss': 'x' };
+const MINUTE = 60_000;
+
+let told: string[];
+let events: PodEvents;
+let pods: WatchedPod[];
+
+beforeEach(() => {
+  told = [];
+  pods = [];
+  events = new PodEvents(({ name }, _type, reason, message) => told.push(`${name} ${reason}: ${message}`));
+});
+
+function pod(name: string, annotations: Record<string, string>, createdAt = '2026-11-21T12:00:00Z'): void {
+  const object = podObject({ images: ['a:1', 'b:1'] });
+  const metadata = {
+    ...(object['metadata'] as Json),
+    name,
+    uid: name,
+    annotations,
+    creationTimestamp: createdAt,
+  };
+  pods.push(readWatchedPod({ ...object, metadata }));
+}
+
+const given = (name: string): void => pod(name, { 'k8s.aliyun.com/eci-imc-id': 'imc-x' });
+
+function look(cache: Partial<CacheSpec> = {}, now = NOW): string[] {
+  const index = indexOf(
+    cacheObject({ name: 'x', images: ['a:1'], created: '2026-11-21T11:00:00Z', ...cache }),
+  );
+  told.length = 0;
+  events.starting(pods, index, now);
+  return [...told];
+}
+
+describe('of pods that were given a cache', () => {
+  it('one Event is told for all of them, on the last, with how much of it the cache holds', () => {
+    look();
+    given('p');
+    given('q');
+    given('r');
+    expect(look()).toEqual([
+      'r SuccessfulHitImageCache: this pod, as 2 others before it, was given ImageCache x (imc-x), which holds 1 of its 2 images',
+    ]);
+    expect(look()).toEqual([]);
+  });
+
+  it('those that come within ten minutes are told of together after them', () => {
+    look();
+    given('p');
+    expect(look()).toHaveLength(1);
+    given('q');
+    given('r');
+    expect(look({}, NOW + 9 * MINUTE)).toEqual([]);
+    expect(look({}, NOW + 10 * MINUTE)).toEqual([
+      expect.stringMatching(/^r .*: this pod, as 1 other before it, was given/),
+    ]);
+    expect(look({}, NOW + 30 * MINUTE)).toEqual([]);
+    given('s');
+    expect(look({}, NOW + 31 * MINUTE)).toEqual([expect.stringMatching(/^s .*: this pod was given/)]);
+  });
+
+  it('nothing is told of those that were there before it led, nor of caches that are not in the cluster', () => {
+    given('p');
+    expect(look()).toEqual([]);
+    pod('q', { 'k8s.aliyun.com/eci-imc-id': 'imc-of-eci-itself' });
+    expect(look()).toEqual([]);
+  });
+
+  it('one that is not Ready is said not to be complete', () => {
+    look();
+    given('p');
+    expect(look({ phase: 'Creating', progress: '40%' })).toEqual([
+      'p ImageCacheNotComplete: this pod cannot start from ImageCache x, which has its images and is Creating 40%',
+    ]);
+  });
+});
+
+describe('of pods that missed while a cache was being made', () => {
+  const inTheMaking = { images: ['a:1', 'b:1'], phase: 'Creating', progress: '40%' };
+
+  it('the Event says that the cache is not complete yet', () => {
+    look(inTheMaking);
+    pod('p', MARKED);
+    expect(look(inTheMaking)).toEqual([
+      'p ImageCacheNotComplete: this pod cannot start from ImageCache x, which has its images and is Creating 40%',
+    ]);
+  });
+
+  it.each<[string, Partial<CacheSpec>]>([
+    ['it was made for this pod, and not before it', { created: '2026-11-21T12:00:00Z' }],
+    ['it lacks one of its images', { images: ['a:1'] }],
+    ['it has failed', { phase: 'Failed' }],
+    ['it is Ready by now: what the pod found then is not known', { phase: 'Ready' }],
+  ])('nothing is told where %s', (_title, change) => {
+    look();
+    pod('p', MARKED);
+    expect(look({ ...inTheMaking, ...change })).toEqual([]);
+  });
+});
+
+it('no more than twenty are told at one look, and none is lost', () => {
+  const many = Array.from({ length: 45 }, (_, i) => cacheObject({ name: `x${i}`, images: ['a:1'] }));
+  const index = indexOf(...many);
+  events.starting([], index, NOW);
+  for (let i = 0; i < 45; i++) pod(`p${i}`, { 'k8s.aliyun.com/eci-imc-id': `imc-x${i}` });
+  const counts = [0, 1, 2, 3].map(() => {
+    told.length = 0;
+    events.starting(pods, index, NOW);
+    return told.length;
+  });
+  expect(counts).toEqual([20, 20, 5, 0]);
+});
