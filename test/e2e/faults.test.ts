@@ -197,8 +197,11 @@ describe.concurrent('while no word gets through', () => {
 
       await end(proxy);
       expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
-      expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
-        expect.stringMatching(/^ImageCache: in step again after \d/),
+      // The list has told what is true; the watch that follows it has to last for a moment.
+      await eventually(() =>
+        expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
+          expect.stringMatching(/^ImageCache: in step again after \d/),
+        ),
       );
     },
   );
