@@ -41,6 +41,8 @@ export class GroupList {
   /** All of a long one; holds no empty chunk. */
   #long: LongChunk[] | undefined;
   #size = 0;
+  /** Put in since the last `settle`, in order. */
+  #waiting: number | number[] | undefined;
 
   constructor(table: GroupTable) {
     this.#table = table;
@@ -50,8 +52,21 @@ export class GroupList {
     return this.#size;
   }
 
-  /** @param slots in order */
-  add(slots: readonly number[]): void {
+  /**
+   * Takes a group that comes after those taken before, and is in the list from the next `settle` on.
+   * @returns whether it is the first to wait
+   */
+  put(slot: number): boolean {
+    const waiting = this.#waiting;
+    if (waiting === undefined) this.#waiting = slot;
+    else if (typeof waiting === 'number') this.#waiting = [waiting, slot];
+    else waiting.push(slot);
+    return waiting === undefined;
+  }
+
+  settle(): void {
+    const slots = itemsOf(this.#waiting ?? []);
+    this.#waiting = undefined;
     this.#size += slots.length;
     if (this.#long) {
       for (const slot of slots) this.#insert(this.#long, slot);
@@ -177,7 +192,7 @@ export class GroupList {
     return Array.from({ length: Math.ceil(slots.length / FULL) }, (_, i) => {
       const held = slots.slice(i * FULL, (i + 1) * FULL);
       const entries = new Int32Array(Math.min(held.length + ROOM, MAX_CHUNK) * STRIDE);
-      for (const [index, slot] of held.entries()) this.#write(entries, index, slot);
+      for (let index = 0; index < held.length; index++) this.#write(entries, index, held[index]!);
       return { entries, stride: STRIDE, length: held.length };
     });
   }

@@ -81,15 +81,12 @@ export class RankedGroups {
   /** Does what the next reader would have to do first. */
   settle(): void {
     if (this.#waiting.size === 0) return;
-    const added = new Map<GroupList, number[]>();
-    for (const slot of [...this.#waiting].toSorted(this.#table.compare)) {
-      for (const list of listsOf(this.#table.groupOf(slot))) {
-        const slots = added.get(list);
-        if (slots) slots.push(slot);
-        else added.set(list, [slot]);
-      }
-    }
-    for (const [list, slots] of added) list.add(slots);
+    const lists: GroupList[] = [];
+    for (const slot of [...this.#waiting].toSorted(this.#table.compare))
+      forEachList(this.#table.groupOf(slot), (list) => {
+        if (list.put(slot)) lists.push(list);
+      });
+    for (const list of lists) list.settle();
     this.#waiting.clear();
   }
 
@@ -140,7 +137,7 @@ export class RankedGroups {
   #removeGroup(slot: number, group: Group): void {
     // An image is known to be in no group any more by its list.
     this.settle();
-    for (const list of listsOf(group)) list.delete(slot);
+    forEachList(group, (list) => list.delete(slot));
     this.#table.remove(slot);
     for (const image of group.images) if (image.groups.size === 0) this.#images.delete(image.key);
     for (const repository of repositoriesOf(group.images))
@@ -151,7 +148,7 @@ export class RankedGroups {
   #change(slot: number, caches: readonly IndexedCache[], moves: boolean): void {
     const group = this.#table.groupOf(slot);
     if (moves && !this.#waiting.has(slot)) {
-      for (const list of listsOf(group)) list.delete(slot);
+      forEachList(group, (list) => list.delete(slot));
       this.#waiting.add(slot);
     }
     group.caches = fewOf(caches);
@@ -160,8 +157,13 @@ export class RankedGroups {
 }
 
 /** The lists that a group stands in. */
-function listsOf({ images }: Group): GroupList[] {
-  return [...images, ...repositoriesOf(images)].map(({ groups }) => groups);
+function forEachList({ images }: Group, act: (list: GroupList) => void): void {
+  let previous: IndexedRepository | undefined;
+  for (const { groups, inRepository } of images) {
+    act(groups);
+    if (inRepository !== previous) act(inRepository.groups);
+    previous = inRepository;
+  }
 }
 
 /** Where in a group a cache is, or belongs. */

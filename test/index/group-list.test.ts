@@ -44,14 +44,16 @@ describe('GroupList', () => {
           if (model.delete(slot)) list.delete(slot);
           else {
             model.add(slot);
-            list.add([slot]);
+            list.put(slot);
+            list.settle();
           }
         };
         const half = slots.length >> 1;
         slots.slice(0, half).forEach(toggle);
         const added = [...new Set(together)].filter((slot) => !model.has(slot)).sort(table.compare);
         for (const slot of added) model.add(slot);
-        list.add(added);
+        for (const slot of added) list.put(slot);
+        list.settle();
         slots.slice(half).forEach(toggle);
         if (emptied) for (const slot of [...model].slice(3)) toggle(slot);
 
@@ -77,7 +79,8 @@ describe('GroupList', () => {
       fc.property(ranks, steps, (each, slots) => {
         const table = tableOf(each);
         const list = new GroupList(table);
-        list.add([...new Set(slots)].sort(table.compare));
+        for (const slot of [...new Set(slots)].sort(table.compare)) list.put(slot);
+        list.settle();
         for (const third of [...new Set(slots)].filter((slot) => slot % 3 === 0)) list.delete(third);
         let asked = 0;
         list.visit((slot, signatures, at) => {
@@ -96,7 +99,8 @@ describe('GroupList', () => {
 
   it('says so where a group to remove is not in its place', () => {
     const list = new GroupList(tableOf([1, 2]));
-    list.add([0]);
+    list.put(0);
+    list.settle();
     expect(() => list.delete(1)).toThrow('not where its order says');
     expect(everything(list)).toEqual([0]);
   });

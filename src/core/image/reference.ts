@@ -53,9 +53,10 @@ function parse(text: string): ImageReference | undefined {
 
   const repository = normaliseName(colon < 0 ? beforeDigest : beforeDigest.slice(0, colon));
   if (repository === undefined) return undefined;
-  if (digest !== undefined) return { repository, key: `${repository}@${digest}`, tag: writtenTag };
-  const tag = writtenTag ?? 'latest';
-  return { repository, key: `${repository}:${tag}`, tag };
+  const tag = digest === undefined ? (writtenTag ?? 'latest') : writtenTag;
+  const key = digest === undefined ? `${repository}:${tag}` : `${repository}@${digest}`;
+  // The text itself, where it is the same: one string less to keep, and one whose hash is known.
+  return { repository, key: key === text ? text : key, tag };
 }
 
 /** Registry and path with the defaults of the grammar filled in, or undefined where it is not a name. */
