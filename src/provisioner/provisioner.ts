@@ -51,6 +51,8 @@ export interface ProvisionEvents {
 
 /** Milliseconds in which what belongs together comes together: the pods of a Deployment. */
 const GATHERING = 200;
+/** How much longer it rests than it thinks: 20,000 marked pods take most of a second, and change all the time. */
+const REST_SHARE = 4;
 /** Between two looks at the longest: what was refused, and clocks that were set. */
 const LONGEST_REST = 60_000;
 const RETRY = { first: 1000, longest: 30_000 };
@@ -69,6 +71,8 @@ export class Provisioner {
   /** Phases as of the last look, by uid; undefined before the first, which tells of nothing that is new. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
+  /** Milliseconds of the last plan. */
+  #planTook = 0;
   /** Whether something has changed since the last look began. */
   #isWoken = false;
   #waiting: AbortController | undefined;
@@ -107,7 +111,7 @@ export class Provisioner {
         // oxlint-disable-next-line no-await-in-loop
         await this.#restUntilWoken(wait, signal);
         // oxlint-disable-next-line no-await-in-loop
-        await rest(GATHERING, signal);
+        await rest(Math.max(GATHERING, this.#planTook * REST_SHARE), signal);
       } catch (error) {
         if (signal.aborted) return;
         this.#report(messageOf(error));
@@ -159,6 +163,7 @@ export class Provisioner {
 
   #plan(now: number): Plan {
     const { decision, prewarm } = this.#config;
+    const began = performance.now();
     const coming = prewarm
       ? comingPods(this.#cluster, this.#view, prewarm, now)
       : { pods: [], lookAgainAt: Infinity };
@@ -167,6 +172,7 @@ export class Provisioner {
     const inUse = new Set<string>();
     for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
     const planned = plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
+    this.#planTook = performance.now() - began;
     return { ...planned, lookAgainAt: Math.min(planned.lookAgainAt, coming.lookAgainAt) };
   }
 

@@ -10,30 +10,30 @@ export interface WorkloadKind {
   readonly apiVersions: readonly [string, ...string[]];
   readonly plural: string;
   /** Whether a cluster may lack it. */
-  readonly isCustom: boolean;
+  readonly mayBeAbsent: boolean;
 }
 
 /** The kinds that are thought of. A ReplicaSet comes of a Deployment, and a DaemonSet's pods do not run on ECI. */
 export const WORKLOADS: readonly WorkloadKind[] = [
-  { kind: 'Deployment', apiVersions: ['apps/v1'], plural: 'deployments', isCustom: false },
-  { kind: 'StatefulSet', apiVersions: ['apps/v1'], plural: 'statefulsets', isCustom: false },
-  { kind: 'Job', apiVersions: ['batch/v1'], plural: 'jobs', isCustom: false },
+  { kind: 'Deployment', apiVersions: ['apps/v1'], plural: 'deployments', mayBeAbsent: false },
+  { kind: 'StatefulSet', apiVersions: ['apps/v1'], plural: 'statefulsets', mayBeAbsent: false },
+  { kind: 'Job', apiVersions: ['batch/v1'], plural: 'jobs', mayBeAbsent: false },
   // Before 1.21 there is but the beta.
-  { kind: 'CronJob', apiVersions: ['batch/v1', 'batch/v1beta1'], plural: 'cronjobs', isCustom: true },
+  { kind: 'CronJob', apiVersions: ['batch/v1', 'batch/v1beta1'], plural: 'cronjobs', mayBeAbsent: true },
   {
     kind: 'Service',
     called: 'Knative Service',
     apiVersions: ['serving.knative.dev/v1'],
     plural: 'services',
-    isCustom: true,
+    mayBeAbsent: true,
   },
   {
     kind: 'WorkflowTemplate',
     apiVersions: ['argoproj.io/v1alpha1'],
     plural: 'workflowtemplates',
-    isCustom: true,
+    mayBeAbsent: true,
   },
-  { kind: 'CronWorkflow', apiVersions: ['argoproj.io/v1alpha1'], plural: 'cronworkflows', isCustom: true },
+  { kind: 'CronWorkflow', apiVersions: ['argoproj.io/v1alpha1'], plural: 'cronworkflows', mayBeAbsent: true },
 ];
 
 const GROUP_KINDS = new Set(

@@ -63,9 +63,9 @@ export class WorkloadSource implements Workloads {
   }
 }
 
-function resourceOf({ kind, called = kind, apiVersions, plural, isCustom }: WorkloadKind): Resource {
+function resourceOf({ kind, called = kind, apiVersions, plural, mayBeAbsent }: WorkloadKind): Resource {
   const paths = apiVersions.map((version) => `/apis/${version}/${plural}`);
-  return { kind: called, paths, mayBeAbsent: isCustom };
+  return { kind: called, paths, mayBeAbsent };
 }
 
 /** Its status changes all the time. What comes within the same second is looked at once it has settled. */
