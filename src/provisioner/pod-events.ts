@@ -52,6 +52,13 @@ export class PodEvents {
     this.#tell(lastBy, 'Normal', 'ImageCacheAutoCreated', message);
   }
 
+  /** @param miss that it was made for; undefined where nobody misses it any more */
+  failed(name: string, miss: Miss | undefined): void {
+    if (!miss) return;
+    const message = `ImageCache ${name}, made for ${imagesOf(miss.lastBy)}, has failed, and is tried again later: kubectl describe imagecache ${name} says why, as for an image that cannot be pulled, or a quota of ECI`;
+    this.#tell(miss.lastBy, 'Warning', 'ImageCacheNotComplete', message);
+  }
+
   refused({ wish, lastBy }: Miss, quota: number): void {
     const key = `${wish.imageSet} ${lastBy.uid}`;
     if (this.#refused.has(key)) return;

@@ -8,12 +8,12 @@ import type { DecisionConfig } from '../core/config.ts';
 import { messageOf } from '../core/error-message.ts';
 import type { JsonObject } from '../core/json.ts';
 import { oldestOf } from '../core/oldest.ts';
-import { missesOf } from '../core/provision/misses.ts';
+import { missesOf, type Miss } from '../core/provision/misses.ts';
 import { cacheObject, type CacheOptions, type OwnCache } from '../core/provision/own-cache.ts';
 import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/provision/plan.ts';
 import { comingPods, type PrewarmOptions, type Workloads } from '../core/provision/prewarm.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/provision/watched-pod.ts';
-import { nameOfAttempt } from '../core/provision/wish.ts';
+import { firstNameOf, nameOfAttempt } from '../core/provision/wish.ts';
 import type { View } from '../core/view.ts';
 import { PodEvents, type Tell } from './pod-events.ts';
 
@@ -142,8 +142,9 @@ export class Provisioner {
       this.#report(fault);
       return RETRY.first;
     }
-    this.#notePhases();
-    const { deletions, creations, refused, lookAgainAt } = this.#plan(now);
+    const failed = this.#notePhases();
+    const { misses, deletions, creations, refused, lookAgainAt } = this.#plan(now);
+    for (const { name } of failed) this.#podEvents.failed(name, misses.get(firstNameOf(name)));
     this.#events.onRefused(refused.length);
     for (const miss of refused) this.#podEvents.refused(miss, this.#config.quota);
     this.#podEvents.starting(this.#cluster.pendingPods(), this.#view, now);
@@ -161,7 +162,7 @@ export class Provisioner {
     return Math.min(Math.max(lookAgainAt - now, 0), LONGEST_REST);
   }
 
-  #plan(now: number): Plan {
+  #plan(now: number): Plan & { readonly misses: ReadonlyMap<string, Miss> } {
     const { decision, prewarm } = this.#config;
     const began = performance.now();
     const coming = prewarm
@@ -173,7 +174,7 @@ export class Provisioner {
     for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
     const planned = plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
     this.#planTook = performance.now() - began;
-    return { ...planned, lookAgainAt: Math.min(planned.lookAgainAt, coming.lookAgainAt) };
+    return { ...planned, misses, lookAgainAt: Math.min(planned.lookAgainAt, coming.lookAgainAt) };
   }
 
   async #create(creation: Creation): Promise<void> {
@@ -190,17 +191,21 @@ export class Provisioner {
     this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
   }
 
-  /** Tells of each cache that has become Ready or failed since the last look. */
-  #notePhases(): void {
+  /** Tells of each cache that has become Ready or failed since the last look. @returns those that failed */
+  #notePhases(): readonly OwnCache[] {
     const phases = new Map<string, string>();
+    const failed: OwnCache[] = [];
     for (const cache of this.#cluster.ownCaches()) {
       const { uid, phase, createdAt, updatedAt } = cache;
       phases.set(uid, phase);
       if (!this.#phases || this.#phases.get(uid) === phase) continue;
       if (phase === 'Ready') this.#events.onReady(cache, Math.max(updatedAt - createdAt, 0) / 1000);
-      if (phase === 'Failed') this.#events.onFailed(cache);
+      if (phase !== 'Failed') continue;
+      this.#events.onFailed(cache);
+      failed.push(cache);
     }
     this.#phases = phases;
+    return failed;
   }
 
   /** What is old must not be acted upon: a cache would go that is used, or one be made that is there. */

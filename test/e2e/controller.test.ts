@@ -360,6 +360,24 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     );
   });
 
+  it('tells the pod whose cache fails, as where ECI has reached its quota', async () => {
+    await create('unlucky', ['unlucky:1']);
+    const [made] = await untilCaches(1);
+    const { name } = metadataOf(made!);
+    await setStatus(plane.api, name, { phase: 'Failed', progress: '10%' });
+    await eventually(async () => {
+      const events = await plane.api.list('/api/v1/namespaces/default/events');
+      const told = events.find(({ message }) =>
+        String(message).includes(`${name}, made for this pod's images, has failed`),
+      );
+      expect(told).toMatchObject({
+        type: 'Warning',
+        reason: 'ImageCacheNotComplete',
+        involvedObject: { name: 'unlucky' },
+      });
+    });
+  });
+
   it('removes its caches that have expired, and never one that was made by hand', async () => {
     const expired = { phase: 'Ready', expireDateTime: '2026-01-01T00:00:00Z', imageCacheId: 'imc-old' };
     await putImageCache(plane.api, { name: 'mine', images: ['old:1'] });
