@@ -16,7 +16,7 @@ export type Tell = (about: Subject, type: 'Normal' | 'Warning', reason: string, 
 
 /** Milliseconds between two Events that say the same of a cache; the later one counts the pods between. */
 const TOLD_EVERY = 600_000;
-/** Told at one look; of the others when there is something new of them. */
+/** Told at one look; the others at the next. */
 const MOST_AT_ONCE = 20;
 /** Kept of the misses that were refused. */
 const MOST_SAID = 10_000;
@@ -110,7 +110,7 @@ export class PodEvents {
     const message =
       found === 'SuccessfulHitImageCache'
         ? `${thisPod(pods)} was given ImageCache ${name} (${id}), which holds ${exact} of its ${references.length} images`
-        : `${thisPod(pods)} cannot start from ImageCache ${name}, which has its images and is ${describePhase(cache)}`;
+        : `${thisPod(pods)} cannot start from ImageCache ${name}, which is ${stateOf(cache)}`;
     this.#tell(last.subject, 'Normal', found, message);
   }
 }
@@ -123,6 +123,10 @@ function cacheFor(watched: WatchedPod, view: View): ImageCache | undefined {
   if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;
   const cache = completeInTheMaking(podImages(pod.containers).references, view);
   return cache && cache.createdAt < createdAt ? cache : undefined;
+}
+
+function stateOf(cache: ImageCache): string {
+  return cache.deleting ? 'being deleted' : describePhase(cache);
 }
 
 function thisPod(pods: number): string {

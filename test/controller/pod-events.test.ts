@@ -74,11 +74,19 @@ describe('of pods that were given a cache', () => {
     expect(look()).toEqual([]);
   });
 
+  it('one that is being deleted is said to be', () => {
+    look();
+    given('p');
+    expect(look({ deleting: true })).toEqual([
+      'p ImageCacheNotComplete: this pod cannot start from ImageCache x, which is being deleted',
+    ]);
+  });
+
   it('one that is not Ready is said not to be complete', () => {
     look();
     given('p');
     expect(look({ phase: 'Creating', progress: '40%' })).toEqual([
-      'p ImageCacheNotComplete: this pod cannot start from ImageCache x, which has its images and is Creating 40%',
+      'p ImageCacheNotComplete: this pod cannot start from ImageCache x, which is Creating 40%',
     ]);
   });
 });
@@ -90,7 +98,7 @@ describe('of pods that missed while a cache was being made', () => {
     look(inTheMaking);
     pod('p', MARKED);
     expect(look(inTheMaking)).toEqual([
-      'p ImageCacheNotComplete: this pod cannot start from ImageCache x, which has its images and is Creating 40%',
+      'p ImageCacheNotComplete: this pod cannot start from ImageCache x, which is Creating 40%',
     ]);
   });
 
