@@ -53,9 +53,7 @@ export class GroupTable {
 
   /** The group of the caches that hold these images in this size. */
   find(images: readonly IndexedImage[], sizeBytes: number): number | undefined {
-    const slots = this.#byHash.get(hashOf(images, sizeBytes));
-    if (slots === undefined) return undefined;
-    return itemsOf(slots).find(
+    return this.#slotsWith(hashOf(images, sizeBytes)).find(
       (slot) => this.sizeOf(slot) === sizeBytes && isSameList(this.groupOf(slot).images, images),
     );
   }
@@ -66,8 +64,7 @@ export class GroupTable {
     if (slot * RANK_NUMBERS === this.ranks.length) this.#grow();
     this.#groups[slot] = group;
     const hash = hashOf(group.images, sizeBytes);
-    const others = this.#byHash.get(hash);
-    this.#byHash.set(hash, others === undefined ? slot : [...itemsOf(others), slot]);
+    this.#setSlotsWith(hash, [...this.#slotsWith(hash), slot]);
     this.ranks[slot * RANK_NUMBERS] = sizeBytes;
     this.#sign(slot * SIGNATURE_WORDS, group.images);
     this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, repositoriesOf(group.images));

@@ -7,7 +7,7 @@ import { describePhase, isUsable, type ImageCache } from '../core/image-cache.ts
 import { podImages } from '../core/image/pod-images.ts';
 import { degreeOf, wantedImages } from '../core/match/score.ts';
 import { completeInTheMaking, type Miss } from '../core/provision/misses.ts';
-import type { Subject } from '../core/provision/subject.ts';
+import type { Subject } from '../core/subject.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/provision/watched-pod.ts';
 import type { View } from '../core/view.ts';
 

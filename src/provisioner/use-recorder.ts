@@ -5,6 +5,7 @@
  */
 import { HITS, LAST_USED } from '../core/annotation/keys.ts';
 import { messageOf } from '../core/error-message.ts';
+import { parseTime } from '../core/time.ts';
 import { isOwnName } from '../core/provision/wish.ts';
 
 /** An ImageCache's annotations as they are now. */
@@ -97,7 +98,7 @@ export class UseRecorder {
       return;
     }
     const { annotations, resourceVersion } = recorded;
-    const lastUsedAt = Date.parse(annotations.get(LAST_USED) ?? '') || 0;
+    const lastUsedAt = parseTime(annotations.get(LAST_USED)) ?? 0;
     if (this.#now() < lastUsedAt + writeEvery) {
       noted.dueAt = lastUsedAt + writeEvery;
       return;

@@ -5,6 +5,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { oldestOf } from '../core/oldest.ts';
 import type { Miss } from '../core/provision/misses.ts';
+import { DAY } from '../core/time.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createControllerMetrics } from '../metrics/controller-metrics.ts';
 import { Provisioner, type ProvisionEvents } from '../provisioner/provisioner.ts';
@@ -21,7 +22,6 @@ export interface Controller {
   readonly stop: () => Promise<void>;
 }
 
-const DAY = 86_400_000;
 /** More are in the log. */
 const MAX_PROBLEMS = 10;
 

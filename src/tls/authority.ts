@@ -6,6 +6,7 @@ import { generateKeyPair, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
+import { DAY } from '../core/time.ts';
 
 /** Certificate and private key, PEM. */
 export interface KeyPair {
@@ -20,7 +21,6 @@ export interface PrivateKey {
   readonly key: string;
 }
 
-const DAY = 86_400_000;
 const CA_LIFETIME = 3650 * DAY;
 const SERVING_LIFETIME = 365 * DAY;
 /** Clocks differ a little between machines. */

@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { DAY } from '../core/time.ts';
 import { createAuthority, issueServingCertificate, type KeyPair } from './authority.ts';
 import { readKeyPair } from './certificate-files.ts';
 
@@ -21,7 +22,7 @@ export interface SelfSigned {
 }
 
 /** Milliseconds. A certificate that ends sooner is made anew at start. */
-const RENEW_BEFORE = 30 * 86_400_000;
+const RENEW_BEFORE = 30 * DAY;
 
 /**
  * Reads the folder's certificate, or makes what is missing, about to end, or lacks a name.

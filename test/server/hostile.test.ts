@@ -12,24 +12,13 @@ import { DEFAULT_CONFIG } from '../support/default-config.ts';
 import { cacheObject, podObject, type Json } from '../support/objects.ts';
 import { sendHttps, type HttpsAnswer } from '../support/https.ts';
 import { applied, operationsOf } from '../support/patch.ts';
-import {
-  CA,
-  runWebhook,
-  temporaryFolder,
-  type AdmissionResponse,
-  type RunningWebhook,
-} from '../support/webhook.ts';
+import { CA, runWebhookOn, type AdmissionResponse, type RunningWebhook } from '../support/webhook.ts';
 
-const folder = temporaryFolder({ 'cache.json': cacheObject({ name: 'x' }) });
 let webhook: RunningWebhook;
 beforeAll(async () => {
-  webhook = await runWebhook(folder.path);
-  await webhook.synced;
+  webhook = await runWebhookOn({ 'cache.json': cacheObject({ name: 'x' }) });
 });
-afterAll(async () => {
-  await webhook.stop();
-  folder.remove();
-});
+afterAll(() => webhook.stop());
 
 /** Whatever came before: still alive, still right, and no prototype has grown. */
 afterEach(async () => {

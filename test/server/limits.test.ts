@@ -7,19 +7,14 @@ import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
 import { sendHttps } from '../support/https.ts';
 import { podObject } from '../support/objects.ts';
-import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
+import { CA, runWebhookOn, type RunningWebhook } from '../support/webhook.ts';
 
 describe('a client that takes more than an API server does', () => {
-  const folder = temporaryFolder();
   let webhook: RunningWebhook;
   beforeAll(async () => {
-    webhook = await runWebhook(folder.path);
-    await webhook.synced;
+    webhook = await runWebhookOn({});
   });
-  afterAll(async () => {
-    await webhook.stop();
-    folder.remove();
-  });
+  afterAll(() => webhook.stop());
 
   it('is refused headers of more than 16 KiB', async () => {
     const headers = { 'x-large': 'x'.repeat(17_000) };

@@ -91,6 +91,20 @@ export async function runWebhook(
   };
 }
 
+/** On a folder of its own with these files, which goes with it. All of it has been read. */
+export async function runWebhookOn(files: Record<string, unknown>): Promise<RunningWebhook> {
+  const folder = temporaryFolder(files);
+  const webhook = await runWebhook(folder.path);
+  await webhook.synced;
+  return {
+    ...webhook,
+    stop: async () => {
+      await webhook.stop();
+      folder.remove();
+    },
+  };
+}
+
 /** A folder of its own, gone with `remove`. */
 export function temporaryFolder(files: Record<string, unknown> = {}): {
   readonly path: string;

@@ -8,7 +8,7 @@ import { decide, type Decision } from '../decide.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { ImageCache } from '../image-cache.ts';
 import type { DegreeLevel, View } from '../view.ts';
-import type { Subject } from './subject.ts';
+import type { Subject } from '../subject.ts';
 import type { WatchedPod } from './watched-pod.ts';
 import { MOST_IMAGES, nameOf, sizeFor, type Wish, type WishedImage } from './wish.ts';
 
@@ -88,7 +88,8 @@ function withoutThoseHeld(images: readonly ImageReference[], view: View): readon
       .filter((each) => each !== undefined)
       .toSorted((a, b) => b.exact - a.exact)[0];
     if (!best || best.exact === 0) return left;
-    left = left.filter(({ key }) => !best.keys.has(key));
+    const held = new Set(best.cache.images.map(({ key }) => key));
+    left = left.filter(({ key }) => !held.has(key));
   }
 }
 
@@ -101,7 +102,6 @@ export function completeInTheMaking(images: readonly ImageReference[], view: Vie
 interface Overlap {
   readonly cache: ImageCache;
   readonly exact: number;
-  readonly keys: ReadonlySet<string>;
 }
 
 /** The cache that shares most with a pod, of those that count. */
@@ -110,9 +110,7 @@ function bestOf(
   counts: (cache: ImageCache) => boolean = () => true,
 ): Overlap | undefined {
   for (const { degree, candidates } of levels) {
-    for (const { cache } of candidates)
-      if (counts(cache))
-        return { cache, exact: degree.exact, keys: new Set(cache.images.map(({ key }) => key)) };
+    for (const { cache } of candidates) if (counts(cache)) return { cache, exact: degree.exact };
   }
   return undefined;
 }

@@ -8,6 +8,7 @@
  */
 import type { OwnCache } from './own-cache.ts';
 import type { Miss } from './misses.ts';
+import { DAY } from '../time.ts';
 import { firstNameOf } from './wish.ts';
 
 export interface PlanOptions {
@@ -44,7 +45,6 @@ export interface Plan {
 }
 
 /** Milliseconds. What failed for a day is given up, and a pod that missed a day ago says nothing of the next. */
-const DAY = 86_400_000;
 export const GIVEN_UP_AFTER = DAY;
 /** Milliseconds from a first failure to the second attempt; twice as long from each to the next, up to a limit. */
 const RETRY = { first: 300_000, longest: 14_400_000 };

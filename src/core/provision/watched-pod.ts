@@ -1,8 +1,10 @@
 /** Owns what the controller keeps of a pod that may miss a cache, or may be about to start from one. */
 import { ACR_INSTANCE, PIN, REGISTRY_KEYS } from '../annotation/keys.ts';
+import { isBeingDeleted } from '../being-deleted.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../json.ts';
 import { readPod, type Pod } from '../pod.ts';
-import { subjectOf, type Subject } from './subject.ts';
+import { subjectOf, type Subject } from '../subject.ts';
+import { parseTime } from '../time.ts';
 
 export interface WatchedPod {
   readonly pod: Pod;
@@ -46,12 +48,8 @@ export function watchedPod(
 
 /** When an object was created, 0 where it does not say; and whether it is going. */
 export function readLife(object: JsonObject): Pick<WatchedPod, 'createdAt' | 'deleting'> {
-  const { creationTimestamp, deletionTimestamp } = partOf(object, 'metadata');
-  const createdAt = Date.parse(readText(creationTimestamp) ?? '');
-  return {
-    createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
-    deleting: (deletionTimestamp ?? undefined) !== undefined,
-  };
+  const metadata = partOf(object, 'metadata');
+  return { createdAt: parseTime(metadata['creationTimestamp']) ?? 0, deleting: isBeingDeleted(metadata) };
 }
 
 /** The IDs of the caches that it starts from, or asks for. */

@@ -6,7 +6,8 @@
 import { isObject, partOf, readStringMap, readText, type JsonObject, type StringMap } from '../json.ts';
 import { podsOf, templatePathOf } from '../workload.ts';
 import { readGroupKind } from '../group-kind.ts';
-import { subjectOf, type Subject } from './subject.ts';
+import { parseTime } from '../time.ts';
+import { subjectOf, type Subject } from '../subject.ts';
 import { readLife, watchedPod, type WatchedPod } from './watched-pod.ts';
 
 export interface WatchedWorkload {
@@ -53,8 +54,7 @@ function writtenAt(object: JsonObject, path: readonly string[]): number[] {
   const entries = partOf(object, 'metadata')['managedFields'];
   if (!Array.isArray(entries)) return [];
   return entries.filter(isObject).flatMap(({ fieldsV1, time }) => {
-    const at = Date.parse(readText(time) ?? '');
-    return Number.isNaN(at) || !hasField(fieldsV1, path) ? [] : [at];
+    return hasField(fieldsV1, path) ? (parseTime(time) ?? []) : [];
   });
 }
 

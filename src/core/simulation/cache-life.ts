@@ -7,6 +7,7 @@
 import { FLASH, REUSE } from '../annotation/keys.ts';
 import { partOf, readText, type JsonObject } from '../json.ts';
 import { sha256Hex } from '../image/sha256.ts';
+import { DAY, formatTime, parseTime } from '../time.ts';
 
 export interface LifeOptions {
   /** Milliseconds that an ordinary cache takes from its first sight until it is Ready. */
@@ -25,7 +26,6 @@ export type NextState =
     }
   | { readonly kind: 'expired' };
 
-const DAY = 86_400_000;
 /** Of the time that an ordinary one takes. An instant one can be used as soon as its local snapshot is there. */
 const SHARE = { flash: 0.1, reuse: 0.5 };
 /** Of the time: until when it is prepared, and when one that fails does. */
@@ -40,12 +40,11 @@ const PROGRESS_STEP = 10;
  */
 export function nextState(object: JsonObject, options: LifeOptions, now: number): NextState | undefined {
   const status = partOf(object, 'status');
-  const expiresAt = Date.parse(readText(status['expireDateTime']) ?? '');
-  if (expiresAt <= now) return { kind: 'expired' };
+  if ((parseTime(status['expireDateTime']) ?? Infinity) <= now) return { kind: 'expired' };
   const phase = readText(status['phase']) ?? '';
   if (phase === 'Ready' || phase === 'Failed') return undefined;
 
-  const startTime = readText(status['startTime']) ?? at(now);
+  const startTime = readText(status['startTime']) ?? formatTime(now);
   const elapsed = (now - Date.parse(startTime)) / (options.creationTime * shareOf(object));
   const next = stageAt(elapsed, failingImage(object, options.failing));
   if (next.phase === phase && next.progress === readText(status['progress'])) return undefined;
@@ -59,7 +58,7 @@ export function nextState(object: JsonObject, options: LifeOptions, now: number)
       phase: next.phase,
       progress: next.progress,
       startTime,
-      ...(isNew && { lastUpdatedTime: at(now), events: withEvent(status['events'], next, now) }),
+      ...(isNew && { lastUpdatedTime: formatTime(now), events: withEvent(status['events'], next, now) }),
       ...expiryOf(object, next.phase, now),
     },
   };
@@ -98,9 +97,11 @@ function failingImage(object: JsonObject, failing: readonly string[]): string | 
 
 /** Of a failed one a day later; of another where it has retention days. */
 function expiryOf(object: JsonObject, phase: string, now: number): JsonObject {
-  if (phase === 'Failed') return { expireDateTime: at(now + DAY) };
+  if (phase === 'Failed') return { expireDateTime: formatTime(now + DAY) };
   const days = partOf(object, 'spec')['retentionDays'];
-  return phase === 'Ready' && typeof days === 'number' ? { expireDateTime: at(now + days * DAY) } : {};
+  return phase === 'Ready' && typeof days === 'number'
+    ? { expireDateTime: formatTime(now + days * DAY) }
+    : {};
 }
 
 function idOf(object: JsonObject): string {
@@ -115,13 +116,9 @@ function withEvent(events: unknown, { phase, message }: Stage, now: number): unk
     type: phase === 'Failed' ? 'Warning' : 'Normal',
     reason: phase,
     message,
-    firstTimestamp: at(now),
-    lastTimestamp: at(now),
+    firstTimestamp: formatTime(now),
+    lastTimestamp: formatTime(now),
     count: 1,
   };
   return [...former, event].slice(-50);
-}
-
-function at(time: number): string {
-  return new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -128,10 +128,10 @@ export class FilesCluster {
   async #look(): Promise<void> {
     const all = await this.#folder.objects();
     const ofKind = (kind: string): StandingObject[] => all.filter(({ object }) => object['kind'] === kind);
-    const pods = ofKind('Pod');
-    this.#pods = pods.flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
-    const workloads = all.filter(({ object }) => tryTo(() => isWorkload(object))[0] === true);
-    this.#workloads = workloads.flatMap((each) => tryTo(() => readWatchedWorkload(asOfItsFile(each))));
+    this.#pods = ofKind('Pod').flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
+    this.#workloads = all.flatMap((each) =>
+      tryTo(() => (isWorkload(each.object) ? [readWatchedWorkload(asOfItsFile(each))] : [])).flat(),
+    );
     this.#accounts = new Map(
       ofKind('ServiceAccount').map(({ object }) => [
         nameOfObject(object),
@@ -148,7 +148,7 @@ export class FilesCluster {
       ),
     );
     this.#confirmedAt = this.#now();
-    const seen = JSON.stringify([pods, workloads, own].map((list) => list.map(({ object }) => object)));
+    const seen = JSON.stringify(all.map(({ object }) => object));
     if (seen !== this.#lastSeen) this.#onChange();
     this.#lastSeen = seen;
   }

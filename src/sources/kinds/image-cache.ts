@@ -1,4 +1,5 @@
 /** Owns the projection of an ImageCache object (eci.alibabacloud.com/v1) to what the decision needs. Domain facts. */
+import { isBeingDeleted } from '../../core/being-deleted.ts';
 import type { ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/quantity.ts';
@@ -34,7 +35,7 @@ export function readImageCache({ name, metadata, object }: Manifest): ImageCache
     progress: readText(status['progress']) ?? '',
     createdAt: createdAt ?? startedAt ?? 0,
     expiresAt,
-    deleting: (metadata['deletionTimestamp'] ?? undefined) !== undefined,
+    deleting: isBeingDeleted(metadata),
     // An ImageCache has no region of its own; where caches of several regions meet, this label tells them apart.
     region: labels.get(REGION_LABEL),
   };

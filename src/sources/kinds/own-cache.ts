@@ -1,7 +1,9 @@
 /** Owns the projection of an ImageCache that the controller made to what its plan needs. */
 import { ATTEMPT, FIRST_ATTEMPT, LAST_USED } from '../../core/annotation/keys.ts';
+import { isBeingDeleted } from '../../core/being-deleted.ts';
 import { readStringMap, readText } from '../../core/json.ts';
 import type { OwnCache } from '../../core/provision/own-cache.ts';
+import { parseTime } from '../../core/time.ts';
 import { readPart, readTime, type Manifest } from './manifest.ts';
 
 export function readOwnCache({ name, metadata, object }: Manifest): OwnCache {
@@ -18,14 +20,9 @@ export function readOwnCache({ name, metadata, object }: Manifest): OwnCache {
     createdAt,
     updatedAt: readTime(status['lastUpdatedTime'], 'status.lastUpdatedTime') ?? createdAt,
     expiresAt: readTime(status['expireDateTime'], 'status.expireDateTime'),
-    deleting: (metadata['deletionTimestamp'] ?? undefined) !== undefined,
+    deleting: isBeingDeleted(metadata),
     attempt: Number.isInteger(attempt) && attempt > 0 ? attempt : 1,
-    firstAttemptAt: timeOr(annotations.get(FIRST_ATTEMPT), createdAt),
-    lastUsedAt: Math.max(timeOr(annotations.get(LAST_USED), createdAt), createdAt),
+    firstAttemptAt: parseTime(annotations.get(FIRST_ATTEMPT)) ?? createdAt,
+    lastUsedAt: Math.max(parseTime(annotations.get(LAST_USED)) ?? createdAt, createdAt),
   };
-}
-
-function timeOr(text: string | undefined, otherwise: number): number {
-  const time = Date.parse(text ?? '');
-  return Number.isNaN(time) ? otherwise : time;
 }

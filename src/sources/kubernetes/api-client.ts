@@ -33,13 +33,13 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** Of the body: `json` unless given. */
   readonly contentType?: 'merge-patch+json' | 'strategic-merge-patch+json';
-  /** Milliseconds for the answer to be read; for its head where it is a stream. */
-  readonly timeout: number;
+  /** Milliseconds for the answer to be read, for its head where it is a stream; ten seconds unless given. */
+  readonly timeout?: number;
   readonly signal: AbortSignal;
 }
 
 /** Milliseconds for a call that nobody waits for in a hurry. */
-export const CALL_TIMEOUT = 10_000;
+const CALL_TIMEOUT = 10_000;
 
 /** Milliseconds after which an idle connection is closed: what stands between may have forgotten it, and says nothing. */
 const IDLE_TIMEOUT = 30_000;
@@ -78,7 +78,7 @@ export class ApiClient {
    * @throws ApiError; Error where there is no answer, or none in time; what `use` throws
    */
   async read<T>(request: ApiRequest, use: (answer: IncomingMessage) => Promise<T>): Promise<T> {
-    const { signal, timeout } = request;
+    const { signal, timeout = CALL_TIMEOUT } = request;
     const deadline = new AbortController();
     const abort = (): void => deadline.abort();
     const timer = setTimeout(abort, timeout);

@@ -4,20 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { messageOf } from '../../core/error-message.ts';
-import { ApiError, CALL_TIMEOUT, type ApiClient } from './api-client.ts';
+import type { Subject } from '../../core/subject.ts';
+import { formatTime } from '../../core/time.ts';
+import { ApiError, type ApiClient } from './api-client.ts';
 
 /** What the API server takes; the length that Go clients cut at. */
 const MAX_MESSAGE = 1024;
-
-/** What an Event is about, as Kubernetes refers to it. */
-export interface EventSubject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid?: string | undefined;
-  readonly resourceVersion?: string | undefined;
-}
 
 export class EventRecorder {
   readonly #api: ApiClient;
@@ -45,18 +37,18 @@ export class EventRecorder {
   }
 
   /** @param reason in UpperCamelCase, for machines */
-  record(about: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  record(about: Subject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     void this.#write(about, type, reason, message);
   }
 
-  async #write(about: EventSubject, type: string, reason: string, message: string): Promise<void> {
+  async #write(about: Subject, type: string, reason: string, message: string): Promise<void> {
     const { kind, namespace, name, uid, resourceVersion } = about;
     // Named after what it is about, so that all replicas write one Event together: the second finds it there.
     const hash = createHash('sha256')
-      .update(`${reason}\n${uid ?? ''}\n${resourceVersion ?? ''}\n${message}`)
+      .update(`${reason}\n${uid}\n${resourceVersion ?? ''}\n${message}`)
       .digest('hex')
       .slice(0, 16);
-    const at = new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const at = formatTime(this.#now());
     const body = {
       apiVersion: 'v1',
       kind: 'Event',
@@ -75,7 +67,6 @@ export class EventRecorder {
         path: `/api/v1/namespaces/${namespace}/events`,
         method: 'POST',
         body,
-        timeout: CALL_TIMEOUT,
         signal: this.#signal,
       });
     } catch (error) {

@@ -1,4 +1,8 @@
-/** Owns what is said of kinds that are followed together: how old the word on them is, their state, what is wrong. */
+/**
+ * Owns kinds that are followed together: until when, and what is said of them: how old the word on them is, their state,
+ * what is wrong.
+ */
+import { setMaxListeners } from 'node:events';
 import { oldestOf } from '../../core/oldest.ts';
 import type { KindStatus } from '../source.ts';
 import type { Reflector, Store } from './reflector.ts';
@@ -8,9 +12,28 @@ export interface Following {
   readonly store: Store;
 }
 
-/** Until the signal. */
-export async function follow(all: readonly Following[], signal: AbortSignal): Promise<void> {
-  await Promise.all(all.map(({ reflector }) => reflector.run(signal)));
+/** Follows kinds from its start until it is stopped; what else listens to its signal ends with them. */
+export class Follower {
+  readonly #stopping = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor() {
+    // Every request under way listens to it, and as many are under way as pods are being bound.
+    setMaxListeners(0, this.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  start(all: readonly Pick<Following, 'reflector'>[]): void {
+    this.#running = Promise.all(all.map(({ reflector }) => reflector.run(this.signal)));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
 }
 
 /** The oldest word on any of them, in milliseconds since 1970; undefined before the first of each. */
@@ -18,7 +41,7 @@ export function confirmedAtOf(all: readonly Following[]): number | undefined {
   return oldestOf(all.map(({ reflector }) => reflector.confirmedAt));
 }
 
-export function problemsOf(all: readonly Following[]): string[] {
+export function problemsOf(all: readonly Pick<Following, 'reflector'>[]): string[] {
   return all.flatMap(({ reflector }) => reflector.problem ?? []);
 }
 

@@ -1,6 +1,6 @@
 /** Owns the ImageCaches of a cluster as who plays ECI sees them: read whole at each look, which is enough to try things out. */
 import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
-import { ApiError, CALL_TIMEOUT, type ApiClient, type ApiRequest } from './api-client.ts';
+import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { IMAGE_CACHES, imageCachePath } from './image-caches.ts';
 
 export class KubernetesBackend {
@@ -33,9 +33,9 @@ export class KubernetesBackend {
     await this.#call({ path: pathOf(object), method: 'DELETE' });
   }
 
-  async #call(request: Omit<ApiRequest, 'timeout' | 'signal'>): Promise<unknown> {
+  async #call(request: Omit<ApiRequest, 'signal'>): Promise<unknown> {
     try {
-      return await this.#api.json({ ...request, timeout: CALL_TIMEOUT, signal: this.#signal });
+      return await this.#api.json({ ...request, signal: this.#signal });
     } catch (error) {
       if (error instanceof ApiError && error.status === 404 && request.path !== IMAGE_CACHES)
         return undefined;

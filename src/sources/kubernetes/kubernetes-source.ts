@@ -2,10 +2,10 @@
  * Owns the `kubernetes` source: which kinds are followed, one reflector each, and how old the index as a whole is: as
  * old as the kind that was confirmed longest ago.
  */
-import { setMaxListeners } from 'node:events';
 import { kindOf } from '../../core/group-kind.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { readText } from '../../core/json.ts';
+import { subjectOf, type Subject } from '../../core/subject.ts';
 import type { Manifest } from '../kinds/manifest.ts';
 import { CONFIG_MAP } from '../kinds/eci-profile.ts';
 import { IMAGE_CACHE } from '../kinds/image-cache.ts';
@@ -14,8 +14,8 @@ import { NODE } from '../kinds/node.ts';
 import { SELECTOR } from '../kinds/selector.ts';
 import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
-import { EventRecorder, type EventSubject } from './event-recorder.ts';
-import { confirmedAtOf, follow, problemsOf, statusOf, type Following } from './following.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { confirmedAtOf, Follower, problemsOf, statusOf, type Following } from './following.ts';
 import { IMAGE_CACHES } from './image-caches.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
 import { Reflector, timingFor, type Resource } from './reflector.ts';
@@ -67,9 +67,8 @@ export class KubernetesSource implements Source {
   readonly #index: ClusterIndex;
   readonly #stores: readonly IndexStore[];
   readonly #following: readonly Following[];
-  readonly #stopping = new AbortController();
+  readonly #follower = new Follower();
   readonly #synced = Promise.withResolvers<void>();
-  #running: Promise<unknown> = Promise.resolve();
 
   /**
    * @param now milliseconds since 1970
@@ -82,12 +81,10 @@ export class KubernetesSource implements Source {
     now: () => number,
   ) {
     this.#index = index;
-    // Every request under way listens to it, and as many are under way as pods are being bound.
-    setMaxListeners(0, this.#stopping.signal);
     const recorder = new EventRecorder(
       api,
       'imagecache-webhook',
-      this.#stopping.signal,
+      this.#follower.signal,
       events.onProblem,
       now,
     );
@@ -103,7 +100,7 @@ export class KubernetesSource implements Source {
         },
         onUnreadable: (manifest, problem) => {
           if (recordEvents && eventReason !== undefined)
-            recorder.record(subjectOf(manifest), 'Warning', eventReason, problem);
+            recorder.record(subjectOfEvent(manifest), 'Warning', eventReason, problem);
         },
       });
       stores.push(store);
@@ -121,19 +118,18 @@ export class KubernetesSource implements Source {
     if (bindTime) {
       // Their age is not the index's: a pod that this watch does not have is asked for.
       const podEvents = { ...telling, onConfirmed: (): void => undefined };
-      this.unboundPods = new UnboundPods(api, podEvents, this.#stopping.signal, maxStaleness, now);
+      this.unboundPods = new UnboundPods(api, podEvents, this.#follower.signal, maxStaleness, now);
     }
   }
 
   /** Never rejects: an API server that cannot be reached yet is asked again. */
   start(): Promise<void> {
-    this.#running = follow(this.#all(), this.#stopping.signal);
+    this.#follower.start(this.#all());
     return this.#synced.promise;
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#follower.stop();
   }
 
   problems(): readonly string[] {
@@ -156,13 +152,9 @@ export class KubernetesSource implements Source {
   }
 }
 
-function subjectOf({ groupKind, namespace, name, metadata, object }: Manifest): EventSubject {
+function subjectOfEvent({ groupKind, metadata, object }: Manifest): Subject {
   return {
-    apiVersion: readText(object['apiVersion']) ?? 'v1',
-    kind: kindOf(groupKind),
-    namespace,
-    name,
-    uid: readText(metadata['uid']),
+    ...subjectOf(object, readText(object['apiVersion']) ?? 'v1', kindOf(groupKind)),
     resourceVersion: readText(metadata['resourceVersion']),
   };
 }

@@ -3,21 +3,21 @@
  * started yet (they may point to a cache; and a marker that came with a binding is no label), the ImageCaches that it
  * made, and the workloads where caches are made before a miss. And the calls by which it makes and deletes those.
  */
-import { setMaxListeners } from 'node:events';
 import { CREATE_ON_MISS, MADE_BY } from '../../core/annotation/keys.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { OwnCache } from '../../core/provision/own-cache.ts';
+import type { Subject } from '../../core/subject.ts';
 import type { WatchedWorkload } from '../../core/provision/watched-workload.ts';
 import { readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
 import { IMAGE_CACHE } from '../kinds/image-cache.ts';
 import { manifestOf } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
-import { ApiError, CALL_TIMEOUT, type ApiClient } from './api-client.ts';
+import { ApiError, type ApiClient } from './api-client.ts';
 import { IMAGE_CACHES, imageCachePath } from './image-caches.ts';
-import { EventRecorder, type EventSubject } from './event-recorder.ts';
-import { confirmedAtOf, follow, problemsOf, statusOf, type Following } from './following.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { confirmedAtOf, Follower, problemsOf, statusOf, type Following } from './following.ts';
 import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
 import { Table } from './table.ts';
 import { WorkloadSource } from './workload-source.ts';
@@ -55,7 +55,7 @@ export interface ProvisionOptions {
 
 export class ProvisionSource {
   readonly #api: ApiClient;
-  readonly #stopping = new AbortController();
+  readonly #follower = new Follower();
   readonly #marked: Table<WatchedPod>;
   readonly #pending: Table<WatchedPod>;
   readonly #own: Table<OwnCache>;
@@ -64,11 +64,8 @@ export class ProvisionSource {
   readonly #workloads: WorkloadSource | undefined;
   readonly #recorder: EventRecorder;
   readonly #synced = Promise.withResolvers<void>();
-  #running: Promise<unknown> = Promise.resolve();
 
-  /**
-   * @param now milliseconds since 1970
-   */
+  /** @param now milliseconds since 1970 */
   constructor(
     api: ApiClient,
     events: ProvisionEvents,
@@ -76,11 +73,10 @@ export class ProvisionSource {
     now: () => number,
   ) {
     this.#api = api;
-    setMaxListeners(0, this.#stopping.signal);
     this.#recorder = new EventRecorder(
       api,
       'imagecache-controller',
-      this.#stopping.signal,
+      this.#follower.signal,
       events.onFailure,
       now,
     );
@@ -92,29 +88,28 @@ export class ProvisionSource {
     this.#marked = new Table(readWatchedPod, telling);
     this.#pending = new Table(readWatchedPod, telling);
     this.#own = new Table((object) => readOwnCache(manifestOf(IMAGE_CACHE, object)), telling);
-    const tables: [Resource, Store][] = [
-      [MARKED_PODS, this.#marked],
-      [PENDING_PODS, this.#pending],
-      [OWN_CACHES, this.#own],
-    ];
-    const following = { ...events, onConfirmed: () => this.#confirm() };
+    const reflectorEvents = { ...events, onConfirmed: () => this.#confirm() };
     const timing = timingFor(maxStaleness);
-    this.#following = tables.map(([resource, store]) => ({
-      reflector: new Reflector(resource, api, store, timing, following, now),
+    const follow = (resource: Resource, store: Store): Following => ({
+      reflector: new Reflector(resource, api, store, timing, reflectorEvents, now),
       store,
-    }));
-    if (prewarm) this.#workloads = new WorkloadSource(api, telling, following, timing, now);
+    });
+    this.#following = [
+      follow(MARKED_PODS, this.#marked),
+      follow(PENDING_PODS, this.#pending),
+      follow(OWN_CACHES, this.#own),
+    ];
+    if (prewarm) this.#workloads = new WorkloadSource(follow, telling, now);
   }
 
   /** @returns once everything is here that a miss depends on */
   start(): Promise<void> {
-    this.#running = follow(this.#all(), this.#stopping.signal);
+    this.#follower.start(this.#all());
     return this.#synced.promise;
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#follower.stop();
   }
 
   /** Pods with the marker, each once. */
@@ -161,8 +156,7 @@ export class ProvisionSource {
         path: IMAGE_CACHES,
         method: 'POST',
         body: object,
-        timeout: CALL_TIMEOUT,
-        signal: this.#stopping.signal,
+        signal: this.#follower.signal,
       });
       return 'created';
     } catch (error) {
@@ -180,8 +174,7 @@ export class ProvisionSource {
         path: imageCachePath(name),
         method: 'DELETE',
         body: { preconditions: { uid } },
-        timeout: CALL_TIMEOUT,
-        signal: this.#stopping.signal,
+        signal: this.#follower.signal,
       });
       return true;
     } catch (error) {
@@ -190,7 +183,7 @@ export class ProvisionSource {
     }
   }
 
-  tell(about: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  tell(about: Subject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#recorder.record(about, type, reason, message);
   }
 

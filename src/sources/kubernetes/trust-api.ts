@@ -2,9 +2,9 @@
  * Owns the two objects of the cluster that the webhook's own CA is kept in: the Secret that holds it, and the webhook
  * configuration that names it. What is written into them is src/tls's.
  */
-import { setMaxListeners } from 'node:events';
 import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
-import { ApiError, CALL_TIMEOUT, type ApiClient, type ApiRequest } from './api-client.ts';
+import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
+import { Follower, problemsOf } from './following.ts';
 import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
 
 const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
@@ -41,10 +41,9 @@ export class KubernetesTrustApi {
   readonly #options: TrustApiOptions;
   readonly #telling: Telling;
   readonly #now: () => number;
-  readonly #stopping = new AbortController();
+  readonly #follower = new Follower();
   #secret: Followed | undefined;
   #configuration: Followed | undefined;
-  #running: Promise<unknown> = Promise.resolve();
 
   /** @param now milliseconds since 1970 */
   constructor(api: ApiClient, options: TrustApiOptions, telling: Telling, now: () => number) {
@@ -52,7 +51,6 @@ export class KubernetesTrustApi {
     this.#options = options;
     this.#telling = telling;
     this.#now = now;
-    setMaxListeners(0, this.#stopping.signal);
   }
 
   start({ onSecret, onTrust }: Observer): void {
@@ -66,19 +64,19 @@ export class KubernetesTrustApi {
       configurationName,
       (object) => onTrust(object && readTrust(object)),
     );
-    const { signal } = this.#stopping;
-    this.#running = Promise.all(
-      [this.#secret, this.#configuration].map(({ reflector }) => reflector.run(signal)),
-    );
+    this.#follower.start(this.#followed());
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#follower.stop();
   }
 
   problems(): readonly string[] {
-    return [this.#secret, this.#configuration].flatMap((followed) => followed?.reflector.problem ?? []);
+    return problemsOf(this.#followed());
+  }
+
+  #followed(): readonly Followed[] {
+    return [this.#secret, this.#configuration].filter((each) => each !== undefined);
   }
 
   writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean> {
@@ -115,8 +113,7 @@ export class KubernetesTrustApi {
       const written = await this.#api.json({
         ...request,
         method: 'PATCH',
-        timeout: CALL_TIMEOUT,
-        signal: this.#stopping.signal,
+        signal: this.#follower.signal,
       });
       // Told at once, or the next look would be at what stood there before.
       if (isObject(written)) followed?.tell(written);

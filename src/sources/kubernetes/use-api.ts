@@ -1,6 +1,6 @@
 /** Owns the calls by which the use of an ImageCache is recorded on it. */
 import { isObject, readStringMap, readText } from '../../core/json.ts';
-import { ApiError, CALL_TIMEOUT, type ApiClient, type ApiRequest } from './api-client.ts';
+import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { imageCachePath } from './image-caches.ts';
 
 export class KubernetesUseApi {
@@ -43,9 +43,9 @@ export class KubernetesUseApi {
   }
 
   /** @returns undefined where the answer is this status */
-  async #call(request: Omit<ApiRequest, 'timeout' | 'signal'>, status: number): Promise<unknown> {
+  async #call(request: Omit<ApiRequest, 'signal'>, status: number): Promise<unknown> {
     try {
-      return await this.#api.json({ ...request, timeout: CALL_TIMEOUT, signal: this.#signal });
+      return await this.#api.json({ ...request, signal: this.#signal });
     } catch (error) {
       if (error instanceof ApiError && error.status === status) return undefined;
       throw error;

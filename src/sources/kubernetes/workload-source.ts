@@ -8,9 +8,8 @@ import { namesOf } from '../../core/provision/watched-pod.ts';
 import { readWatchedWorkload, type WatchedWorkload } from '../../core/provision/watched-workload.ts';
 import { isSameMap, type JsonObject } from '../../core/json.ts';
 import { WORKLOADS, type WorkloadKind } from '../kinds/workload.ts';
-import type { ApiClient } from './api-client.ts';
 import { confirmedAtOf, type Following } from './following.ts';
-import { Reflector, type ReflectorEvents, type Resource, type Store, type Timing } from './reflector.ts';
+import type { Resource, Store } from './reflector.ts';
 import { Table, type TableEvents } from './table.ts';
 
 export class WorkloadSource implements Workloads {
@@ -18,12 +17,13 @@ export class WorkloadSource implements Workloads {
   readonly #accounts: Table<readonly string[]>;
   readonly following: readonly Following[];
 
-  /** @param now milliseconds since 1970 */
+  /**
+   * @param follow has a store follow a resource, once all are started
+   * @param now milliseconds since 1970
+   */
   constructor(
-    api: ApiClient,
+    follow: (resource: Resource, store: Store) => Following,
     events: Pick<TableEvents<unknown>, 'onChange' | 'onUnreadable'>,
-    following: ReflectorEvents,
-    timing: Timing,
     now: () => number,
   ) {
     // What changed before yesterday is not thought of, and need not be kept.
@@ -41,14 +41,10 @@ export class WorkloadSource implements Workloads {
       onChange: () => undefined,
       onUnreadable: events.onUnreadable,
     });
-    const followed = (resource: Resource, store: Store): Following => ({
-      reflector: new Reflector(resource, api, store, timing, following, now),
-      store,
-    });
     const accounts = { kind: 'ServiceAccount', paths: ['/api/v1/serviceaccounts'], mayBeAbsent: false };
     this.following = [
-      ...this.#tables.map((table, i) => followed(resourceOf(WORKLOADS[i]!), table)),
-      followed(accounts, this.#accounts),
+      ...this.#tables.map((table, i) => follow(resourceOf(WORKLOADS[i]!), table)),
+      follow(accounts, this.#accounts),
     ];
   }
 

@@ -1,5 +1,5 @@
 /** Owns what an Event is put on: an object as Kubernetes refers to it. */
-import { readText, partOf, type JsonObject } from '../json.ts';
+import { partOf, readText, type JsonObject } from './json.ts';
 
 export interface Subject {
   readonly apiVersion: string;
@@ -7,6 +7,8 @@ export interface Subject {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** Where an Event is about this very version of it. */
+  readonly resourceVersion?: string | undefined;
 }
 
 /** @param apiVersion and kind of the object, which need not say them itself: an item of a list does not */
