@@ -13,6 +13,7 @@ import type { Source, SourceEvents } from '../sources/source.ts';
 import { buildSource } from './build-source.ts';
 import { kindsAsOf, readinessOf, secondsSince } from './readiness.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
+import { keepTickShape } from './tick-shape.ts';
 import { readTrustedClients } from './tls.ts';
 
 export interface Webhook {
@@ -38,6 +39,7 @@ export async function startWebhook(
   log: FastifyBaseLogger,
   now: () => number = Date.now,
 ): Promise<Webhook> {
+  keepTickShape();
   const index = new ClusterIndex();
   let source: Source | undefined;
   const metrics = createMetrics({
