@@ -67,10 +67,25 @@ export class CounterTally<L extends string> {
   }
 }
 
-/** How many values fell into each bucket, the one beyond the last included. */
-interface Buckets {
+/** How many values fell into each bucket under one combination of labels. Whoever holds it need not look it up. */
+export class Buckets {
+  readonly #bounds: readonly number[];
+  /** The one beyond the last bound included. */
   readonly counts: number[];
-  sum: number;
+  sum = 0;
+
+  /** @param bounds the upper ones, ascending */
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.counts = [...bounds, Infinity].fill(0);
+  }
+
+  observe(value: number): void {
+    let at = 0;
+    while (at < this.#bounds.length && value > this.#bounds[at]!) at++;
+    this.counts[at]!++;
+    this.sum += value;
+  }
 }
 
 export class HistogramTally<L extends string> {
@@ -81,7 +96,7 @@ export class HistogramTally<L extends string> {
   constructor(options: MetricOptions<L> & { readonly buckets: readonly number[] }, registry: Registry) {
     const { name, help, labelNames, buckets } = options;
     this.#bounds = buckets;
-    this.#buckets = new ByLabels(labelNames, () => ({ counts: [...buckets, Infinity].fill(0), sum: 0 }));
+    this.#buckets = new ByLabels(labelNames, () => new Buckets(buckets));
     const read = (): Promise<object> =>
       Promise.resolve({ name, help, type: 'histogram', values: this.#values(name) });
     const histogram = new Histogram({ name, help, labelNames, buckets: [...buckets], registers: [] });
@@ -89,12 +104,8 @@ export class HistogramTally<L extends string> {
     registry.registerMetric(Object.assign(histogram, { getForPromString: read }));
   }
 
-  observe(labels: Labels<L>, value: number): void {
-    const buckets = this.#buckets.get(labels);
-    let at = 0;
-    while (at < this.#bounds.length && value > this.#bounds[at]!) at++;
-    buckets.counts[at]!++;
-    buckets.sum += value;
+  at(labels: Labels<L>): Buckets {
+    return this.#buckets.get(labels);
   }
 
   #values(name: string): object[] {

@@ -37,20 +37,16 @@ export class TopTally {
       known.count += 1;
       return;
     }
-    if (this.#counts.size >= this.#limit) this.#giveUpRarest();
+    if (this.#counts.size >= this.#limit) this.#giveUpRarer();
     this.#counts.set(value, { count: 1 });
   }
 
-  /** Of those that were met least often, the one that came first. */
-  #giveUpRarest(): void {
-    let rarest = '';
-    let least = Infinity;
-    for (const [value, { count }] of this.#counts) {
-      if (count >= least) continue;
-      least = count;
-      rarest = value;
+  /** The half that was met less often, of equals those that came first; one by one they would cost a look at all each. */
+  #giveUpRarer(): void {
+    const byCount = [...this.#counts].toSorted(([, a], [, b]) => a.count - b.count);
+    for (const [value, { count }] of byCount.slice(0, Math.max(1, this.#limit >> 1))) {
+      this.#counts.delete(value);
+      this.#others += count;
     }
-    this.#counts.delete(rarest);
-    this.#others += least;
   }
 }

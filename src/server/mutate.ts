@@ -8,6 +8,8 @@ import { readBody } from './request-body.ts';
 
 /** What kube-apiserver may send at most (3 MiB for an object, twice, and room), and what a body may have. */
 const BODY_LIMIT = 8 * 2 ** 20;
+/** With the parameter, which Fastify would otherwise add to each answer. */
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 export interface MutateOptions extends AnswerOptions {
   /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
@@ -20,15 +22,14 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
   acceptJsonBytes(app);
   if (options.clients) app.addHook('onRequest', refuseStrangers(options.clients));
   const { metrics, draining } = options;
-  const observe = ({ elapsedTime }: FastifyReply, status: number): void =>
-    metrics.requestSeconds.observe({ status }, elapsedTime / 1000);
+  const answered = metrics.requestSeconds.at({ status: 200 });
   const recent = new RecentDecisions(options.view, options.config);
   app.post('/mutate', (request, reply) => {
     const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
     const send = (answer: EncodedAnswer): FastifyReply => {
-      observe(reply, 200);
+      answered.observe(reply.elapsedTime / 1000);
       if (draining()) reply.header('connection', 'close');
-      return reply.type('application/json').send(encodeReview(review, answer));
+      return reply.type(JSON_TYPE).send(encodeReview(review, answer));
     };
     switch (review.subject) {
       case 'pod':
@@ -50,7 +51,7 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
     handler: refuseMethod,
   });
   app.addHook('onError', (_request, reply, error, next) => {
-    observe(reply, error.statusCode ?? 500);
+    metrics.requestSeconds.at({ status: error.statusCode ?? 500 }).observe(reply.elapsedTime / 1000);
     next();
   });
   done();

@@ -20,14 +20,17 @@ export function readBody(
 ): void {
   const chunks: Buffer[] = [];
   let received = 0;
+  let isFinished = false;
   const finish = (error: Error | null, body?: Buffer): void => {
-    payload.off('data', take).off('end', end).off('error', fail);
+    // Listeners that are left cost nothing; taking them away does.
+    if (isFinished) return;
+    isFinished = true;
     done(error, body);
   };
   const take = (chunk: Buffer): void => {
-    chunks.push(chunk);
     received += chunk.length;
     if (received > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    else chunks.push(chunk);
   };
   const end = (): void => finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
   const fail = ({ message }: Error): void => finish(new BodyCutOff(`the body ended early: ${message}`));
