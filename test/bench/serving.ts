@@ -28,14 +28,17 @@ const SCENARIOS: readonly { readonly scenario: Scenario; readonly hasGoal: boole
 export async function measureServing(rounds: number, seconds: number): Promise<Row[]> {
   using plain = await startScriptedApiServer(CACHES, 0);
   using profiled = await startScriptedApiServer(CACHES, SELECTORS);
-  using floor = await startFloor();
   const rows: Row[] = [];
   for (const { scenario, hasGoal } of SCENARIOS) {
-    using webhook = await startWebhookProcess(scenario === 'selectors' ? profiled : plain);
     const reviews = makeReviews(scenario, CACHES, scenario === 'new image set' ? NEW_IMAGE_SETS : REVIEWS);
-    const run = (server: Server) => (): Promise<LoadResult> => putLoad(server, reviews, { seconds });
-    await takeTurns(1, [run(floor), run(webhook)]);
-    const [ofFloor, ours] = await takeTurns(rounds, [run(floor), run(webhook)]);
+    // Processes of one program differ by a twelfth for as long as they live, so each turn has one of its own.
+    const run = (start: () => Promise<Server>) => async (): Promise<LoadResult> => {
+      using server = await start();
+      await putLoad(server, reviews, { seconds });
+      return putLoad(server, reviews, { seconds });
+    };
+    const api = scenario === 'selectors' ? profiled : plain;
+    const [ofFloor, ours] = await takeTurns(rounds, [run(startFloor), run(() => startWebhookProcess(api))]);
     const compare = (key: keyof LoadResult): { figure: number; ratio: number } => {
       const figure = median(ours!.map((each) => each[key]));
       return { figure, ratio: figure / median(ofFloor!.map((each) => each[key])) };
