@@ -9,7 +9,6 @@ import type { ImageCache } from '../core/image-cache.ts';
 import { compareDegree, compareTies } from '../core/match/pick.ts';
 import { NO_MATCH, type Degree } from '../core/match/score.ts';
 import type { Candidate, DegreeLevel } from '../core/view.ts';
-import { itemsOf } from './few.ts';
 import type { Accepted, GroupList } from './group-list.ts';
 import { REPOSITORY_WORDS, signatureBits, type GroupTable } from './group-table.ts';
 import type { IndexedImage, IndexedRepository } from './group.ts';
@@ -174,7 +173,7 @@ class PodLists {
     let exact = 0;
     let total = 0;
     let previous: IndexedRepository | undefined;
-    for (const image of this.#table.groupOf(slot).images) {
+    for (const image of this.#table.imagesOf(slot)) {
       for (const { of } of this.#byImage) if (of === image) exact++;
       const { inRepository } = image;
       if (inRepository === previous) continue;
@@ -263,7 +262,7 @@ function* cachesInOrder(
       goOn(next);
     }
     yield first;
-    goOn({ caches: itemsOf(table.groupOf(slot).caches), at: 0 });
+    goOn({ caches: table.cachesOf(slot), at: 0 });
   }
   for (let next = begun.pop(); next; next = begun.pop()) {
     yield nextOf(next);

@@ -5,11 +5,10 @@
  * The signature of a group is four words: two with the bits of each of its images set, two with those of its
  * repositories. A group whose signature lacks a bit of an image does not hold it; one that has them all very likely does.
  */
-import type { ImageCache } from '../core/image-cache.ts';
 import { isSameList } from '../core/json.ts';
 import { GIB } from '../core/quantity.ts';
 import { fewOf, firstOf, itemsOf, type Few } from './few.ts';
-import { repositoriesOf, type Group, type IndexedImage } from './group.ts';
+import { repositoriesOf, type IndexedCache, type IndexedImage } from './group.ts';
 
 const FIRST_CAPACITY = 64;
 export const RANK_NUMBERS = 2;
@@ -24,7 +23,8 @@ interface SignatureBits {
 }
 
 export class GroupTable {
-  readonly #groups: (Group | undefined)[] = [];
+  /** The caches of each group, in the order of compareAge; never none. */
+  readonly #groups: (Few<IndexedCache> | undefined)[] = [];
   readonly #free: number[] = [];
   /** Slots by the hash of what makes a group one, which others may have too. */
   readonly #byHash = new Map<number, Few<number>>();
@@ -54,26 +54,29 @@ export class GroupTable {
   /** The group of the caches that hold these images in this size. */
   find(images: readonly IndexedImage[], sizeBytes: number): number | undefined {
     return this.#slotsWith(hashOf(images, sizeBytes)).find(
-      (slot) => this.sizeOf(slot) === sizeBytes && isSameList(this.groupOf(slot).images, images),
+      (slot) => this.sizeOf(slot) === sizeBytes && isSameList(this.imagesOf(slot), images),
     );
   }
 
-  /** @returns the group's slot, until it is removed */
-  add(group: Group, sizeBytes: number): number {
+  /**
+   * Adds a group of one cache.
+   * @returns the group's slot, until it is removed
+   */
+  add(cache: IndexedCache): number {
+    const { images, sizeBytes } = cache;
     const slot = this.#free.pop() ?? this.#groups.length;
     if (slot * RANK_NUMBERS === this.ranks.length) this.#grow();
-    this.#groups[slot] = group;
-    const hash = hashOf(group.images, sizeBytes);
+    const hash = hashOf(images, sizeBytes);
     this.#setSlotsWith(hash, [...this.#slotsWith(hash), slot]);
     this.ranks[slot * RANK_NUMBERS] = sizeBytes;
-    this.#sign(slot * SIGNATURE_WORDS, group.images);
-    this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, repositoriesOf(group.images));
-    this.noteFirst(slot);
+    this.#sign(slot * SIGNATURE_WORDS, images);
+    this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, repositoriesOf(images));
+    this.#setCaches(slot, cache);
     return slot;
   }
 
   remove(slot: number): void {
-    const hash = hashOf(this.groupOf(slot).images, this.sizeOf(slot));
+    const hash = hashOf(this.imagesOf(slot), this.sizeOf(slot));
     this.#setSlotsWith(
       hash,
       this.#slotsWith(hash).filter((other) => other !== slot),
@@ -83,25 +86,36 @@ export class GroupTable {
     this.#free.push(slot);
   }
 
-  /** To be called when a group has another first cache, while it is in no list. */
-  noteFirst(slot: number): void {
-    this.ranks[slot * RANK_NUMBERS + 1] = this.firstOf(slot).createdAt;
+  /**
+   * While another cache becomes the first, the group must be in no list.
+   * @param caches in the order of compareAge, at least one
+   */
+  setCaches(slot: number, caches: readonly IndexedCache[]): void {
+    this.#setCaches(slot, fewOf(caches));
   }
 
   sizeOf(slot: number): number {
     return this.ranks[slot * RANK_NUMBERS]!;
   }
 
-  groupOf(slot: number): Group {
-    const group = this.#groups[slot];
-    if (!group) throw new Error(`no group has the slot ${slot}`);
-    return group;
+  imagesOf(slot: number): readonly IndexedImage[] {
+    return this.firstOf(slot).images;
   }
 
-  firstOf(slot: number): ImageCache {
-    const first = firstOf(this.groupOf(slot).caches);
-    if (!first) throw new Error(`the group in slot ${slot} holds no cache`);
+  /** In the order of compareAge. */
+  cachesOf(slot: number): readonly IndexedCache[] {
+    return itemsOf(this.#groups[slot] ?? []);
+  }
+
+  firstOf(slot: number): IndexedCache {
+    const first = firstOf(this.#groups[slot] ?? []);
+    if (!first) throw new Error(`no group has the slot ${slot}`);
     return first;
+  }
+
+  #setCaches(slot: number, caches: Few<IndexedCache>): void {
+    this.#groups[slot] = caches;
+    this.ranks[slot * RANK_NUMBERS + 1] = this.firstOf(slot).createdAt;
   }
 
   #slotsWith(hash: number): readonly number[] {

@@ -1,10 +1,10 @@
 /**
- * Owns the group: the caches that hold the same images in the same size. They differ in age and name alone, so their
- * order among themselves is the same for every pod, and the group stands in a list where its first cache does.
+ * Owns what a group of caches is made of. The caches that hold the same images in the same size are one group: they differ
+ * in age and name alone, so their order among themselves is the same for every pod, and the group stands in a list where
+ * its first cache does. Nearly every group is one cache.
  */
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
-import type { Few } from './few.ts';
 import type { GroupList } from './group-list.ts';
 
 /** An image that some group holds: one object each, so that a million caches share it, and identity is equality. */
@@ -28,14 +28,8 @@ export interface IndexedRepository {
 
 /** A cache as the index keeps it. */
 export interface IndexedCache extends ImageCache {
+  /** Sorted by key, so that those of one repository stand together; one list for all caches of a group. */
   readonly images: readonly IndexedImage[];
-}
-
-export interface Group {
-  /** Sorted by key, so that those of one repository stand together. */
-  readonly images: readonly IndexedImage[];
-  /** In the order of compareAge; never empty. */
-  caches: Few<IndexedCache>;
 }
 
 /** The distinct repositories of a group's images. */

@@ -13,16 +13,9 @@ import { compareAge } from '../core/match/pick.ts';
 import type { DegreeLevel } from '../core/view.ts';
 import { readCandidates, type SharedList } from './candidate-reading.ts';
 import { placeOf } from './change-clock.ts';
-import { fewOf, itemsOf } from './few.ts';
 import { GroupList } from './group-list.ts';
 import { GroupTable } from './group-table.ts';
-import {
-  repositoriesOf,
-  type Group,
-  type IndexedCache,
-  type IndexedImage,
-  type IndexedRepository,
-} from './group.ts';
+import { repositoriesOf, type IndexedCache, type IndexedImage, type IndexedRepository } from './group.ts';
 import { partitionPoint } from './partition-point.ts';
 
 /** What reading costs is decided here, and no answer. Measured: docs/performance.md. */
@@ -55,13 +48,12 @@ export class RankedGroups {
     const slot = this.#table.find(images, cache.sizeBytes);
     if (slot === undefined) {
       const kept = { ...cache, images };
-      this.#waiting.add(this.#table.add({ images, caches: kept }, cache.sizeBytes));
+      this.#waiting.add(this.#table.add(kept));
       if (this.#waiting.size >= MAX_WAITING) this.settle();
       return kept;
     }
-    const group = this.#table.groupOf(slot);
-    const kept = { ...cache, images: group.images };
-    const caches = itemsOf(group.caches);
+    const kept = { ...cache, images: this.#table.imagesOf(slot) };
+    const caches = this.#table.cachesOf(slot);
     const place = orderIn(caches, kept);
     this.#change(slot, caches.toSpliced(place, 0, kept), place === 0);
     return kept;
@@ -71,10 +63,9 @@ export class RankedGroups {
   delete(kept: IndexedCache): void {
     const slot = this.#table.find(kept.images, kept.sizeBytes);
     if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
-    const group = this.#table.groupOf(slot);
-    const caches = itemsOf(group.caches);
+    const caches = this.#table.cachesOf(slot);
     const place = orderIn(caches, kept);
-    if (caches.length === 1) this.#removeGroup(slot, group);
+    if (caches.length === 1) this.#removeGroup(slot, kept);
     else this.#change(slot, caches.toSpliced(place, 1), place === 0);
   }
 
@@ -83,7 +74,7 @@ export class RankedGroups {
     if (this.#waiting.size === 0) return;
     const lists: GroupList[] = [];
     for (const slot of [...this.#waiting].toSorted(this.#table.compare))
-      forEachList(this.#table.groupOf(slot), (list) => {
+      forEachList(this.#table.firstOf(slot), (list) => {
         if (list.put(slot)) lists.push(list);
       });
     for (const list of lists) list.settle();
@@ -134,30 +125,28 @@ export class RankedGroups {
     return image;
   }
 
-  #removeGroup(slot: number, group: Group): void {
+  #removeGroup(slot: number, last: IndexedCache): void {
     // An image is known to be in no group any more by its list.
     this.settle();
-    forEachList(group, (list) => list.delete(slot));
+    forEachList(last, (list) => list.delete(slot));
     this.#table.remove(slot);
-    for (const image of group.images) if (image.groups.size === 0) this.#images.delete(image.key);
-    for (const repository of repositoriesOf(group.images))
+    for (const image of last.images) if (image.groups.size === 0) this.#images.delete(image.key);
+    for (const repository of repositoriesOf(last.images))
       if (repository.groups.size === 0) this.#repositories.delete(repository.name);
   }
 
   /** @param moves whether the group gets another first cache, and so another place in its lists */
   #change(slot: number, caches: readonly IndexedCache[], moves: boolean): void {
-    const group = this.#table.groupOf(slot);
     if (moves && !this.#waiting.has(slot)) {
-      forEachList(group, (list) => list.delete(slot));
+      forEachList(this.#table.firstOf(slot), (list) => list.delete(slot));
       this.#waiting.add(slot);
     }
-    group.caches = fewOf(caches);
-    if (moves) this.#table.noteFirst(slot);
+    this.#table.setCaches(slot, caches);
   }
 }
 
-/** The lists that a group stands in. */
-function forEachList({ images }: Group, act: (list: GroupList) => void): void {
+/** The lists that the group of a cache stands in. */
+function forEachList({ images }: IndexedCache, act: (list: GroupList) => void): void {
   let previous: IndexedRepository | undefined;
   for (const { groups, inRepository } of images) {
     act(groups);

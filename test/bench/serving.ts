@@ -35,7 +35,7 @@ export async function measureServing(rounds: number, seconds: number): Promise<R
     const run = (start: () => Promise<Server>) => async (): Promise<LoadResult> => {
       using server = await start();
       await putLoad(server, reviews, { seconds });
-      return putLoad(server, reviews, { seconds });
+      return await putLoad(server, reviews, { seconds });
     };
     const api = scenario === 'selectors' ? profiled : plain;
     const [ofFloor, ours] = await takeTurns(rounds, [run(startFloor), run(() => startWebhookProcess(api))]);

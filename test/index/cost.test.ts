@@ -12,7 +12,7 @@ import { median } from '../bench/measure.ts';
 import { describeCaches, describeImageSets, toImageCache } from '../bench/population.ts';
 
 /** How often anyone looks at a group itself, instead of passing over it by its signature. */
-const looks = vi.spyOn(GroupTable.prototype, 'groupOf');
+const looks = vi.spyOn(GroupTable.prototype, 'firstOf');
 
 function cacheWith(i: number, images: readonly string[]): ImageCache {
   return {

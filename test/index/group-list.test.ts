@@ -22,7 +22,7 @@ function tableOf(ranks: readonly number[]): GroupTable {
     const groups = new GroupList(table);
     const inRepository = { name: 'a', number: 2 * slot, place: 0, groups };
     const image: IndexedImage = { ...cache.images[0]!, inRepository, number: 2 * slot + 1, place: 0, groups };
-    table.add({ images: [image], caches: [{ ...cache, images: [image] }] }, 20 + (rank % 7));
+    table.add({ ...cache, images: [image], sizeBytes: 20 + (rank % 7) });
   }
   return table;
 }
