@@ -71,7 +71,7 @@ export class GroupTable {
     this.ranks[slot * RANK_NUMBERS] = sizeBytes;
     this.#sign(slot * SIGNATURE_WORDS, images);
     this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, repositoriesOf(images));
-    this.#setCaches(slot, cache);
+    this.setCaches(slot, [cache]);
     return slot;
   }
 
@@ -91,7 +91,8 @@ export class GroupTable {
    * @param caches in the order of compareAge, at least one
    */
   setCaches(slot: number, caches: readonly IndexedCache[]): void {
-    this.#setCaches(slot, fewOf(caches));
+    this.#groups[slot] = fewOf(caches);
+    this.ranks[slot * RANK_NUMBERS + 1] = this.firstOf(slot).createdAt;
   }
 
   sizeOf(slot: number): number {
@@ -111,11 +112,6 @@ export class GroupTable {
     const first = firstOf(this.#groups[slot] ?? []);
     if (!first) throw new Error(`no group has the slot ${slot}`);
     return first;
-  }
-
-  #setCaches(slot: number, caches: Few<IndexedCache>): void {
-    this.#groups[slot] = caches;
-    this.ranks[slot * RANK_NUMBERS + 1] = this.firstOf(slot).createdAt;
   }
 
   #slotsWith(hash: number): readonly number[] {

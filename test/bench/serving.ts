@@ -6,6 +6,7 @@ import {
   startFloor,
   startScriptedApiServer,
   startWebhookProcess,
+  type ScriptedApiServer,
   type Server,
 } from './processes.ts';
 import { makeReviews, SELECTORS, type Scenario } from './reviews.ts';
@@ -31,18 +32,12 @@ export async function measureServing(rounds: number, seconds: number): Promise<R
   const rows: Row[] = [];
   for (const { scenario, hasGoal } of SCENARIOS) {
     const reviews = makeReviews(scenario, CACHES, scenario === 'new image set' ? NEW_IMAGE_SETS : REVIEWS);
-    // Processes of one program differ by a twelfth for as long as they live, so each turn has one of its own.
-    const run = (start: () => Promise<Server>) => async (): Promise<LoadResult> => {
-      using server = await start();
-      await putLoad(server, reviews, { seconds });
-      return await putLoad(server, reviews, { seconds });
-    };
     const api = scenario === 'selectors' ? profiled : plain;
-    const [ofFloor, ours] = await takeTurns(rounds, [run(startFloor), run(() => startWebhookProcess(api))]);
-    const compare = (key: keyof LoadResult): { figure: number; ratio: number } => {
-      const figure = median(ours!.map((each) => each[key]));
-      return { figure, ratio: figure / median(ofFloor!.map((each) => each[key])) };
-    };
+    const [compared] = await takeTurns(rounds, [() => compareOnce(api, reviews, seconds)]);
+    const compare = (key: keyof LoadResult): { figure: number; ratio: number } => ({
+      figure: median(compared!.map(({ ours }) => ours[key])),
+      ratio: median(compared!.map(({ ours, floor }) => ours[key] / floor[key])),
+    });
     const what = (name: string): { section: string; what: string } => ({
       section: 'serving',
       what: `${scenario}: ${name}`,
@@ -60,6 +55,34 @@ export async function measureServing(rounds: number, seconds: number): Promise<R
     );
   }
   return rows;
+}
+
+/**
+ * The floor and the webhook, both in new processes, because those of one program differ by a twelfth for as long as they
+ * live; by turns of a second, because the machine does not stay equally fast for longer.
+ */
+async function compareOnce(
+  api: ScriptedApiServer,
+  reviews: readonly string[],
+  seconds: number,
+): Promise<{ floor: LoadResult; ours: LoadResult }> {
+  using floor = await startFloor();
+  using webhook = await startWebhookProcess(api);
+  const run = (server: Server) => (): Promise<LoadResult> => putLoad(server, reviews, { seconds: 1 });
+  for (const server of [floor, webhook]) await putLoad(server, reviews, { seconds });
+  const [ofFloor, ofWebhook] = await takeTurns(seconds, [run(floor), run(webhook)]);
+  return { floor: medianOf(ofFloor!), ours: medianOf(ofWebhook!) };
+}
+
+function medianOf(results: readonly LoadResult[]): LoadResult {
+  const of = (key: keyof LoadResult): number => median(results.map((each) => each[key]));
+  return {
+    perSecond: of('perSecond'),
+    p50: of('p50'),
+    p99: of('p99'),
+    max: of('max'),
+    processorMicroseconds: of('processorMicroseconds'),
+  };
 }
 
 /** How much the 99th percentile grows while the index changes, and while all of it is listed anew. */
