@@ -69,33 +69,31 @@ export class CounterTally<L extends string> {
 
 /** How many values fell into each bucket under one combination of labels. Whoever holds it need not look it up. */
 export class Buckets {
-  readonly #bounds: readonly number[];
+  /** The upper ones, ascending. */
+  readonly bounds: readonly number[];
   /** The one beyond the last bound included. */
   readonly counts: number[];
   sum = 0;
 
-  /** @param bounds the upper ones, ascending */
   constructor(bounds: readonly number[]) {
-    this.#bounds = bounds;
+    this.bounds = bounds;
     this.counts = [...bounds, Infinity].fill(0);
   }
 
   observe(value: number): void {
     let at = 0;
-    while (at < this.#bounds.length && value > this.#bounds[at]!) at++;
+    while (at < this.bounds.length && value > this.bounds[at]!) at++;
     this.counts[at]!++;
     this.sum += value;
   }
 }
 
 export class HistogramTally<L extends string> {
-  readonly #bounds: readonly number[];
   readonly #buckets: ByLabels<L, Buckets>;
 
   /** @param options with the upper bounds of its buckets, ascending */
   constructor(options: MetricOptions<L> & { readonly buckets: readonly number[] }, registry: Registry) {
     const { name, help, labelNames, buckets } = options;
-    this.#bounds = buckets;
     this.#buckets = new ByLabels(labelNames, () => new Buckets(buckets));
     const read = (): Promise<object> =>
       Promise.resolve({ name, help, type: 'histogram', values: this.#values(name) });
@@ -109,11 +107,11 @@ export class HistogramTally<L extends string> {
   }
 
   #values(name: string): object[] {
-    return Array.from(this.#buckets.all()).flatMap(({ labels, counted: { counts, sum } }) => {
+    return Array.from(this.#buckets.all()).flatMap(({ labels, counted: { bounds, counts, sum } }) => {
       let count = 0;
       const upTo = counts.map((each, i) => ({
         metricName: `${name}_bucket`,
-        labels: { ...labels, le: this.#bounds[i] ?? '+Inf' },
+        labels: { ...labels, le: bounds[i] ?? '+Inf' },
         value: (count += each),
       }));
       return [

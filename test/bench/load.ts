@@ -9,7 +9,6 @@ export interface LoadResult {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  readonly max: number;
   /** Microseconds of the server's processor time a request, its threads for memory included. */
   readonly processorMicroseconds: number;
 }
@@ -65,7 +64,6 @@ export async function putLoad(
     perSecond: milliseconds.length / Math.min(duration, elapsed),
     p50: at(0.5),
     p99: at(0.99),
-    max: milliseconds.at(-1) ?? Number.NaN,
     processorMicroseconds: ((processorSeconds(pid) - usedBefore) / milliseconds.length) * 1e6,
   };
 }
