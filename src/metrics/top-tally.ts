@@ -7,11 +7,15 @@ import type { Count } from './tally.ts';
 
 /** The value of the label that stands for all without a series of their own. */
 const OTHERS = '(others)';
+/** How often, for each series, a value without one is met before the rarer series make room for new values. */
+const PATIENCE = 10;
 
 export class TopTally {
   readonly #limit: number;
   readonly #counts = new Map<string, Count>();
   #others = 0;
+  /** Of the others, those since there was room last. */
+  #turnedAway = 0;
 
   /** @param limit how many values have a series of their own */
   constructor(
@@ -37,12 +41,23 @@ export class TopTally {
       known.count += 1;
       return;
     }
-    if (this.#counts.size >= this.#limit) this.#giveUpRarer();
+    if (this.#counts.size >= this.#limit) {
+      if (this.#turnedAway < this.#limit * PATIENCE) {
+        this.#turnedAway += 1;
+        this.#others += 1;
+        return;
+      }
+      this.#giveUpRarer();
+    }
     this.#counts.set(value, { count: 1 });
   }
 
-  /** The half that was met less often, of equals those that came first; one by one they would cost a look at all each. */
+  /**
+   * The half that was met less often, of equals those that came first. Seldom, because each time costs a look at all,
+   * and Prometheus a series for each value that takes a place.
+   */
   #giveUpRarer(): void {
+    this.#turnedAway = 0;
     const byCount = [...this.#counts].toSorted(([, a], [, b]) => a.count - b.count);
     for (const [value, { count }] of byCount.slice(0, Math.max(1, this.#limit >> 1))) {
       this.#counts.delete(value);
