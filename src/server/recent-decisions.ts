@@ -10,6 +10,7 @@ import { explain, type Explanation } from '../core/explain.ts';
 import { hashOf, podFingerprint, type PodFingerprint } from '../core/pod-fingerprint.ts';
 import { isSameList } from '../core/json.ts';
 import { stalenessOf } from '../core/question.ts';
+import { remembering } from '../core/remembering.ts';
 import type { Reach, View } from '../core/view.ts';
 import type { Recordable } from './record.ts';
 import { encodeAnswer, type EncodedAnswer } from './admission-review.ts';
@@ -28,6 +29,8 @@ interface Held extends Decided {
 
 /** A few kB each. */
 const LIMIT = 4000;
+/** Letters. Longer texts are hardly ever those of another pod too. */
+const SHARED_TEXT = 200;
 
 export class RecentDecisions {
   readonly #view: View;
@@ -36,6 +39,8 @@ export class RecentDecisions {
   readonly #held = new Map<number, Held>();
   /** Pods that were decided on once, by the same. */
   readonly #met = new Set<number>();
+  /** One of each text: workloads share most of theirs, and what is compared with has to be fetched from memory. */
+  readonly #sharedText = remembering(LIMIT, (text) => text);
   #version = Number.NaN;
   #staleness: string | undefined;
 
@@ -55,9 +60,15 @@ export class RecentDecisions {
     const hash = hashOf(fingerprint);
     const known = this.#held.get(hash);
     if (known && isSameList(known.fingerprint, fingerprint) && this.#stillHolds(known, now)) return known;
-    const decided = { ...this.#decideAnew(object, namespace, now), fingerprint };
-    if (this.#comesAgain(hash)) this.#held.set(hash, decided);
-    return decided;
+    const decided = this.#decideAnew(object, namespace, now);
+    if (!this.#comesAgain(hash)) return decided;
+    const held = { ...decided, fingerprint: fingerprint.map((part) => this.#shared(part)) };
+    this.#held.set(hash, held);
+    return held;
+  }
+
+  #shared(part: PodFingerprint[number]): PodFingerprint[number] {
+    return typeof part === 'string' && part.length <= SHARED_TEXT ? this.#sharedText(part) : part;
   }
 
   #decideAnew(object: unknown, namespace: string | undefined, now: number): Omit<Held, 'fingerprint'> {
