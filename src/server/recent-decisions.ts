@@ -29,6 +29,8 @@ interface Held extends Decided {
 
 /** A few kB each. */
 const LIMIT = 4000;
+/** Letters. Pods with more are not remembered: annotations may have 256 kB, and dry runs of such pods cost nobody a thing. */
+const LONGEST = 8000;
 /** Letters. Longer texts are hardly ever those of another pod too. */
 const SHARED_TEXT = 200;
 
@@ -61,7 +63,7 @@ export class RecentDecisions {
     const known = this.#held.get(hash);
     if (known && isSameList(known.fingerprint, fingerprint) && this.#stillHolds(known, now)) return known;
     const decided = this.#decideAnew(object, namespace, now);
-    if (!this.#comesAgain(hash)) return decided;
+    if (!this.#comesAgain(hash) || lengthOf(fingerprint) > LONGEST) return decided;
     const held = { ...decided, fingerprint: fingerprint.map((part) => this.#shared(part)) };
     this.#held.set(hash, held);
     return held;
@@ -107,6 +109,10 @@ export class RecentDecisions {
     this.#version = version;
     this.#staleness = staleness;
   }
+}
+
+function lengthOf(fingerprint: PodFingerprint): number {
+  return fingerprint.reduce<number>((sum, part) => sum + (typeof part === 'string' ? part.length : 0), 0);
 }
 
 /** A decision in the words of an admission response. Pods that are not ours leave no trace in the audit log either. */

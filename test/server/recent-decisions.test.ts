@@ -117,6 +117,19 @@ describe('a remembered decision', () => {
     expect(third).toBe(second);
   });
 
+  it('is not kept for a pod with a great deal of text, or a few thousand of those would take all memory', () => {
+    const index = new ClusterIndex();
+    index.confirm(NOW);
+    const recent = new RecentDecisions(index, configWith());
+    const decideThrice = (note: string): Decided[] =>
+      [1, 2, 3].map(() => recent.decide(podObject({ annotations: { note } }), 'default', NOW));
+    const [, second, third] = decideThrice('x'.repeat(1000));
+    expect(third).toBe(second);
+    const [, secondLong, thirdLong] = decideThrice('x'.repeat(10_000));
+    expect(thirdLong).not.toBe(secondLong);
+    expect(thirdLong).toStrictEqual(secondLong);
+  });
+
   it('outlives a change to a cache that shares less with the pod than the chosen one, a sidecar say', () => {
     const index = new ClusterIndex();
     index.confirm(NOW);
