@@ -32,7 +32,7 @@ const SERVICES: Readonly<Record<string, string>> = {
 export function canHaveAddresses(): boolean {
   try {
     const address = addressOf(0);
-    execFileSync('ip', ['address', 'add', `${address}/32`, 'dev', 'lo'], { stdio: 'ignore' });
+    execFileSync('ip', ['address', 'replace', `${address}/32`, 'dev', 'lo'], { stdio: 'ignore' });
     execFileSync('ip', ['address', 'del', `${address}/32`, 'dev', 'lo'], { stdio: 'ignore' });
     return true;
   } catch {
@@ -182,7 +182,7 @@ export class Kubelet implements AsyncDisposable {
     if (pod.spec.nodeName === undefined)
       await api.create(`${path}/binding`, { metadata: { name }, target: { kind: 'Node', name: NODE } });
     const address = addressOf(this.#nextAddress++);
-    execFileSync('ip', ['address', 'add', `${address}/32`, 'dev', 'lo']);
+    execFileSync('ip', ['address', 'replace', `${address}/32`, 'dev', 'lo']);
     const folder = temporaryFolder();
     await this.#mount(pod, folder);
     const [container] = pod.spec.containers;
