@@ -28,6 +28,7 @@ export function readBody(
     done(error, body);
   };
   const take = (chunk: Buffer): void => {
+    if (isFinished) return;
     received += chunk.length;
     if (received > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     else chunks.push(chunk);
