@@ -32,12 +32,17 @@ const SERVICES: Readonly<Record<string, string>> = {
 export function canHaveAddresses(): boolean {
   try {
     const address = addressOf(0);
-    execFileSync('ip', ['address', 'replace', `${address}/32`, 'dev', 'lo'], { stdio: 'ignore' });
-    execFileSync('ip', ['address', 'del', `${address}/32`, 'dev', 'lo'], { stdio: 'ignore' });
+    changeLoopback('replace', address);
+    changeLoopback('del', address);
     return true;
   } catch {
     return false;
   }
+}
+
+/** `replace` and not `add`, which fails where a run that was killed has left the address behind. */
+function changeLoopback(action: 'replace' | 'del', address: string): void {
+  execFileSync('ip', ['address', action, `${address}/32`, 'dev', 'lo'], { stdio: 'pipe' });
 }
 
 function addressOf(index: number): string {
@@ -182,7 +187,7 @@ export class Kubelet implements AsyncDisposable {
     if (pod.spec.nodeName === undefined)
       await api.create(`${path}/binding`, { metadata: { name }, target: { kind: 'Node', name: NODE } });
     const address = addressOf(this.#nextAddress++);
-    execFileSync('ip', ['address', 'replace', `${address}/32`, 'dev', 'lo']);
+    changeLoopback('replace', address);
     const folder = temporaryFolder();
     await this.#mount(pod, folder);
     const [container] = pod.spec.containers;
@@ -270,7 +275,7 @@ export class Kubelet implements AsyncDisposable {
 
   async #cleanUp(pod: Held): Promise<void> {
     if (!hasEnded(pod.process)) await once(pod.process, 'exit');
-    execFileSync('ip', ['address', 'del', `${pod.address}/32`, 'dev', 'lo']);
+    changeLoopback('del', pod.address);
     pod.folder.remove();
   }
 
