@@ -1,6 +1,7 @@
 /** What an operator relies on: connections, probes, metrics, and a stop that loses nothing. */
 import { once } from 'node:events';
 import { Agent, request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +29,21 @@ async function run(settings: Record<string, string> = {}, path = folder.path): P
 function send(agent: Agent, port: number, path = '/mutate', body?: string): Promise<HttpsAnswer> {
   const method = body === undefined ? 'GET' : 'POST';
   return sendHttps(`https://127.0.0.1:${port}${path}`, { ca: CA, agent, method }, body);
+}
+
+/**
+ * @param pause milliseconds between the two
+ * @returns the status of the answer
+ */
+async function sendInHalves(port: number, body: string, pause: number): Promise<number | undefined> {
+  const headers = { 'content-type': 'application/json', 'content-length': String(body.length) };
+  const url = `https://127.0.0.1:${port}/mutate`;
+  const request = httpsRequest(url, { ca: CA, method: 'POST', headers });
+  const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+  request.write(body.slice(0, body.length / 2));
+  setTimeout(() => request.end(body.slice(body.length / 2)), pause);
+  const [{ statusCode }] = await answered;
+  return statusCode;
 }
 
 const REVIEW = JSON.stringify(admissionReview(podObject()));
@@ -123,6 +139,18 @@ describe('metrics', () => {
     expect(text).toContain('nodejs_eventloop_lag_seconds');
     expect((await get('/metrics')).status).toBe(404);
   });
+
+  it.each([
+    ['answered', 200, REVIEW],
+    ['refused', 400, `${REVIEW}x`],
+  ])('time a request that is %s from its beginning', async (_how, status, body) => {
+    const { metricsAddress, port } = await run();
+    expect(await sendInHalves(port, body, 200)).toBe(status);
+    const text = await (await fetch(`${metricsAddress}/metrics`)).text();
+    const line = new RegExp(`imagecache_webhook_request_seconds_sum\\{status="${status}"\\} (\\S+)`);
+    // Timers may be a millisecond early.
+    expect(Number(line.exec(text)?.[1])).toBeGreaterThan(0.19);
+  });
 });
 
 describe('a stop', () => {
@@ -163,23 +191,7 @@ describe('a stop', () => {
 
   it('answers a request that is half-way in when it begins', async () => {
     const running = await run();
-    const half = REVIEW.length / 2;
-    const answer = new Promise<number>((resolve, reject) => {
-      const request = httpsRequest(
-        {
-          host: '127.0.0.1',
-          port: running.port,
-          ca: CA,
-          path: '/mutate',
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'content-length': String(REVIEW.length) },
-        },
-        (response) => resolve(response.statusCode ?? 0),
-      );
-      request.on('error', reject);
-      request.write(REVIEW.slice(0, half));
-      setTimeout(() => request.end(REVIEW.slice(half)), 300);
-    });
+    const answer = sendInHalves(running.port, REVIEW, 300);
     await sleep(100);
     webhook = undefined;
     await running.stop();
