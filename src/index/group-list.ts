@@ -41,8 +41,6 @@ export class GroupList {
   /** All of a long one; holds no empty chunk. */
   #long: LongChunk[] | undefined;
   #size = 0;
-  /** Put in since the last `settle`, in order. */
-  #waiting: number | number[] | undefined;
 
   constructor(table: GroupTable) {
     this.#table = table;
@@ -52,21 +50,8 @@ export class GroupList {
     return this.#size;
   }
 
-  /**
-   * Takes a group that comes after those taken before, and is in the list from the next `settle` on.
-   * @returns whether it is the first to wait
-   */
-  put(slot: number): boolean {
-    const waiting = this.#waiting;
-    if (waiting === undefined) this.#waiting = slot;
-    else if (typeof waiting === 'number') this.#waiting = [waiting, slot];
-    else waiting.push(slot);
-    return waiting === undefined;
-  }
-
-  settle(): void {
-    const slots = itemsOf(this.#waiting ?? []);
-    this.#waiting = undefined;
+  /** @param slots in order; none is in the list. A short list keeps the array. */
+  insert(slots: readonly number[]): void {
     this.#size += slots.length;
     if (this.#long) {
       for (const slot of slots) this.#insert(this.#long, slot);
@@ -78,8 +63,7 @@ export class GroupList {
       this.#long = this.#chunksOf(all);
       this.#slots = [];
     } else {
-      // A copy, because an array that has grown keeps room for more.
-      this.#slots = fewOf([...all]);
+      this.#slots = fewOf(all);
     }
   }
 

@@ -7,23 +7,25 @@ import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { GroupList } from './group-list.ts';
 
-/** An image that some group holds: one object each, so that a million caches share it, and identity is equality. */
-export interface IndexedImage extends ImageReference {
-  readonly inRepository: IndexedRepository;
+/** What groups are listed under. */
+export interface Listed {
   /** No other image or repository of the index has it; it decides the bits in a signature (group-table.ts). */
   readonly number: number;
   /** Its place in a ChangeClock. */
   readonly place: number;
-  /** The groups that hold it. */
+  /** The groups that hold it; of a repository, those that hold any image of it. */
   readonly groups: GroupList;
+  /** Its place among those that groups wait to be listed under (waiting-groups.ts); undefined where none does. */
+  awaitedAt: number | undefined;
 }
 
-export interface IndexedRepository {
+/** An image that some group holds: one object each, so that a million caches share it, and identity is equality. */
+export interface IndexedImage extends ImageReference, Listed {
+  readonly inRepository: IndexedRepository;
+}
+
+export interface IndexedRepository extends Listed {
   readonly name: string;
-  readonly number: number;
-  readonly place: number;
-  /** The groups that hold any image of it. */
-  readonly groups: GroupList;
 }
 
 /** A cache as the index keeps it. */
@@ -38,4 +40,15 @@ export function repositoriesOf(images: readonly IndexedImage[]): IndexedReposito
   for (const { inRepository } of images)
     if (inRepository !== repositories.at(-1)) repositories.push(inRepository);
   return repositories;
+}
+
+/** What the group of a cache is listed under. */
+export function forEachListed({ images }: IndexedCache, act: (listed: Listed) => void): void {
+  let previous: IndexedRepository | undefined;
+  for (const image of images) {
+    act(image);
+    const { inRepository } = image;
+    if (inRepository !== previous) act(inRepository);
+    previous = inRepository;
+  }
 }

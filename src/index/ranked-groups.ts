@@ -15,8 +15,15 @@ import { readCandidates, type SharedList } from './candidate-reading.ts';
 import { placeOf } from './change-clock.ts';
 import { GroupList } from './group-list.ts';
 import { GroupTable } from './group-table.ts';
-import { repositoriesOf, type IndexedCache, type IndexedImage, type IndexedRepository } from './group.ts';
+import {
+  forEachListed,
+  repositoriesOf,
+  type IndexedCache,
+  type IndexedImage,
+  type IndexedRepository,
+} from './group.ts';
 import { partitionPoint } from './partition-point.ts';
+import { WaitingGroups } from './waiting-groups.ts';
 
 /** What reading costs is decided here, and no answer. Measured: docs/performance.md. */
 export interface ReadingLimits {
@@ -26,15 +33,11 @@ export interface ReadingLimits {
 
 const LIMITS: ReadingLimits = { short: 256 };
 
-/** Groups: so many that most indexes are filled at once, and so few that nobody waits a second for it. */
-const MAX_WAITING = 2 ** 17;
-
 export class RankedGroups {
   readonly #table = new GroupTable();
   readonly #images = new Map<string, IndexedImage>();
   readonly #repositories = new Map<string, IndexedRepository>();
-  /** Groups that are in no list yet. Whoever reads next puts them there all at once, in order, which is far cheaper. */
-  readonly #waiting = new Set<number>();
+  readonly #waiting = new WaitingGroups(this.#table);
   #numbered = 0;
   readonly #limits: ReadingLimits;
 
@@ -48,8 +51,7 @@ export class RankedGroups {
     const slot = this.#table.find(images, cache.sizeBytes);
     if (slot === undefined) {
       const kept = { ...cache, images };
-      this.#waiting.add(this.#table.add(kept));
-      if (this.#waiting.size >= MAX_WAITING) this.settle();
+      this.#waiting.add(this.#table.add(kept), kept);
       return kept;
     }
     const kept = { ...cache, images: this.#table.imagesOf(slot) };
@@ -71,14 +73,7 @@ export class RankedGroups {
 
   /** Does what the next reader would have to do first. */
   settle(): void {
-    if (this.#waiting.size === 0) return;
-    const lists: GroupList[] = [];
-    for (const slot of [...this.#waiting].toSorted(this.#table.compare))
-      forEachList(this.#table.firstOf(slot), (list) => {
-        if (list.put(slot)) lists.push(list);
-      });
-    for (const list of lists) list.settle();
-    this.#waiting.clear();
+    this.#waiting.settle();
   }
 
   /** See View.usableCandidates. */
@@ -109,6 +104,7 @@ export class RankedGroups {
         number: this.#numbered++,
         place: placeOf(name),
         groups: new GroupList(this.#table),
+        awaitedAt: undefined,
       };
       this.#repositories.set(name, inRepository);
     }
@@ -120,6 +116,7 @@ export class RankedGroups {
       number: this.#numbered++,
       place: placeOf(key),
       groups: new GroupList(this.#table),
+      awaitedAt: undefined,
     };
     this.#images.set(key, image);
     return image;
@@ -128,7 +125,7 @@ export class RankedGroups {
   #removeGroup(slot: number, last: IndexedCache): void {
     // An image is known to be in no group any more by its list.
     this.settle();
-    forEachList(last, (list) => list.delete(slot));
+    forEachListed(last, ({ groups }) => groups.delete(slot));
     this.#table.remove(slot);
     for (const image of last.images) if (image.groups.size === 0) this.#images.delete(image.key);
     for (const repository of repositoriesOf(last.images))
@@ -137,21 +134,10 @@ export class RankedGroups {
 
   /** @param moves whether the group gets another first cache, and so another place in its lists */
   #change(slot: number, caches: readonly IndexedCache[], moves: boolean): void {
-    if (moves && !this.#waiting.has(slot)) {
-      forEachList(this.#table.firstOf(slot), (list) => list.delete(slot));
-      this.#waiting.add(slot);
-    }
+    const moving = moves && !this.#waiting.has(slot);
+    if (moving) forEachListed(this.#table.firstOf(slot), ({ groups }) => groups.delete(slot));
     this.#table.setCaches(slot, caches);
-  }
-}
-
-/** The lists that the group of a cache stands in. */
-function forEachList({ images }: IndexedCache, act: (list: GroupList) => void): void {
-  let previous: IndexedRepository | undefined;
-  for (const { groups, inRepository } of images) {
-    act(groups);
-    if (inRepository !== previous) act(inRepository.groups);
-    previous = inRepository;
+    if (moving) this.#waiting.add(slot, this.#table.firstOf(slot));
   }
 }
 

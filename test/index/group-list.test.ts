@@ -19,9 +19,9 @@ function tableOf(ranks: readonly number[]): GroupTable {
       sizeGiB: 20,
       createdAt: rank % 3,
     });
-    const groups = new GroupList(table);
-    const inRepository = { name: 'a', number: 2 * slot, place: 0, groups };
-    const image: IndexedImage = { ...cache.images[0]!, inRepository, number: 2 * slot + 1, place: 0, groups };
+    const listed = { place: 0, groups: new GroupList(table), awaitedAt: undefined };
+    const inRepository = { ...listed, name: 'a', number: 2 * slot };
+    const image: IndexedImage = { ...cache.images[0]!, ...listed, inRepository, number: 2 * slot + 1 };
     table.add({ ...cache, images: [image], sizeBytes: 20 + (rank % 7) });
   }
   return table;
@@ -44,16 +44,14 @@ describe('GroupList', () => {
           if (model.delete(slot)) list.delete(slot);
           else {
             model.add(slot);
-            list.put(slot);
-            list.settle();
+            list.insert([slot]);
           }
         };
         const half = slots.length >> 1;
         slots.slice(0, half).forEach(toggle);
         const added = [...new Set(together)].filter((slot) => !model.has(slot)).sort(table.compare);
         for (const slot of added) model.add(slot);
-        for (const slot of added) list.put(slot);
-        list.settle();
+        list.insert(added);
         slots.slice(half).forEach(toggle);
         if (emptied) for (const slot of [...model].slice(3)) toggle(slot);
 
@@ -79,8 +77,7 @@ describe('GroupList', () => {
       fc.property(ranks, steps, (each, slots) => {
         const table = tableOf(each);
         const list = new GroupList(table);
-        for (const slot of [...new Set(slots)].sort(table.compare)) list.put(slot);
-        list.settle();
+        list.insert([...new Set(slots)].sort(table.compare));
         for (const third of [...new Set(slots)].filter((slot) => slot % 3 === 0)) list.delete(third);
         let asked = 0;
         list.visit((slot, signatures, at) => {
@@ -99,8 +96,7 @@ describe('GroupList', () => {
 
   it('says so where a group to remove is not in its place', () => {
     const list = new GroupList(tableOf([1, 2]));
-    list.put(0);
-    list.settle();
+    list.insert([0]);
     expect(() => list.delete(1)).toThrow('not where its order says');
     expect(everything(list)).toEqual([0]);
   });

@@ -1,0 +1,74 @@
+/**
+ * Owns the groups that are in no list yet. Whoever reads next has them put there all at once: sorted once, and dealt to
+ * their lists in order, which is far cheaper than finding the place of each in each of its lists.
+ */
+import { forEachListed, type IndexedCache, type Listed } from './group.ts';
+import type { GroupTable } from './group-table.ts';
+
+/** Groups: so many that most indexes are filled at once, and so few that nobody waits a second for it. */
+const MAX_WAITING = 2 ** 17;
+
+export class WaitingGroups {
+  readonly #table: GroupTable;
+  /** In the order in which they came. */
+  readonly #slots = new Set<number>();
+  /** What they wait to be listed under; each knows its place here. */
+  readonly #awaited: Listed[] = [];
+  /** The places in #awaited of each group, one group after another: noted while they are at hand. */
+  readonly #places: number[] = [];
+  /** Where in #places those of each group end. */
+  readonly #ends: number[] = [];
+
+  constructor(table: GroupTable) {
+    this.#table = table;
+  }
+
+  has(slot: number): boolean {
+    return this.#slots.has(slot);
+  }
+
+  /** @param cache any of the group */
+  add(slot: number, cache: IndexedCache): void {
+    this.#slots.add(slot);
+    forEachListed(cache, (listed) => {
+      listed.awaitedAt ??= this.#awaited.push(listed) - 1;
+      this.#places.push(listed.awaitedAt);
+    });
+    this.#ends.push(this.#places.length);
+    if (this.#slots.size >= MAX_WAITING) this.settle();
+  }
+
+  settle(): void {
+    if (this.#slots.size === 0) return;
+    const { dealt, ends } = this.#deal();
+    for (const [i, listed] of this.#awaited.entries()) {
+      listed.awaitedAt = undefined;
+      listed.groups.insert(dealt.slice(ends[i - 1] ?? 0, ends[i]));
+    }
+    this.#slots.clear();
+    for (const noted of [this.#awaited, this.#places, this.#ends]) noted.length = 0;
+  }
+
+  /** @returns the slots of one list after another, in order, and where those of each end */
+  #deal(): { readonly dealt: readonly number[]; readonly ends: Int32Array } {
+    const slots = [...this.#slots];
+    const ends = this.#beginnings();
+    const dealt = this.#places.map(() => 0);
+    for (const i of [...slots.keys()].toSorted((a, b) => this.#table.compare(slots[a]!, slots[b]!)))
+      for (let at = this.#ends[i - 1] ?? 0; at < this.#ends[i]!; at++)
+        dealt[ends[this.#places[at]!]!++] = slots[i]!;
+    return { dealt, ends };
+  }
+
+  /** Where the slots of each list begin. */
+  #beginnings(): Int32Array {
+    const beginnings = new Int32Array(this.#awaited.length);
+    for (const place of this.#places) beginnings[place]!++;
+    let sum = 0;
+    for (const [i, count] of beginnings.entries()) {
+      beginnings[i] = sum;
+      sum += count;
+    }
+    return beginnings;
+  }
+}
