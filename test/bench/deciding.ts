@@ -118,21 +118,43 @@ interface SizeResult extends Filled, Changes {
   readonly repeated: readonly number[];
 }
 
-/** All sizes by turns, because the machine is not equally fast for as long as it takes. */
-export async function measureDeciding(rounds: number, sizes: readonly number[]): Promise<Row[]> {
-  const processes = sizes.map((caches) => {
-    const child = fork(import.meta.filename, [`${caches}`], {
-      execArgv: ['--expose-gc', '--max-old-space-size=8000'],
-    });
-    const ask = async <T>(question: Question): Promise<T> => {
+function startMeasuring(caches: number): {
+  readonly ask: <T>(question: Question) => Promise<T>;
+} & Disposable {
+  const child = fork(import.meta.filename, [`${caches}`], {
+    execArgv: ['--expose-gc', '--max-old-space-size=8000'],
+  });
+  return {
+    ask: async <T>(question: Question): Promise<T> => {
       child.send(question);
       const [answer] = (await once(child, 'message')) as [T];
       return answer;
-    };
-    return { caches, child, ask };
-  });
-  const filled: Filled[] = [];
-  for (const { ask } of processes) filled.push(await ask<Filled>('fill'));
+    },
+    [Symbol.dispose]: () => child.kill(),
+  };
+}
+
+/** Each time in a new process, because it happens once in the life of one. */
+async function fillOthers(count: number, caches: number): Promise<readonly Filled[]> {
+  const [filled] = await takeTurns(count, [
+    async () => {
+      using measuring = startMeasuring(caches);
+      return await measuring.ask<Filled>('fill');
+    },
+  ]);
+  return filled!;
+}
+
+/** All sizes by turns, because the machine is not equally fast for as long as it takes. */
+export async function measureDeciding(rounds: number, sizes: readonly number[]): Promise<Row[]> {
+  using running = new DisposableStack();
+  const processes = sizes.map((caches) => ({ caches, ask: running.use(startMeasuring(caches)).ask }));
+  const filled: Filled[][] = [];
+  for (const { caches, ask } of processes) {
+    // A million take half a minute, and have no goal but their memory, which does not change.
+    const others = await fillOthers(caches > 1e5 ? 0 : rounds - 1, caches);
+    filled.push([await ask<Filled>('fill'), ...others]);
+  }
   const taken = await takeTurns(
     rounds,
     processes.map(
@@ -142,15 +164,14 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
     ),
   );
   const results: SizeResult[] = [];
-  for (const [i, { caches, ask, child }] of processes.entries()) {
+  for (const [i, { caches, ask }] of processes.entries()) {
     results.push({
       caches,
-      ...filled[i]!,
+      ...middleOf(filled[i]!),
       ...(await ask<Changes>('changes')),
       newSet: taken[i]!.map(({ newSet }) => newSet),
       repeated: taken[i]!.map(({ repeated }) => repeated),
     });
-    child.kill();
   }
   const thousand = results.find(({ caches }) => caches === 1000);
   return results.flatMap((result): Row[] => {
@@ -191,6 +212,10 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
       },
     ];
   });
+}
+
+function middleOf(filled: readonly Filled[]): Filled {
+  return filled.toSorted((a, b) => a.secondsToFill - b.secondsToFill)[filled.length >> 1]!;
 }
 
 type Question = 'fill' | 'round' | 'changes';
