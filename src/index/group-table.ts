@@ -32,6 +32,8 @@ export class GroupTable {
   ranks = new Float64Array(FIRST_CAPACITY * RANK_NUMBERS);
   /** By slot, four words each. */
   signatures = new Int32Array(FIRST_CAPACITY * SIGNATURE_WORDS);
+  /** By slot: 1 where the group waits to be put into its lists (waiting-groups.ts). */
+  waiting = new Uint8Array(FIRST_CAPACITY);
 
   /**
    * The order of groups in every list, the one part of the ranking that no pod changes: size, then the age and name of
@@ -132,11 +134,13 @@ export class GroupTable {
   }
 
   #grow(): void {
-    const { ranks, signatures } = this;
+    const { ranks, signatures, waiting } = this;
     this.ranks = new Float64Array(ranks.length * 2);
     this.signatures = new Int32Array(signatures.length * 2);
+    this.waiting = new Uint8Array(waiting.length * 2);
     this.ranks.set(ranks);
     this.signatures.set(signatures);
+    this.waiting.set(waiting);
   }
 }
 

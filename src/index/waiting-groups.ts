@@ -11,7 +11,7 @@ const MAX_WAITING = 2 ** 17;
 export class WaitingGroups {
   readonly #table: GroupTable;
   /** In the order in which they came. */
-  readonly #slots = new Set<number>();
+  readonly #slots: number[] = [];
   /** What they wait to be listed under; each knows its place here. */
   readonly #awaited: Listed[] = [];
   /** The places in #awaited of each group, one group after another: noted while they are at hand. */
@@ -24,34 +24,35 @@ export class WaitingGroups {
   }
 
   has(slot: number): boolean {
-    return this.#slots.has(slot);
+    return this.#table.waiting[slot] === 1;
   }
 
   /** @param cache any of the group */
   add(slot: number, cache: IndexedCache): void {
-    this.#slots.add(slot);
+    this.#slots.push(slot);
+    this.#table.waiting[slot] = 1;
     forEachListed(cache, (listed) => {
       listed.awaitedAt ??= this.#awaited.push(listed) - 1;
       this.#places.push(listed.awaitedAt);
     });
     this.#ends.push(this.#places.length);
-    if (this.#slots.size >= MAX_WAITING) this.settle();
+    if (this.#slots.length >= MAX_WAITING) this.settle();
   }
 
   settle(): void {
-    if (this.#slots.size === 0) return;
+    if (this.#slots.length === 0) return;
     const { dealt, ends } = this.#deal();
     for (const [i, listed] of this.#awaited.entries()) {
       listed.awaitedAt = undefined;
       listed.groups.insert(dealt.slice(ends[i - 1] ?? 0, ends[i]));
     }
-    this.#slots.clear();
-    for (const noted of [this.#awaited, this.#places, this.#ends]) noted.length = 0;
+    for (const slot of this.#slots) this.#table.waiting[slot] = 0;
+    for (const noted of [this.#slots, this.#awaited, this.#places, this.#ends]) noted.length = 0;
   }
 
   /** @returns the slots of one list after another, in order, and where those of each end */
   #deal(): { readonly dealt: readonly number[]; readonly ends: Int32Array } {
-    const slots = [...this.#slots];
+    const slots = this.#slots;
     const ends = this.#beginnings();
     const dealt = this.#places.map(() => 0);
     for (const i of [...slots.keys()].toSorted((a, b) => this.#table.compare(slots[a]!, slots[b]!)))

@@ -71,7 +71,8 @@ function normaliseName(name: string): string | undefined {
     return undefined;
 
   const official = registry === DEFAULT_REGISTRY && !path.includes('/');
-  const normalised = official ? `${registry}/${OFFICIAL_NAMESPACE}/${path}` : `${registry}/${path}`;
+  const withRegistry = registry === first ? name : `${registry}/${path}`;
+  const normalised = official ? `${registry}/${OFFICIAL_NAMESPACE}/${path}` : withRegistry;
   return normalised.length > MAX_NAME_LENGTH ? undefined : normalised;
 }
 
