@@ -1,6 +1,6 @@
 /** Owns the Prometheus metrics: their names, labels and meaning. Constructed once and handed in. */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import { CounterTally, HistogramTally } from './tally.ts';
+import { CounterTally, HistogramTally, type Buckets } from './tally.ts';
 import { TopTally } from './top-tally.ts';
 
 /** What the source knows of one kind of object. */
@@ -31,7 +31,7 @@ export interface Metrics {
   readonly podImages: CounterTally<'cached'>;
   readonly missedImages: TopTally;
   readonly createOnMiss: CounterTally<'by'>;
-  readonly decisionSeconds: HistogramTally<never>;
+  readonly decisionSeconds: Buckets;
   readonly requestSeconds: HistogramTally<'status'>;
   readonly warnings: CounterTally<never>;
   readonly refusals: CounterTally<'filter'>;
@@ -166,7 +166,7 @@ export function createMetrics(index: IndexState): Metrics {
         buckets: DECISION_BUCKETS,
       },
       registry,
-    ),
+    ).at({}),
     requestSeconds: new HistogramTally(
       {
         name: `${PREFIX}request_seconds`,

@@ -97,7 +97,7 @@ function conclude(
   const { explanation, answer } = decided;
   if (!dryRun) {
     record(decided, subject, config.createOnMiss.by, metrics);
-    metrics.decisionSeconds.at({}).observe((performance.now() - started) / 1000);
+    metrics.decisionSeconds.observe((performance.now() - started) / 1000);
     if (explanation.outcome === 'hit' && explanation.cacheName !== null) onHit(explanation.cacheName);
   }
   log.debug({ uid, namespace, dryRun, subject, explanation }, 'decided');
