@@ -7,7 +7,7 @@ import type { ImageReference } from '../core/image/reference.ts';
 import type { DegreeLevel, Reach } from '../core/view.ts';
 import { ChangeClock } from './change-clock.ts';
 import type { IndexedCache } from './group.ts';
-import { RankedGroups, type ReadingLimits } from './ranked-groups.ts';
+import { RankedGroups, type IndexLimits } from './ranked-groups.ts';
 
 /** The caches that pods can use, or those that they cannot. */
 interface Part {
@@ -25,7 +25,7 @@ export class ImageCacheIndex {
   #changes = 0;
   readonly #countByPhase = new Map<string, number>();
 
-  constructor(limits?: ReadingLimits) {
+  constructor(limits?: Partial<IndexLimits>) {
     this.#usable = { groups: new RankedGroups(limits), clock: new ChangeClock() };
     this.#unusable = { groups: new RankedGroups(limits), clock: new ChangeClock() };
   }

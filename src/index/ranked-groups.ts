@@ -25,24 +25,27 @@ import {
 import { partitionPoint } from './partition-point.ts';
 import { WaitingGroups } from './waiting-groups.ts';
 
-/** What reading costs is decided here, and no answer. Measured: docs/performance.md. */
-export interface ReadingLimits {
+/** What things cost is decided here, and no answer. Measured: docs/performance.md. */
+export interface IndexLimits {
   /** Lists up to this length are looked through at once for the best degree in them; longer ones are read in order. */
   readonly short: number;
+  /** How many groups may wait: so many that most indexes are filled at once, and so few that nobody waits a second. */
+  readonly waiting: number;
 }
 
-const LIMITS: ReadingLimits = { short: 256 };
+const LIMITS: IndexLimits = { short: 256, waiting: 2 ** 17 };
 
 export class RankedGroups {
   readonly #table = new GroupTable();
   readonly #images = new Map<string, IndexedImage>();
   readonly #repositories = new Map<string, IndexedRepository>();
-  readonly #waiting = new WaitingGroups(this.#table);
+  readonly #waiting: WaitingGroups;
   #numbered = 0;
-  readonly #limits: ReadingLimits;
+  readonly #limits: IndexLimits;
 
-  constructor(limits = LIMITS) {
-    this.#limits = limits;
+  constructor(limits: Partial<IndexLimits> = {}) {
+    this.#limits = { ...LIMITS, ...limits };
+    this.#waiting = new WaitingGroups(this.#table, this.#limits.waiting);
   }
 
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */

@@ -5,11 +5,9 @@
 import { forEachListed, type IndexedCache, type Listed } from './group.ts';
 import type { GroupTable } from './group-table.ts';
 
-/** Groups: so many that most indexes are filled at once, and so few that nobody waits a second for it. */
-const MAX_WAITING = 2 ** 17;
-
 export class WaitingGroups {
   readonly #table: GroupTable;
+  readonly #limit: number;
   /** In the order in which they came. */
   readonly #slots: number[] = [];
   /** What they wait to be listed under; each knows its place here. */
@@ -19,8 +17,10 @@ export class WaitingGroups {
   /** Where in #places those of each group end. */
   readonly #ends: number[] = [];
 
-  constructor(table: GroupTable) {
+  /** @param limit so many do not wait any longer */
+  constructor(table: GroupTable, limit: number) {
     this.#table = table;
+    this.#limit = limit;
   }
 
   has(slot: number): boolean {
@@ -36,7 +36,7 @@ export class WaitingGroups {
       this.#places.push(listed.awaitedAt);
     });
     this.#ends.push(this.#places.length);
-    if (this.#slots.length >= MAX_WAITING) this.settle();
+    if (this.#slots.length >= this.#limit) this.settle();
   }
 
   settle(): void {

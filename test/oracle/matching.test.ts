@@ -136,13 +136,16 @@ describe('index and matcher agree with the oracle on outcome, cache and order', 
     { title: 'the default', limits: undefined, runs: 4000 },
     { title: 'lists of one looked through', limits: { short: 1 }, runs: 4000 },
     { title: 'every list read in order', limits: { short: 0 }, runs: 4000 },
-  ])('with reading limits: $title', ({ limits, runs }) => {
+    { title: 'each group put into its lists at once', limits: { waiting: 1 }, runs: 8000 },
+    { title: 'two groups at a time', limits: { waiting: 2 }, runs: 2000 },
+  ])('with limits: $title', ({ limits, runs }) => {
     fc.assert(
       fc.property(
         fc.array(event, { minLength: 1, maxLength: 24, size: 'max' }),
         fc.array(pod, { minLength: 1, maxLength: 3 }),
         options,
-        (events, pods, chosen) => {
+        fc.integer({ min: 1, max: 12 }),
+        (events, pods, chosen, every) => {
           const index = new ClusterIndex(new ImageCacheIndex(limits));
           index.confirm(NOW);
           readEntry(readManifest(nodeObject('worker', {}, chosen.sizes))).apply(index);
@@ -154,6 +157,8 @@ describe('index and matcher agree with the oracle on outcome, cache and order', 
             } else {
               expect(index.imageCaches.delete(each.remove)).toBe(model.delete(each.remove));
             }
+            // Groups wait until somebody asks.
+            if (i % every !== 0 && i < events.length - 1) continue;
             const asked = pods[i % pods.length]!;
             expect(answer(index, asked, chosen)).toEqual(oracle(asked, [...model.values()], chosen));
           }
