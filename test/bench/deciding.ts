@@ -11,7 +11,6 @@ import { CREATED_FROM, describeCaches, describeImageSets, toImageCache } from '.
 
 /** How an index of some size was filled. */
 interface Filled {
-  readonly addedPerSecond: number;
   readonly secondsToFill: number;
   readonly bytesPerCache: number;
 }
@@ -86,7 +85,6 @@ class Measured {
     const after = process.memoryUsage();
     const bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
     return {
-      addedPerSecond: this.#caches / (milliseconds / 1000),
       secondsToFill: milliseconds / 1000,
       bytesPerCache: bytes / this.#caches,
     };
@@ -167,7 +165,8 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
   for (const [i, { caches, ask }] of processes.entries()) {
     results.push({
       caches,
-      ...middleOf(filled[i]!),
+      secondsToFill: median(filled[i]!.map(({ secondsToFill }) => secondsToFill)),
+      bytesPerCache: median(filled[i]!.map(({ bytesPerCache }) => bytesPerCache)),
       ...(await ask<Changes>('changes')),
       newSet: taken[i]!.map(({ newSet }) => newSet),
       repeated: taken[i]!.map(({ repeated }) => repeated),
@@ -193,7 +192,7 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
         what: what('filling'),
         figure: result.secondsToFill,
         unit: 's',
-        note: `${result.addedPerSecond.toFixed(0)} caches a second`,
+        note: `${(caches / result.secondsToFill).toFixed(0)} caches a second`,
         ...(caches === 1e5 && { goal: { atMost: 1 } }),
       },
       {
@@ -212,10 +211,6 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
       },
     ];
   });
-}
-
-function middleOf(filled: readonly Filled[]): Filled {
-  return filled.toSorted((a, b) => a.secondsToFill - b.secondsToFill)[filled.length >> 1]!;
 }
 
 type Question = 'fill' | 'round' | 'changes';
