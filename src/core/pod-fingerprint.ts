@@ -73,3 +73,8 @@ export function hashOf(fingerprint: PodFingerprint): number {
   for (const part of fingerprint) if (typeof part === 'string') hash = hashText(part, hash);
   return hash ?? 0;
 }
+
+/** Letters. */
+export function lengthOf(fingerprint: PodFingerprint): number {
+  return fingerprint.reduce<number>((sum, part) => sum + (typeof part === 'string' ? part.length : 0), 0);
+}

@@ -7,7 +7,7 @@
 import type { DecisionConfig } from '../core/config.ts';
 import { decideOnJson } from '../core/decide.ts';
 import { explain, type Explanation } from '../core/explain.ts';
-import { hashOf, podFingerprint, type PodFingerprint } from '../core/pod-fingerprint.ts';
+import { hashOf, lengthOf, podFingerprint, type PodFingerprint } from '../core/pod-fingerprint.ts';
 import { isSameList } from '../core/json.ts';
 import { stalenessOf } from '../core/question.ts';
 import { remembering } from '../core/remembering.ts';
@@ -109,10 +109,6 @@ export class RecentDecisions {
     this.#version = version;
     this.#staleness = staleness;
   }
-}
-
-function lengthOf(fingerprint: PodFingerprint): number {
-  return fingerprint.reduce<number>((sum, part) => sum + (typeof part === 'string' ? part.length : 0), 0);
 }
 
 /** A decision in the words of an admission response. Pods that are not ours leave no trace in the audit log either. */
