@@ -10,7 +10,7 @@ import { createAuthority, issueServingCertificate } from '../../src/tls/authorit
 import { admissionReview } from '../support/admission.ts';
 import { DEFAULT_CONFIG } from '../support/default-config.ts';
 import { cacheObject, podObject, type Json } from '../support/objects.ts';
-import { sendHttps, type HttpsAnswer } from '../support/https.ts';
+import { sendHttps, sendInPieces, type HttpsAnswer } from '../support/https.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import { CA, runWebhookOn, type AdmissionResponse, type RunningWebhook } from '../support/webhook.ts';
 
@@ -149,25 +149,9 @@ describe('what is no POST of JSON is refused before it is read', () => {
   });
 });
 
-/** Sends pieces with pauses between them, and so in chunked encoding. */
-async function sendInPieces(pieces: readonly Buffer[]): Promise<{ status: number; body: string }> {
-  const answered = Promise.withResolvers<{ status: number; body: string }>();
-  const sent = request(
-    `${webhook.address}/mutate`,
-    { method: 'POST', ca: CA, agent: false, headers: { 'content-type': 'application/json' } },
-    (answer) => {
-      let body = '';
-      answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
-      answer.on('end', () => answered.resolve({ status: answer.statusCode ?? 0, body }));
-    },
-  );
-  sent.on('error', answered.reject);
-  for (const piece of pieces) {
-    sent.write(piece);
-    await sleep(5);
-  }
-  sent.end();
-  return answered.promise;
+/** Of unknown length, and so in chunked encoding. */
+function post(pieces: readonly Buffer[]): Promise<HttpsAnswer> {
+  return sendInPieces(`${webhook.address}/mutate`, { method: 'POST', ca: CA, agent: false }, pieces, 5);
 }
 
 const REVIEW = Buffer.from(
@@ -179,7 +163,7 @@ describe('a body as networks deliver it', () => {
     const pieces = Array.from({ length: Math.ceil(REVIEW.length / 7) }, (_, i) =>
       REVIEW.subarray(i * 7, (i + 1) * 7),
     );
-    const { status, body } = await sendInPieces(pieces);
+    const { status, body } = await post(pieces);
     expect(status).toBe(200);
     expect(JSON.parse(body)).toMatchObject({ response: { allowed: true } });
   });
@@ -187,7 +171,7 @@ describe('a body as networks deliver it', () => {
   it('of unknown length is refused as soon as it is more than 8 MiB', async () => {
     const piece = Buffer.alloc(2 ** 20, ' ');
     // The connection may be closed before all is sent.
-    const { status } = await sendInPieces(Array.from({ length: 10 }, () => piece)).catch(() => ({
+    const { status } = await post(Array.from({ length: 10 }, () => piece)).catch(() => ({
       status: 413,
     }));
     expect(status).toBe(413);
@@ -210,7 +194,7 @@ describe('a body as networks deliver it', () => {
         expect.objectContaining({ statusCode: 400, msg: expect.stringContaining('the body ended early') }),
       ),
     );
-    expect((await sendInPieces([REVIEW])).status).toBe(200);
+    expect((await post([REVIEW])).status).toBe(200);
   });
 });
 

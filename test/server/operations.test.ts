@@ -1,14 +1,13 @@
 /** What an operator relies on: connections, probes, metrics, and a stop that loses nothing. */
 import { once } from 'node:events';
-import { Agent, request as httpsRequest } from 'node:https';
-import type { IncomingMessage } from 'node:http';
+import { Agent } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { cacheObject, podObject } from '../support/objects.ts';
-import { sendHttps, type HttpsAnswer } from '../support/https.ts';
+import { sendHttps, sendInPieces, type HttpsAnswer } from '../support/https.ts';
 import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
 
 const folder = temporaryFolder({ 'cache.json': cacheObject({ name: 'x' }) });
@@ -31,19 +30,13 @@ function send(agent: Agent, port: number, path = '/mutate', body?: string): Prom
   return sendHttps(`https://127.0.0.1:${port}${path}`, { ca: CA, agent, method }, body);
 }
 
-/**
- * @param pause milliseconds between the two
- * @returns the status of the answer
- */
-async function sendInHalves(port: number, body: string, pause: number): Promise<number | undefined> {
-  const headers = { 'content-type': 'application/json', 'content-length': String(body.length) };
-  const url = `https://127.0.0.1:${port}/mutate`;
-  const request = httpsRequest(url, { ca: CA, method: 'POST', headers });
-  const answered = once(request, 'response') as Promise<[IncomingMessage]>;
-  request.write(body.slice(0, body.length / 2));
-  setTimeout(() => request.end(body.slice(body.length / 2)), pause);
-  const [{ statusCode }] = await answered;
-  return statusCode;
+/** @param pause milliseconds between the two */
+function sendInHalves(port: number, body: string, pause: number): Promise<HttpsAnswer> {
+  const half = body.length / 2;
+  const headers = { 'content-length': String(body.length) };
+  const options = { ca: CA, method: 'POST', headers };
+  const halves = [body.slice(0, half), body.slice(half)];
+  return sendInPieces(`https://127.0.0.1:${port}/mutate`, options, halves, pause);
 }
 
 const REVIEW = JSON.stringify(admissionReview(podObject()));
@@ -145,7 +138,7 @@ describe('metrics', () => {
     ['refused', 400, `${REVIEW}x`],
   ])('time a request that is %s from its beginning', async (_how, status, body) => {
     const { metricsAddress, port } = await run();
-    expect(await sendInHalves(port, body, 200)).toBe(status);
+    expect((await sendInHalves(port, body, 200)).status).toBe(status);
     const text = await (await fetch(`${metricsAddress}/metrics`)).text();
     const line = new RegExp(`imagecache_webhook_request_seconds_sum\\{status="${status}"\\} (\\S+)`);
     // Timers may be a millisecond early.
@@ -195,7 +188,7 @@ describe('a stop', () => {
     await sleep(100);
     webhook = undefined;
     await running.stop();
-    expect(await answer).toBe(200);
+    expect((await answer).status).toBe(200);
   });
 
   it('is quick where nothing is in flight, also with idle connections open', async () => {

@@ -1,5 +1,7 @@
 /** Sends one request as it is, byte for byte, where a test needs more of HTTP than its answer. */
+import type { ClientRequest } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface HttpsOptions extends Pick<
   RequestOptions,
@@ -22,6 +24,33 @@ export function sendHttps(
   options: HttpsOptions,
   body?: string | Uint8Array,
 ): Promise<HttpsAnswer> {
+  return exchange(url, options, (sent) => sent.end(body));
+}
+
+/**
+ * The same, with pauses between the pieces of the body: chunked, unless the headers give its length.
+ * @param pause milliseconds
+ */
+export function sendInPieces(
+  url: string,
+  options: HttpsOptions,
+  pieces: readonly (string | Uint8Array)[],
+  pause: number,
+): Promise<HttpsAnswer> {
+  return exchange(url, options, async (sent) => {
+    for (const [i, piece] of pieces.entries()) {
+      if (i > 0) await sleep(pause);
+      sent.write(piece);
+    }
+    sent.end();
+  });
+}
+
+function exchange(
+  url: string,
+  options: HttpsOptions,
+  send: (sent: ClientRequest) => unknown,
+): Promise<HttpsAnswer> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', ...options.headers };
     const sent = request(url, { ...options, headers }, (answer) => {
@@ -38,6 +67,6 @@ export function sendHttps(
       );
     });
     sent.on('error', reject);
-    sent.end(body);
+    void send(sent);
   });
 }
