@@ -1,5 +1,5 @@
 /** Measures POST /mutate over TLS, the built webhook against the floor. */
-import { putLoad, type LoadResult } from './load.ts';
+import { putLoad, WARM_UP_REQUESTS, warmUp, type LoadResult } from './load.ts';
 import { median, takeTurns, type Row } from './measure.ts';
 import {
   residentBytes,
@@ -7,7 +7,6 @@ import {
   startScriptedApiServer,
   startWebhookProcess,
   type ScriptedApiServer,
-  type Server,
 } from './processes.ts';
 import { makeReviews, SELECTORS, type Scenario } from './reviews.ts';
 
@@ -26,16 +25,19 @@ const SCENARIOS: readonly { readonly scenario: Scenario; readonly hasGoal: boole
   { scenario: 'new image set', hasGoal: false },
 ];
 
-export async function measureServing(rounds: number, seconds: number): Promise<Row[]> {
+export async function measureServing(rounds: number, turns: number): Promise<Row[]> {
   using plain = await startScriptedApiServer(CACHES, 0);
   using profiled = await startScriptedApiServer(CACHES, SELECTORS);
   const rows: Row[] = [];
   for (const { scenario, hasGoal } of SCENARIOS) {
     const reviews = makeReviews(scenario, CACHES, scenario === 'new image set' ? NEW_IMAGE_SETS : REVIEWS);
     const api = scenario === 'selectors' ? profiled : plain;
-    const [compared] = await takeTurns(rounds, [() => compareOnce(api, reviews, seconds)]);
-    const compare = (key: keyof LoadResult): { figure: number; ratio: number } => {
-      const of = (results: readonly LoadResult[]): number => median(results.map((each) => each[key]));
+    const [compared] = await takeTurns(rounds, [() => compareOnce(api, reviews, turns)]);
+    const compare = (
+      key: keyof LoadResult,
+      when: keyof Contestant = 'warm',
+    ): { figure: number; ratio: number } => {
+      const of = (contestant: Contestant): number => median(contestant[when].map((each) => each[key]));
       return {
         figure: median(compared!.map(({ ours }) => of(ours))),
         ratio: median(compared!.map(({ ours, floor }) => of(ours) / of(floor))),
@@ -55,9 +57,20 @@ export async function measureServing(rounds: number, seconds: number): Promise<R
       { ...what('p50'), ...compare('p50'), unit: 'ms' },
       { ...what('p99'), ...compare('p99'), unit: 'ms', ...(hasGoal && { goal: GOALS.p99 }) },
       { ...what('processor time'), ...compare('processorMicroseconds'), unit: 'µs' },
+      {
+        ...what(`throughput of the first ${WARM_UP_REQUESTS.toLocaleString('en')}`),
+        ...compare('perSecond', 'cold'),
+        unit: '/s',
+      },
     );
   }
   return rows;
+}
+
+interface Contestant {
+  /** Of its first requests, while V8 compiles, and nothing is remembered. */
+  readonly cold: readonly LoadResult[];
+  readonly warm: readonly LoadResult[];
 }
 
 /**
@@ -67,14 +80,20 @@ export async function measureServing(rounds: number, seconds: number): Promise<R
 async function compareOnce(
   api: ScriptedApiServer,
   reviews: readonly string[],
-  seconds: number,
-): Promise<{ floor: readonly LoadResult[]; ours: readonly LoadResult[] }> {
+  turns: number,
+): Promise<{ floor: Contestant; ours: Contestant }> {
   using floor = await startFloor();
   using webhook = await startWebhookProcess(api);
-  const run = (server: Server) => (): Promise<LoadResult> => putLoad(server, reviews, { seconds: 1 });
-  for (const server of [floor, webhook]) await putLoad(server, reviews, { seconds });
-  const [ofFloor, ofWebhook] = await takeTurns(seconds, [run(floor), run(webhook)]);
-  return { floor: ofFloor!, ours: ofWebhook! };
+  const both = [floor, webhook];
+  const cold = await takeTurns(
+    1,
+    both.map((server) => () => warmUp(server, reviews)),
+  );
+  const warm = await takeTurns(
+    turns,
+    both.map((server) => () => putLoad(server, reviews, { seconds: 1 })),
+  );
+  return { floor: { cold: cold[0]!, warm: warm[0]! }, ours: { cold: cold[1]!, warm: warm[1]! } };
 }
 
 /** How much the 99th percentile grows while the index changes, and while all of it is listed anew. */
@@ -86,7 +105,7 @@ export async function measureChurn(rounds: number, seconds: number): Promise<Row
     using api = await startScriptedApiServer(caches, 0);
     using webhook = await startWebhookProcess(api);
     const reviews = makeReviews('hit', caches, REVIEWS);
-    await putLoad(webhook, reviews, { seconds });
+    await warmUp(webhook, reviews);
     const [quiet, busy] = await takeTurns(rounds, [
       () => putLoad(webhook, reviews, { seconds }),
       async () => {
