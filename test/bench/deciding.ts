@@ -1,9 +1,12 @@
 /** Measures the decision, as the server makes it, and the index alone; each size in a process of its own, by turns. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { RecentDecisions } from '../../src/server/recent-decisions.ts';
+import { askIndex } from '../oracle/asking.ts';
+import { oracle, type OracleOptions } from '../oracle/oracle.ts';
 import { DEFAULT_CONFIG } from '../support/default-config.ts';
 import type { Json } from '../support/objects.ts';
 import { median, takeTurns, type Row } from './measure.ts';
@@ -27,9 +30,29 @@ interface Changes {
   readonly remove: number;
 }
 
+/** Answers held to the oracle's, which looks at every cache. */
+interface Checked {
+  readonly asked: number;
+  readonly differing: number;
+}
+
 const DECISIONS = 1000;
 const CHANGES = 2000;
 const NOW = CREATED_FROM + 365 * 86_400_000;
+/** Pods for the oracle: as many as it looks through in a minute, at most the first and at least the second. */
+const MOST_ASKED = 200;
+const LEAST_ASKED = 5;
+/** Candidates whose order is compared. */
+const LOOKED_AT = 50;
+const ORACLE_OPTIONS: OracleOptions = {
+  minimumMatch: DEFAULT_CONFIG.minimumMatch,
+  expiryMargin: DEFAULT_CONFIG.expiryMargin,
+  region: '',
+  notReady: DEFAULT_CONFIG.pin.notReady,
+  unknown: DEFAULT_CONFIG.pin.unknown,
+  sizes: {},
+  now: NOW,
+};
 
 /** In this process. */
 class Measured {
@@ -52,6 +75,30 @@ class Measured {
   round(): Round {
     const pods = Array.from({ length: DECISIONS }, () => podOf(this.#sets.next().value));
     return { newSet: this.#nanoseconds(pods), repeated: this.#nanoseconds(this.#again) };
+  }
+
+  check(): Checked {
+    const plain = { phase: 'Ready', expires: null, deleting: false, region: null };
+    const caches = Array.from(describeCaches(this.#caches), ({ createdAt, ...each }) => ({
+      ...each,
+      ...plain,
+      created: createdAt,
+    }));
+    const asked = Math.max(LEAST_ASKED, Math.min(MOST_ASKED, 1e6 / this.#caches));
+    let differing = 0;
+    for (let i = 0; i < asked; i++) {
+      const pod = {
+        images: this.#sets.next().value,
+        perfect: i % 5 === 1,
+        count: i % 5 === 2 ? 2 : null,
+        extraGiB: 0,
+        pin: null,
+      };
+      const given = askIndex(this.index, pod, ORACLE_OPTIONS, LOOKED_AT);
+      const { order, ...wanted } = oracle(pod, caches, ORACLE_OPTIONS);
+      if (!isDeepStrictEqual(given, { ...wanted, order: order.slice(0, given.order.length) })) differing++;
+    }
+    return { asked, differing };
   }
 
   changes(): Changes {
@@ -110,7 +157,7 @@ function podOf(images: readonly string[]): Json {
   return { metadata: { labels: { eci: 'true' } }, spec: { containers } };
 }
 
-interface SizeResult extends Filled, Changes {
+interface SizeResult extends Filled, Checked, Changes {
   readonly caches: number;
   readonly newSet: readonly number[];
   readonly repeated: readonly number[];
@@ -167,6 +214,7 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
       caches,
       secondsToFill: median(filled[i]!.map(({ secondsToFill }) => secondsToFill)),
       bytesPerCache: median(filled[i]!.map(({ bytesPerCache }) => bytesPerCache)),
+      ...(await ask<Checked>('check')),
       ...(await ask<Changes>('changes')),
       newSet: taken[i]!.map(({ newSet }) => newSet),
       repeated: taken[i]!.map(({ repeated }) => repeated),
@@ -187,6 +235,13 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
     return [
       decision('newSet', 'new image set', 3),
       decision('repeated', 'repeated', 1.5),
+      {
+        section: 'decision',
+        what: what('answers that differ from the oracle'),
+        figure: result.differing,
+        unit: `of ${result.asked}`,
+        goal: { atMost: 0 },
+      },
       {
         section: 'index',
         what: what('filling'),
@@ -213,16 +268,20 @@ export async function measureDeciding(rounds: number, sizes: readonly number[]):
   });
 }
 
-type Question = 'fill' | 'round' | 'changes';
+type Question = 'fill' | 'round' | 'check' | 'changes';
 
 if (process.send && process.argv[1] === import.meta.filename) {
   let measured: Measured | undefined;
   process.on('message', (question: Question) => {
     measured ??= new Measured(Number(process.argv[2]));
     const { filled } = measured;
-    process.send?.(
-      { fill: () => filled, round: () => measured?.round(), changes: () => measured?.changes() }[question](),
-    );
+    const answers = {
+      fill: () => filled,
+      round: () => measured?.round(),
+      check: () => measured?.check(),
+      changes: () => measured?.changes(),
+    };
+    process.send?.(answers[question]());
   });
   process.on('disconnect', () => process.exit());
 }

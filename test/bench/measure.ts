@@ -68,5 +68,5 @@ export function formatTable(rows: readonly Row[]): string {
 }
 
 function short(figure: number): string {
-  return Math.abs(figure) >= 100 ? figure.toFixed(0) : figure.toPrecision(3);
+  return Number.isInteger(figure) || Math.abs(figure) >= 100 ? figure.toFixed(0) : figure.toPrecision(3);
 }

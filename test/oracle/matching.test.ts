@@ -1,13 +1,13 @@
 /** Index and matcher against the oracle, through random additions, changes and removals. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { surveyCandidates } from '../../src/core/match/matcher.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { ImageCacheIndex } from '../../src/index/image-cache-index.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
-import { cacheObject, decideFor, nodeObject, NOW, podObject, type Json } from '../support/objects.ts';
-import { normalise, oracle, type OracleCache, type OracleOptions, type OraclePod } from './oracle.ts';
+import { nodeObject, NOW } from '../support/objects.ts';
+import { askIndex, keyOf, toObject } from './asking.ts';
+import { oracle, type OracleCache, type OracleOptions, type OraclePod } from './oracle.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 const MINUTE = 60_000;
@@ -74,7 +74,7 @@ const options: fc.Arbitrary<OracleOptions> = fc.record({
       fc.constantFrom(1, 5, 10, 30).map((gib) => gib * 2 ** 30),
       { maxKeys: 4 },
     )
-    .map((sizes) => Object.fromEntries(Object.entries(sizes).map(([key, bytes]) => [normalKey(key), bytes]))),
+    .map((sizes) => Object.fromEntries(Object.entries(sizes).map(([key, bytes]) => [keyOf(key), bytes]))),
   now: fc.constant(NOW),
 });
 
@@ -84,51 +84,6 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 4, arbitrary: cache.map((apply): Event => ({ apply })) },
   { weight: 1, arbitrary: name.map((remove): Event => ({ remove })) },
 );
-
-function normalKey(text: string): string {
-  const { name: repository, version } = normalise(text);
-  return repository + version;
-}
-
-function toObject(each: OracleCache): Json {
-  return cacheObject({
-    name: each.name,
-    id: each.id,
-    images: each.images,
-    size: each.sizeGiB,
-    phase: each.phase,
-    created: new Date(each.created).toISOString(),
-    ...(each.expires !== null && { expires: new Date(each.expires).toISOString() }),
-    deleting: each.deleting,
-    ...(each.region !== null && { region: each.region }),
-  });
-}
-
-function annotationsOf({ perfect, count, extraGiB, pin }: OraclePod): Record<string, string> {
-  return {
-    ...(perfect && { 'k8s.aliyun.com/imc-perfect-match': 'true' }),
-    ...(count !== null && { 'k8s.aliyun.com/imc-match-count-request': `${count}` }),
-    ...(extraGiB > 0 && { 'k8s.aliyun.com/eci-extra-ephemeral-storage': `${extraGiB}Gi` }),
-    ...(pin !== null && { 'k8s.aliyun.com/eci-imc-id': pin }),
-  };
-}
-
-/** What index and decision say, in the oracle's words. */
-function answer(index: ClusterIndex, asked: OraclePod, chosen: OracleOptions): ReturnType<typeof oracle> {
-  const { decision } = decideFor(
-    podObject({ images: asked.images, annotations: annotationsOf(asked) }),
-    index,
-    {
-      minimumMatch: chosen.minimumMatch,
-      expiryMargin: chosen.expiryMargin,
-      region: chosen.region,
-      pin: { notReady: chosen.notReady, unknown: chosen.unknown },
-    },
-  );
-  const survey = decision.match ? surveyCandidates(decision.match, index, Infinity) : [];
-  const order = survey.filter(({ refusal }) => !refusal).map((verdict) => verdict.cache.name);
-  return { outcome: decision.outcome, cacheId: decision.cacheId ?? null, order };
-}
 
 describe('index and matcher agree with the oracle on outcome, cache and order', () => {
   // Where lists count as long from the first entry on, the lazy reading of common images is what answers.
@@ -160,7 +115,7 @@ describe('index and matcher agree with the oracle on outcome, cache and order', 
             // Groups wait until somebody asks.
             if (i % every !== 0 && i < events.length - 1) continue;
             const asked = pods[i % pods.length]!;
-            expect(answer(index, asked, chosen)).toEqual(oracle(asked, [...model.values()], chosen));
+            expect(askIndex(index, asked, chosen)).toEqual(oracle(asked, [...model.values()], chosen));
           }
           expect(index.imageCaches.size).toBe(model.size);
         },

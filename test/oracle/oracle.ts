@@ -41,8 +41,22 @@ export interface OracleAnswer {
   readonly order: readonly string[];
 }
 
+interface Normalised {
+  readonly name: string;
+  readonly version: string;
+}
+
+const normalised = new Map<string, Normalised>();
+
+/** Remembered, because a population has the same images a thousand times. */
+export function normalise(image: string): Normalised {
+  const known = normalised.get(image) ?? normaliseAnew(image);
+  normalised.set(image, known);
+  return known;
+}
+
 /** Enough for the images that the generators make: `[registry/]name[:tag][@digest]`. */
-export function normalise(image: string): { name: string; version: string } {
+function normaliseAnew(image: string): Normalised {
   const [beforeDigest = '', digest] = image.split('@');
   const parts = beforeDigest.split('/');
   const [last = '', tag = 'latest'] = (parts.pop() ?? '').split(':');
@@ -71,27 +85,36 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
     }
     return { exact, other };
   };
-  const qualifies = (cache: OracleCache): boolean => {
+  const qualifies = ({
+    cache,
+    exact,
+    other,
+  }: {
+    cache: OracleCache;
+    exact: number;
+    other: number;
+  }): boolean => {
     if (cache.phase !== 'Ready' || cache.id === null) return false;
     if (cache.expires !== null && cache.expires <= options.now + options.expiryMargin) return false;
     if (cache.deleting) return false;
     if (cache.region !== null && options.region !== '' && cache.region !== options.region) return false;
     if (cache.sizeGiB > storage) return false;
-    const { exact, other } = degree(cache);
     if (pod.perfect) return exact === wanted.size;
     if (pod.count !== null) return exact >= pod.count;
     return exact >= 1 || (options.minimumMatch === 'repository' && other >= 1);
   };
   const total = [...wanted.keys()].reduce((sum, key) => sum + (options.sizes[key] ?? 0), 0);
-  const distance = (cache: OracleCache): number => Math.abs(cache.sizeGiB * 1024 ** 3 - total);
-  const order = caches.filter(qualifies).sort((a, b) => {
-    const [x, y] = [degree(a), degree(b)];
-    if (x.exact !== y.exact) return y.exact - x.exact;
-    if (x.other !== y.other) return y.other - x.other;
-    if (distance(a) !== distance(b)) return distance(a) - distance(b);
-    if (a.created !== b.created) return b.created - a.created;
-    return a.name < b.name ? -1 : 1;
-  });
+  const order = caches
+    .map((cache) => ({ cache, ...degree(cache), distance: Math.abs(cache.sizeGiB * 1024 ** 3 - total) }))
+    .filter(qualifies)
+    .sort((x, y) => {
+      if (x.exact !== y.exact) return y.exact - x.exact;
+      if (x.other !== y.other) return y.other - x.other;
+      if (x.distance !== y.distance) return x.distance - y.distance;
+      if (x.cache.created !== y.cache.created) return y.cache.created - x.cache.created;
+      return x.cache.name < y.cache.name ? -1 : 1;
+    })
+    .map(({ cache }) => cache);
 
   const names = order.map((cache) => cache.name);
   if (pod.pin !== null) {

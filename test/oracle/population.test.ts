@@ -1,0 +1,110 @@
+/**
+ * Index and matcher against the oracle on thousands of caches, where lists are long and come in chunks: images as popular
+ * as Zipf would have them, and one sidecar in nearly all caches.
+ */
+import { describe, expect, it } from 'vitest';
+import { ClusterIndex } from '../../src/index/cluster-index.ts';
+import { ImageCacheIndex } from '../../src/index/image-cache-index.ts';
+import { readEntry } from '../../src/sources/kinds/index-entry.ts';
+import { readManifest } from '../../src/sources/kinds/manifest.ts';
+import {
+  describeCaches,
+  describeImageSets,
+  imageOfRank,
+  type CacheDescription,
+} from '../bench/population.ts';
+import { nodeObject, NOW } from '../support/objects.ts';
+import { askIndex, keyOf, toObject } from './asking.ts';
+import { oracle, type OracleCache, type OracleOptions, type OraclePod } from './oracle.ts';
+
+const CACHES = 3000;
+const PODS = 30;
+/** Candidates whose order is compared. */
+const LOOKED_AT = 60;
+const MINUTE = 60_000;
+
+const SIZES = Object.fromEntries(
+  Array.from({ length: 60 }, (_, i) => [imageOfRank(i), (1 + (i % 12)) * 2 ** 30]),
+);
+
+/** Most of them can be used; the others fail a filter each. */
+function various({ name, id, images, sizeGiB, createdAt }: CacheDescription, i: number): OracleCache {
+  return {
+    name,
+    id,
+    images,
+    sizeGiB: i % 29 === 0 ? 40 : sizeGiB,
+    phase: i % 17 === 0 ? 'Creating' : 'Ready',
+    // By the hour, so that many are equally old.
+    created: createdAt - (createdAt % 3_600_000),
+    expires: i % 19 === 0 ? NOW + (i % 20) * MINUTE : null,
+    deleting: i % 23 === 0,
+    region: i % 5 === 0 ? ['cn-beijing', 'cn-hangzhou'][i % 2]! : null,
+  };
+}
+
+function* describePods(): Generator<OraclePod, never> {
+  let i = 0;
+  for (const images of describeImageSets(CACHES)) {
+    i++;
+    yield {
+      images,
+      perfect: i % 5 === 0,
+      count: i % 3 === 0 ? 2 : null,
+      extraGiB: i % 4 === 0 ? 20 : 0,
+      pin: null,
+    };
+  }
+  throw new Error('there is always another image set');
+}
+
+describe('index and matcher agree with the oracle on thousands of caches', () => {
+  it.each([
+    { title: 'the default', limits: undefined },
+    { title: 'every list read in order', limits: { short: 0 } },
+    { title: 'each group put into its lists at once', limits: { waiting: 1 } },
+  ])('as they come, change and go, with limits: $title', ({ limits }) => {
+    const index = new ClusterIndex(new ImageCacheIndex(limits));
+    index.confirm(NOW);
+    readEntry(readManifest(nodeObject('worker', {}, SIZES))).apply(index);
+    const model = new Map<string, OracleCache>();
+    const pods = describePods();
+    const apply = (cache: OracleCache): void => {
+      readEntry(readManifest(toObject(cache))).apply(index);
+      model.set(cache.name, cache);
+    };
+    const expectAgreement = (): void => {
+      for (let i = 0; i < PODS; i++) {
+        const options: OracleOptions = {
+          minimumMatch: i % 2 === 0 ? 'image' : 'repository',
+          expiryMargin: 10 * MINUTE,
+          region: i % 3 === 0 ? 'cn-beijing' : '',
+          notReady: 'deny',
+          unknown: 'warn',
+          sizes: Object.fromEntries(Object.entries(SIZES).map(([image, bytes]) => [keyOf(image), bytes])),
+          now: NOW,
+        };
+        const pod = pods.next().value;
+        const given = askIndex(index, pod, options, LOOKED_AT);
+        const wanted = oracle(pod, [...model.values()], options);
+        expect(given).toEqual({ ...wanted, order: wanted.order.slice(0, given.order.length) });
+      }
+      expect(index.imageCaches.size).toBe(model.size);
+    };
+
+    for (const [i, each] of [...describeCaches(CACHES)].entries()) apply(various(each, i));
+    expectAgreement();
+    // Every third one becomes another.
+    for (const [i, each] of [...describeCaches(CACHES, 3)].entries())
+      if (i % 3 === 0) apply(various(each, i + 1));
+    expectAgreement();
+    for (const name of [...model.keys()].filter((_, i) => i % 10 < 9)) {
+      expect(index.imageCaches.delete(name)).toBe(true);
+      model.delete(name);
+    }
+    expectAgreement();
+    for (const [i, each] of [...describeCaches(CACHES, 4)].entries())
+      if (i % 2 === 0) apply(various(each, i));
+    expectAgreement();
+  });
+});
