@@ -37,7 +37,7 @@ test: install
 e2e: build
 	@npm run --silent e2e
 
-# Sixteen minutes of ratios: make bench ARGS="--json FILE --only serving". docs/performance.md says how to read them.
+# Twenty-five minutes of ratios: make bench ARGS="--json FILE --only serving". docs/performance.md says how to read them.
 bench: build
 	@npm run --silent bench -- $(ARGS)
 
