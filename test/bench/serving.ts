@@ -105,14 +105,16 @@ export async function measureChurn(rounds: number, seconds: number): Promise<Row
     using api = await startScriptedApiServer(caches, 0);
     using webhook = await startWebhookProcess(api);
     const reviews = makeReviews('hit', caches, REVIEWS);
+    const whileChanging = async (): Promise<LoadResult> => {
+      const result = await putLoad(webhook, reviews, { seconds, meanwhile: () => api.run(script) });
+      api.run({ changesPerSecond: 0 });
+      return result;
+    };
     await warmUp(webhook, reviews);
+    await whileChanging();
     const [quiet, busy] = await takeTurns(rounds, [
       () => putLoad(webhook, reviews, { seconds }),
-      async () => {
-        const result = await putLoad(webhook, reviews, { seconds, meanwhile: () => api.run(script) });
-        api.run({ changesPerSecond: 0 });
-        return result;
-      },
+      whileChanging,
     ]);
     return [median(quiet!.map(({ p99 }) => p99)), median(busy!.map(({ p99 }) => p99))];
   };
