@@ -41,6 +41,12 @@ export interface OracleAnswer {
   readonly order: readonly string[];
 }
 
+interface Graded {
+  readonly cache: OracleCache;
+  readonly exact: number;
+  readonly other: number;
+}
+
 interface Normalised {
   readonly name: string;
   readonly version: string;
@@ -85,15 +91,7 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
     }
     return { exact, other };
   };
-  const qualifies = ({
-    cache,
-    exact,
-    other,
-  }: {
-    cache: OracleCache;
-    exact: number;
-    other: number;
-  }): boolean => {
+  const qualifies = ({ cache, exact, other }: Graded): boolean => {
     if (cache.phase !== 'Ready' || cache.id === null) return false;
     if (cache.expires !== null && cache.expires <= options.now + options.expiryMargin) return false;
     if (cache.deleting) return false;
