@@ -15,7 +15,7 @@ function read(text: string, cuts: readonly number[] = []): Promise<WatchEvent[]>
 
 async function collect(stream: AsyncIterable<Buffer>): Promise<WatchEvent[]> {
   const events: WatchEvent[] = [];
-  for await (const event of readWatchEvents(stream)) events.push(event);
+  for await (const together of readWatchEvents(stream)) events.push(...together);
   return events;
 }
 
@@ -71,7 +71,7 @@ describe('ends with an error at', () => {
     })();
     await expect(
       (async () => {
-        for await (const event of readWatchEvents(stream)) seen.push(event);
+        for await (const together of readWatchEvents(stream)) seen.push(...together);
       })(),
     ).rejects.toThrow(MalformedStream);
     expect(seen).toEqual([added('a')]);

@@ -274,7 +274,10 @@ export class Reflector {
       answer.destroy(new Error(`the watch was silent for ${silence} ms`));
     }, silence);
     try {
-      for await (const event of readWatchEvents(refreshing(watchdog, answer))) this.#handle(event);
+      for await (const events of readWatchEvents(refreshing(watchdog, answer))) {
+        for (const event of events) this.#handle(event);
+        this.#word();
+      }
     } finally {
       clearTimeout(settling);
       clearTimeout(watchdog);
@@ -293,7 +296,6 @@ export class Reflector {
       else this.#store.apply(key, object);
     }
     if (typeof version === 'string') this.#resourceVersion = version;
-    this.#word();
   }
 
   /** The watch has brought something that only a live one brings. */

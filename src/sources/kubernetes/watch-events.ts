@@ -18,25 +18,39 @@ const NEWLINE = 0x0a;
 /** Bytes. etcd holds 1.5 MiB an object; JSON and managedFields make it a few times as much at the very most. */
 const LONGEST_LINE = 16 * 2 ** 20;
 
-/** @throws MalformedStream; ApiError for an ERROR event, such as 410 for a resourceVersion that is too old */
-export async function* readWatchEvents(chunks: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent> {
-  for await (const line of readLines(chunks)) if (line !== '') yield readEvent(line);
+/**
+ * The events that came together, because what follows each event is then done once for all of them.
+ * @throws MalformedStream; ApiError for an ERROR event, such as 410 for a resourceVersion that is too old
+ */
+export async function* readWatchEvents(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly WatchEvent[]> {
+  for await (const lines of readLines(chunks)) {
+    const events: WatchEvent[] = [];
+    try {
+      for (const line of lines) if (line !== '') events.push(readEvent(line));
+    } finally {
+      // Also where one cannot be read: those before it can.
+      if (events.length > 0) yield events;
+    }
+  }
 }
 
-async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+/** The lines that end in each chunk. */
+async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly string[]> {
   let parts: Buffer[] = [];
   let length = 0;
   for await (const chunk of chunks) {
+    const lines: string[] = [];
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       parts.push(chunk.subarray(start, end));
-      yield Buffer.concat(parts).toString('utf8');
+      lines.push(Buffer.concat(parts).toString('utf8'));
       parts = [];
       length = 0;
       start = end + 1;
     }
     parts.push(chunk.subarray(start));
     length += chunk.length - start;
+    yield lines;
     if (length > LONGEST_LINE) throw new MalformedStream(`an event is longer than ${LONGEST_LINE} bytes`);
   }
   if (length > 0) throw new MalformedStream('the stream ended within an event');
