@@ -13,6 +13,7 @@ import type { DecisionConfig } from './config.ts';
 import type { ImageCache } from './image-cache.ts';
 import { podImages, type PodImages } from './image/pod-images.ts';
 import type { MatchResult } from './match/matcher.ts';
+import { NO_REACH, type Reach } from './match/reach.ts';
 import type { Outcome, ReasonCode } from './match/reason.ts';
 import { degreeOf, NO_MATCH, wantedImages, type Degree } from './match/score.ts';
 import { readPod, UNREAD_POD, type Pod } from './pod.ts';
@@ -21,7 +22,7 @@ import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pu
 import { denied, type Answer, type Moment, type Question } from './question.ts';
 import { signOfEci } from './scope.ts';
 import { Unreadable, type StringMap } from './json.ts';
-import { NO_REACH, type Reach, type View } from './view.ts';
+import type { View } from './view.ts';
 import { limitWarnings } from './warnings.ts';
 
 export interface Decision {

@@ -7,10 +7,11 @@ import type { PodImages } from './image/pod-images.ts';
 import type { FilterContext } from './match/filters.ts';
 import type { MatchResult } from './match/matcher.ts';
 import type { Outcome, ReasonCode } from './match/reason.ts';
+import type { Reach } from './match/reach.ts';
 import type { Pod } from './pod.ts';
 import type { Metadata } from './profile/effect.ts';
 import { regionOf, type EciSign } from './scope.ts';
-import type { Reach, View } from './view.ts';
+import type { View } from './view.ts';
 
 /** When a decision is made: as a pod is created, or as it is bound to a node. */
 export type Moment = 'creation' | 'binding';

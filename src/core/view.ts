@@ -4,7 +4,8 @@
  */
 import type { ImageReference } from './image/reference.ts';
 import type { ImageCache } from './image-cache.ts';
-import { NO_MATCH, type Degree } from './match/score.ts';
+import type { Reach } from './match/reach.ts';
+import type { Degree } from './match/score.ts';
 import type { Profile } from './profile/effect.ts';
 import type { StringMap } from './json.ts';
 
@@ -20,21 +21,6 @@ export interface DegreeLevel {
   /** In the order of match/pick.ts; found as they are read, so that what is not read costs nothing. */
   readonly candidates: Iterable<Candidate>;
 }
-
-/**
- * Which ImageCaches something may depend on: those that share at least so much with some images. An answer in this form
- * stays what it is while all others come and go, which in a large cluster they do every second.
- */
-export interface Reach {
-  /** Distinct by key. */
-  readonly images: readonly ImageReference[];
-  /** The lowest degree that matters, of caches that a pod can use, and of the others. */
-  readonly usable: Degree;
-  readonly unusable: Degree;
-}
-
-/** Of what depends on no ImageCache. */
-export const NO_REACH: Reach = { images: [], usable: NO_MATCH, unusable: NO_MATCH };
 
 export interface View {
   /** Larger after any change to what the look-ups return, but for freshAt and ImageCaches. */

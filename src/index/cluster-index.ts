@@ -1,5 +1,6 @@
 /** Owns the whole index: what a source fills, and what a decision reads through the View. */
-import type { DegreeLevel, Reach, View } from '../core/view.ts';
+import type { Reach } from '../core/match/reach.ts';
+import type { DegreeLevel, View } from '../core/view.ts';
 import type { StringMap } from '../core/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';

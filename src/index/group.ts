@@ -11,7 +11,7 @@ import type { GroupList } from './group-list.ts';
 export interface Listed {
   /** No other image or repository of the index has it; it decides the bits in a signature (group-table.ts). */
   readonly number: number;
-  /** Its place in a ChangeClock. */
+  /** Its place among the recent changes (recent-changes.ts). */
   readonly place: number;
   /** The groups that hold it; of a repository, those that hold any image of it. */
   readonly groups: GroupList;

@@ -4,35 +4,30 @@
  */
 import { isUsable, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
-import type { DegreeLevel, Reach } from '../core/view.ts';
-import { ChangeClock } from './change-clock.ts';
+import type { Reach } from '../core/match/reach.ts';
+import type { DegreeLevel } from '../core/view.ts';
 import type { IndexedCache } from './group.ts';
 import { RankedGroups, type IndexLimits } from './ranked-groups.ts';
-
-/** The caches that pods can use, or those that they cannot. */
-interface Part {
-  readonly groups: RankedGroups;
-  readonly clock: ChangeClock;
-}
+import { RecentChanges } from './recent-changes.ts';
 
 export class ImageCacheIndex {
   readonly #byName = new Map<string, IndexedCache>();
   readonly #byId = new Map<string, ImageCache>();
   /** More than one object may claim an ID; the first by name has it, so that every replica agrees. Here are the others. */
   readonly #otherClaimants = new Map<string, readonly ImageCache[]>();
-  readonly #usable: Part;
-  readonly #unusable: Part;
-  #changes = 0;
+  readonly #usable: RankedGroups;
+  readonly #unusable: RankedGroups;
+  readonly #changes = new RecentChanges();
   readonly #countByPhase = new Map<string, number>();
 
   constructor(limits?: Partial<IndexLimits>) {
-    this.#usable = { groups: new RankedGroups(limits), clock: new ChangeClock() };
-    this.#unusable = { groups: new RankedGroups(limits), clock: new ChangeClock() };
+    this.#usable = new RankedGroups(limits);
+    this.#unusable = new RankedGroups(limits);
   }
 
   /** How often what is in here has become something else. */
   get changes(): number {
-    return this.#changes;
+    return this.#changes.count;
   }
 
   get size(): number {
@@ -45,11 +40,8 @@ export class ImageCacheIndex {
   }
 
   /** See View.cachesChanged. */
-  changed(since: number, { images, usable, unusable }: Reach): boolean {
-    return (
-      this.#usable.clock.isWithinReach(since, images, usable) ||
-      this.#unusable.clock.isWithinReach(since, images, unusable)
-    );
+  changed(since: number, reach: Reach): boolean {
+    return this.#changes.isWithinReach(since, reach);
   }
 
   byId(id: string): ImageCache | undefined {
@@ -57,17 +49,17 @@ export class ImageCacheIndex {
   }
 
   usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.#usable.groups.candidates(images, targetBytes);
+    return this.#usable.candidates(images, targetBytes);
   }
 
   unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.#unusable.groups.candidates(images, targetBytes);
+    return this.#unusable.candidates(images, targetBytes);
   }
 
   /** Readies everything for the next reader, who would otherwise wait for it. */
   settle(): void {
-    this.#usable.groups.settle();
-    this.#unusable.groups.settle();
+    this.#usable.settle();
+    this.#unusable.settle();
   }
 
   /** Adds a cache, or puts it in the place of the one with its name. @returns whether anything changed */
@@ -75,10 +67,8 @@ export class ImageCacheIndex {
     const before = this.#byName.get(cache.name);
     if (before && isSame(before, cache)) return false;
     if (before) this.delete(cache.name);
-    this.#changes++;
-    const { groups, clock } = this.#partOf(cache);
-    const kept = groups.add(cache);
-    clock.mark(kept.images, this.#changes);
+    const kept = this.#groupsOf(cache).add(cache);
+    this.#changes.add(kept);
     this.#byName.set(kept.name, kept);
     this.#count(kept, 1);
     if (kept.id !== undefined) this.#claim(kept.id, kept);
@@ -89,11 +79,9 @@ export class ImageCacheIndex {
   delete(name: string): boolean {
     const cache = this.#byName.get(name);
     if (!cache) return false;
-    this.#changes++;
     this.#byName.delete(name);
-    const { groups, clock } = this.#partOf(cache);
-    clock.mark(cache.images, this.#changes);
-    groups.delete(cache);
+    this.#changes.add(cache);
+    this.#groupsOf(cache).delete(cache);
     this.#count(cache, -1);
     if (cache.id !== undefined) this.#disclaim(cache.id, cache);
     return true;
@@ -132,7 +120,7 @@ export class ImageCacheIndex {
     else this.#otherClaimants.delete(id);
   }
 
-  #partOf(cache: ImageCache): Part {
+  #groupsOf(cache: ImageCache): RankedGroups {
     return isUsable(cache) ? this.#usable : this.#unusable;
   }
 

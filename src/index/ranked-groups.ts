@@ -12,7 +12,6 @@ import type { ImageReference } from '../core/image/reference.ts';
 import { compareAge } from '../core/match/pick.ts';
 import type { DegreeLevel } from '../core/view.ts';
 import { readCandidates, type SharedList } from './candidate-reading.ts';
-import { placeOf } from './change-clock.ts';
 import { GroupList } from './group-list.ts';
 import { GroupTable } from './group-table.ts';
 import {
@@ -23,6 +22,7 @@ import {
   type IndexedRepository,
 } from './group.ts';
 import { partitionPoint } from './partition-point.ts';
+import { placeOf } from './recent-changes.ts';
 import { WaitingGroups } from './waiting-groups.ts';
 
 /** What things cost is decided here, and no answer. Measured: docs/performance.md. */

@@ -11,7 +11,8 @@ import { hashOf, lengthOf, podFingerprint, type PodFingerprint } from '../core/p
 import { isSameList } from '../core/json.ts';
 import { stalenessOf } from '../core/question.ts';
 import { remembering } from '../core/remembering.ts';
-import type { Reach, View } from '../core/view.ts';
+import type { Reach } from '../core/match/reach.ts';
+import type { View } from '../core/view.ts';
 import type { Recordable } from './record.ts';
 import { encodeAnswer, type EncodedAnswer } from './admission-review.ts';
 

@@ -12,6 +12,7 @@ import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
 import {
   cacheObject,
+  type CacheSpec,
   configWith,
   namespaceObject,
   nodeObject,
@@ -28,8 +29,10 @@ const eci = { 'alibabacloud.com/eci': 'true' };
 const object = fc.oneof(
   fc
     .record({
-      name: fc.constantFrom('one', 'two', 'three'),
+      name: fc.constantFrom('one', 'two', 'three', 'four', 'five', 'six'),
       images: fc.uniqueArray(image, { minLength: 1 }),
+      size: fc.constantFrom(20, 30, 50),
+      created: fc.constantFrom(1, 2).map((days) => new Date(NOW - days * 24 * 60 * MINUTE).toISOString()),
       phase: fc.constantFrom('Ready', 'Ready', 'Creating'),
       expires: fc.constantFrom(undefined, 1, 9, 11, 12),
       deleting: fc.boolean(),
@@ -130,26 +133,57 @@ describe('a remembered decision', () => {
     expect(thirdLong).toStrictEqual(secondLong);
   });
 
-  it('outlives a change to a cache that shares less with the pod than the chosen one, a sidecar say', () => {
-    const index = new ClusterIndex();
-    index.confirm(NOW);
-    const put = (name: string, images: string[], phase = 'Ready'): void => {
-      readEntry(readManifest(cacheObject({ name, images, phase }))).apply(index);
+  describe('in a cluster where caches come and go', () => {
+    const BOTH = ['web:1', 'sidecar:1'];
+    const web = podObject({ images: BOTH, annotations: { 'k8s.aliyun.com/eci-image-cache': 'true' } });
+    const cluster = (): { put: (cache: CacheSpec) => void; decide: () => Decided } => {
+      const index = new ClusterIndex();
+      index.confirm(NOW);
+      const recent = new RecentDecisions(index, configWith());
+      return {
+        put: (cache) => readEntry(readManifest(cacheObject(cache))).apply(index),
+        decide: () => recent.decide(web, 'default', NOW),
+      };
     };
-    const recent = new RecentDecisions(index, configWith());
-    const web = podObject({
-      images: ['web:1', 'sidecar:1'],
-      annotations: { 'k8s.aliyun.com/eci-image-cache': 'true' },
+
+    it('outlives a change to a cache that shares less with the pod than the chosen one, a sidecar say', () => {
+      const { put, decide } = cluster();
+      put({ name: 'web', images: BOTH });
+      decide();
+      const remembered = decide();
+      put({ name: 'other', images: ['other:1', 'sidecar:1'] });
+      put({ name: 'failed', images: ['other:1', 'sidecar:1'], phase: 'Failed' });
+      expect(decide()).toBe(remembered);
+      put({ name: 'web', images: BOTH, phase: 'Updating' });
+      expect(decide().explanation.cacheId).not.toBe(remembered.explanation.cacheId);
     });
-    const decide = (): Decided => recent.decide(web, 'default', NOW);
-    put('web', ['web:1', 'sidecar:1']);
-    decide();
-    const remembered = decide();
-    put('other', ['other:1', 'sidecar:1']);
-    put('failed', ['other:1', 'sidecar:1'], 'Failed');
-    expect(decide()).toBe(remembered);
-    put('web', ['web:1', 'sidecar:1'], 'Updating');
-    expect(decide().explanation.cacheId).not.toBe(remembered.explanation.cacheId);
+
+    it('outlives a change to one that matches as well and comes after the runner-up, but not to the runner-up', () => {
+      const { put, decide } = cluster();
+      put({ name: 'first', images: BOTH, size: 10 });
+      put({ name: 'second', images: BOTH, size: 12 });
+      put({ name: 'third', images: BOTH, size: 14 });
+      decide();
+      const remembered = decide();
+      expect(remembered.explanation.why).toContain('before second');
+      put({ name: 'third', images: BOTH, size: 14, phase: 'Updating' });
+      put({ name: 'third', images: BOTH, size: 16 });
+      expect(decide()).toBe(remembered);
+      put({ name: 'second', images: BOTH, size: 17 });
+      put({ name: 'third', images: BOTH, size: 14 });
+      expect(decide().explanation.why).toContain('before third');
+    });
+
+    it('does not outlive a change that matters, however many that do not have come since', () => {
+      const { put, decide } = cluster();
+      put({ name: 'web', images: BOTH, size: 30 });
+      decide();
+      const remembered = decide();
+      put({ name: 'better', images: BOTH, size: 20 });
+      for (let i = 0; i < 10_000; i++) put({ name: 'other', images: ['other:1'], size: 20 + (i % 2) });
+      expect(decide().explanation.cacheName).toBe('better');
+      expect(remembered.explanation.cacheName).toBe('web');
+    });
   });
 });
 

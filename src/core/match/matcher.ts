@@ -3,7 +3,7 @@
  * it. Filters: filters.ts. Degree: score.ts. Order: pick.ts.
  */
 import type { ImageReference } from '../image/reference.ts';
-import type { Candidate, DegreeLevel, Reach, View } from '../view.ts';
+import type { Candidate, DegreeLevel, View } from '../view.ts';
 import {
   nextChangeOf,
   reachesMinimum,
@@ -12,7 +12,8 @@ import {
   type FilterContext,
   type Refusal,
 } from './filters.ts';
-import { compareDegree, whyBefore } from './pick.ts';
+import { compareDegree, nextBetter, whyBefore } from './pick.ts';
+import type { Depth, Reach } from './reach.ts';
 import type { FilterCode } from './reason.ts';
 import { NO_MATCH, type Degree } from './score.ts';
 
@@ -57,7 +58,7 @@ export function matchImages(question: MatchQuestion, view: View): MatchResult {
   // Never a choice, but "the cache for this is at 40%" is what someone with a cold pod wants to hear.
   const unusable = consider(view.unusableCandidates(images, targetBytes), question, {
     mayWin: false,
-    atLeast: usable.winner?.degree,
+    atLeast: usable.winner && nextBetter(usable.winner.degree),
   });
   const refused = new Map(usable.refused);
   for (const [code, count] of unusable.refused) refused.set(code, (refused.get(code) ?? 0) + count);
@@ -67,20 +68,20 @@ export function matchImages(question: MatchQuestion, view: View): MatchResult {
     verdicts: [...usable.verdicts, ...unusable.verdicts],
     considered: usable.considered + unusable.considered,
     refused,
-    reach: { images, usable: usable.lowest, unusable: unusable.lowest },
+    reach: { images, targetBytes, usable: usable.depth, unusable: unusable.depth },
     validUntil: Math.min(usable.validUntil, unusable.validUntil),
   };
 }
 
 interface Considered extends Omit<MatchResult, 'question' | 'reach'> {
-  /** Caches below this degree make no difference to the rest of this. */
-  readonly lowest: Degree;
+  /** What comes after makes no difference to the rest of this. */
+  readonly depth: Depth;
 }
 
 interface Considering {
   /** False for caches that no pod can use, of which a few are enough. */
   readonly mayWin: boolean;
-  /** Lower degrees do not matter. */
+  /** Lower degrees do not matter: beside a cache that was chosen, only those that would have been better. */
   readonly atLeast?: Degree | undefined;
 }
 
@@ -94,7 +95,8 @@ function consider(
   let considered = 0;
   let winner: Candidate | undefined;
   let validUntil = Infinity;
-  let lowest = NO_MATCH;
+  let depth: Depth | undefined;
+  let lowest = atLeast;
   const matters = (degree: Degree, eligible: boolean): boolean => {
     if (winner || (!mayWin && verdicts.length >= NAMED) || compareDegree(degree, atLeast) > 0) return false;
     // Degrees fall: from the first that is not enough, nothing can win, and one level says what came closest.
@@ -103,7 +105,7 @@ function consider(
   for (const { degree, candidates } of levels) {
     const eligible = reachesRequirement(degree, question);
     if (!matters(degree, eligible)) {
-      lowest = degree;
+      if (compareDegree(degree, lowest) < 0) lowest = degree;
       break;
     }
     for (const candidate of candidates) {
@@ -114,17 +116,20 @@ function consider(
       // Whoever comes next after the winner is named too: it says what broke the tie.
       if (winner) {
         verdicts.push(verdict);
+        depth = { degree, last: candidate.cache };
         break;
       }
       if (!verdict.refusal) winner = candidate;
       // The winner is always named, however many better ones were refused before it.
       if (winner || verdicts.length < NAMED) verdicts.push(verdict);
-      if (verdicts.length >= NAMED && (!eligible || !mayWin)) break;
+      if (verdicts.length >= NAMED && (!eligible || !mayWin)) {
+        depth = { degree, last: candidate.cache };
+        break;
+      }
     }
   }
-  for (const degree of [winner?.degree ?? NO_MATCH, atLeast])
-    if (compareDegree(degree, lowest) < 0) lowest = degree;
-  return { winner, verdicts, considered, refused, validUntil, lowest };
+  depth ??= { degree: winner?.degree ?? lowest, last: undefined };
+  return { winner, verdicts, considered, refused, validUntil, depth };
 }
 
 function verdictOn(candidate: Candidate, question: MatchQuestion, winner: Candidate | undefined): Verdict {

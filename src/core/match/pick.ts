@@ -35,6 +35,11 @@ export function compareDegree(a: Degree, b: Degree): number {
   return b.exact - a.exact || b.sameRepository - a.sameRepository;
 }
 
+/** The lowest degree that is higher; it may be one that no cache can have. */
+export function nextBetter({ exact, sameRepository }: Degree): Degree {
+  return { exact, sameRepository: sameRepository + 1 };
+}
+
 /** The tie-breaks in their order, for caches of equal degree. */
 export function compareTies(a: Ranked, b: Ranked, targetBytes: number): number {
   for (const { compare } of TIE_BREAKS) {
