@@ -116,7 +116,7 @@ class PodLists {
   bestIn(list: GroupList): Degree {
     let best = NO_MATCH;
     list.visit((slot, signatures, at) => {
-      if (!this.#mayExceed(best, signatures, at)) return false;
+      if (!this.#mayExceed(best, signatures, at) || this.#table.gone[slot] === 1) return false;
       const degree = this.#degreeOf(slot);
       if (compareDegree(degree, best) < 0) best = degree;
       return true;
@@ -127,7 +127,9 @@ class PodLists {
   /** The candidates of this degree, all of which are in these lists, in the order of core/match/pick.ts. */
   *read(degree: Degree, lists: readonly AnyList[], targetBytes: number): Generator<Candidate, undefined> {
     const accepted = (slot: number, signatures: Int32Array, at: number): boolean =>
-      this.#mayHave(degree, signatures, at) && compareDegree(this.#degreeOf(slot), degree) === 0;
+      this.#mayHave(degree, signatures, at) &&
+      this.#table.gone[slot] === 0 &&
+      compareDegree(this.#degreeOf(slot), degree) === 0;
     const slots = this.#slotsInOrder(lists, accepted, targetBytes);
     let isEmpty = true;
     for (const cache of cachesInOrder(slots, this.#table, targetBytes)) {

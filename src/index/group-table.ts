@@ -34,6 +34,8 @@ export class GroupTable {
   signatures = new Int32Array(FIRST_CAPACITY * SIGNATURE_WORDS);
   /** By slot: 1 where the group waits to be put into its lists (waiting-groups.ts). */
   waiting = new Uint8Array(FIRST_CAPACITY);
+  /** By slot: 1 where the group's last cache has gone (gone-groups.ts). */
+  gone = new Uint8Array(FIRST_CAPACITY);
 
   /**
    * The order of groups in every list, the one part of the ranking that no pod changes: size, then the age and name of
@@ -46,7 +48,11 @@ export class GroupTable {
   readonly compareFirst = (a: number, b: number): number => {
     const byAge = this.ranks[b * RANK_NUMBERS + 1]! - this.ranks[a * RANK_NUMBERS + 1]!;
     if (byAge !== 0 || a === b) return byAge;
-    return this.firstOf(a).name < this.firstOf(b).name ? -1 : 1;
+    const first = this.firstOf(a).name;
+    const second = this.firstOf(b).name;
+    // One cache may have left several groups, each with other images.
+    if (first === second) return a - b;
+    return first < second ? -1 : 1;
   };
 
   get size(): number {
@@ -134,13 +140,15 @@ export class GroupTable {
   }
 
   #grow(): void {
-    const { ranks, signatures, waiting } = this;
+    const { ranks, signatures, waiting, gone } = this;
     this.ranks = new Float64Array(ranks.length * 2);
     this.signatures = new Int32Array(signatures.length * 2);
     this.waiting = new Uint8Array(waiting.length * 2);
+    this.gone = new Uint8Array(gone.length * 2);
     this.ranks.set(ranks);
     this.signatures.set(signatures);
     this.waiting.set(waiting);
+    this.gone.set(gone);
   }
 }
 

@@ -12,6 +12,7 @@ import type { ImageReference } from '../core/image/reference.ts';
 import { compareAge } from '../core/match/pick.ts';
 import type { DegreeLevel } from '../core/view.ts';
 import { readCandidates, type SharedList } from './candidate-reading.ts';
+import { GoneGroups } from './gone-groups.ts';
 import { GroupList } from './group-list.ts';
 import { GroupTable } from './group-table.ts';
 import {
@@ -31,21 +32,25 @@ export interface IndexLimits {
   readonly short: number;
   /** How many groups may wait: so many that most indexes are filled at once, and so few that nobody waits a second. */
   readonly waiting: number;
+  /** How many groups may stay without a cache: readers pass over them. */
+  readonly gone: number;
 }
 
-const LIMITS: IndexLimits = { short: 256, waiting: 2 ** 17 };
+const LIMITS: IndexLimits = { short: 256, waiting: 2 ** 17, gone: 512 };
 
 export class RankedGroups {
   readonly #table = new GroupTable();
   readonly #images = new Map<string, IndexedImage>();
   readonly #repositories = new Map<string, IndexedRepository>();
   readonly #waiting: WaitingGroups;
+  readonly #gone: GoneGroups;
   #numbered = 0;
   readonly #limits: IndexLimits;
 
   constructor(limits: Partial<IndexLimits> = {}) {
     this.#limits = { ...LIMITS, ...limits };
     this.#waiting = new WaitingGroups(this.#table, this.#limits.waiting);
+    this.#gone = new GoneGroups(this.#table, this.#limits.gone, (slot) => this.#removeGroup(slot));
   }
 
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
@@ -59,6 +64,15 @@ export class RankedGroups {
     }
     const kept = { ...cache, images: this.#table.imagesOf(slot) };
     const caches = this.#table.cachesOf(slot);
+    if (this.#gone.has(slot)) {
+      if (compareAge(caches[0]!, kept) !== 0) {
+        this.#gone.remove(slot);
+        return this.add(cache);
+      }
+      this.#gone.revive(slot);
+      this.#table.setCaches(slot, [kept]);
+      return kept;
+    }
     const place = orderIn(caches, kept);
     this.#change(slot, caches.toSpliced(place, 0, kept), place === 0);
     return kept;
@@ -70,7 +84,7 @@ export class RankedGroups {
     if (slot === undefined) throw new Error(`ImageCache ${kept.name} is in no group`);
     const caches = this.#table.cachesOf(slot);
     const place = orderIn(caches, kept);
-    if (caches.length === 1) this.#removeGroup(slot, kept);
+    if (caches.length === 1) this.#gone.add(slot);
     else this.#change(slot, caches.toSpliced(place, 1), place === 0);
   }
 
@@ -125,7 +139,8 @@ export class RankedGroups {
     return image;
   }
 
-  #removeGroup(slot: number, last: IndexedCache): void {
+  #removeGroup(slot: number): void {
+    const last = this.#table.firstOf(slot);
     // An image is known to be in no group any more by its list.
     this.settle();
     forEachListed(last, ({ groups }) => groups.delete(slot));

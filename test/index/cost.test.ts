@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import { parseImageReference } from '../../src/core/image/reference.ts';
 import { GIB } from '../../src/core/quantity.ts';
+import { GroupList } from '../../src/index/group-list.ts';
 import { GroupTable } from '../../src/index/group-table.ts';
 import { ImageCacheIndex } from '../../src/index/image-cache-index.ts';
 import { median } from '../bench/measure.ts';
@@ -87,6 +88,26 @@ describe('the cost of an index of 30,000 caches with a common sidecar is that of
     const rounds = Array.from({ length: 9 }, () => measure.map((run) => run()));
     const [small, large] = [0, 1].map((i) => median(rounds.map((round) => round[i]!)));
     expect(large! / small!).toBeLessThan(10);
+  });
+
+  it('to take one out and put it back where it was, Ready again or further on: no list is touched', () => {
+    const index = fill(1000);
+    const cache = cacheWith(7, ['app-7:1', 'base-7:1', 'sidecar:1']);
+    index.settle();
+    const inserted = vi.spyOn(GroupList.prototype, 'insert');
+    const deleted = vi.spyOn(GroupList.prototype, 'delete');
+    const touched = (): number[] => [inserted.mock.calls.length, deleted.mock.calls.length];
+    index.delete(cache.name);
+    expect(firstOf(index, ['app-7:1'])).toBeUndefined();
+    index.apply(cache);
+    expect(firstOf(index, ['app-7:1'])).toBe('cache-7');
+    index.apply({ ...cache, region: 'cn-beijing' });
+    index.settle();
+    expect(touched()).toEqual([0, 0]);
+    index.apply({ ...cache, createdAt: 0 });
+    index.settle();
+    // Three images of as many repositories.
+    expect(touched()).toEqual([6, 6]);
   });
 
   it('to add, change and remove one', () => {

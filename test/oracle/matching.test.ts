@@ -93,6 +93,8 @@ describe('index and matcher agree with the oracle on outcome, cache and order', 
     { title: 'every list read in order', limits: { short: 0 }, runs: 4000 },
     { title: 'each group put into its lists at once', limits: { waiting: 1 }, runs: 8000 },
     { title: 'two groups at a time', limits: { waiting: 2 }, runs: 2000 },
+    { title: 'groups removed as they go', limits: { gone: 0 }, runs: 4000 },
+    { title: 'two groups kept without a cache', limits: { gone: 2 }, runs: 4000 },
   ])('with limits: $title', ({ limits, runs }) => {
     fc.assert(
       fc.property(
