@@ -30,6 +30,8 @@ interface Held extends Decided {
 
 /** A few kB each. */
 const LIMIT = 4000;
+/** Up to so many are kept without having come again: most clusters have fewer workloads. */
+const KEPT_AT_ONCE = 1000;
 /** Letters. Pods with more are not remembered: annotations may have 256 kB, and dry runs of such pods cost nobody a thing. */
 const LONGEST = 8000;
 /** Letters. Longer texts are hardly ever those of another pod too. */
@@ -40,7 +42,7 @@ export class RecentDecisions {
   readonly #config: DecisionConfig;
   /** By the hash of the fingerprint: of two with the same one, the later is kept. */
   readonly #held = new Map<number, Held>();
-  /** Pods that were decided on once, by the same. */
+  /** Pods that were decided on once, and whose decision was not kept, by the same. */
   readonly #met = new Set<number>();
   /** One of each text: workloads share most of theirs, and what is compared with has to be fetched from memory. */
   readonly #sharedText = remembering(LIMIT, (text) => text);
@@ -64,7 +66,7 @@ export class RecentDecisions {
     const known = this.#held.get(hash);
     if (known && isSameList(known.fingerprint, fingerprint) && this.#stillHolds(known, now)) return known;
     const decided = this.#decideAnew(object, namespace, now);
-    if (!this.#comesAgain(hash) || lengthOf(fingerprint) > LONGEST) return decided;
+    if (!this.#isWorthKeeping(hash) || lengthOf(fingerprint) > LONGEST) return decided;
     const held = { ...decided, fingerprint: fingerprint.map((part) => this.#shared(part)) };
     this.#held.set(hash, held);
     return held;
@@ -94,9 +96,9 @@ export class RecentDecisions {
     return true;
   }
 
-  /** To remember what never comes again would only make work for the garbage collector. */
-  #comesAgain(hash: number): boolean {
-    if (this.#met.has(hash)) return true;
+  /** To remember thousands that never come again would only make work for the garbage collector. */
+  #isWorthKeeping(hash: number): boolean {
+    if (this.#held.size < KEPT_AT_ONCE || this.#met.has(hash)) return true;
     if (this.#met.size >= LIMIT) this.#met.clear();
     this.#met.add(hash);
     return false;

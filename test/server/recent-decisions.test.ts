@@ -109,15 +109,22 @@ describe('a remembered decision', () => {
     );
   });
 
-  it('is not made again for the third pod of a workload', () => {
+  it('is not made again for the second pod of a workload, and where there are a thousand for the third', () => {
     const index = new ClusterIndex();
     index.confirm(NOW);
     const recent = new RecentDecisions(index, configWith());
-    const [, second, third] = ['web-1', 'web-2', 'web-3'].map((name) => {
-      const plain = podObject();
-      return recent.decide({ ...plain, metadata: { ...(plain['metadata'] as Json), name } }, 'default', NOW);
-    });
-    expect(third).toBe(second);
+    const decideOnPodsOf = (app: string): Decided[] =>
+      ['1', '2', '3'].map((number) => {
+        const plain = podObject({ labels: { app } });
+        const metadata = { ...(plain['metadata'] as Json), name: `${app}-${number}` };
+        return recent.decide({ ...plain, metadata }, 'default', NOW);
+      });
+    const [first, second] = decideOnPodsOf('web');
+    expect(second).toBe(first);
+    for (let i = 1; i < 1000; i++) decideOnPodsOf(`app-${i}`);
+    const [firstOfMany, secondOfMany, thirdOfMany] = decideOnPodsOf('late');
+    expect(secondOfMany).not.toBe(firstOfMany);
+    expect(thirdOfMany).toBe(secondOfMany);
   });
 
   it('is not kept for a pod with a great deal of text, or a few thousand of those would take all memory', () => {
