@@ -18,7 +18,7 @@ import { makeReviews } from './reviews.ts';
 const CACHES = 500;
 /** Of the load that comes first, and of a turn. */
 const REVIEWS = 4000;
-const PODS = 150;
+const PODS = 75;
 const CLIENTS = 10;
 const LABEL = 'bench';
 
@@ -29,9 +29,12 @@ interface Creation {
 }
 
 type Contestant = 'none' | 'floor' | 'ours';
-type Round = Readonly<Record<Contestant, Creation>>;
+type Turn = Readonly<Record<Contestant, Creation>>;
 
-/** @param turns of a round, each of 150 pods for each contestant: the machine does not stay equally fast for longer */
+/**
+ * @param turns of a round, each of 75 pods for each contestant, there and back: the machine does not stay equally fast for
+ * longer, and gets slower with the pods that it has
+ */
 export async function measureInCluster(rounds: number, turns: number): Promise<Row[]> {
   await using plane = await startCluster();
   await putCaches(plane.api, CACHES);
@@ -39,8 +42,9 @@ export async function measureInCluster(rounds: number, turns: number): Promise<R
   await createNamespace(plane.api, 'none');
   let round = 0;
   const [results] = await takeTurns(rounds, [() => compareOnce(plane, token, turns, round++)]);
-  const of = (read: (round: Round) => number): number => median(results!.map(read));
-  const row = (what: string, unit: string, read: (round: Round) => number, more: Partial<Row> = {}): Row => ({
+  const all = results!.flat();
+  const of = (read: (turn: Turn) => number): number => median(all.map(read));
+  const row = (what: string, unit: string, read: (turn: Turn) => number, more: Partial<Row> = {}): Row => ({
     section: 'cluster',
     what,
     figure: of(read),
@@ -62,7 +66,7 @@ export async function measureInCluster(rounds: number, turns: number): Promise<R
       note: 'against the floor',
     }),
     row('what ours adds to p50, against what the floor adds', 'ms', ({ ours, none }) => ours.p50 - none.p50, {
-      ratio: of(({ ours, floor, none }) => (ours.p50 - none.p50) / (floor.p50 - none.p50)),
+      ratio: of(({ ours, none }) => ours.p50 - none.p50) / of(({ floor, none }) => floor.p50 - none.p50),
       goal: { atMost: 1.1 },
     }),
   ];
@@ -74,7 +78,7 @@ async function compareOnce(
   token: string,
   turns: number,
   round: number,
-): Promise<Round> {
+): Promise<Turn[]> {
   using floor = await startFloor();
   using webhook = await startWebhookProcess({ url, ca, token });
   const reviews = makeReviews('hit', CACHES, REVIEWS);
@@ -92,11 +96,16 @@ async function compareOnce(
   const contestants = Object.values(namespaces).map((name) => () => createPods(api, name, pods));
   // Opens the connections of the API server.
   await takeTurns(1, contestants);
-  const [none, ofFloor, ours] = (await takeTurns(turns, contestants)).map((each) => ({
-    perSecond: median(each.map(({ perSecond }) => perSecond)),
-    p50: median(each.map(({ p50 }) => p50)),
-  })) as [Creation, Creation, Creation];
-  return { none, floor: ofFloor, ours };
+  const thereAndBack = await takeTurns(turns, [...contestants, ...contestants.toReversed()]);
+  const [none, ofFloor, ours] = contestants.map((_, i) => {
+    const back = thereAndBack[2 * contestants.length - 1 - i]!;
+    return thereAndBack[i]!.map((there, turn) => meanOf(there, back[turn]!));
+  });
+  return none!.map((each, turn) => ({ none: each, floor: ofFloor![turn]!, ours: ours![turn]! }));
+}
+
+function meanOf(a: Creation, b: Creation): Creation {
+  return { perSecond: (a.perSecond + b.perSecond) / 2, p50: (a.p50 + b.p50) / 2 };
 }
 
 interface Review {

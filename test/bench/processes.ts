@@ -12,6 +12,12 @@ export const CERTIFICATE = issueCertificate();
 const variable = certificateVariable(CERTIFICATE);
 const environment = { PATH: process.env['PATH'], ...variable };
 
+/** Of the image: what is measured is what runs. The floor has them too. */
+const [, ...entrypoint] = JSON.parse(
+  /^ENTRYPOINT (.*)$/m.exec(readFileSync('Dockerfile', 'utf8'))![1]!,
+) as string[];
+const NODE_FLAGS = entrypoint.slice(0, -1);
+
 export interface Server extends Disposable {
   readonly url: string;
   readonly pid: number;
@@ -47,7 +53,7 @@ export async function startScriptedApiServer(caches: number, selectors: number):
   return { ...server(child, url, readyAfter), run: (script) => child.send(script) };
 }
 
-/** The webhook as it is built, with its defaults, as a process; ready. */
+/** The webhook as it is built, with its defaults and the flags of the image, as a process; ready. */
 export async function startWebhookProcess(
   cluster: { readonly url: string; readonly ca?: string; readonly token?: string },
   flags: readonly string[] = [],
@@ -63,6 +69,7 @@ export async function startWebhookProcess(
   const child = spawn(
     process.execPath,
     [
+      ...NODE_FLAGS,
       'dist/main.js',
       'serve',
       '--source=kubernetes',
@@ -103,7 +110,7 @@ async function forkServer(
   args: readonly string[],
 ): Promise<{ child: ChildProcess; url: string; readyAfter: number }> {
   const began = performance.now();
-  const child = fork(join(HERE, file), [...args], { env: environment });
+  const child = fork(join(HERE, file), [...args], { env: environment, execArgv: NODE_FLAGS });
   const [url] = (await once(child, 'message')) as [string];
   return { child, url, readyAfter: performance.now() - began };
 }

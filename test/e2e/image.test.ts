@@ -50,7 +50,10 @@ describe('the container image', () => {
 
   it('is not root, by number, and has no shell before it', () => {
     expect(image.user).toBe('65532:65532');
-    expect(image.entrypoint).toEqual(['/usr/local/bin/node', '/app/dist/main.js']);
+    expect(image.entrypoint.filter((part) => !part.startsWith('--'))).toEqual([
+      '/usr/local/bin/node',
+      '/app/dist/main.js',
+    ]);
     expect(image.command).toEqual(['serve']);
   });
 
@@ -84,7 +87,7 @@ describe('the container image', () => {
       : ['env'];
     const [program, ...args] = [
       ...before,
-      ...image.entrypoint.map(at),
+      ...image.entrypoint.map((part) => (part.startsWith('/') ? at(part) : part)),
       ...image.command,
       `--source=files:${cluster.path}`,
       `--tls-cert=${tls.path}/tls.crt`,
