@@ -13,18 +13,20 @@ import type { IndexedCache } from './group.ts';
 const PLACES = 2 ** 15;
 /** A few seconds of a cluster in which a thousand caches change in each. Of older ones only the places are known. */
 const KEPT = 2 ** 12;
-
-/** A cache as it was, or as it became, and the changes before at its places: a place, its change, and so on. */
-interface Change {
-  readonly cache: IndexedCache;
-  readonly before: readonly number[];
-}
+/** Of caches of eight images. */
+const KEPT_PLACES = KEPT * 16;
 
 export class RecentChanges {
   /** By place, as a count of changes. */
   readonly #latest = new Float64Array(PLACES);
-  /** By the last bits of their number. */
-  readonly #kept: (Change | undefined)[] = Array.from({ length: KEPT }, () => undefined);
+  /** The caches, as they were or as they became: by the last bits of the change, as all that follows. */
+  readonly #caches: (IndexedCache | undefined)[] = Array.from({ length: KEPT }, () => undefined);
+  /** Where in #before the places of each change begin. */
+  readonly #starts = new Float64Array(KEPT);
+  /** The change before at each place of a change, for each image its own and then that of its repository. */
+  readonly #before = new Float64Array(KEPT_PLACES);
+  /** How many were ever written there. */
+  #noted = 0;
   #count = 0;
 
   /** How many changes there were. */
@@ -35,16 +37,17 @@ export class RecentChanges {
   /** A cache has come, or is going. */
   add(cache: IndexedCache): void {
     const change = ++this.#count;
-    const before: number[] = [];
-    for (const { place, inRepository } of cache.images)
-      for (const at of [place, inRepository.place]) {
-        const latest = this.#latest[at]!;
-        // Two of its names may share a place.
-        if (latest === change) continue;
-        before.push(at, latest);
-        this.#latest[at] = change;
-      }
-    this.#kept[change % KEPT] = { cache, before };
+    this.#caches[change & (KEPT - 1)] = cache;
+    this.#starts[change & (KEPT - 1)] = this.#noted;
+    for (const { place, inRepository } of cache.images) {
+      this.#note(place, change);
+      this.#note(inRepository.place, change);
+    }
+  }
+
+  #note(place: number, change: number): void {
+    this.#before[this.#noted++ & (KEPT_PLACES - 1)] = this.#latest[place]!;
+    this.#latest[place] = change;
   }
 
   /** Whether a cache within reach has come, gone or changed since then; may say so where none has. */
@@ -64,22 +67,32 @@ export class RecentChanges {
       .toSorted((a, b) => this.#latest[a]! - this.#latest[b]!)
       .slice(0, images.length + 1 - Math.max(exact, 1))
       .some((place) => {
-        for (let change = this.#latest[place]!; change > since; change = this.#changeBefore(change, place)) {
-          const kept = this.#keptOf(change);
-          if (!kept || (isOfKind(kept.cache) && isWithin(kept.cache, reach, depth))) return true;
+        let change = this.#latest[place]!;
+        while (change > since) {
+          const cache = this.#cacheOf(change);
+          if (!cache || (isOfKind(cache) && isWithin(cache, reach, depth))) return true;
+          change = this.#changeBefore(change, cache, place);
         }
         return false;
       });
   }
 
-  #keptOf(change: number): Change | undefined {
-    return change > this.#count - KEPT ? this.#kept[change % KEPT] : undefined;
+  /** Undefined for a change that is not kept any more. */
+  #cacheOf(change: number): IndexedCache | undefined {
+    if (change <= this.#count - KEPT) return undefined;
+    const isOverwritten = this.#noted - this.#starts[change & (KEPT - 1)]! > KEPT_PLACES;
+    return isOverwritten ? undefined : this.#caches[change & (KEPT - 1)];
   }
 
-  /** @param change one that is kept, and was at this place */
-  #changeBefore(change: number, place: number): number {
-    const { before } = this.#keptOf(change)!;
-    for (let i = 0; i < before.length; i += 2) if (before[i] === place) return before[i + 1]!;
+  /** @param cache that of the change, which is kept, and was at this place */
+  #changeBefore(change: number, { images }: IndexedCache, place: number): number {
+    let at = this.#starts[change & (KEPT - 1)]!;
+    for (const image of images) {
+      // The first of several that share a place has the change before; the others have this one.
+      if (image.place === place) return this.#before[at & (KEPT_PLACES - 1)]!;
+      if (image.inRepository.place === place) return this.#before[(at + 1) & (KEPT_PLACES - 1)]!;
+      at += 2;
+    }
     throw new Error(`change ${change} was not at place ${place}`);
   }
 }
