@@ -27,6 +27,6 @@ COPY package.json LICENSE ./
 USER 65532:65532
 EXPOSE 8443 9090
 # Without a shell before it: the process is the one that SIGTERM comes to, and it listens to it. The young generation is
-# the same on every machine: V8 would make it up to 200 MB large where there is memory, and hardly any where there is not.
+# the same on every machine: where there is memory to spare, V8 makes it 128 MB large, at some time of its own.
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "/app/dist/main.js"]
 CMD ["serve"]

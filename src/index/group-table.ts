@@ -23,7 +23,7 @@ interface SignatureBits {
 }
 
 export class GroupTable {
-  /** The caches of each group, in the order of compareAge; never none. */
+  /** The caches of each group, in the order of compareAge; never none: of one that is gone, its last. */
   readonly #groups: (Few<IndexedCache> | undefined)[] = [];
   readonly #free: number[] = [];
   /** Slots by the hash of what makes a group one, which others may have too. */
