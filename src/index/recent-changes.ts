@@ -7,6 +7,7 @@
 import { isUsable, type ImageCache } from '../core/image-cache.ts';
 import { compareDegree } from '../core/match/pick.ts';
 import { isWithin, type Depth, type Reach } from '../core/match/reach.ts';
+import { degreeOf, wantedImages, type Degree, type WantedImages } from '../core/match/score.ts';
 import { hashText } from '../core/text-hash.ts';
 import type { IndexedCache } from './group.ts';
 
@@ -59,9 +60,13 @@ export class RecentChanges {
   }
 
   #isWithin(since: number, reach: Reach, depth: Depth, isOfKind: (cache: ImageCache) => boolean): boolean {
-    const { images } = reach;
+    const { images, targetBytes } = reach;
     const { exact } = depth.degree;
     if (compareDegree({ exact: images.length, sameRepository: 0 }, depth.degree) > 0) return false;
+    // Arranged once, and only where there is a change to look at.
+    let wanted: WantedImages | undefined;
+    const degreeWith = (cache: ImageCache): Degree =>
+      degreeOf((wanted ??= wantedImages(images)), cache.images);
     return images
       .map(({ key, repository }) => placeOf(exact > 0 ? key : repository))
       .toSorted((a, b) => this.#latest[a]! - this.#latest[b]!)
@@ -70,7 +75,9 @@ export class RecentChanges {
         let change = this.#latest[place]!;
         while (change > since) {
           const cache = this.#cacheOf(change);
-          if (!cache || (isOfKind(cache) && isWithin(cache, reach, depth))) return true;
+          if (!cache) return true;
+          if (isOfKind(cache) && isWithin({ cache, degree: degreeWith(cache) }, depth, targetBytes))
+            return true;
           change = this.#changeBefore(change, cache, place);
         }
         return false;

@@ -2,10 +2,10 @@
  * Owns what a decision depends on: it reads the caches in their order, as far down as it has to, and no cache that comes
  * after where it stopped makes a difference to it.
  */
-import type { ImageCache } from '../image-cache.ts';
 import type { ImageReference } from '../image/reference.ts';
+import type { Candidate } from '../view.ts';
 import { compareDegree, compareTies, type Ranked } from './pick.ts';
-import { degreeOf, NO_MATCH, wantedImages, type Degree } from './score.ts';
+import { NO_MATCH, type Degree } from './score.ts';
 
 /** How far down the order of pick.ts something has looked. */
 export interface Depth {
@@ -34,11 +34,7 @@ const ALL: Depth = { degree: NO_MATCH, last: undefined };
 export const NO_REACH: Reach = { images: [], targetBytes: 0, usable: ALL, unusable: ALL };
 
 /** Whether a cache stands where something has looked, or would if it came. */
-export function isWithin(
-  cache: ImageCache,
-  { images, targetBytes }: Reach,
-  { degree, last }: Depth,
-): boolean {
-  const order = compareDegree(degreeOf(wantedImages(images), cache.images), degree);
-  return order < 0 || (order === 0 && (!last || compareTies(cache, last, targetBytes) <= 0));
+export function isWithin({ cache, degree }: Candidate, depth: Depth, targetBytes: number): boolean {
+  const order = compareDegree(degree, depth.degree);
+  return order < 0 || (order === 0 && (!depth.last || compareTies(cache, depth.last, targetBytes) <= 0));
 }
