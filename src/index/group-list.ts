@@ -50,20 +50,32 @@ export class GroupList {
     return this.#size;
   }
 
-  /** @param slots in order; none is in the list. A short list keeps the array. */
-  insert(slots: readonly number[]): void {
-    this.#size += slots.length;
+  /** @param slots in order from one place to another, and none of those in the list */
+  insert(slots: ArrayLike<number>, from = 0, to = slots.length): void {
     if (this.#long) {
-      for (const slot of slots) this.#insert(this.#long, slot);
-      return;
-    }
-    const held = itemsOf(this.#slots);
-    const all = held.length === 0 ? slots : [...held, ...slots].toSorted(this.#table.compare);
-    if (all.length > SHORT) {
-      this.#long = this.#chunksOf(all);
-      this.#slots = [];
+      for (let at = from; at < to; at++) this.#insert(this.#long, slots[at]!);
+    } else if (this.#size === 0) {
+      this.#hold(slots, from, to);
     } else {
-      this.#slots = fewOf(all);
+      const all = [...itemsOf(this.#slots)];
+      for (let at = from; at < to; at++) all.push(slots[at]!);
+      this.#hold(all.toSorted(this.#table.compare), 0, all.length);
+    }
+    this.#size += to - from;
+  }
+
+  /** Holds these slots, which are in order, and no others. */
+  #hold(slots: ArrayLike<number>, from: number, to: number): void {
+    if (to - from > SHORT) {
+      this.#long = this.#chunksOf(slots, from, to);
+      this.#slots = [];
+    } else if (to - from === 1) {
+      // Most lists.
+      this.#slots = slots[from]!;
+    } else {
+      const few: number[] = [];
+      for (let at = from; at < to; at++) few.push(slots[at]!);
+      this.#slots = few;
     }
   }
 
@@ -172,12 +184,13 @@ export class GroupList {
     chunk.length = half;
   }
 
-  #chunksOf(slots: readonly number[]): LongChunk[] {
-    return Array.from({ length: Math.ceil(slots.length / FULL) }, (_, i) => {
-      const held = slots.slice(i * FULL, (i + 1) * FULL);
-      const entries = new Int32Array(Math.min(held.length + ROOM, MAX_CHUNK) * STRIDE);
-      for (let index = 0; index < held.length; index++) this.#write(entries, index, held[index]!);
-      return { entries, stride: STRIDE, length: held.length };
+  #chunksOf(slots: ArrayLike<number>, from: number, to: number): LongChunk[] {
+    return Array.from({ length: Math.ceil((to - from) / FULL) }, (_, i) => {
+      const first = from + i * FULL;
+      const length = Math.min(to - first, FULL);
+      const entries = new Int32Array(Math.min(length + ROOM, MAX_CHUNK) * STRIDE);
+      for (let index = 0; index < length; index++) this.#write(entries, index, slots[first + index]!);
+      return { entries, stride: STRIDE, length };
     });
   }
 

@@ -14,8 +14,8 @@ export class WaitingGroups {
   readonly #awaited: Listed[] = [];
   /** The places in #awaited of each group, one group after another: noted while they are at hand. */
   readonly #places: number[] = [];
-  /** Where in #places those of each group end. */
-  readonly #ends: number[] = [];
+  /** Where in #places those of each group begin, and where those of the last end. */
+  readonly #bounds: number[] = [0];
 
   /** @param limit so many do not wait any longer */
   constructor(table: GroupTable, limit: number) {
@@ -24,50 +24,56 @@ export class WaitingGroups {
   }
 
   has(slot: number): boolean {
-    return this.#table.waiting[slot] === 1;
+    return this.#table.waiting[slot] !== 0;
   }
 
   /** @param cache any of the group */
   add(slot: number, cache: IndexedCache): void {
-    this.#slots.push(slot);
-    this.#table.waiting[slot] = 1;
+    this.#table.waiting[slot] = this.#slots.push(slot);
     forEachListed(cache, (listed) => {
       listed.awaitedAt ??= this.#awaited.push(listed) - 1;
       this.#places.push(listed.awaitedAt);
     });
-    this.#ends.push(this.#places.length);
+    this.#bounds.push(this.#places.length);
     if (this.#slots.length >= this.#limit) this.settle();
   }
 
   settle(): void {
     if (this.#slots.length === 0) return;
     const { dealt, ends } = this.#deal();
-    for (const [i, listed] of this.#awaited.entries()) {
+    let begin = 0;
+    for (let place = 0; place < ends.length; place++) {
+      const listed = this.#awaited[place]!;
+      const end = ends[place]!;
       listed.awaitedAt = undefined;
-      listed.groups.insert(dealt.slice(ends[i - 1] ?? 0, ends[i]));
+      listed.groups.insert(dealt, begin, end);
+      begin = end;
     }
     for (const slot of this.#slots) this.#table.waiting[slot] = 0;
-    for (const noted of [this.#slots, this.#awaited, this.#places, this.#ends]) noted.length = 0;
+    for (const noted of [this.#slots, this.#awaited, this.#places]) noted.length = 0;
+    this.#bounds.length = 1;
   }
 
   /** @returns the slots of one list after another, in order, and where those of each end */
-  #deal(): { readonly dealt: readonly number[]; readonly ends: Int32Array } {
-    const slots = this.#slots;
+  #deal(): { readonly dealt: Int32Array; readonly ends: Int32Array } {
+    const dealt = new Int32Array(this.#places.length);
     const ends = this.#beginnings();
-    const dealt = this.#places.map(() => 0);
-    for (const i of [...slots.keys()].toSorted((a, b) => this.#table.compare(slots[a]!, slots[b]!)))
-      for (let at = this.#ends[i - 1] ?? 0; at < this.#ends[i]!; at++)
-        dealt[ends[this.#places[at]!]!++] = slots[i]!;
+    for (const slot of this.#slots.toSorted(this.#table.compare)) {
+      const turn = this.#table.waiting[slot]!;
+      const end = this.#bounds[turn]!;
+      for (let at = this.#bounds[turn - 1]!; at < end; at++) dealt[ends[this.#places[at]!]!++] = slot;
+    }
     return { dealt, ends };
   }
 
-  /** Where the slots of each list begin. */
+  /** Where in what is dealt the slots of each list begin. */
   #beginnings(): Int32Array {
     const beginnings = new Int32Array(this.#awaited.length);
     for (const place of this.#places) beginnings[place]!++;
     let sum = 0;
-    for (const [i, count] of beginnings.entries()) {
-      beginnings[i] = sum;
+    for (let place = 0; place < beginnings.length; place++) {
+      const count = beginnings[place]!;
+      beginnings[place] = sum;
       sum += count;
     }
     return beginnings;
