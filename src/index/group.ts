@@ -7,12 +7,12 @@ import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { GroupList } from './group-list.ts';
 
-/** What groups are listed under. */
+/** What groups are listed under: an image by its key, a repository by its name. */
 export interface Listed {
+  readonly key: string;
+  readonly keyHash: number;
   /** No other image or repository of the index has it; it decides the bits in a signature (group-table.ts). */
   readonly number: number;
-  /** Its place among the recent changes (recent-changes.ts). */
-  readonly place: number;
   /** The groups that hold it; of a repository, those that hold any image of it. */
   readonly groups: GroupList;
   /** Its place among those that groups wait to be listed under (waiting-groups.ts); undefined where none does. */
@@ -24,9 +24,7 @@ export interface IndexedImage extends ImageReference, Listed {
   readonly inRepository: IndexedRepository;
 }
 
-export interface IndexedRepository extends Listed {
-  readonly name: string;
-}
+export type IndexedRepository = Listed;
 
 /** A cache as the index keeps it. */
 export interface IndexedCache extends ImageCache {

@@ -60,6 +60,7 @@ export class ImageCacheIndex {
   settle(): void {
     this.#usable.settle();
     this.#unusable.settle();
+    this.#changes.settle();
   }
 
   /** Adds a cache, or puts it in the place of the one with its name. @returns whether anything changed */

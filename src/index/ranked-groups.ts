@@ -23,7 +23,7 @@ import {
   type IndexedRepository,
 } from './group.ts';
 import { partitionPoint } from './partition-point.ts';
-import { placeOf } from './recent-changes.ts';
+import { TextTable } from './text-table.ts';
 import { WaitingGroups } from './waiting-groups.ts';
 
 /** What things cost is decided here, and no answer. Measured: docs/performance.md. */
@@ -40,8 +40,8 @@ const LIMITS: IndexLimits = { short: 256, waiting: 2 ** 17, gone: 512 };
 
 export class RankedGroups {
   readonly #table = new GroupTable();
-  readonly #images = new Map<string, IndexedImage>();
-  readonly #repositories = new Map<string, IndexedRepository>();
+  readonly #images = new TextTable<IndexedImage>();
+  readonly #repositories = new TextTable<IndexedRepository>();
   readonly #waiting: WaitingGroups;
   readonly #gone: GoneGroups;
   #numbered = 0;
@@ -98,45 +98,59 @@ export class RankedGroups {
     this.settle();
     const byImage: SharedList<IndexedImage>[] = [];
     const byRepository = new Map<string, SharedList<IndexedRepository>>();
-    for (const { key, repository: name } of images) {
-      const repository = this.#repositories.get(name);
+    for (const reference of images) {
+      const repository = this.#repositoryOf(reference);
       if (!repository) continue;
+      const { key: name } = repository;
       const known = byRepository.get(name);
       if (known) known.weight++;
       else byRepository.set(name, { of: repository, weight: 1, best: undefined });
-      const image = this.#images.get(key);
+      const image = this.#imageOf(reference);
       if (image) byImage.push({ of: image, weight: 1, best: undefined });
     }
     return readCandidates(byImage, [...byRepository.values()], this.#table, targetBytes, this.#limits.short);
   }
 
+  #imageOf({ key, keyHash }: ImageReference): IndexedImage | undefined {
+    return this.#images.get(key, keyHash);
+  }
+
+  #repositoryOf({ repository, repositoryHash }: ImageReference): IndexedRepository | undefined {
+    return this.#repositories.get(repository, repositoryHash);
+  }
+
   #intern(reference: ImageReference): IndexedImage {
-    const known = this.#images.get(reference.key);
-    if (known) return known;
-    const { repository: name, key, tag } = reference;
-    let inRepository = this.#repositories.get(name);
-    if (!inRepository) {
-      inRepository = {
-        name,
-        number: this.#numbered++,
-        place: placeOf(name),
-        groups: new GroupList(this.#table),
-        awaitedAt: undefined,
-      };
-      this.#repositories.set(name, inRepository);
-    }
+    return this.#imageOf(reference) ?? this.#addImage(reference);
+  }
+
+  #addImage(reference: ImageReference): IndexedImage {
+    const { key, keyHash, tag, repositoryHash } = reference;
+    const inRepository = this.#repositoryOf(reference) ?? this.#addRepository(reference);
     const image: IndexedImage = {
-      repository: inRepository.name,
+      repository: inRepository.key,
+      repositoryHash,
       key,
+      keyHash,
       tag,
       inRepository,
       number: this.#numbered++,
-      place: placeOf(key),
       groups: new GroupList(this.#table),
       awaitedAt: undefined,
     };
-    this.#images.set(key, image);
+    this.#images.add(key, keyHash, image);
     return image;
+  }
+
+  #addRepository({ repository: key, repositoryHash: keyHash }: ImageReference): IndexedRepository {
+    const repository: IndexedRepository = {
+      key,
+      keyHash,
+      number: this.#numbered++,
+      groups: new GroupList(this.#table),
+      awaitedAt: undefined,
+    };
+    this.#repositories.add(key, keyHash, repository);
+    return repository;
   }
 
   #removeGroup(slot: number): void {
@@ -145,9 +159,10 @@ export class RankedGroups {
     this.settle();
     forEachListed(last, ({ groups }) => groups.delete(slot));
     this.#table.remove(slot);
-    for (const image of last.images) if (image.groups.size === 0) this.#images.delete(image.key);
+    for (const image of last.images)
+      if (image.groups.size === 0) this.#images.delete(image.key, image.keyHash);
     for (const repository of repositoriesOf(last.images))
-      if (repository.groups.size === 0) this.#repositories.delete(repository.name);
+      if (repository.groups.size === 0) this.#repositories.delete(repository.key, repository.keyHash);
   }
 
   /** @param moves whether the group gets another first cache, and so another place in its lists */

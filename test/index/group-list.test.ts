@@ -19,8 +19,8 @@ function tableOf(ranks: readonly number[]): GroupTable {
       sizeGiB: 20,
       createdAt: rank % 3,
     });
-    const listed = { place: 0, groups: new GroupList(table), awaitedAt: undefined };
-    const inRepository = { ...listed, name: 'a', number: 2 * slot };
+    const listed = { groups: new GroupList(table), awaitedAt: undefined };
+    const inRepository = { ...listed, key: 'a', keyHash: 0, number: 2 * slot };
     const image: IndexedImage = { ...cache.images[0]!, ...listed, inRepository, number: 2 * slot + 1 };
     table.add({ ...cache, images: [image], sizeBytes: 20 + (rank % 7) });
   }

@@ -145,14 +145,15 @@ describe('a remembered decision', () => {
 
   describe('in a cluster where caches come and go', () => {
     const BOTH = ['web:1', 'sidecar:1'];
-    const web = podObject({ images: BOTH, annotations: { 'k8s.aliyun.com/eci-image-cache': 'true' } });
-    const cluster = (): { put: (cache: CacheSpec) => void; decide: () => Decided } => {
+    const podWith = (images: string[]): Json =>
+      podObject({ images, annotations: { 'k8s.aliyun.com/eci-image-cache': 'true' } });
+    const cluster = (): { put: (cache: CacheSpec) => void; decide: (images?: string[]) => Decided } => {
       const index = new ClusterIndex();
       index.confirm(NOW);
       const recent = new RecentDecisions(index, configWith());
       return {
         put: (cache) => readEntry(readManifest(cacheObject(cache))).apply(index),
-        decide: () => recent.decide(web, 'default', NOW),
+        decide: (images = BOTH) => recent.decide(podWith(images), 'default', NOW),
       };
     };
 
@@ -184,13 +185,19 @@ describe('a remembered decision', () => {
       expect(decide().explanation.why).toContain('before third');
     });
 
-    it('does not outlive a change that matters, however many that do not have come since', () => {
+    it.each([
+      ['nobody asks of anything meanwhile', Infinity],
+      ['another pod asks after each few', 100],
+    ])('does not outlive a change that matters, however many that do not have come since: %s', (_, few) => {
       const { put, decide } = cluster();
       put({ name: 'web', images: BOTH, size: 30 });
       decide();
       const remembered = decide();
       put({ name: 'better', images: BOTH, size: 20 });
-      for (let i = 0; i < 10_000; i++) put({ name: 'other', images: ['other:1'], size: 20 + (i % 2) });
+      for (let i = 0; i < 10_000; i++) {
+        put({ name: 'other', images: ['other:1'], size: 20 + (i % 2) });
+        if (i % few === 0) decide(['unheard:1']);
+      }
       expect(decide().explanation.cacheName).toBe('better');
       expect(remembered.explanation.cacheName).toBe('web');
     });

@@ -4,6 +4,7 @@
  */
 
 import { remembering } from '../remembering.ts';
+import { hashText } from '../text-hash.ts';
 
 export interface ImageReference {
   /** Registry and repository, normalised: `docker.io/library/nginx`. */
@@ -12,6 +13,9 @@ export interface ImageReference {
   readonly key: string;
   /** The tag, `latest` where neither tag nor digest is written, undefined where only a digest is. */
   readonly tag: string | undefined;
+  /** Hashes of the two texts (core/text-hash.ts): made once, where a reference is looked up again and again. */
+  readonly repositoryHash: number;
+  readonly keyHash: number;
 }
 
 const DEFAULT_REGISTRY = 'docker.io';
@@ -54,9 +58,12 @@ function parse(text: string): ImageReference | undefined {
   const repository = normaliseName(colon < 0 ? beforeDigest : beforeDigest.slice(0, colon));
   if (repository === undefined) return undefined;
   const tag = digest === undefined ? (writtenTag ?? 'latest') : writtenTag;
-  const key = digest === undefined ? `${repository}:${tag}` : `${repository}@${digest}`;
-  // The text itself, where it is the same: one string less to keep, and one whose hash is known.
-  return { repository, key: key === text ? text : key, tag };
+  const version = digest === undefined ? `:${tag}` : `@${digest}`;
+  const key = `${repository}${version}`;
+  const repositoryHash = hashText(repository);
+  const keyHash = hashText(version, repositoryHash);
+  // The text itself, where it is the same: one string less to keep.
+  return { repository, key: key === text ? text : key, tag, repositoryHash, keyHash };
 }
 
 /** Registry and path with the defaults of the grammar filled in, or undefined where it is not a name. */

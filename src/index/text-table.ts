@@ -1,0 +1,99 @@
+/**
+ * Owns the table of things that are found by a text whose hash is known already. The hashes stand side by side, and are
+ * all that a search looks at until one is the same; then the text and the thing are fetched from memory at once. A `Map`
+ * fetches each text that it passes, and the thing last: that was a fifth of the time to fill an index
+ * (docs/performance.md).
+ *
+ * Open addressing with linear probing: a thing stands where its hash says, or in the next place that was free.
+ */
+
+const FIRST_CAPACITY = 64;
+
+export class TextTable<T extends object> {
+  /** By place; 0 where nothing stands. */
+  #hashes = new Int32Array(FIRST_CAPACITY);
+  /** By place, two each: the text, and beside it, because both are wanted at once, what is found by it. */
+  #entries: (string | T | undefined)[] = vacant(FIRST_CAPACITY);
+  #size = 0;
+
+  /** @param hash of the text, always the same for it (core/text-hash.ts) */
+  get(text: string, hash: number): T | undefined {
+    const thing = this.#entries[this.#find(text, kept(hash)) * 2 + 1];
+    return typeof thing === 'object' ? thing : undefined;
+  }
+
+  /** @param text nothing is found by it yet */
+  add(text: string, hash: number, thing: T): void {
+    this.#size++;
+    // A quarter stays free, so that searches are short.
+    if (this.#size * 4 > this.#hashes.length * 3) this.#grow();
+    this.#put(this.#gapFrom(this.#home(kept(hash))), kept(hash), text, thing);
+  }
+
+  /** @param text something is found by it */
+  delete(text: string, hash: number): void {
+    let free = this.#find(text, kept(hash));
+    if (this.#hashes[free] === 0) throw new Error(`TextTable.delete: nothing is found by ${text}`);
+    this.#size--;
+    // What follows moves up where it may, because a search ends at the first gap.
+    const last = this.#hashes.length - 1;
+    for (let at = (free + 1) & last; this.#hashes[at] !== 0; at = (at + 1) & last) {
+      const hashHere = this.#hashes[at]!;
+      if (((at - this.#home(hashHere)) & last) < ((at - free) & last)) continue;
+      this.#put(free, hashHere, this.#entries[at * 2], this.#entries[at * 2 + 1]);
+      free = at;
+    }
+    this.#put(free, 0, undefined, undefined);
+  }
+
+  /** Where a text stands, or the gap at which the search for it ends. */
+  #find(text: string, hash: number): number {
+    const hashes = this.#hashes;
+    const entries = this.#entries;
+    const last = hashes.length - 1;
+    let at = this.#home(hash);
+    while (hashes[at] !== 0 && (hashes[at] !== hash || entries[at * 2] !== text)) at = (at + 1) & last;
+    return at;
+  }
+
+  #gapFrom(place: number): number {
+    let at = place;
+    while (this.#hashes[at] !== 0) at = (at + 1) & (this.#hashes.length - 1);
+    return at;
+  }
+
+  /** Where the search for a hash begins; spread by Fibonacci hashing. */
+  #home(hash: number): number {
+    return (Math.imul(hash, 0x9e3779b1) >>> 8) & (this.#hashes.length - 1);
+  }
+
+  #put(at: number, hash: number, text: string | T | undefined, thing: string | T | undefined): void {
+    this.#hashes[at] = hash;
+    this.#entries[at * 2] = text;
+    this.#entries[at * 2 + 1] = thing;
+  }
+
+  #grow(): void {
+    const hashes = this.#hashes;
+    const entries = this.#entries;
+    const capacity = hashes.length * 2;
+    this.#hashes = new Int32Array(capacity);
+    this.#entries = vacant(capacity);
+    for (let i = 0; i < hashes.length; i++) {
+      const hash = hashes[i]!;
+      if (hash !== 0) this.#put(this.#gapFrom(this.#home(hash)), hash, entries[i * 2], entries[i * 2 + 1]);
+    }
+  }
+}
+
+/** A hash as the table keeps it. */
+function kept(hash: number): number {
+  return hash === 0 ? 1 : hash;
+}
+
+/** By pushing, which takes a third of the time of `Array.from`. */
+function vacant(capacity: number): undefined[] {
+  const entries: undefined[] = [];
+  while (entries.length < capacity * 2) entries.push(undefined);
+  return entries;
+}
