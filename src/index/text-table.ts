@@ -91,9 +91,7 @@ function kept(hash: number): number {
   return hash === 0 ? 1 : hash;
 }
 
-/** By pushing, which takes a third of the time of `Array.from`. */
 function vacant(capacity: number): undefined[] {
-  const entries: undefined[] = [];
-  while (entries.length < capacity * 2) entries.push(undefined);
-  return entries;
+  // oxlint-disable-next-line unicorn/no-new-array -- Array.from takes eight times as long, and pushing half as much memory again
+  return new Array<undefined>(capacity * 2).fill(undefined);
 }
