@@ -97,14 +97,13 @@ export class RankedGroups {
   candidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
     this.settle();
     const byImage: SharedList<IndexedImage>[] = [];
-    const byRepository = new Map<string, SharedList<IndexedRepository>>();
+    const byRepository = new Map<IndexedRepository, SharedList<IndexedRepository>>();
     for (const reference of images) {
       const repository = this.#repositoryOf(reference);
       if (!repository) continue;
-      const { key: name } = repository;
-      const known = byRepository.get(name);
+      const known = byRepository.get(repository);
       if (known) known.weight++;
-      else byRepository.set(name, { of: repository, weight: 1, best: undefined });
+      else byRepository.set(repository, { of: repository, weight: 1, best: undefined });
       const image = this.#imageOf(reference);
       if (image) byImage.push({ of: image, weight: 1, best: undefined });
     }

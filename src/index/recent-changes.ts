@@ -30,8 +30,6 @@ export class RecentChanges {
   #count = 0;
   /** Up to which change all are chained, or were too many. */
   #chained = 0;
-  /** Up to which change it is not known what changed. */
-  #unknown = 0;
 
   /** How many changes there were. */
   get count(): number {
@@ -48,7 +46,8 @@ export class RecentChanges {
     if (this.#count - this.#chained > KEPT) {
       // Which images the first of them were of is not known any more: it may have been any.
       this.#latest.fill(this.#count);
-      this.#chained = this.#unknown = this.#count;
+      this.#caches.fill(undefined);
+      this.#chained = this.#count;
     }
     while (this.#chained < this.#count) this.#chain(++this.#chained);
   }
@@ -102,7 +101,7 @@ export class RecentChanges {
 
   /** Undefined for a change that is not kept any more. */
   #cacheOf(change: number): ImageCache | undefined {
-    if (change <= this.#unknown || change <= this.#count - KEPT) return undefined;
+    if (change <= this.#count - KEPT) return undefined;
     const isOverwritten = this.#noted - this.#starts[change & (KEPT - 1)]! > KEPT_PLACES;
     return isOverwritten ? undefined : this.#caches[change & (KEPT - 1)];
   }

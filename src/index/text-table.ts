@@ -27,7 +27,7 @@ export class TextTable<T extends object> {
     this.#size++;
     // A quarter stays free, so that searches are short.
     if (this.#size * 4 > this.#hashes.length * 3) this.#grow();
-    this.#put(this.#gapFrom(this.#home(kept(hash))), kept(hash), text, thing);
+    this.#append(kept(hash), text, thing);
   }
 
   /** @param text something is found by it */
@@ -56,15 +56,16 @@ export class TextTable<T extends object> {
     return at;
   }
 
-  #gapFrom(place: number): number {
-    let at = place;
-    while (this.#hashes[at] !== 0) at = (at + 1) & (this.#hashes.length - 1);
-    return at;
-  }
-
   /** Where the search for a hash begins; spread by Fibonacci hashing. */
   #home(hash: number): number {
     return (Math.imul(hash, 0x9e3779b1) >>> 8) & (this.#hashes.length - 1);
+  }
+
+  /** Puts into the first gap what stands nowhere yet. */
+  #append(hash: number, text: string | T | undefined, thing: string | T | undefined): void {
+    let at = this.#home(hash);
+    while (this.#hashes[at] !== 0) at = (at + 1) & (this.#hashes.length - 1);
+    this.#put(at, hash, text, thing);
   }
 
   #put(at: number, hash: number, text: string | T | undefined, thing: string | T | undefined): void {
@@ -81,7 +82,7 @@ export class TextTable<T extends object> {
     this.#entries = vacant(capacity);
     for (let i = 0; i < hashes.length; i++) {
       const hash = hashes[i]!;
-      if (hash !== 0) this.#put(this.#gapFrom(this.#home(hash)), hash, entries[i * 2], entries[i * 2 + 1]);
+      if (hash !== 0) this.#append(hash, entries[i * 2], entries[i * 2 + 1]);
     }
   }
 }

@@ -13,7 +13,7 @@ export interface ImageReference {
   readonly key: string;
   /** The tag, `latest` where neither tag nor digest is written, undefined where only a digest is. */
   readonly tag: string | undefined;
-  /** Hashes of the two texts (core/text-hash.ts): made once, where a reference is looked up again and again. */
+  /** Hashes of the two texts (core/text-hash.ts): made once, because references are looked up again and again. */
   readonly repositoryHash: number;
   readonly keyHash: number;
 }
