@@ -8,7 +8,7 @@
 import { isSameList } from '../core/json.ts';
 import { GIB } from '../core/quantity.ts';
 import { fewOf, firstOf, itemsOf, type Few } from './few.ts';
-import { repositoriesOf, type IndexedCache, type IndexedImage } from './group.ts';
+import type { IndexedCache, IndexedImage } from './group.ts';
 
 const FIRST_CAPACITY = 64;
 export const RANK_NUMBERS = 2;
@@ -61,7 +61,9 @@ export class GroupTable {
 
   /** The group of the caches that hold these images in this size. */
   find(images: readonly IndexedImage[], sizeBytes: number): number | undefined {
-    return this.#slotsWith(hashOf(images, sizeBytes)).find(
+    const slots = this.#byHash.get(hashOf(images, sizeBytes));
+    if (slots === undefined) return undefined;
+    return itemsOf(slots).find(
       (slot) => this.sizeOf(slot) === sizeBytes && isSameList(this.imagesOf(slot), images),
     );
   }
@@ -75,20 +77,22 @@ export class GroupTable {
     const slot = this.#free.pop() ?? this.#groups.length;
     if (slot * RANK_NUMBERS === this.ranks.length) this.#grow();
     const hash = hashOf(images, sizeBytes);
-    this.#setSlotsWith(hash, [...this.#slotsWith(hash), slot]);
+    const others = this.#byHash.get(hash);
+    this.#byHash.set(hash, others === undefined ? slot : [...itemsOf(others), slot]);
     this.ranks[slot * RANK_NUMBERS] = sizeBytes;
-    this.#sign(slot * SIGNATURE_WORDS, images);
-    this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, repositoriesOf(images));
+    for (const { number, inRepository } of images) {
+      this.#sign(slot * SIGNATURE_WORDS, number);
+      this.#sign(slot * SIGNATURE_WORDS + REPOSITORY_WORDS, inRepository.number);
+    }
     this.setCaches(slot, [cache]);
     return slot;
   }
 
   remove(slot: number): void {
     const hash = hashOf(this.imagesOf(slot), this.sizeOf(slot));
-    this.#setSlotsWith(
-      hash,
-      this.#slotsWith(hash).filter((other) => other !== slot),
-    );
+    const others = itemsOf(this.#byHash.get(hash) ?? []).filter((other) => other !== slot);
+    if (others.length === 0) this.#byHash.delete(hash);
+    else this.#byHash.set(hash, fewOf(others));
     this.#groups[slot] = undefined;
     this.signatures.fill(0, slot * SIGNATURE_WORDS, (slot + 1) * SIGNATURE_WORDS);
     this.#free.push(slot);
@@ -122,21 +126,10 @@ export class GroupTable {
     return first;
   }
 
-  #slotsWith(hash: number): readonly number[] {
-    return itemsOf(this.#byHash.get(hash) ?? []);
-  }
-
-  #setSlotsWith(hash: number, slots: readonly number[]): void {
-    if (slots.length === 0) this.#byHash.delete(hash);
-    else this.#byHash.set(hash, fewOf(slots));
-  }
-
-  #sign(at: number, signing: readonly { readonly number: number }[]): void {
-    for (const { number } of signing) {
-      const { low, high } = signatureBits(number);
-      this.signatures[at]! |= low;
-      this.signatures[at + 1]! |= high;
-    }
+  #sign(at: number, number: number): void {
+    const { low, high } = signatureBits(number);
+    this.signatures[at]! |= low;
+    this.signatures[at + 1]! |= high;
   }
 
   #grow(): void {

@@ -55,7 +55,7 @@ export class RankedGroups {
 
   /** @returns the cache as it is kept, its references interned; `delete` wants this one. */
   add(cache: ImageCache): IndexedCache {
-    const images = cache.images.map((image) => this.#intern(image));
+    const images = this.#allInterned(cache.images);
     const slot = this.#table.find(images, cache.sizeBytes);
     if (slot === undefined) {
       const kept = { ...cache, images };
@@ -118,7 +118,14 @@ export class RankedGroups {
     return this.#repositories.get(repository, repositoryHash);
   }
 
-  #intern(reference: ImageReference): IndexedImage {
+  #allInterned(references: readonly ImageReference[]): IndexedImage[] {
+    // oxlint-disable-next-line unicorn/no-new-array -- `map` makes another kind of array once it is compiled well, and all that reads them would be compiled anew
+    const images = new Array<IndexedImage>(references.length);
+    for (let i = 0; i < images.length; i++) images[i] = this.#interned(references[i]!);
+    return images;
+  }
+
+  #interned(reference: ImageReference): IndexedImage {
     return this.#imageOf(reference) ?? this.#addImage(reference);
   }
 

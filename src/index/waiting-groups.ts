@@ -4,18 +4,19 @@
  */
 import { forEachListed, type IndexedCache, type Listed } from './group.ts';
 import type { GroupTable } from './group-table.ts';
+import { NumberColumn } from './number-column.ts';
 
 export class WaitingGroups {
   readonly #table: GroupTable;
   readonly #limit: number;
   /** In the order in which they came. */
-  readonly #slots: number[] = [];
+  readonly #slots = new NumberColumn();
   /** What they wait to be listed under; each knows its place here. */
   readonly #awaited: Listed[] = [];
   /** The places in #awaited of each group, one group after another: noted while they are at hand. */
-  readonly #places: number[] = [];
-  /** Where in #places those of each group begin, and where those of the last end. */
-  readonly #bounds: number[] = [0];
+  readonly #places = new NumberColumn();
+  /** Where in #places those of each group end. */
+  readonly #ends = new NumberColumn();
 
   /** @param limit so many do not wait any longer */
   constructor(table: GroupTable, limit: number) {
@@ -29,12 +30,13 @@ export class WaitingGroups {
 
   /** @param cache any of the group */
   add(slot: number, cache: IndexedCache): void {
-    this.#table.waiting[slot] = this.#slots.push(slot);
+    this.#slots.push(slot);
+    this.#table.waiting[slot] = this.#slots.length;
     forEachListed(cache, (listed) => {
       listed.awaitedAt ??= this.#awaited.push(listed) - 1;
       this.#places.push(listed.awaitedAt);
     });
-    this.#bounds.push(this.#places.length);
+    this.#ends.push(this.#places.length);
     if (this.#slots.length >= this.#limit) this.settle();
   }
 
@@ -49,27 +51,30 @@ export class WaitingGroups {
       listed.groups.insert(dealt, begin, end);
       begin = end;
     }
-    for (const slot of this.#slots) this.#table.waiting[slot] = 0;
-    for (const noted of [this.#slots, this.#awaited, this.#places]) noted.length = 0;
-    this.#bounds.length = 1;
+    for (const slot of this.#slots.numbers) this.#table.waiting[slot] = 0;
+    for (const column of [this.#slots, this.#places, this.#ends]) column.clear();
+    this.#awaited.length = 0;
   }
 
   /** @returns the slots of one list after another, in order, and where those of each end */
   #deal(): { readonly dealt: Int32Array; readonly ends: Int32Array } {
-    const dealt = new Int32Array(this.#places.length);
-    const ends = this.#beginnings();
-    for (const slot of this.#slots.toSorted(this.#table.compare)) {
-      const turn = this.#table.waiting[slot]!;
-      const end = this.#bounds[turn]!;
-      for (let at = this.#bounds[turn - 1]!; at < end; at++) dealt[ends[this.#places[at]!]!++] = slot;
+    const places = this.#places.numbers;
+    const endsOfGroups = this.#ends.numbers;
+    const dealt = new Int32Array(places.length);
+    const ends = this.#beginnings(places);
+    for (const slot of this.#slots.numbers.toSorted(this.#table.compare)) {
+      const turn = this.#table.waiting[slot]! - 1;
+      const end = endsOfGroups[turn]!;
+      for (let at = turn === 0 ? 0 : endsOfGroups[turn - 1]!; at < end; at++)
+        dealt[ends[places[at]!]!++] = slot;
     }
     return { dealt, ends };
   }
 
   /** Where in what is dealt the slots of each list begin. */
-  #beginnings(): Int32Array {
+  #beginnings(places: Int32Array): Int32Array {
     const beginnings = new Int32Array(this.#awaited.length);
-    for (const place of this.#places) beginnings[place]!++;
+    for (const place of places) beginnings[place]!++;
     let sum = 0;
     for (let place = 0; place < beginnings.length; place++) {
       const count = beginnings[place]!;
