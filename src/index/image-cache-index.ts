@@ -9,10 +9,11 @@ import type { DegreeLevel } from '../core/view.ts';
 import type { IndexedCache } from './group.ts';
 import { RankedGroups, type IndexLimits } from './ranked-groups.ts';
 import { RecentChanges } from './recent-changes.ts';
+import { TextTable } from './text-table.ts';
 
 export class ImageCacheIndex {
-  readonly #byName = new Map<string, IndexedCache>();
-  readonly #byId = new Map<string, ImageCache>();
+  readonly #byName = new TextTable<IndexedCache>();
+  readonly #byId = new TextTable<ImageCache>();
   /** More than one object may claim an ID; the first by name has it, so that every replica agrees. Here are the others. */
   readonly #otherClaimants = new Map<string, readonly ImageCache[]>();
   readonly #usable: RankedGroups;
@@ -70,7 +71,7 @@ export class ImageCacheIndex {
     if (before) this.delete(cache.name);
     const kept = this.#groupsOf(cache).add(cache);
     this.#changes.add(kept);
-    this.#byName.set(kept.name, kept);
+    this.#byName.add(kept.name, kept);
     this.#count(kept, 1);
     if (kept.id !== undefined) this.#claim(kept.id, kept);
     return true;
@@ -90,7 +91,7 @@ export class ImageCacheIndex {
 
   /** Makes the index hold these caches and no others; those that stay as they are, are not touched. */
   reset(caches: Iterable<ImageCache>): void {
-    const gone = new Set(this.#byName.keys());
+    const gone = new Set(Array.from(this.#byName, ({ name }) => name));
     for (const cache of caches) {
       gone.delete(cache.name);
       this.apply(cache);
@@ -101,7 +102,7 @@ export class ImageCacheIndex {
   #claim(id: string, cache: ImageCache): void {
     const first = this.#byId.get(id);
     if (first) this.#setClaimants(id, [first, ...(this.#otherClaimants.get(id) ?? []), cache]);
-    else this.#byId.set(id, cache);
+    else this.#byId.add(id, cache);
   }
 
   #disclaim(id: string, cache: ImageCache): void {
@@ -115,8 +116,8 @@ export class ImageCacheIndex {
 
   #setClaimants(id: string, claimants: readonly ImageCache[]): void {
     const [first, ...others] = claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    if (first) this.#byId.set(id, first);
-    else this.#byId.delete(id);
+    if (this.#byId.get(id)) this.#byId.delete(id);
+    if (first) this.#byId.add(id, first);
     if (others.length > 0) this.#otherClaimants.set(id, others);
     else this.#otherClaimants.delete(id);
   }

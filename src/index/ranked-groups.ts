@@ -143,7 +143,7 @@ export class RankedGroups {
       groups: new GroupList(this.#table),
       awaitedAt: undefined,
     };
-    this.#images.add(key, keyHash, image);
+    this.#images.add(key, image, keyHash);
     return image;
   }
 
@@ -155,7 +155,7 @@ export class RankedGroups {
       groups: new GroupList(this.#table),
       awaitedAt: undefined,
     };
-    this.#repositories.add(key, keyHash, repository);
+    this.#repositories.add(key, repository, keyHash);
     return repository;
   }
 

@@ -1,11 +1,13 @@
 /**
- * Owns the table of things that are found by a text whose hash is known already. The hashes stand side by side, and are
- * all that a search looks at until one is the same; then the text and the thing are fetched from memory at once. A `Map`
- * fetches each text that it passes, and the thing last: that was a fifth of the time to fill an index
+ * Owns the table of things that are found by a text, whose hash whoever asks may know already. The hashes stand side by
+ * side, and are all that a search looks at until one is the same; then the text and the thing are fetched from memory at
+ * once. A `Map` fetches each text that it passes, and the thing last: that was a third of the time to fill an index
  * (docs/performance.md).
  *
  * Open addressing with linear probing: a thing stands where its hash says, or in the next place that was free.
  */
+
+import { hashText } from '../core/text-hash.ts';
 
 const FIRST_CAPACITY = 64;
 
@@ -16,22 +18,32 @@ export class TextTable<T extends object> {
   #entries: (string | T | undefined)[] = vacant(FIRST_CAPACITY);
   #size = 0;
 
-  /** @param hash of the text, always the same for it (core/text-hash.ts) */
-  get(text: string, hash: number): T | undefined {
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The things, in no order. */
+  *[Symbol.iterator](): Generator<T, undefined> {
+    for (const entry of this.#entries) if (typeof entry === 'object') yield entry;
+    return undefined;
+  }
+
+  /** @param hash of the text, always the same for it */
+  get(text: string, hash = hashText(text)): T | undefined {
     const thing = this.#entries[this.#find(text, kept(hash)) * 2 + 1];
     return typeof thing === 'object' ? thing : undefined;
   }
 
   /** @param text nothing is found by it yet */
-  add(text: string, hash: number, thing: T): void {
+  add(text: string, thing: T, hash = hashText(text)): void {
     this.#size++;
-    // A quarter stays free, so that searches are short.
-    if (this.#size * 4 > this.#hashes.length * 3) this.#grow();
+    // An eighth stays free: a search of a few dozen hashes side by side is no longer than one wait for memory.
+    if (this.#size * 8 > this.#hashes.length * 7) this.#grow();
     this.#append(kept(hash), text, thing);
   }
 
   /** @param text something is found by it */
-  delete(text: string, hash: number): void {
+  delete(text: string, hash = hashText(text)): void {
     let free = this.#find(text, kept(hash));
     if (this.#hashes[free] === 0) throw new Error(`TextTable.delete: nothing is found by ${text}`);
     this.#size--;

@@ -23,20 +23,22 @@ describe('TextTable', () => {
           else {
             const thing = { number };
             model.set(text, thing);
-            table.add(text, hash(text), thing);
+            table.add(text, thing, hash(text));
           }
         }
         for (let number = 0; number <= 150; number++) {
           const text = keyOf(number);
           expect(table.get(text, hash(text))).toBe(model.get(text));
         }
+        expect(table.size).toBe(model.size);
+        expect(new Set(table)).toEqual(new Set(model.values()));
       }),
     );
   });
 
   it('says what is to be removed and is not in it', () => {
     const table = new TextTable<object>();
-    table.add('a', 1, {});
+    table.add('a', {}, 1);
     expect(() => table.delete('b', 1)).toThrow('TextTable.delete: nothing is found by b');
     expect(table.get('a', 1)).toEqual({});
   });
