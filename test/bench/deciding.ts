@@ -133,6 +133,8 @@ class Measured {
     }
     fill(() => this.index.confirm(NOW));
     globalThis.gc?.();
+    // The memory of typed arrays is given back on another thread; the second waits until that is done.
+    globalThis.gc?.();
     const after = process.memoryUsage();
     const bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
     return {
