@@ -2,14 +2,18 @@
  * Owns the two HTTP servers as they are built; listening is runtime's. The webhook speaks HTTP/1.1 over TLS, because
  * that is what kube-apiserver speaks to webhooks, over connections that it keeps.
  */
+import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { Server, TLSSocket, type SecureContextOptions } from 'node:tls';
 import type { Registry } from 'prom-client';
 import Fastify, { LogController, type FastifyError, type FastifyInstance } from 'fastify';
-import type { TrustedClients } from './client-certificate.ts';
+import type { AnswerOptions } from './answer.ts';
+import { judgeClients, type TrustedClients } from './client-certificate.ts';
+import { fastPath, type FastPathOptions } from './fast-path.ts';
 import { health, type Readiness } from './health.ts';
 import { metricsEndpoint } from './metrics.ts';
-import { mutate, type MutateOptions } from './mutate.ts';
+import { mutate } from './mutate.ts';
+import { buildRespond } from './respond.ts';
 
 /** PEM. */
 interface Certificate {
@@ -17,8 +21,11 @@ interface Certificate {
   readonly key: string;
 }
 
-export interface AppOptions extends MutateOptions {
+export interface AppOptions extends AnswerOptions {
   readonly tls: Certificate;
+  readonly draining: FastPathOptions['draining'];
+  /** Undefined where everybody may ask. */
+  readonly clients: TrustedClients | undefined;
   readonly readiness: () => Readiness;
 }
 
@@ -38,18 +45,26 @@ const LIMITS = {
 };
 const MAX_CONNECTIONS = 1000;
 
-export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyInstance {
-  const app = Fastify({
-    https: {
-      ...secureContext(tls, options.clients),
-      ...LIMITS,
-      ALPNProtocols: ['http/1.1'],
-      requestCert: options.clients !== undefined,
-      // The route refuses who shows none: probes ask for health alone.
-      rejectUnauthorized: false,
-    },
+export function buildApp({ tls, readiness, clients, draining, ...options }: AppOptions): FastifyInstance {
+  const mutating = {
+    respond: buildRespond(options),
+    metrics: options.metrics,
+    draining,
+    faultOfClient: judgeClients(clients),
+  };
+  const https = {
+    ...secureContext(tls, clients),
+    ...LIMITS,
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: REQUEST_TIMEOUT,
+    ALPNProtocols: ['http/1.1'],
+    requestCert: clients !== undefined,
+    // The route refuses who shows none: probes ask for health alone.
+    rejectUnauthorized: false,
+  };
+  const app = Fastify({
+    https,
+    serverFactory: (fastify) => createServer(https, fastPath(mutating, fastify)),
     forceCloseConnections: 'idle',
     // What is in flight when the server closes is answered, not refused.
     return503OnClosing: false,
@@ -61,7 +76,7 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
     options.log.warn({ statusCode, method: request.method, url: request.url }, error.message);
     void reply.code(statusCode).send(error);
   });
-  void app.register(mutate, options);
+  void app.register(mutate, mutating);
   void app.register(health, { readiness });
   return app;
 }

@@ -16,13 +16,26 @@ class Forbidden extends Error {
   readonly statusCode = 403;
 }
 
-/** A connection is looked at once: its certificate does not change. */
-export function refuseStrangers({ names }: TrustedClients): onRequestHookHandler {
+/** Why who is at the other end of a connection may not ask; undefined where they may. */
+export type FaultOfClient = (socket: object) => string | undefined;
+
+/** @param clients undefined where everybody may ask */
+export function judgeClients(clients: TrustedClients | undefined): FaultOfClient {
+  if (!clients) return () => undefined;
+  // A connection is looked at once: its certificate does not change.
   const known = new WeakSet<object>();
+  return (socket) => {
+    if (known.has(socket)) return undefined;
+    const fault = faultOf(socket, clients.names);
+    if (fault === undefined) known.add(socket);
+    return fault;
+  };
+}
+
+export function refuseStrangers(faultOfClient: FaultOfClient): onRequestHookHandler {
   return ({ raw: { socket } }, reply, done) => {
-    const fault = known.has(socket) ? undefined : faultOf(socket, names);
+    const fault = faultOfClient(socket);
     if (fault === undefined) {
-      known.add(socket);
       done();
     } else {
       reply.header('connection', 'close');

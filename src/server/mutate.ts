@@ -1,21 +1,13 @@
-/** Owns POST /mutate. One request is one line: bytes → review → answer → bytes; each arrow is one function elsewhere. */
+/** Owns the route POST /mutate: who may ask, what is read, and what is refused. Most requests take the fast path by it. */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
-import { ALLOWED_AS_IT_IS, decodeReview, encodeReview, type EncodedAnswer } from './admission-review.ts';
-import { answerBinding, answerPod, type AnswerOptions } from './answer.ts';
-import { RecentDecisions } from './recent-decisions.ts';
-import { refuseStrangers, type TrustedClients } from './client-certificate.ts';
-import { readBody } from './request-body.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { refuseStrangers } from './client-certificate.ts';
+import { whatWasRead, type FastPathOptions } from './fast-path.ts';
+import { BODY_LIMIT, readBody } from './request-body.ts';
+import { JSON_TYPE } from './respond.ts';
 
-/** What kube-apiserver may send at most (3 MiB for an object, twice, and room), and what a body may have. */
-const BODY_LIMIT = 8 * 2 ** 20;
-/** With the parameter, which Fastify would otherwise add to each answer. */
-const JSON_TYPE = 'application/json; charset=utf-8';
-
-export interface MutateOptions extends AnswerOptions {
-  /** While true, every answer asks its client to open another connection, which will then go elsewhere. */
-  readonly draining: () => boolean;
-  /** Undefined where everybody may ask. */
-  readonly clients: TrustedClients | undefined;
+export interface MutateOptions extends FastPathOptions {
+  readonly metrics: Metrics;
 }
 
 declare module 'fastify' {
@@ -26,34 +18,18 @@ declare module 'fastify' {
 }
 
 export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
+  const { respond, metrics, draining, faultOfClient } = options;
   acceptJsonBytes(app);
   app.decorateRequest('arrivedAt', 0);
   app.addHook('onRequest', (request, _reply, next) => {
-    request.arrivedAt = performance.now();
+    request.arrivedAt = whatWasRead(request.raw)?.arrivedAt ?? performance.now();
     next();
   });
-  if (options.clients) app.addHook('onRequest', refuseStrangers(options.clients));
-  const { metrics, draining } = options;
-  const answered = metrics.requestSeconds.at({ status: 200 });
-  const recent = new RecentDecisions(options.view, options.config);
-  app.post('/mutate', (request, reply) => {
-    const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
-    const send = (answer: EncodedAnswer): FastifyReply => {
-      answered.observe(secondsOf(request));
-      if (draining()) reply.header('connection', 'close');
-      return reply.type(JSON_TYPE).send(encodeReview(review, answer));
-    };
-    switch (review.subject) {
-      case 'pod':
-        // Not awaited: that would cost every pod of the cluster a turn of the event loop.
-        send(answerPod(review, recent, options));
-        return undefined;
-      case 'binding':
-        return answerBinding(review, options).then(send);
-      case 'other':
-        send(ALLOWED_AS_IT_IS);
-        return undefined;
-    }
+  app.addHook('onRequest', refuseStrangers(faultOfClient));
+  app.post('/mutate', async (request, reply) => {
+    const answer = await respond(Buffer.isBuffer(request.body) ? request.body : undefined, request.arrivedAt);
+    if (draining()) reply.header('connection', 'close');
+    return reply.type(JSON_TYPE).send(answer);
   });
   app.route({
     method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
@@ -76,8 +52,10 @@ function secondsOf({ arrivedAt }: FastifyRequest): number {
 /** The body stays bytes: the codec reads it, strictly, and no other content type is one. */
 function acceptJsonBytes(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', (_request, payload, done) => {
-    readBody(payload, BODY_LIMIT, done);
+  app.addContentTypeParser('application/json', ({ raw }, payload, done) => {
+    const read = whatWasRead(raw);
+    if (read) done(read.error, read.body);
+    else readBody(payload, BODY_LIMIT, done);
   });
 }
 

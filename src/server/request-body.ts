@@ -5,6 +5,9 @@
 import type { IncomingMessage } from 'node:http';
 import { errorCodes } from 'fastify';
 
+/** Bytes: what kube-apiserver may send at most (3 MiB for an object, twice, and room). */
+export const BODY_LIMIT = 8 * 2 ** 20;
+
 class BodyCutOff extends Error {
   readonly statusCode = 400;
 }

@@ -4,11 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { pino } from 'pino';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
-import { createMetrics } from '../../src/metrics/metrics.ts';
-import { buildApp } from '../../src/server/app.ts';
-import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
 import { admissionReview } from '../support/admission.ts';
-import { DEFAULT_CONFIG } from '../support/default-config.ts';
+import { buildTestApp } from '../support/app.ts';
 import { cacheObject, podObject, type Json } from '../support/objects.ts';
 import { sendHttps, sendInPieces, type HttpsAnswer } from '../support/https.ts';
 import { applied, operationsOf } from '../support/patch.ts';
@@ -396,30 +393,14 @@ it('10,000 levels of nesting where a string belongs make a pod that cannot be re
 
 it('a fault of our own lets the pod through untouched, is logged and is counted', async () => {
   const view = new ClusterIndex();
-  const metrics = createMetrics({
-    cachesByPhase: () => new Map(),
-    ageSeconds: () => null,
-    problems: () => 0,
-    certificateEnds: () => new Map(),
-    kinds: () => [],
-  });
   const logged: Json[] = [];
-  const app = buildApp({
+  const { app, metrics } = buildTestApp({
     view: Object.defineProperty(view, 'profile', {
       value: () => {
         throw new Error('out of order');
       },
     }),
-    config: DEFAULT_CONFIG,
-    metrics,
-    now: Date.now,
-    tls: issueServingCertificate(createAuthority(Date.now()), ['localhost'], Date.now()),
     log: pino({}, { write: (line: string) => logged.push(JSON.parse(line) as Json) }),
-    readiness: () => ({ ready: true, status: 'ready', sourceAgeSeconds: 0, kinds: [], problems: [] }),
-    draining: () => false,
-    clients: undefined,
-    onHit: () => undefined,
-    findUnboundPod: undefined,
   });
   const headers = { 'content-type': 'application/json' };
   const { statusCode, body } = await app.inject({ method: 'POST', url: '/mutate', headers, payload: GOOD });

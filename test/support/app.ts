@@ -1,0 +1,44 @@
+/** Builds the webhook's server alone, for tests that hand it a view of their own, or listen behind it. */
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { ClusterIndex } from '../../src/index/cluster-index.ts';
+import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
+import { buildApp, type AppOptions } from '../../src/server/app.ts';
+import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
+import { DEFAULT_CONFIG } from './default-config.ts';
+
+const authority = createAuthority(Date.now());
+const tls = issueServingCertificate(authority, ['localhost', '127.0.0.1'], Date.now());
+
+export interface BuiltApp {
+  readonly app: FastifyInstance;
+  readonly metrics: Metrics;
+  /** PEM. */
+  readonly ca: string;
+}
+
+/** An empty cluster, no log, everybody may ask, and no pod is found by its binding, unless `change` says otherwise. */
+export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
+  const metrics = createMetrics({
+    kinds: () => [],
+    cachesByPhase: () => new Map(),
+    ageSeconds: () => 0,
+    problems: () => 0,
+    certificateEnds: () => new Map(),
+  });
+  const app = buildApp({
+    view: new ClusterIndex(),
+    config: DEFAULT_CONFIG,
+    metrics,
+    now: Date.now,
+    tls,
+    log: pino({ level: 'silent' }),
+    readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
+    draining: () => false,
+    clients: undefined,
+    onHit: () => undefined,
+    findUnboundPod: () => Promise.reject(new Error('no such pod')),
+    ...change,
+  });
+  return { app, metrics, ca: authority.cert };
+}
