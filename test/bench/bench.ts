@@ -9,8 +9,8 @@ import { measureChurn, measureLife, measureServing } from './serving.ts';
 
 const SECTIONS = {
   decision: (rounds: number) => measureDeciding(rounds, [100, 1000, 10_000, 100_000, 1_000_000]),
-  serving: (rounds: number) => measureServing(rounds, 4),
-  churn: (rounds: number) => measureChurn(rounds, 4),
+  serving: (rounds: number) => measureServing(rounds, 10),
+  churn: (rounds: number) => measureChurn(rounds, 2),
   cluster: (rounds: number) => measureInCluster(rounds, 10),
   life: (rounds: number) => measureLife(rounds, 1_000_000),
 } satisfies Record<string, (rounds: number) => Promise<Row[]>>;

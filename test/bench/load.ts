@@ -42,6 +42,8 @@ export async function putLoad(
       url: `${url}/mutate`,
       method: 'POST',
       connections: CONNECTIONS,
+      // It looks whether it is done whenever it takes a sample, by default once a second.
+      sampleInt: 50,
       ...(requests === undefined ? { duration: seconds ?? 5 } : { amount: requests }),
       setupClient: (client: Client) => {
         const from = connection++ * share;
