@@ -4,6 +4,7 @@ import { Agent } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
+import { buildTestApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
 import { sendHttps } from '../support/https.ts';
 import { podObject } from '../support/objects.ts';
@@ -46,4 +47,25 @@ describe('a client that takes more than an API server does', () => {
     agent.destroy();
     await eventually(async () => expect((await webhook.get('/healthz')).status).toBe(200));
   });
+});
+
+it('the server has the limits that Fastify would have given it, though it is built before Fastify', () => {
+  const { app } = buildTestApp({});
+  expect(app.server).toMatchObject({
+    keepAliveTimeout: 120_000,
+    requestTimeout: 30_000,
+    headersTimeout: 10_000,
+    maxConnections: 1000,
+  });
+});
+
+it('a connection without a request is kept longer than Go clients keep it, on the fast path too', async () => {
+  const { app, ca } = buildTestApp({});
+  const address = await app.listen({ host: '127.0.0.1', port: 0 });
+  const agent = new Agent({ keepAlive: true });
+  const review = JSON.stringify(admissionReview(podObject()));
+  const { headers } = await sendHttps(`${address}/mutate`, { method: 'POST', ca, agent }, review);
+  expect(headers['keep-alive']).toBe('timeout=120');
+  agent.destroy();
+  await app.close();
 });
