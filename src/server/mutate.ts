@@ -1,4 +1,4 @@
-/** Owns the route POST /mutate: who may ask, what is read, and what is refused. Most requests take the fast path by it. */
+/** Owns the route POST /mutate: who may ask, what is read, and what is refused. Most requests take the fast path past it. */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../metrics/metrics.ts';
 import { refuseStrangers } from './client-certificate.ts';

@@ -6,8 +6,7 @@ import { RecentDecisions } from './recent-decisions.ts';
 /**
  * @param body undefined where the request had none
  * @param arrivedAt when its headers had come, by performance.now()
- * @returns JSON; for a pod at once, because to
- *   wait for it would cost every pod of the cluster a turn of the event loop
+ * @returns JSON; for a pod at once, because to wait for it would cost every pod of the cluster a turn of the event loop
  * @throws MalformedReview
  */
 export type Respond = (body: Buffer | undefined, arrivedAt: number) => string | Promise<string>;

@@ -40,8 +40,7 @@ export async function measureInCluster(rounds: number, turns: number): Promise<R
   await putCaches(plane.api, CACHES);
   const token = await accountToken(plane.api);
   await createNamespace(plane.api, 'none');
-  let round = 0;
-  const [results] = await takeTurns(rounds, [() => compareOnce(plane, token, turns, round++)]);
+  const [results] = await takeTurns(rounds, [(round) => compareOnce(plane, token, turns, round)]);
   const all = results!.flat();
   const of = (read: (turn: Turn) => number): number => median(all.map(read));
   const row = (what: string, unit: string, read: (turn: Turn) => number, more: Partial<Row> = {}): Row => ({

@@ -19,6 +19,8 @@ export interface LoadResult {
  * Until every connection has had an answer nothing is counted: by then the load is still being made, and what waits, waits
  * for that.
  * @param seconds how long, or how many requests
+ * @param skip how many of its reviews each connection begins after, and comes to last: turns that always began with the
+ *   same ones would hardly come to the others
  * @throws where an answer was not 200, or did not come
  */
 export async function putLoad(
@@ -27,8 +29,14 @@ export async function putLoad(
   {
     seconds,
     requests,
+    skip = 0,
     meanwhile,
-  }: { readonly seconds?: number; readonly requests?: number; readonly meanwhile?: () => void },
+  }: {
+    readonly seconds?: number;
+    readonly requests?: number;
+    readonly skip?: number;
+    readonly meanwhile?: () => void;
+  },
 ): Promise<LoadResult> {
   const share = Math.floor(reviews.length / CONNECTIONS);
   const milliseconds: number[] = [];
@@ -47,8 +55,10 @@ export async function putLoad(
       ...(requests === undefined ? { duration: seconds ?? 5 } : { amount: requests }),
       setupClient: (client: Client) => {
         const from = connection++ * share;
+        const own = reviews.slice(from, from + share);
+        const first = skip % share;
         client.setRequests(
-          reviews.slice(from, from + share).map((body) => ({
+          [...own.slice(first), ...own.slice(0, first)].map((body) => ({
             method: 'POST',
             path: '/mutate',
             headers: { 'content-type': 'application/json' },

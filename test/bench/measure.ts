@@ -27,14 +27,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Lets contestants take turns, A B A B; the results of each, round by round. */
+/** Lets contestants take turns, A B A B, and tells each the number of the round; the results of each, round by round. */
 export async function takeTurns<T>(
   rounds: number,
-  contestants: readonly (() => Promise<T> | T)[],
+  contestants: readonly ((round: number) => Promise<T> | T)[],
 ): Promise<T[][]> {
   const results: T[][] = contestants.map(() => []);
   for (let round = 0; round < rounds; round++)
-    for (const [i, run] of contestants.entries()) results[i]!.push(await run());
+    for (const [i, run] of contestants.entries()) results[i]!.push(await run(round));
   return results;
 }
 

@@ -15,6 +15,8 @@ const CACHES = 10_000;
 /** Reviews of each scenario; of new image sets so many that none comes again while it is remembered. */
 const REVIEWS = 4000;
 const NEW_IMAGE_SETS = 20_000;
+/** About as many as a connection sends in a turn: the next goes on with the others. */
+const A_TURN = 100;
 /** Of one contestant, within a round. What is spread evenly is added up; a percentile is that of the middle turn. */
 const SUMMARY: Readonly<Record<keyof LoadResult, (values: readonly number[]) => number>> = {
   perSecond: mean,
@@ -99,7 +101,7 @@ async function compareOnce(
   );
   const warm = await takeTurns(
     turns,
-    both.map((server) => () => putLoad(server, reviews, { seconds: 0.5 })),
+    both.map((server) => (turn) => putLoad(server, reviews, { seconds: 0.5, skip: turn * A_TURN })),
   );
   return { floor: { cold: cold[0]!, warm: warm[0]! }, ours: { cold: cold[1]!, warm: warm[1]! } };
 }
