@@ -17,7 +17,7 @@ export interface FastPathOptions {
 }
 
 /** What was read of a request that then went to Fastify: a stream gives its bytes once. */
-export interface HandedOn {
+interface HandedOn {
   /** By performance.now(). */
   readonly arrivedAt: number;
   readonly error: Error | null;

@@ -67,8 +67,8 @@ export async function fuzz(
   seed: number,
   onProgress: (done: number) => void,
 ): Promise<FuzzReport> {
-  const clock = { now: BEGINS };
-  const target = await build(clock);
+  let now = BEGINS;
+  const target = await build(() => now);
   const seeds = realReviews();
   const mutator = new Mutator(randomFrom(seed));
   const byStatus = new Map<number, number>();
@@ -76,7 +76,7 @@ export async function fuzz(
   let slowest = 0;
   let previous: Json | undefined;
   for (let i = 1; i <= count; i++) {
-    clock.now = i % 10_000 < 9000 ? BEGINS : BEGINS + STALE_AFTER;
+    now = i % 10_000 < 9000 ? BEGINS : BEGINS + STALE_AFTER;
     const chance = (i * 0.618_033_988_75) % 1;
     const from = previous && chance < REINVOKED ? previous : mutator.pick(seeds);
     const mutant = mutator.mutate(from, seeds);
@@ -101,18 +101,15 @@ export async function fuzz(
   return { inputs: count, byStatus, patched, slowest };
 }
 
-async function build(clock: { readonly now: number }): Promise<Target> {
+/** @param now milliseconds since 1970 */
+async function build(now: () => number): Promise<Target> {
   const config = { ...DEFAULT_CONFIG, source: `files:${EXAMPLES}/cluster`, bindTime: true };
-  const view = await loadIndex(
-    config,
-    (problem) => process.stderr.write(`${problem}\n`),
-    () => clock.now,
-  );
+  const view = await loadIndex(config, (problem) => process.stderr.write(`${problem}\n`), now);
   const pod = readPod(podObject({ images: ['nginx:1.14.2'] }), 'default');
   const { app, metrics } = buildTestApp({
     view,
     config,
-    now: () => clock.now,
+    now,
     findUnboundPod: () => Promise.resolve({ pod, from: 'watch' }),
   });
   await app.ready();

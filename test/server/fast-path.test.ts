@@ -5,6 +5,7 @@ import { buildTestApp } from '../support/app.ts';
 import { DEFAULT_CONFIG } from '../support/default-config.ts';
 import { sendHttps, type HttpsAnswer } from '../support/https.ts';
 import { podObject } from '../support/objects.ts';
+import { CA } from '../support/webhook.ts';
 
 const BINDING = {
   apiVersion: 'v1',
@@ -16,7 +17,7 @@ const GOOD = JSON.stringify(admissionReview(podObject()));
 
 let draining = false;
 let seenByFastify = 0;
-const { app, metrics, ca } = buildTestApp({
+const { app, metrics } = buildTestApp({
   config: { ...DEFAULT_CONFIG, bindTime: true },
   draining: () => draining,
 });
@@ -35,7 +36,7 @@ beforeEach(() => {
 });
 
 function post(body: string, contentType: string, path = '/mutate'): Promise<HttpsAnswer> {
-  const options = { method: 'POST', ca, agent: false as const };
+  const options = { method: 'POST', ca: CA, agent: false as const };
   return sendHttps(`${address}${path}`, { ...options, headers: { 'content-type': contentType } }, body);
 }
 

@@ -60,11 +60,11 @@ it('the server has the limits that Fastify would have given it, though it is bui
 });
 
 it('a connection without a request is kept longer than Go clients keep it, on the fast path too', async () => {
-  const { app, ca } = buildTestApp({});
+  const { app } = buildTestApp({});
   const address = await app.listen({ host: '127.0.0.1', port: 0 });
   const agent = new Agent({ keepAlive: true });
   const review = JSON.stringify(admissionReview(podObject()));
-  const { headers } = await sendHttps(`${address}/mutate`, { method: 'POST', ca, agent }, review);
+  const { headers } = await sendHttps(`${address}/mutate`, { method: 'POST', ca: CA, agent }, review);
   expect(headers['keep-alive']).toBe('timeout=120');
   agent.destroy();
   await app.close();

@@ -4,17 +4,12 @@ import { pino } from 'pino';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import { buildApp, type AppOptions } from '../../src/server/app.ts';
-import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
 import { DEFAULT_CONFIG } from './default-config.ts';
-
-const authority = createAuthority(Date.now());
-const tls = issueServingCertificate(authority, ['localhost', '127.0.0.1'], Date.now());
+import { SERVING_CERTIFICATE } from './webhook.ts';
 
 export interface BuiltApp {
   readonly app: FastifyInstance;
   readonly metrics: Metrics;
-  /** PEM. */
-  readonly ca: string;
 }
 
 /** An empty cluster, no log, everybody may ask, and no pod is found by its binding, unless `change` says otherwise. */
@@ -31,7 +26,7 @@ export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
     config: DEFAULT_CONFIG,
     metrics,
     now: Date.now,
-    tls,
+    tls: SERVING_CERTIFICATE,
     log: pino({ level: 'silent' }),
     readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
@@ -40,5 +35,5 @@ export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
     findUnboundPod: () => Promise.reject(new Error('no such pod')),
     ...change,
   });
-  return { app, metrics, ca: authority.cert };
+  return { app, metrics };
 }

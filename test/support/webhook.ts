@@ -12,9 +12,9 @@ import { unchanging } from '../../src/tls/certificate-source.ts';
 import type { Json } from './objects.ts';
 
 const authority = createAuthority(Date.now());
-const tls = issueServingCertificate(authority, ['localhost', '127.0.0.1'], Date.now());
 
 export const CA = authority.cert;
+export const SERVING_CERTIFICATE = issueServingCertificate(authority, ['localhost', '127.0.0.1'], Date.now());
 
 export interface RunningWebhook extends Webhook {
   readonly port: number;
@@ -66,7 +66,7 @@ export async function runWebhook(
     { write: (line: string) => logged.push(JSON.parse(line) as Json) },
   );
   const ownCertificate = config.tls.cert !== '' || config.tls.managed.secret !== '';
-  const certificate = ownCertificate ? await openCertificate(config, log) : unchanging(tls);
+  const certificate = ownCertificate ? await openCertificate(config, log) : unchanging(SERVING_CERTIFICATE);
   const webhook = await startWebhook(config, certificate, log);
   const get = (path: string): Test => supertest(webhook.address).get(path).ca(CA);
   const post = (path: string, body: unknown): Test =>
