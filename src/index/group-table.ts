@@ -9,6 +9,7 @@ import { isSameList } from '../core/json.ts';
 import { GIB } from '../core/quantity.ts';
 import { fewOf, firstOf, itemsOf, type Few } from './few.ts';
 import type { IndexedCache, IndexedImage } from './group.ts';
+import { HashPlaces } from './hash-places.ts';
 
 const FIRST_CAPACITY = 64;
 export const RANK_NUMBERS = 2;
@@ -26,8 +27,8 @@ export class GroupTable {
   /** The caches of each group, in the order of compareAge; never none: of one that is gone, its last. */
   readonly #groups: (Few<IndexedCache> | undefined)[] = [];
   readonly #free: number[] = [];
-  /** Slots by the hash of what makes a group one, which others may have too. */
-  readonly #byHash = new Map<number, Few<number>>();
+  /** Slots by the hash of what makes a group one. */
+  readonly #places = new HashPlaces();
   /** By slot, two numbers each: the size in bytes, and when the group's first cache was created. */
   ranks = new Float64Array(FIRST_CAPACITY * RANK_NUMBERS);
   /** By slot, four words each. */
@@ -61,11 +62,8 @@ export class GroupTable {
 
   /** The group of the caches that hold these images in this size. */
   find(images: readonly IndexedImage[], sizeBytes: number): number | undefined {
-    const slots = this.#byHash.get(hashOf(images, sizeBytes));
-    if (slots === undefined) return undefined;
-    return itemsOf(slots).find(
-      (slot) => this.sizeOf(slot) === sizeBytes && isSameList(this.imagesOf(slot), images),
-    );
+    const place = this.#placeOf(images, sizeBytes);
+    return place < 0 ? undefined : this.#places.entryAt(place);
   }
 
   /**
@@ -76,9 +74,7 @@ export class GroupTable {
     const { images, sizeBytes } = cache;
     const slot = this.#free.pop() ?? this.#groups.length;
     if (slot * RANK_NUMBERS === this.ranks.length) this.#grow();
-    const hash = hashOf(images, sizeBytes);
-    const others = this.#byHash.get(hash);
-    this.#byHash.set(hash, others === undefined ? slot : [...itemsOf(others), slot]);
+    this.#places.add(hashOf(images, sizeBytes), slot);
     this.ranks[slot * RANK_NUMBERS] = sizeBytes;
     for (const { number, inRepository } of images) {
       this.#sign(slot * SIGNATURE_WORDS, number);
@@ -89,10 +85,7 @@ export class GroupTable {
   }
 
   remove(slot: number): void {
-    const hash = hashOf(this.imagesOf(slot), this.sizeOf(slot));
-    const others = itemsOf(this.#byHash.get(hash) ?? []).filter((other) => other !== slot);
-    if (others.length === 0) this.#byHash.delete(hash);
-    else this.#byHash.set(hash, fewOf(others));
+    this.#places.deleteAt(this.#placeOf(this.imagesOf(slot), this.sizeOf(slot)));
     this.#groups[slot] = undefined;
     this.signatures.fill(0, slot * SIGNATURE_WORDS, (slot + 1) * SIGNATURE_WORDS);
     this.#free.push(slot);
@@ -124,6 +117,19 @@ export class GroupTable {
     const first = firstOf(this.#groups[slot] ?? []);
     if (!first) throw new Error(`no group has the slot ${slot}`);
     return first;
+  }
+
+  /** Which of #places leads to the group, or -1. */
+  #placeOf(images: readonly IndexedImage[], sizeBytes: number): number {
+    const hash = hashOf(images, sizeBytes);
+    let place = this.#places.firstOf(hash);
+    while (place >= 0 && !this.#isOf(this.#places.entryAt(place), images, sizeBytes))
+      place = this.#places.nextOf(hash, place);
+    return place;
+  }
+
+  #isOf(slot: number, images: readonly IndexedImage[], sizeBytes: number): boolean {
+    return this.sizeOf(slot) === sizeBytes && isSameList(this.imagesOf(slot), images);
   }
 
   #sign(at: number, number: number): void {
