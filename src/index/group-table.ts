@@ -33,8 +33,8 @@ export class GroupTable {
   ranks = new Float64Array(FIRST_CAPACITY * RANK_NUMBERS);
   /** By slot, four words each. */
   signatures = new Int32Array(FIRST_CAPACITY * SIGNATURE_WORDS);
-  /** By slot: the how manieth the group is of those that wait to be put into their lists (waiting-groups.ts), or 0. */
-  waiting = new Int32Array(FIRST_CAPACITY);
+  /** By slot: 1 where the group waits to be put into its lists (waiting-groups.ts). */
+  waiting = new Uint8Array(FIRST_CAPACITY);
   /** By slot: 1 where the group's last cache has gone (gone-groups.ts). */
   gone = new Uint8Array(FIRST_CAPACITY);
 
@@ -142,7 +142,7 @@ export class GroupTable {
     const { ranks, signatures, waiting, gone } = this;
     this.ranks = new Float64Array(ranks.length * 2);
     this.signatures = new Int32Array(signatures.length * 2);
-    this.waiting = new Int32Array(waiting.length * 2);
+    this.waiting = new Uint8Array(waiting.length * 2);
     this.gone = new Uint8Array(gone.length * 2);
     this.ranks.set(ranks);
     this.signatures.set(signatures);

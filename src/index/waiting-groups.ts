@@ -5,6 +5,7 @@
 import { forEachListed, type IndexedCache, type Listed } from './group.ts';
 import type { GroupTable } from './group-table.ts';
 import { NumberColumn } from './number-column.ts';
+import { placesByRank } from './rank-order.ts';
 
 export class WaitingGroups {
   readonly #table: GroupTable;
@@ -25,13 +26,13 @@ export class WaitingGroups {
   }
 
   has(slot: number): boolean {
-    return this.#table.waiting[slot] !== 0;
+    return this.#table.waiting[slot] === 1;
   }
 
   /** @param cache any of the group */
   add(slot: number, cache: IndexedCache): void {
     this.#slots.push(slot);
-    this.#table.waiting[slot] = this.#slots.length;
+    this.#table.waiting[slot] = 1;
     forEachListed(cache, (listed) => {
       listed.awaitedAt ??= this.#awaited.push(listed) - 1;
       this.#places.push(listed.awaitedAt);
@@ -58,15 +59,15 @@ export class WaitingGroups {
 
   /** @returns the slots of one list after another, in order, and where those of each end */
   #deal(): { readonly dealt: Int32Array; readonly ends: Int32Array } {
+    const slots = this.#slots.numbers;
     const places = this.#places.numbers;
     const endsOfGroups = this.#ends.numbers;
     const dealt = new Int32Array(places.length);
     const ends = this.#beginnings(places);
-    for (const slot of this.#slots.numbers.toSorted(this.#table.compare)) {
-      const turn = this.#table.waiting[slot]! - 1;
+    for (const turn of placesByRank(slots, this.#table)) {
       const end = endsOfGroups[turn]!;
       for (let at = turn === 0 ? 0 : endsOfGroups[turn - 1]!; at < end; at++)
-        dealt[ends[places[at]!]!++] = slot;
+        dealt[ends[places[at]!]!++] = slots[turn]!;
     }
     return { dealt, ends };
   }
@@ -74,7 +75,7 @@ export class WaitingGroups {
   /** Where in what is dealt the slots of each list begin. */
   #beginnings(places: Int32Array): Int32Array {
     const beginnings = new Int32Array(this.#awaited.length);
-    for (const place of places) beginnings[place]!++;
+    for (let at = 0; at < places.length; at++) beginnings[places[at]!]!++;
     let sum = 0;
     for (let place = 0; place < beginnings.length; place++) {
       const count = beginnings[place]!;
