@@ -132,16 +132,17 @@ export class RankedGroups {
   #addImage(reference: ImageReference): IndexedImage {
     const { key, keyHash, tag, repositoryHash } = reference;
     const inRepository = this.#repositoryOf(reference) ?? this.#addRepository(reference);
+    // What every change looks at comes first, to be one line of a processor's cache.
     const image: IndexedImage = {
+      inRepository,
+      number: this.#numbered++,
+      awaitedAt: undefined,
+      groups: new GroupList(this.#table),
       repository: inRepository.key,
       repositoryHash,
       key,
       keyHash,
       tag,
-      inRepository,
-      number: this.#numbered++,
-      groups: new GroupList(this.#table),
-      awaitedAt: undefined,
     };
     this.#images.add(key, image, keyHash);
     return image;
@@ -149,11 +150,11 @@ export class RankedGroups {
 
   #addRepository({ repository: key, repositoryHash: keyHash }: ImageReference): IndexedRepository {
     const repository: IndexedRepository = {
+      number: this.#numbered++,
+      awaitedAt: undefined,
+      groups: new GroupList(this.#table),
       key,
       keyHash,
-      number: this.#numbered++,
-      groups: new GroupList(this.#table),
-      awaitedAt: undefined,
     };
     this.#repositories.add(key, repository, keyHash);
     return repository;
