@@ -62,7 +62,10 @@ export class GroupTable {
 
   /** The group of the caches that hold these images in this size. */
   find(images: readonly IndexedImage[], sizeBytes: number): number | undefined {
-    const place = this.#placeOf(images, sizeBytes);
+    const hash = hashOf(images, sizeBytes);
+    let place = this.#places.firstOf(hash);
+    while (place >= 0 && !this.#isOf(this.#places.entryAt(place), images, sizeBytes))
+      place = this.#places.nextOf(hash, place);
     return place < 0 ? undefined : this.#places.entryAt(place);
   }
 
@@ -85,7 +88,7 @@ export class GroupTable {
   }
 
   remove(slot: number): void {
-    this.#places.deleteAt(this.#placeOf(this.imagesOf(slot), this.sizeOf(slot)));
+    this.#places.delete(hashOf(this.imagesOf(slot), this.sizeOf(slot)), slot);
     this.#groups[slot] = undefined;
     this.signatures.fill(0, slot * SIGNATURE_WORDS, (slot + 1) * SIGNATURE_WORDS);
     this.#free.push(slot);
@@ -117,15 +120,6 @@ export class GroupTable {
     const first = firstOf(this.#groups[slot] ?? []);
     if (!first) throw new Error(`no group has the slot ${slot}`);
     return first;
-  }
-
-  /** Which of #places leads to the group, or -1. */
-  #placeOf(images: readonly IndexedImage[], sizeBytes: number): number {
-    const hash = hashOf(images, sizeBytes);
-    let place = this.#places.firstOf(hash);
-    while (place >= 0 && !this.#isOf(this.#places.entryAt(place), images, sizeBytes))
-      place = this.#places.nextOf(hash, place);
-    return place;
   }
 
   #isOf(slot: number, images: readonly IndexedImage[], sizeBytes: number): boolean {

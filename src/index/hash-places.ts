@@ -44,13 +44,15 @@ export class HashPlaces {
     this.#append(hash, entry + 1);
   }
 
-  /** @param place as for `entryAt` */
-  deleteAt(place: number): void {
+  /** @param entry noted with this hash */
+  delete(hash: number, entry: number): void {
+    let free = this.firstOf(hash);
+    while (free >= 0 && this.entryAt(free) !== entry) free = this.nextOf(hash, free);
+    if (free < 0) throw new Error(`HashPlaces.delete: entry ${entry} is not noted with the hash ${hash}`);
     const places = this.#places;
     const last = places.length - 1;
     this.#size--;
     // What follows moves up where it may, because a search ends at the first gap.
-    let free = place;
     for (let at = (free + STRIDE) & last; places[at + 1] !== 0; at = (at + STRIDE) & last) {
       if (((at - this.#home(places[at]!)) & last) < ((at - free) & last)) continue;
       places[free] = places[at]!;

@@ -42,7 +42,7 @@ export class TextTable<T extends object> {
     const place = this.#find(text, hash);
     if (place < 0) throw new Error(`TextTable.delete: nothing is found by ${text}`);
     const entry = this.#places.entryAt(place);
-    this.#places.deleteAt(place);
+    this.#places.delete(hash, entry);
     this.#set(entry, undefined, undefined);
     this.#vacant.push(entry);
   }
