@@ -75,6 +75,7 @@ export class WaitingGroups {
   /** Where in what is dealt the slots of each list begin. */
   #beginnings(places: Int32Array): Int32Array {
     const beginnings = new Int32Array(this.#awaited.length);
+    // By index: most of a million of these run before they are compiled well, and an iterator takes five times as long.
     for (let at = 0; at < places.length; at++) beginnings[places[at]!]!++;
     let sum = 0;
     for (let place = 0; place < beginnings.length; place++) {
