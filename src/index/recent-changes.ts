@@ -20,7 +20,7 @@ export class RecentChanges {
   /** By place, as a count of changes. */
   readonly #latest = new Float64Array(PLACES);
   /** The caches, as they were or as they became: by the last bits of the change, as all that follows. */
-  readonly #caches: (ImageCache | undefined)[] = Array.from({ length: KEPT }, () => undefined);
+  readonly #caches: (ImageCache | undefined)[] = [];
   /** Where in #before the places of each change begin. */
   readonly #starts = new Float64Array(KEPT);
   /** The change before at each place of a change, for each image its own and then that of its repository. */
