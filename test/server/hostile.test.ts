@@ -186,10 +186,12 @@ describe('a body as networks deliver it', () => {
     sent.write(REVIEW.subarray(0, 100));
     await sleep(100);
     sent.destroy();
-    await vi.waitFor(() =>
-      expect(webhook.logged).toContainEqual(
-        expect.objectContaining({ statusCode: 400, msg: expect.stringContaining('the body ended early') }),
-      ),
+    await vi.waitFor(
+      () =>
+        expect(webhook.logged).toContainEqual(
+          expect.objectContaining({ statusCode: 400, msg: expect.stringContaining('the body ended early') }),
+        ),
+      { timeout: 10_000 },
     );
     expect((await post([REVIEW])).status).toBe(200);
   });

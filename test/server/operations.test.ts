@@ -148,7 +148,7 @@ describe('metrics', () => {
 
 describe('a stop', () => {
   it('turns unready first, answers all that still comes, and loses no request', async () => {
-    const running = await run({ shutdownDelay: '600ms' });
+    const running = await run({ shutdownDelay: '2s' });
     const agent = new Agent({ keepAlive: true });
     const answers: HttpsAnswer[] = [];
     const errors: unknown[] = [];
