@@ -76,26 +76,21 @@ const profile = fc.constantFrom<Json[]>(
 const index = fc
   .record({ caches: fc.uniqueArray(cache, { selector: ({ name }) => name, maxLength: 3 }), profile })
   .map((made) => indexOf(...made.caches.map(cacheObject), ...made.profile));
-const allowing: fc.Arbitrary<ConfigChange> = fc.record({
+const change: fc.Arbitrary<ConfigChange> = fc.record({
   scope: fc.constantFrom('eci', 'all'),
   dialect: fc.constantFrom('modern', 'legacy', 'both'),
   minimumMatch: fc.constantFrom('image', 'repository'),
   pullPolicy: fc.constantFrom('warn', 'keep', 'enforce'),
-  onInvalidAnnotation: fc.constant('warn'),
-  pin: fc.record({ notReady: fc.constantFrom('warn', 'auto'), unknown: fc.constant('warn') }),
-  createOnMiss: fc.record({
-    when: fc.constantFrom('no-match', 'incomplete'),
-    by: fc.constantFrom('eci', 'controller'),
-  }),
-});
-const denials = fc.record<ConfigChange>({
   onInvalidAnnotation: fc.constantFrom('warn', 'deny'),
   pin: fc.record({
     notReady: fc.constantFrom('deny', 'warn', 'auto'),
     unknown: fc.constantFrom('warn', 'deny'),
   }),
+  createOnMiss: fc.record({
+    when: fc.constantFrom('no-match', 'incomplete'),
+    by: fc.constantFrom('eci', 'controller'),
+  }),
 });
-const change = fc.tuple(allowing, denials).map(([allowed, denied]) => ({ ...allowed, ...denied }));
 
 /** The pod as the API server would have it after our patch. */
 function mutate(object: Json, view: ClusterIndex, config: ConfigChange): Json {
@@ -109,14 +104,14 @@ function withSidecar(object: Json, image: string): Json {
   return { ...object, spec: { ...spec, containers: [...spec.containers, sidecar] } };
 }
 
-/** That a pod is denied, or its metadata and pull policies after our patch, which are all that we ever change. */
+function isDenied(object: Json, view: ClusterIndex, config: ConfigChange): boolean {
+  return decideFor(object, view, config).decision.outcome === 'denied';
+}
+
+/** That a pod is denied, or its metadata and pull policies after our patch: all that we ever change. */
 function outcome(object: Json, view: ClusterIndex, config: ConfigChange): unknown {
-  const { decision, explanation } = decideFor(object, view, config);
-  if (decision.outcome === 'denied') return decision.outcome;
-  const { metadata, spec } = applied(object, explanation.patch) as {
-    metadata: Json;
-    spec: { containers: Json[] };
-  };
+  if (isDenied(object, view, config)) return 'denied';
+  const { metadata, spec } = mutate(object, view, config) as { metadata: Json; spec: { containers: Json[] } };
   return [metadata, spec.containers.map((container) => container['imagePullPolicy'])];
 }
 
@@ -133,9 +128,10 @@ describe('mutating twice', () => {
 
   it('with a container added in between gives what a fresh pod with it gets', () => {
     fc.assert(
-      fc.property(pod, index, allowing, fc.constantFrom(...IMAGES), (object, view, config, image) => {
+      fc.property(pod, index, change, fc.constantFrom(...IMAGES), (object, view, config, image) => {
         const fresh = withSidecar(object, image);
         const again = withSidecar(mutate(object, view, config), image);
+        fc.pre(!isDenied(object, view, config) && !isDenied(fresh, view, config));
         expect(mutate(again, view, config)).toEqual(mutate(fresh, view, config));
       }),
       { numRuns: 3000 },
@@ -149,10 +145,11 @@ describe('a manifest copied from a live pod', () => {
       fc.property(
         pod,
         index,
-        allowing,
+        change,
         fc.uniqueArray(cache, { selector: ({ name }) => name, maxLength: 3 }),
         change,
         (object, view, config, later, laterConfig) => {
+          fc.pre(!isDenied(object, view, config));
           const copy = mutate(object, view, config);
           // The caches are others, the profile is the same.
           const laterView = indexOf(...later.map(cacheObject));
@@ -160,7 +157,8 @@ describe('a manifest copied from a live pod', () => {
           expect(outcome(copy, laterView, laterConfig)).toEqual(outcome(object, laterView, laterConfig));
         },
       ),
-      { numRuns: 3000 },
+      // Later two in five are admitted: 3,000, whose metadata is compared.
+      { numRuns: 7500 },
     );
   });
 
