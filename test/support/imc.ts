@@ -1,6 +1,7 @@
 /** Runs the command line as a user has it: the built program, as a process. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { spawnOwned } from './owned-process.ts';
 
 export interface Result {
   readonly code: number | null;
@@ -19,7 +20,7 @@ export function build(): void {
 }
 
 export function start(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
-  const child = spawn(process.execPath, ['dist/main.js', ...args], {
+  const child = spawnOwned(process.execPath, ['dist/main.js', ...args], {
     env: { PATH: process.env['PATH'], ...environment },
   });
   running.push(child);

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { expect, it } from 'vitest';
+import { eventually } from './eventually.ts';
+import { end, hasEnded, spawnOwned } from './owned-process.ts';
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A process that starts three others, ends the second of them, and prints the numbers of all. */
+const PARENT = `
+  import { end, spawnOwned } from '${new URL('owned-process.ts', import.meta.url).href}';
+  const children = [1, 2, 3].map(() => spawnOwned('sleep', ['1000']));
+  await end(children[1]);
+  console.log(children.map(({ pid }) => pid).join(' '));
+  if (process.argv[1] === 'throw') throw new Error('thrown by the test');
+  setInterval(() => undefined, 1000);
+`;
+
+it.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'throw'])(
+  'a process that ends by %s leaves none of its children running',
+  async (how) => {
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', PARENT, how], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
+    const pids = line.split(' ').map(Number);
+    expect(pids).toHaveLength(3);
+    if (how !== 'throw') {
+      expect(pids.map(isRunning)).toEqual([true, false, true]);
+      parent.kill(how as NodeJS.Signals);
+    }
+    await eventually(() => expect(pids.map(isRunning)).toEqual([false, false, false]));
+  },
+);
+
+it('a child that was stopped ends all the same', async () => {
+  const child = spawnOwned('sleep', ['1000']);
+  child.kill('SIGSTOP');
+  await end(child, 'SIGTERM');
+  expect(hasEnded(child)).toBe(true);
+});
+
+it('a program that is not there is an error event, and counts as ended', async () => {
+  const child = spawnOwned('/nowhere/at-all', []);
+  const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('ENOENT');
+  expect(hasEnded(child)).toBe(true);
+});

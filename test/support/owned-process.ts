@@ -1,0 +1,60 @@
+/** Starts processes that never outlive this one, however it ends: by itself, by an exception, or by SIGKILL. */
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+
+/**
+ * A shell that is told of each process on its standard input. The pipe ends when this process does, and what is left is
+ * killed then. It holds as many numbers as processes are running.
+ */
+const WATCHDOG = `
+  pids=' '
+  while read -r verb pid; do
+    case $verb in
+      started) pids="$pids$pid " ;;
+      ended) pids="\${pids%% $pid *} \${pids#* $pid }" ;;
+    esac
+  done
+  [ "$pids" = ' ' ] || kill -KILL $pids 2>/dev/null
+`;
+
+let watchdog: ChildProcess | undefined;
+
+function tellWatchdog(message: string): void {
+  if (!watchdog) {
+    // In a session of its own: Ctrl-C in the terminal must not end it before its work is done.
+    watchdog = spawn('sh', ['-c', WATCHDOG], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    watchdog.unref();
+    (watchdog.stdin as Socket).unref();
+  }
+  watchdog.stdin!.write(`${message}\n`);
+}
+
+/** As `spawn` of node:child_process. */
+export function spawnOwned(
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions = {},
+): ChildProcess {
+  const child = spawn(command, [...args], options);
+  const { pid } = child;
+  // Undefined if it could not be started: `error` is emitted then.
+  if (pid !== undefined) {
+    tellWatchdog(`started ${pid}`);
+    child.once('exit', () => tellWatchdog(`ended ${pid}`));
+  }
+  return child;
+}
+
+export function hasEnded({ exitCode, signalCode, pid }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null || pid === undefined;
+}
+
+/** Sends a signal, also to a process that is stopped, and waits until the process has ended. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  child.kill('SIGCONT');
+  await ended;
+}
