@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run test e2e bench fuzz soak audit sbom clean
+.PHONY: install build demo run test e2e e2e-version bench fuzz soak audit sbom clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -33,9 +33,17 @@ test: install
 	@npm run --silent test
 	@echo "Skipped: test/e2e, which needs a control plane (make e2e)."
 
-# Needs KUBEBUILDER_ASSETS: a folder with etcd, kube-apiserver and kube-controller-manager; and helm.
+# Needs KUBEBUILDER_ASSETS: a folder with the programs of a control plane; and kubectl, kwok, helm and helm3, which may also
+# be in the folder "extras" beside it, or on the PATH. One file: make e2e ARGS=lives
 e2e: build
-	@npm run --silent e2e
+	@npm run --silent e2e -- $(ARGS)
+
+# What depends on the version of Kubernetes: its API, controllers, admission and scheduler. The other files test our own
+# programs against failures that we bring about ourselves, which are the same with every version.
+BY_VERSION := admission chart.test chart-install chart-upgrade controller-lives crd lives source workloads
+
+e2e-version: build
+	@npm run --silent e2e -- $(BY_VERSION)
 
 # Twenty-five minutes of ratios: make bench ARGS="--json FILE --only serving". docs/performance.md says how to read them.
 bench: build

@@ -3,13 +3,14 @@ import { messageOf } from '../core/error-message.ts';
 import { closest, ConfigError } from '../config/validate.ts';
 import { certs } from './certs.ts';
 import { formatHelp, readFlags, UsageError, type Command, type Io } from './command.ts';
+import { check } from './check.ts';
 import { controller } from './controller.ts';
 import { explain } from './explain.ts';
 import { serve } from './serve.ts';
 import { simulateEci } from './simulate-eci.ts';
 import { status } from './status.ts';
 
-const COMMANDS: readonly Command[] = [serve, controller, explain, status, certs, simulateEci];
+const COMMANDS: readonly Command[] = [serve, controller, explain, status, check, certs, simulateEci];
 
 /** Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration cannot be used. */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {

@@ -19,7 +19,7 @@ describe('the pods of a workload', () => {
     ['apps/v1', 'DaemonSet', { spec: { template } }],
     ['apps/v1', 'ReplicaSet', { spec: { template } }],
     ['batch/v1', 'Job', { spec: { template } }],
-    ['batch/v1beta1', 'CronJob', { spec: { jobTemplate: { spec: { template } } } }],
+    ['batch/v1', 'CronJob', { spec: { jobTemplate: { spec: { template } } } }],
     ['serving.knative.dev/v1', 'Service', { spec: { template } }],
     ['argoproj.io/v1alpha1', 'Rollout', { spec: { template } }],
   ])('%s %s', (apiVersion, kind, rest) => {

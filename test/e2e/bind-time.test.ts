@@ -44,7 +44,8 @@ beforeAll(async () => {
     metadata: { name: 'edge', labels: { 'k8s.aliyun.com/vnode': 'true' } },
   });
   proxy = await startProxy(plane);
-  webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '6s' }, proxy);
+  // With a day of trust in what it knows, no list comes between that would show what a watch is kept from showing.
+  webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '24h' }, proxy);
   await webhook.synced;
   await register(plane.api, 'imagecache-webhook', webhook);
 });
@@ -69,6 +70,17 @@ async function bind({ name, uid }: Metadata, node: string, annotations?: Json): 
 
 async function create(pod: PodRequest): Promise<Metadata> {
   return metadataOf(await runPod(plane.api, pod));
+}
+
+/** From now on, watches bring nothing. */
+function silenceWatches(): void {
+  proxy.garble = () => Buffer.alloc(0);
+}
+
+/** They bring what has happened meanwhile. */
+function resumeWatches(): void {
+  proxy.garble = undefined;
+  proxy.endWatches();
 }
 
 /** How many pods the webhook has asked the API server for. */
@@ -216,7 +228,7 @@ describe('where the pod of a binding comes from', () => {
   });
 
   it('one GET where the watch has not seen it, and none more', async () => {
-    proxy.garble = () => Buffer.alloc(0);
+    silenceWatches();
     try {
       const pods = await Promise.all(Array.from({ length: 30 }, () => create({ images: ['a:1'] })));
       const before = gets();
@@ -224,14 +236,14 @@ describe('where the pod of a binding comes from', () => {
       for (const { annotations } of bound) expect(annotations).toMatchObject({ [PIN]: 'imc-a' });
       expect(gets()).toBe(before + pods.length);
     } finally {
-      proxy.garble = undefined;
+      resumeWatches();
     }
   });
 
   it('a pod of the same name that came after it is not taken for it', async () => {
     const first = await create({ images: ['unheard-of:1'] });
     await inWatch(await unbound());
-    proxy.garble = () => Buffer.alloc(0);
+    silenceWatches();
     try {
       await plane.api.remove(`${PODS}/${first.name}`);
       const second = metadataOf(
@@ -242,13 +254,13 @@ describe('where the pod of a binding comes from', () => {
       );
       expect((await bind(second, VIRTUAL)).annotations).toMatchObject({ [PIN]: 'imc-a' });
     } finally {
-      proxy.garble = undefined;
+      resumeWatches();
     }
   });
 
   it('nowhere, where the API server does not answer: the pod is bound as it is, with a warning', async () => {
     const pod = await create({ images: ['a:1'] });
-    proxy.garble = () => Buffer.alloc(0);
+    silenceWatches();
     proxy.fault = ({ path }) => (path.includes('/pods/') ? 'handled' : undefined);
     try {
       const unseen = await create({ images: ['a:1'] });
@@ -264,7 +276,7 @@ describe('where the pod of a binding comes from', () => {
         'imagecache_webhook_decisions_total{operation="bind",outcome="skipped",reason="PodNotFound"} 1',
       );
     } finally {
-      proxy.garble = undefined;
+      resumeWatches();
       proxy.fault = undefined;
     }
     expect(pod.annotations).toEqual({});

@@ -1,4 +1,4 @@
-/** What the chart renders, in every combination of its switches: before a real API server, and against its documents. */
+/** What the chart renders: with every pair of its switches before a real API server, and against its documents. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluate } from '@marcbachmann/cel-js';
@@ -11,9 +11,10 @@ import { loadConfig } from '../../src/config/load.ts';
 import { REQUEST_KEYS } from '../../src/core/annotation/keys.ts';
 import { decideFor, indexOf, namespaceObject, nodeObject, podObject, type Json } from '../support/objects.ts';
 import { temporaryFolder } from '../support/webhook.ts';
-import { CHART, find, NAMESPACE, pathOf, RELEASE, renderChart } from './support/chart.ts';
-import { installCrd, metadataOf, readManifest } from './support/cluster.ts';
+import { CHART, find, lintChart, NAMESPACE, Release, RELEASE, renderChart } from './support/chart.ts';
+import { IMAGE_CACHES, installCrd, metadataOf, putImageCache, readManifest } from './support/cluster.ts';
 import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { pairwise } from '../support/pairwise.ts';
 
 const VALUES = readManifest(join(CHART, 'values.yaml'));
 const SCHEMA = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as Schema;
@@ -24,7 +25,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
 }
 
-/** Each with the values that it can have; all combinations of them are rendered. */
+/** Each with the values that it can have. Every value is tried with every value of each other switch. */
 const SWITCHES: readonly (readonly Json[])[] = [
   [
     {},
@@ -75,12 +76,6 @@ const SWITCHES: readonly (readonly Json[])[] = [
   ],
 ];
 
-function combinations(): Json[] {
-  let all: Json[] = [{}];
-  for (const choices of SWITCHES) all = all.flatMap((one) => choices.map((choice) => merged(one, choice)));
-  return all;
-}
-
 function merged(a: Json, b: Json): Json {
   const result = { ...a };
   for (const [key, value] of Object.entries(b)) {
@@ -111,11 +106,26 @@ function openCrd(group: string, version: string, kind: string): Json {
   };
 }
 
+/** Where the API server has objects of the kinds that the chart makes, and of those that come of them. */
+const OWNED = [
+  '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
+  '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+  '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+  '/apis/rbac.authorization.k8s.io/v1/roles',
+  '/apis/rbac.authorization.k8s.io/v1/rolebindings',
+  '/apis/apps/v1/deployments',
+  '/apis/policy/v1/poddisruptionbudgets',
+  '/apis/networking.k8s.io/v1/networkpolicies',
+  '/api/v1/services',
+  '/api/v1/serviceaccounts',
+  '/api/v1/configmaps',
+  '/api/v1/secrets',
+];
+
 describe('the chart', () => {
   let plane: ControlPlane;
   beforeAll(async () => {
     plane = await startControlPlane();
-    await plane.api.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
     for (const kind of ['ServiceMonitor', 'PrometheusRule'])
       await installCrd(plane.api, openCrd('monitoring.coreos.com', 'v1', kind));
     for (const kind of ['Issuer', 'Certificate'])
@@ -123,32 +133,52 @@ describe('the chart', () => {
   });
   afterAll(() => plane?.stop());
 
-  it('is taken by the API server in every combination of its switches, and so is its configuration by the webhook', async () => {
-    const objects = new Set<Json>();
+  it('is taken by helm and by the API server with every pair of its switches, and its configuration by the webhook', async () => {
     const validate = new Ajv({ strict: false }).compile(SCHEMA);
-    for (const values of combinations()) {
+    const release = new Release(plane);
+    const sets = pairwise(SWITCHES.map(({ length }) => length)).map((choices) =>
+      choices.map((i, a) => SWITCHES[a]![i]!).reduce(merged),
+    );
+    // As few as there can be of the two switches with most values, and not many more.
+    expect(sets.length).toBeGreaterThanOrEqual(8);
+    expect(sets.length).toBeLessThan(30);
+    for (const values of sets) {
+      const told = JSON.stringify(values);
       expect(validate(merged(VALUES, values)), JSON.stringify(validate.errors)).toBe(true);
-      const rendered = renderChart({ values, kubeVersion: '1.20.0' });
-      for (const object of rendered) objects.add(object);
-      const paths = rendered.map(pathOf);
-      expect(new Set(paths).size, JSON.stringify(values)).toBe(paths.length);
+      await lintChart(values);
+      const objects = await release.upgrade(values);
+      const names = objects.map((each) => {
+        const { name, namespace } = each['metadata'] as Json;
+        return `${String(each['kind'])} ${String(namespace)}/${String(name)}`;
+      });
+      expect(new Set(names).size, told).toBe(names.length);
+      const { 'config.yaml': text } = find(objects, 'ConfigMap')['data'] as Record<string, string>;
+      const folder = temporaryFolder({ 'config.yaml': text });
+      expect(() => loadConfig(join(folder.path, 'config.yaml'), new Map(), {}), told).not.toThrow();
+      folder.remove();
     }
-    expect(objects.size).toBeGreaterThan(50);
-    for (const object of objects) {
-      const collection = pathOf(object).replace(/\/[^/]+$/, '');
-      const { status, body } = await plane.api.send('POST', `${collection}?dryRun=All`, object);
-      expect(status, `${JSON.stringify(object)}\n${body}`).toBe(201);
-      if (object['kind'] === 'ConfigMap' && metadataOf(object).name === RELEASE) {
-        const { 'config.yaml': text } = object['data'] as Record<string, string>;
-        const folder = temporaryFolder({ 'config.yaml': text });
-        expect(() => loadConfig(join(folder.path, 'config.yaml'), new Map(), {})).not.toThrow();
-        folder.remove();
-      }
-    }
+    const history = await release.history();
+    expect(history.at(-1)).toMatchObject({ revision: sets.length, status: 'deployed' });
   }, 180_000);
 
-  it('runs the webhook with no right on the node: not as root, nothing to write to, no capability', () => {
-    const { spec } = find(renderChart({}), 'Deployment') as { spec: { template: { spec: Json } } };
+  it('leaves nothing of its own behind when it is removed, and leaves the ImageCaches', async () => {
+    const release = new Release(plane);
+    const objects = await release.upgrade({});
+    await putImageCache(plane.api, { name: 'kept', images: ['a:1'] });
+    expect(objects.length).toBeGreaterThan(8);
+    await release.uninstall();
+    for (const path of OWNED)
+      expect(
+        (await plane.api.list(path)).filter(
+          (each) => metadataOf(each).labels['app.kubernetes.io/instance'] === RELEASE,
+        ),
+        path,
+      ).toEqual([]);
+    expect((await plane.api.list(IMAGE_CACHES)).map((each) => metadataOf(each).name)).toEqual(['kept']);
+  });
+
+  it('runs the webhook with no right on the node: not as root, nothing to write to, no capability', async () => {
+    const { spec } = find(await renderChart({}), 'Deployment') as { spec: { template: { spec: Json } } };
     const { securityContext, containers } = spec.template.spec as {
       securityContext: Json;
       containers: Json[];
@@ -162,8 +192,8 @@ describe('the chart', () => {
     });
   });
 
-  it('registers the webhook so that it can never hold up a cluster', () => {
-    const { webhooks } = find(renderChart({}), 'MutatingWebhookConfiguration') as unknown as {
+  it('registers the webhook so that it can never hold up a cluster', async () => {
+    const { webhooks } = find(await renderChart({}), 'MutatingWebhookConfiguration') as unknown as {
       webhooks: Json[];
     };
     expect(webhooks).toHaveLength(1);
@@ -176,20 +206,24 @@ describe('the chart', () => {
     });
   });
 
-  it('replaces the pods when the configuration changes, and leaves them when it does not', () => {
-    const checksum = (values: Json): unknown => {
-      const { spec } = find(renderChart({ values }), 'Deployment') as {
+  it('replaces the pods when the configuration changes, and leaves them when it does not', async () => {
+    const checksum = async (values: Json): Promise<unknown> => {
+      const { spec } = find(await renderChart({ values }), 'Deployment') as {
         spec: { template: { metadata: { annotations: Json } } };
       };
       return spec.template.metadata.annotations['checksum/config'];
     };
-    expect(checksum({ config: { dialect: 'both' } })).not.toBe(checksum({}));
-    expect(checksum({ certificates: { lifetime: '1h' } })).not.toBe(checksum({}));
-    expect(checksum({ replicas: 3 })).toBe(checksum({}));
+    const before = await checksum({});
+    expect(await checksum({ config: { dialect: 'both' } })).not.toBe(before);
+    expect(await checksum({ certificates: { lifetime: '1h' } })).not.toBe(before);
+    expect(await checksum({ replicas: 3 })).toBe(before);
   });
 
   it.each([
-    [{ certificates: { mode: 'files' } }, 'certificates.files.secretName is needed'],
+    [
+      { certificates: { mode: 'files', files: { caBundle: 'PEM' } } },
+      'certificates.files.secretName is needed',
+    ],
     [
       { certificates: { mode: 'files', files: { secretName: 'a' } } },
       'certificates.files.caBundle is needed',
@@ -198,12 +232,18 @@ describe('the chart', () => {
     [{ config: { createOnMiss: { by: 'controller' } } }, 'needs controller.enabled'],
     [{ controller: { enabled: true }, config: { createOnMiss: { by: 'eci' } } }, 'contradict each other'],
     [{ config: { prewarm: true } }, 'config.prewarm needs controller.enabled'],
-  ])('says what is missing in %j', (values, fault) => {
-    expect(() => renderChart({ values })).toThrow(fault);
+  ])('says what is missing in %j', async (values, fault) => {
+    await expect(renderChart({ values })).rejects.toThrow(fault);
   });
 
-  it('lets the controller read workloads only where it makes caches for them, and not where the webhook is not asked', () => {
-    const rendered = (config: Json): Json[] =>
+  it('is refused by Kubernetes before 1.30, which lacks what it uses', async () => {
+    await expect(renderChart({ kubeVersion: '1.29.9' })).rejects.toThrow('kubeVersion: >=1.30.0-0');
+    // As managed clusters call theirs.
+    expect(await renderChart({ kubeVersion: 'v1.30.1-aliyun.1' })).not.toEqual([]);
+  });
+
+  it('lets the controller read workloads only where it makes caches for them, and not where the webhook is not asked', async () => {
+    const rendered = (config: Json): Promise<Json[]> =>
       renderChart({
         values: { controller: { enabled: true }, config, webhook: { excludedNamespaces: ['a', 'b'] } },
       });
@@ -213,29 +253,12 @@ describe('the chart', () => {
       );
     const isAhead = (resource: string): boolean =>
       ['deployments', 'cronjobs', 'serviceaccounts'].includes(resource);
-    expect(resources(rendered({})).filter(isAhead)).toEqual([]);
-    expect(resources(rendered({ prewarm: false })).filter(isAhead)).toEqual([]);
-    const ahead = rendered({ prewarm: true, prewarmExcept: ['c', 'b'] });
+    expect(resources(await rendered({})).filter(isAhead)).toEqual([]);
+    expect(resources(await rendered({ prewarm: false })).filter(isAhead)).toEqual([]);
+    const ahead = await rendered({ prewarm: true, prewarmExcept: ['c', 'b'] });
     expect(resources(ahead).filter(isAhead)).toHaveLength(3);
     const { data } = find(ahead, 'ConfigMap') as { data: Record<string, string> };
     expect((parse(data['config.yaml']!) as Json)['prewarmExcept']).toEqual(['a', 'b', NAMESPACE, 'c']);
-  });
-
-  it('speaks of the API versions that the cluster has', () => {
-    const budget = (kubeVersion: string): unknown =>
-      find(renderChart({ kubeVersion }), 'PodDisruptionBudget')['apiVersion'];
-    expect([budget('1.20.0'), budget('1.21.0')]).toEqual(['policy/v1beta1', 'policy/v1']);
-    const conditions = (kubeVersion: string): number => {
-      const values = { webhook: { profileSelectors: false } };
-      const { webhooks } = find(
-        renderChart({ values, kubeVersion }),
-        'MutatingWebhookConfiguration',
-      ) as unknown as {
-        webhooks: Json[];
-      };
-      return webhooks.filter(({ matchConditions }) => matchConditions !== undefined).length;
-    };
-    expect([conditions('1.27.5'), conditions('1.28.0')]).toEqual([0, 1]);
   });
 });
 
@@ -253,16 +276,17 @@ function selects(expressions: readonly Expression[], labels: Readonly<Record<str
   });
 }
 
+interface PodWebhook {
+  readonly namespaceSelector: { readonly matchExpressions: Expression[] };
+  readonly matchConditions?: readonly { readonly expression: string }[];
+}
+
 describe('where no profile selector picks pods, a pod', () => {
-  const { webhooks } = find(
-    renderChart({ values: { webhook: { profileSelectors: false } } }),
-    'MutatingWebhookConfiguration',
-  ) as unknown as {
-    webhooks: {
-      namespaceSelector: { matchExpressions: Expression[] };
-      matchConditions?: { expression: string }[];
-    }[];
-  };
+  let webhooks: readonly PodWebhook[];
+  beforeAll(async () => {
+    const objects = await renderChart({ values: { webhook: { profileSelectors: false } } });
+    webhooks = find(objects, 'MutatingWebhookConfiguration')['webhooks'] as PodWebhook[];
+  });
 
   const sometimes = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
     fc.option(value, { nil: undefined, freq: 1 });

@@ -7,8 +7,15 @@ import { build, imc, killRunning, start } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
 import { sendHttps } from '../support/https.ts';
 import { temporaryFolder } from '../support/webhook.ts';
-import { accountToken, startCluster, putImageCache } from './support/cluster.ts';
-import { kubeconfig, type ControlPlane } from './support/control-plane.ts';
+import {
+  accountToken,
+  putImageCache,
+  register,
+  startCluster,
+  startInCluster,
+  unregister,
+} from './support/cluster.ts';
+import { ADMIN_TOKEN, kubeconfig, type ControlPlane } from './support/control-plane.ts';
 
 const POD = 'test/examples/pods/01-deployment-auto-perfect-match.yaml';
 const folder = temporaryFolder();
@@ -90,6 +97,57 @@ describe('imc explain', () => {
       const { code, err } = await imc(['explain', ...flags, '-f', POD]);
       expect([code, err]).toEqual([1, expect.stringContaining(message)]);
     }
+  });
+});
+
+describe('imc check', () => {
+  const admin = join(folder.path, 'admin');
+  const check = (...flags: string[]): ReturnType<typeof imc> =>
+    imc(['check', '--kubeconfig', admin, '--timeout', '1s', ...flags]);
+  beforeAll(() => folder.write('admin', kubeconfig(plane.url, plane.ca, { token: ADMIN_TOKEN })));
+
+  it('ends with 1 where no webhook is asked, and says what to look at', async () => {
+    const { code, out, err } = await check();
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toContain('the webhook did not decide a pod of namespace default within 1s');
+    const section = /See "(.*)" in (docs\/\w+\.md)/.exec(err);
+    expect(readFileSync(section![2]!, 'utf8')).toContain(`\n## ${section![1]}\n`);
+  });
+
+  it('ends with 0 where one decides, shows its decision, and creates nothing', async () => {
+    await using webhook = await startInCluster(plane);
+    await webhook.synced;
+    await register(plane.api, 'imagecache-webhook', webhook);
+    const { code, out, err } = await check();
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toBe(
+      "The webhook decides pods of namespace default. A pod that was tried: miss, no ImageCache holds any of the pod's images.\n",
+    );
+    expect(await plane.api.list('/api/v1/namespaces/default/pods')).toEqual([]);
+    await unregister(plane.api, 'imagecache-webhook');
+  });
+
+  it.each([
+    ['may not create pods', ['--kubeconfig', file], 'HTTP 403: pods is forbidden'],
+    [
+      'asks for a namespace that there is not',
+      ['--namespace', 'nowhere'],
+      'HTTP 404: namespaces "nowhere" not found',
+    ],
+  ])('who %s is told so, with 1', async (_title, flags, message) => {
+    const others = flags.includes('--kubeconfig') ? [] : ['--kubeconfig', admin];
+    const { code, err } = await imc(['check', '--timeout', '1s', ...others, ...flags]);
+    expect([code, err]).toEqual([1, expect.stringContaining(message)]);
+  });
+
+  it('refuses a timeout that is no duration, with 2', async () => {
+    const { code, err } = await check('--namespace', 'a', '--kube-context', 'x', '--timeout=soon');
+    expect(code).toBe(2);
+    expect(err).toContain('--timeout is given more than once');
+    expect(await imc(['check', '--timeout', 'soon'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--timeout is "soon"; it must be a duration') as string,
+    });
   });
 });
 

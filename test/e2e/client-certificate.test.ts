@@ -24,7 +24,7 @@ describe('an API server with a certificate for webhooks', () => {
   beforeAll(async () => {
     plane = await startControlPlane({ webhookClient: issueClientCertificate(authority, 'kube-apiserver') });
     await installCrd(plane.api, IMAGE_CACHE_CRD);
-    await installAccount(plane.api, false);
+    await installAccount(plane.api, {});
     await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
   });
   afterAll(async () => {

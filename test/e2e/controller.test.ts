@@ -14,7 +14,7 @@ import { eventually } from '../support/eventually.ts';
 import { killRunning, start } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
 import { temporaryFolder } from '../support/webhook.ts';
-import { find, installChart, NAMESPACE, RELEASE } from './support/chart.ts';
+import { find, NAMESPACE, Release, RELEASE } from './support/chart.ts';
 import {
   createNamespace,
   IMAGE_CACHE_CRD,
@@ -38,7 +38,7 @@ const WORKLOADS = [
   'apps/v1/deployments',
   'apps/v1/statefulsets',
   'batch/v1/jobs',
-  'batch/v1beta1/cronjobs',
+  'batch/v1/cronjobs',
   'serving.knative.dev/v1/services',
   'argoproj.io/v1alpha1/workflowtemplates',
   'argoproj.io/v1alpha1/cronworkflows',
@@ -65,7 +65,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     for (const crd of readManifests('test/e2e/fixtures/workload-crds.yaml')) await installCrd(plane.api, crd);
     await createNamespace(plane.api, 'ahead', { 'imagecache-webhook.io/prewarm': 'enabled' });
     await plane.api.untilPodsCanBeCreated('ahead');
-    objects = await installChart(plane.api, {
+    objects = await new Release(plane).upgrade({
       controller: { enabled: true },
       config: {
         shutdownDelay: '0s',
@@ -296,7 +296,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const job = { template: template('job:1', { restartPolicy: 'Never' }) };
     await make('batch/v1/jobs', of('job', { parallelism: 0, ...job }));
     await make(
-      'batch/v1beta1/cronjobs',
+      'batch/v1/cronjobs',
       of('cron', {
         schedule: '0 0 1 1 *',
         suspend: true,

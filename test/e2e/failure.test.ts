@@ -12,8 +12,8 @@ import { eventually } from '../support/eventually.ts';
 import { sendHttps } from '../support/https.ts';
 import type { Json } from '../support/objects.ts';
 import { runWebhook, temporaryFolder } from '../support/webhook.ts';
-import { installChart, NAMESPACE, RELEASE } from './support/chart.ts';
-import { IMAGE_CACHE_CRD, installCrd, putImageCache } from './support/cluster.ts';
+import { NAMESPACE, Release, RELEASE } from './support/chart.ts';
+import { putImageCache } from './support/cluster.ts';
 import { kubeconfig, startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
 import { createPod, createPodsWithoutEnd, isDecided } from './support/pod-load.ts';
@@ -33,21 +33,22 @@ const encoded = ({ cert, key }: KeyPair): Json => ({
 describe.skipIf(!canHaveAddresses())('the chart, installed with certificates from elsewhere', () => {
   let plane: ControlPlane;
   let kubelet: Kubelet;
+  let release: Release;
   const values = {
     config: { shutdownDelay: '1s' },
     certificates: { mode: 'files', files: { secretName: 'brought', caBundle: authority.cert } },
   };
   beforeAll(async () => {
     plane = await startControlPlane();
-    await installCrd(plane.api, IMAGE_CACHE_CRD);
-    await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
+    release = new Release(plane);
     await plane.api.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
     await plane.api.create(SECRETS, {
       metadata: { name: 'brought' },
       type: 'kubernetes.io/tls',
       data: encoded(issue()),
     });
-    await installChart(plane.api, values);
+    await release.upgrade(values);
+    await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
     kubelet = new Kubelet(plane, NAMESPACE);
     await kubelet.start();
     await untilDecided();
@@ -75,8 +76,6 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
   };
 
   it('takes renewed ones into use under load, and fails no request', async () => {
-    await installChart(plane.api, { ...values, webhook: { failurePolicy: 'Fail' } });
-    await sleep(1000);
     const serials = (): Promise<string[]> =>
       Promise.all(
         kubelet.pods().map(async ({ address }) => {
@@ -89,16 +88,49 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
       );
     const before = new Set(await serials());
     await using load = createPodsWithoutEnd(plane.api);
+    await load.untilMore(20);
     await plane.api.merge(`${SECRETS}/brought`, { data: encoded(issue()) });
     await eventually(async () => {
       expect((await serials()).filter((serial) => before.has(serial))).toEqual([]);
     });
-    await sleep(500);
+    await load.untilMore(50);
     await load.stop();
     expect(load.counts).toMatchObject({ untouched: 0, refused: [] });
-    expect(load.counts.decided).toBeGreaterThan(50);
-    await installChart(plane.api, values);
-    await sleep(1000);
+  });
+
+  it('passes helm test, and fails it when its Service leads nowhere, until it leads to the replicas again', async () => {
+    expect(await release.test()).toMatch(/Phase: +Succeeded/);
+    const service = `/api/v1/namespaces/${NAMESPACE}/services/${RELEASE}`;
+    const { spec } = await plane.api.get(service);
+    const { selector } = spec as { selector: Json };
+    await plane.api.merge(service, { spec: { selector: { 'app.kubernetes.io/component': 'another' } } });
+    await kubelet.untilEndpoints(0);
+    // An API server goes on with the connections that it has, whatever the Service says.
+    signalAll('SIGKILL');
+    await eventually(async () => expect(await create()).toMatchObject({ decided: false }));
+    await expect(release.test()).rejects.toThrow(/imagecache-webhook-check.*[Ff]ailed/);
+    expect(
+      kubelet
+        .pods('check')
+        .flatMap(({ log }) => log)
+        .join('\n'),
+    ).toContain('the webhook did not decide a pod of namespace default');
+    await plane.api.merge(service, { spec: { selector } });
+    await untilDecided();
+    expect(await release.test()).toMatch(/Phase: +Succeeded/);
+  });
+
+  it('fails helm test when the API server is told of another CA', async () => {
+    const { cert: caBundle } = createAuthority(Date.now());
+    const { files } = values.certificates;
+    await release.upgrade({
+      ...values,
+      certificates: { ...values.certificates, files: { ...files, caBundle } },
+    });
+    await eventually(async () => expect(await create()).toMatchObject({ decided: false }));
+    await expect(release.test()).rejects.toThrow('failed');
+    await release.rollback();
+    await untilDecided();
   });
 
   it('has a pod created untouched once the API server has waited long enough, where both replicas hang', async () => {

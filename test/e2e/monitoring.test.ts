@@ -1,12 +1,12 @@
 /** The chart's alerts and dashboard before a real Prometheus that scrapes the webhook. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
+import { end, spawnOwned } from '../support/owned-process.ts';
 import { cacheObject, podObject } from '../support/objects.ts';
 import { runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
 import { CHART, find, RELEASE, renderChart } from './support/chart.ts';
@@ -52,9 +52,9 @@ it('every alert leads to a section of the operations page', () => {
   }
 });
 
-it('the rendered alerts have the address of the runbook that was given', () => {
+it('the rendered alerts have the address of the runbook that was given', async () => {
   const values = { prometheusRule: { enabled: true, runbookUrl: 'https://wiki.example/imagecache-webhook' } };
-  const { groups } = find(renderChart({ values }), 'PrometheusRule')['spec'] as Rules;
+  const { groups } = find(await renderChart({ values }), 'PrometheusRule')['spec'] as Rules;
   const rendered = groups.flatMap(({ rules }) => rules);
   expect(rendered.map(({ expr }) => expr)).toEqual(
     RULES.groups.flatMap(({ rules }) => rules).map(({ expr }) => expr),
@@ -72,9 +72,8 @@ describe.skipIf(!hasPrometheus())('Prometheus', () => {
   beforeAll(async () => {
     webhook = await runWebhook(source.path);
     await webhook.synced;
-    const { groups } = find(renderChart({ values: { prometheusRule: { enabled: true } } }), 'PrometheusRule')[
-      'spec'
-    ] as Rules;
+    const objects = await renderChart({ values: { prometheusRule: { enabled: true } } });
+    const { groups } = find(objects, 'PrometheusRule')['spec'] as Rules;
     folder.write('rules.yaml', stringify({ groups }));
     const target = new URL(webhook.metricsAddress).host;
     folder.write(
@@ -186,7 +185,7 @@ describe.skipIf(!hasPrometheus())('Prometheus', () => {
 
 async function startPrometheus(folder: string): Promise<{ url: string; stop: () => Promise<void> }> {
   const port = await freePort();
-  const child = spawn(
+  const child = spawnOwned(
     'prometheus',
     [
       `--config.file=${join(folder, 'prometheus.yaml')}`,
@@ -199,9 +198,6 @@ async function startPrometheus(folder: string): Promise<{ url: string; stop: () 
   await eventually(async () => expect((await fetch(`${url}/-/ready`)).status).toBe(200), 30_000);
   return {
     url,
-    stop: async () => {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    },
+    stop: () => end(child, 'SIGTERM'),
   };
 }

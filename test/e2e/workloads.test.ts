@@ -17,9 +17,9 @@ import {
   unregister,
   type WebhookInCluster,
 } from './support/cluster.ts';
-import { findAssets, type ControlPlane } from './support/control-plane.ts';
+import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy, type FaultyProxy } from './support/proxy.ts';
-import { startSidecarInjector } from './support/sidecar-injector.ts';
+import { startSidecarInjector } from './support/other-webhooks.ts';
 
 const P = 'k8s.aliyun.com/';
 const PIN = `${P}eci-imc-id`;
@@ -86,7 +86,7 @@ const hit = (id: string, request: Json = {}): unknown =>
     [DECISION]: expect.stringContaining('"outcome":"hit"'),
   });
 
-describe.skipIf(!findAssets().hasControllers)('the pods of', () => {
+describe('the pods of', () => {
   const ASKED = { [`${P}eci-auto-imc`]: 'true', [`${P}imc-perfect-match`]: 'true' };
 
   it('a Deployment, as the seed annotates it, and of each new revision', async () => {
@@ -139,8 +139,7 @@ describe.skipIf(!findAssets().hasControllers)('the pods of', () => {
   });
 
   it('a CronJob', async () => {
-    const { status } = await plane.api.send('GET', '/apis/batch/v1/namespaces/default/cronjobs');
-    const path = `/apis/batch/${status === 200 ? 'v1' : 'v1beta1'}/namespaces/default/cronjobs`;
+    const path = '/apis/batch/v1/namespaces/default/cronjobs';
     const job = { spec: { template: template('cron', {}, ECI, { restartPolicy: 'Never' }) } };
     const spec = { schedule: '* * * * *', jobTemplate: job };
     await plane.api.create(path, { metadata: { name: 'cron' }, spec });

@@ -7,6 +7,7 @@ import { KubernetesSource, type KubernetesOptions } from './kubernetes-source.ts
 import { LeaderElection } from './lease.ts';
 import { ProvisionSource } from './provision-source.ts';
 import type { ReflectorEvents } from './reflector.ts';
+import { KubernetesPodTrials } from './pod-trial.ts';
 import { KubernetesBackend } from './kubernetes-backend.ts';
 import { KubernetesTrustApi, type TrustApiOptions } from './trust-api.ts';
 import { KubernetesUseApi } from './use-api.ts';
@@ -92,6 +93,15 @@ export function connectController(
 /** As `connect`, to the ImageCaches whose use is recorded. @param signal ends what is under way */
 export function connectUses(kubeconfig: string, context: string, signal: AbortSignal): KubernetesUseApi {
   return new KubernetesUseApi(clientFor(kubeconfig, context), signal);
+}
+
+/** As `connect`, to create pods as dry runs. @param signal ends what is under way */
+export function connectPodTrials(
+  kubeconfig: string,
+  context: string,
+  signal: AbortSignal,
+): KubernetesPodTrials {
+  return new KubernetesPodTrials(clientFor(kubeconfig, context), signal);
 }
 
 /** As `connect`, to the ImageCaches that somebody plays ECI for. @param signal ends what is under way */

@@ -28,7 +28,7 @@ export class WorkloadSource implements Workloads {
   ) {
     // What changed before yesterday is not thought of, and need not be kept.
     const isRecent = ({ changedAt }: WatchedWorkload): boolean => now() - changedAt < GIVEN_UP_AFTER;
-    const workloadTable = ({ kind, apiVersions: [apiVersion] }: WorkloadKind): Table<WatchedWorkload> => {
+    const workloadTable = ({ kind, apiVersion }: WorkloadKind): Table<WatchedWorkload> => {
       const read = (object: JsonObject): WatchedWorkload | undefined => {
         // An item of a list does not say what it is.
         const workload = readWatchedWorkload({ ...object, apiVersion, kind });
@@ -59,9 +59,8 @@ export class WorkloadSource implements Workloads {
   }
 }
 
-function resourceOf({ kind, called = kind, apiVersions, plural, mayBeAbsent }: WorkloadKind): Resource {
-  const paths = apiVersions.map((version) => `/apis/${version}/${plural}`);
-  return { kind: called, paths, mayBeAbsent };
+function resourceOf({ kind, called = kind, apiVersion, plural, mayBeAbsent }: WorkloadKind): Resource {
+  return { kind: called, paths: [`/apis/${apiVersion}/${plural}`], mayBeAbsent };
 }
 
 /** Its status changes all the time. What comes within the same second is looked at once it has settled. */

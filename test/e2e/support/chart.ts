@@ -1,16 +1,61 @@
-/** Renders the chart as Helm would, and puts what comes out into a cluster. */
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { parse, stringify } from 'yaml';
+/** Installs the chart as a user does: by helm. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { parseAllDocuments, stringify } from 'yaml';
+import { expect } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import type { Json } from '../../support/objects.ts';
 import { temporaryFolder } from '../../support/webhook.ts';
 import type { ApiServer } from './api-server.ts';
 import { metadataOf } from './cluster.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { findPrograms } from './programs.ts';
 
 export const CHART = 'charts/imagecache-webhook';
 export const RELEASE = 'imagecache-webhook';
-/** Where the tests install it. */
+/** The namespace in which the tests install it. */
 export const NAMESPACE = 'imagecache-webhook';
+
+const execute = promisify(execFile);
+/** Bytes that helm may print; a release of ours is a tenth of that. */
+const MAX_OUTPUT = 2 ** 24;
+
+interface HelmRun {
+  /** For an argument `VALUES`, which stands for a file of them. */
+  readonly values?: Json;
+  readonly kubeconfig?: string;
+  /** `helm` is version 4. */
+  readonly program?: 'helm' | 'helm3';
+}
+
+/**
+ * @returns what helm prints
+ * @throws Error with what helm says
+ */
+async function runHelm(
+  args: readonly string[],
+  { values = {}, kubeconfig = '', program = 'helm' }: HelmRun = {},
+): Promise<string> {
+  const folder = temporaryFolder({ 'values.yaml': stringify(values) });
+  try {
+    const { stdout } = await execute(
+      findPrograms(program)[program],
+      args.map((arg) => (arg === 'VALUES' ? `${folder.path}/values.yaml` : arg)),
+      // Its caches and settings go into a folder of their own.
+      { maxBuffer: MAX_OUTPUT, env: { HOME: folder.path, KUBECONFIG: kubeconfig } },
+    );
+    return stdout;
+  } finally {
+    folder.remove();
+  }
+}
+
+/** Everything in a text of YAML documents. */
+function readObjects(text: string): Json[] {
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as Json | null)
+    .filter((object) => object !== null);
+}
 
 export interface Rendering {
   readonly values?: Json;
@@ -20,104 +65,90 @@ export interface Rendering {
 }
 
 /**
- * Everything but the CRDs.
- * @throws Error with what the renderer says
+ * What `helm template` makes of the chart, hooks included.
+ * @throws Error with what helm says
  */
-export function renderChart({
+export async function renderChart({
   values = {},
   kubeVersion = '1.30.0',
   namespace = NAMESPACE,
-}: Rendering): Json[] {
-  const folder = temporaryFolder({ 'values.yaml': stringify(values) });
-  try {
-    const text = execFileSync(
-      findRenderer(),
-      [
-        'template',
-        RELEASE,
-        CHART,
-        '--namespace',
-        namespace,
-        '--kube-version',
-        kubeVersion,
-        '--skip-crds',
-        '--values',
-        `${folder.path}/values.yaml`,
-      ],
-      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    return text
-      .split(/^---$/m)
-      .map(parseOnce)
-      .filter((object) => object !== null);
-  } finally {
-    folder.remove();
+}: Rendering): Promise<Json[]> {
+  const flags = [`--namespace=${namespace}`, `--kube-version=${kubeVersion}`];
+  return readObjects(await runHelm(['template', RELEASE, CHART, ...flags, '--values', 'VALUES'], { values }));
+}
+
+/** @throws Error with what `helm lint` finds, warnings included */
+export async function lintChart(values: Json): Promise<void> {
+  await runHelm(['lint', CHART, '--strict', '--quiet', '--values', 'VALUES'], { values });
+}
+
+export interface UpgradeOptions {
+  /** Folder or package. */
+  readonly chart?: string;
+  readonly program?: 'helm' | 'helm3';
+  readonly flags?: readonly string[];
+}
+
+export interface Revision {
+  readonly revision: number;
+  readonly status: string;
+  readonly chart: string;
+}
+
+/** The chart in one cluster. */
+export class Release {
+  readonly #kubeconfig: string;
+
+  constructor({ kubeconfig }: Pick<ControlPlane, 'kubeconfig'>) {
+    this.#kubeconfig = kubeconfig;
+  }
+
+  /** Installs it, or upgrades what is there. @returns its objects */
+  async upgrade(
+    values: Json,
+    { chart = CHART, program = 'helm', flags = [] }: UpgradeOptions = {},
+  ): Promise<Json[]> {
+    const all = ['--install', '--create-namespace', '--values', 'VALUES', ...flags];
+    await this.#run(['upgrade', RELEASE, chart, ...all], { values, program });
+    return readObjects(await this.#run(['get', 'manifest', RELEASE], { program }));
+  }
+
+  /** To the revision before. */
+  async rollback(): Promise<void> {
+    await this.#run(['rollback', RELEASE]);
+  }
+
+  async uninstall(): Promise<void> {
+    await this.#run(['uninstall', RELEASE]);
+  }
+
+  /** Runs the hooks of `helm test`. @returns what helm prints @throws Error if one fails */
+  test(timeout = '30s'): Promise<string> {
+    return this.#run(['test', RELEASE, '--timeout', timeout]);
+  }
+
+  /** The oldest first. */
+  async history(): Promise<Revision[]> {
+    return JSON.parse(await this.#run(['history', RELEASE, '--output=json'])) as Revision[];
+  }
+
+  #run(args: readonly string[], run: HelmRun = {}): Promise<string> {
+    return runHelm([...args, `--namespace=${NAMESPACE}`], { ...run, kubeconfig: this.#kubeconfig });
   }
 }
 
-/** Most of what one set of values renders, another renders too. */
-const parsed = new Map<string, Json | null>();
-
-function parseOnce(text: string): Json | null {
-  const known = parsed.get(text);
-  if (known !== undefined) return known;
-  const object = parse(text) as Json | null;
-  parsed.set(text, object);
-  return object;
-}
-
-/** @throws where there is neither helm nor the renderer that CHART_TEMPLATE names */
-function findRenderer(): string {
-  try {
-    execFileSync('helm', ['version'], { stdio: 'ignore' });
-    return 'helm';
-  } catch {
-    const named = process.env['CHART_TEMPLATE'];
-    if (named !== undefined && existsSync(named)) return named;
-    throw new Error('there is no helm, and CHART_TEMPLATE names no other renderer of charts');
-  }
-}
-
-const PLURALS: Readonly<Record<string, string>> = {
-  NetworkPolicy: 'networkpolicies',
-};
-const CLUSTER_SCOPED = new Set(['ClusterRole', 'ClusterRoleBinding', 'MutatingWebhookConfiguration']);
-
-/** Where the API server has an object. */
-export function pathOf(object: Json): string {
-  const kind = object['kind'] as string;
-  const { name, namespace } = object['metadata'] as { name: string; namespace: string };
-  const version = object['apiVersion'] as string;
-  const group = version.includes('/') ? `/apis/${version}` : `/api/${version}`;
-  const scope = CLUSTER_SCOPED.has(kind) ? '' : `/namespaces/${namespace}`;
-  return `${group}${scope}/${PLURALS[kind] ?? `${kind.toLowerCase()}s`}/${name}`;
-}
-
-/** As Helm does at an installation and at an upgrade: what the chart does not name is left as it is. */
-export async function applyObjects(api: ApiServer, objects: readonly Json[], query = ''): Promise<void> {
-  for (const object of objects) {
-    await api.call('PATCH', `${pathOf(object)}?fieldManager=helm&force=true${query}`, object, {
-      'content-type': 'application/apply-patch+yaml',
+/** Until all replicas of the webhook are of the latest template, are ready, and no other is left. */
+export async function untilRolledOut(api: ApiServer, replicas = 2): Promise<void> {
+  await eventually(async () => {
+    const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/${RELEASE}`;
+    const { metadata, status } = await api.get(path);
+    expect(status).toMatchObject({
+      observedGeneration: (metadata as Json)['generation'],
+      updatedReplicas: replicas,
+      replicas,
+      readyReplicas: replicas,
     });
-  }
-}
-
-/** Installs or upgrades the release. */
-export async function installChart(api: ApiServer, values: Json): Promise<Json[]> {
-  const objects = renderChart({ values, kubeVersion: '1.20.0' });
-  for (const name of [NAMESPACE, 'kube-system']) {
-    const metadata = { name, labels: { 'kubernetes.io/metadata.name': name } };
-    // The label is Kubernetes' own from 1.21 on.
-    await api.call(
-      'PATCH',
-      `/api/v1/namespaces/${name}?fieldManager=test`,
-      { apiVersion: 'v1', kind: 'Namespace', metadata },
-      { 'content-type': 'application/apply-patch+yaml' },
-    );
-  }
-  await api.untilPodsCanBeCreated(NAMESPACE);
-  await applyObjects(api, objects);
-  return objects;
+  }, 60_000);
 }
 
 export function find(objects: readonly Json[], kind: string, name: string = RELEASE): Json {

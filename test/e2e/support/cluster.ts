@@ -6,14 +6,19 @@ import { eventually } from '../../support/eventually.ts';
 import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../../support/webhook.ts';
 import { cacheObject, type CacheSpec, type Json } from '../../support/objects.ts';
 import type { ApiServer } from './api-server.ts';
-import { kubeconfig, startControlPlane, type ControlPlane } from './control-plane.ts';
+import {
+  kubeconfig,
+  startControlPlane,
+  type ControlPlane,
+  type ControlPlaneOptions,
+} from './control-plane.ts';
 
 const CHART = 'charts/imagecache-webhook';
 const ACCOUNT = 'imagecache-webhook';
 export const IMAGE_CACHES = '/apis/eci.alibabacloud.com/v1/imagecaches';
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
-export const IMAGE_CACHE_CRD = readManifest(`${CHART}/crds/imagecaches.yaml`);
+export const IMAGE_CACHE_CRD = readManifest(`${CHART}/resources/imagecaches.yaml`);
 
 export function readManifest(file: string): Json {
   return parse(readFileSync(file, 'utf8')) as Json;
@@ -66,8 +71,17 @@ export function readRules(file: string): Rule[] {
   return parse(readFileSync(join(CHART, 'rbac', file), 'utf8')) as Rule[];
 }
 
+export interface AccountOptions {
+  readonly bindTime?: boolean | undefined;
+  /** Whether there is a controller, for which the webhook notes that a cache is used. */
+  readonly controller?: boolean | undefined;
+}
+
 /** The namespace and the service account of the webhook, with the rights that the chart gives it. */
-export async function installAccount(api: ApiServer, bindTime: boolean): Promise<void> {
+export async function installAccount(
+  api: ApiServer,
+  { bindTime = false, controller = false }: AccountOptions,
+): Promise<void> {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: ACCOUNT }];
   const role = (kind: string): Json => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: ACCOUNT });
@@ -76,7 +90,11 @@ export async function installAccount(api: ApiServer, bindTime: boolean): Promise
   await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts`, { metadata });
   await api.create(`${rbac}/clusterroles`, {
     metadata,
-    rules: [...readRules('cluster-rules.yaml'), ...(bindTime ? readRules('bind-time-rules.yaml') : [])],
+    rules: [
+      ...readRules('cluster-rules.yaml'),
+      ...(bindTime ? readRules('bind-time-rules.yaml') : []),
+      ...(controller ? readRules('use-rules.yaml') : []),
+    ],
   });
   await api.create(`${rbac}/clusterrolebindings`, { metadata, subjects, roleRef: role('ClusterRole') });
   await api.create(`${rbac}/namespaces/kube-system/roles`, {
@@ -91,10 +109,14 @@ export async function installAccount(api: ApiServer, bindTime: boolean): Promise
 }
 
 /** A control plane with the ImageCache resource, and the webhook's service account. */
-export async function startCluster({ bindTime = false } = {}): Promise<ControlPlane> {
-  const plane = await startControlPlane();
+export async function startCluster({
+  bindTime,
+  controller,
+  ...options
+}: ControlPlaneOptions & AccountOptions = {}): Promise<ControlPlane> {
+  const plane = await startControlPlane(options);
   await installCrd(plane.api, IMAGE_CACHE_CRD);
-  await installAccount(plane.api, bindTime);
+  await installAccount(plane.api, { bindTime, controller });
   return plane;
 }
 
@@ -139,6 +161,7 @@ export function runPod(api: ApiServer, pod: PodRequest): Promise<Json> {
 export interface Metadata {
   readonly name: string;
   readonly uid: string;
+  readonly deletionTimestamp?: string;
   readonly annotations: Json;
   readonly labels: Json;
 }

@@ -1,38 +1,20 @@
 /**
- * Runs a real control plane on loopback: etcd, kube-apiserver and, where the folder has one, kube-controller-manager.
- * The binaries are those of KUBEBUILDER_ASSETS, as setup-envtest lays them out. No scheduler and no kubelet: pods stay
- * Pending, and are bound by the tests themselves.
+ * Runs a real control plane on loopback: etcd, kube-apiserver and kube-controller-manager, and, if asked for, schedulers and
+ * kwok, which plays the kubelet of nodes that are annotated for it.
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority, issueServingCertificate, type KeyPair } from '../../../src/tls/authority.ts';
+import { end, hasEnded, spawnOwned } from '../../support/owned-process.ts';
 import { ApiServer } from './api-server.ts';
+import { findPrograms, type Program } from './programs.ts';
 
-const ADMIN_TOKEN = 'admin-of-the-tests';
-
-export interface Assets {
-  readonly folder: string;
-  readonly hasControllers: boolean;
-}
-
-/** @throws where KUBEBUILDER_ASSETS does not lead to a control plane */
-export function findAssets(): Assets {
-  const folder = process.env['KUBEBUILDER_ASSETS'] ?? '';
-  for (const name of ['etcd', 'kube-apiserver']) {
-    if (!existsSync(join(folder, name))) {
-      throw new Error(
-        `KUBEBUILDER_ASSETS (${folder || 'not set'}) holds no ${name}: name the folder of a control plane, as setup-envtest makes it`,
-      );
-    }
-  }
-  return { folder, hasControllers: existsSync(join(folder, 'kube-controller-manager')) };
-}
+export const ADMIN_TOKEN = 'admin-of-the-tests';
 
 export interface ControlPlane extends AsyncDisposable {
   /** As administrator. */
@@ -40,10 +22,17 @@ export interface ControlPlane extends AsyncDisposable {
   readonly ca: string;
   readonly url: string;
   readonly auditLog: string;
+  /** Names of those that bind pods; without one, the tests do. */
+  readonly schedulers: readonly string[];
+  /** File with the administrator's way to the API server. */
+  readonly kubeconfig: string;
   /** Sends a signal to the API server. */
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** Kills the API server, and starts it again with the same state and port. */
-  readonly restartApiServer: (meanwhile?: () => Promise<unknown>) => Promise<void>;
+  /**
+   * Kills the API server, and starts it again with the same state and port.
+   * @param flags besides the usual ones
+   */
+  readonly restartApiServer: (meanwhile?: () => Promise<unknown>, flags?: readonly string[]) => Promise<void>;
   /** Forgets all revisions but the present one, as etcd does every few minutes. */
   readonly compact: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -52,11 +41,55 @@ export interface ControlPlane extends AsyncDisposable {
 export interface ControlPlaneOptions {
   /** What the API server shows to webhooks. */
   readonly webhookClient?: KeyPair;
+  /** Admission plugins of the API server beyond its defaults. */
+  readonly admissionPlugins?: readonly string[];
+  /** Names of schedulers that bind pods. Without one, the tests do. */
+  readonly schedulers?: readonly string[];
+  /** Whether kwok plays the kubelets of nodes annotated `kwok.x-k8s.io/node: fake`. */
+  readonly kwok?: boolean;
 }
 
-export async function startControlPlane({ webhookClient }: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { folder: bin, hasControllers } = findAssets();
+const KWOK_STAGES = 'test/e2e/fixtures/kwok-stages.yaml';
+
+/**
+ * @throws Error if a program is missing, or does not come up; whatever has been started has ended by then
+ */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const folder = mkdtempSync(join(tmpdir(), 'imc-control-plane-'));
+  const running = new Set<ChildProcess>();
+  const stop = async (): Promise<void> => {
+    await Promise.all(Array.from(running, (child) => end(child)));
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const run = (program: string, name: string, args: readonly string[]): ChildProcess => {
+    const log = openSync(join(folder, `${name}.log`), 'a');
+    const child = spawnOwned(program, args, { stdio: ['ignore', log, log], cwd: folder });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    return child;
+  };
+  try {
+    return { ...(await start(folder, run, options)), stop, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Run = (program: string, name: string, args: readonly string[]) => ChildProcess;
+
+async function start(
+  folder: string,
+  run: Run,
+  { webhookClient, admissionPlugins = [], schedulers = [], kwok = false }: ControlPlaneOptions,
+): Promise<Omit<ControlPlane, 'stop' | typeof Symbol.asyncDispose>> {
+  const programs = findPrograms<Program>(
+    'etcd',
+    'kube-apiserver',
+    'kube-controller-manager',
+    ...(schedulers.length > 0 ? (['kube-scheduler'] as const) : []),
+    ...(kwok ? (['kwok'] as const) : []),
+  );
   const at = (name: string): string => join(folder, name);
   const [etcdPort, peerPort, port] = await Promise.all([freePort(), freePort(), freePort()]);
 
@@ -83,19 +116,9 @@ export async function startControlPlane({ webhookClient }: ControlPlaneOptions =
     }),
   );
 
-  const showsCertificate = webhookClient ? writeWebhookClient(folder, webhookClient) : [];
-  const running = new Set<ChildProcess>();
-  const run = (name: string, args: readonly string[]): ChildProcess => {
-    const log = openSync(at(`${name}.log`), 'a');
-    const child = spawn(join(bin, name), [...args], { stdio: ['ignore', log, log], cwd: folder });
-    running.add(child);
-    child.once('exit', () => running.delete(child));
-    return child;
-  };
-
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
-  run('etcd', [
+  run(programs.etcd, 'etcd', [
     `--data-dir=${at('etcd')}`,
     '--unsafe-no-fsync',
     `--listen-client-urls=${etcdUrl}`,
@@ -106,9 +129,9 @@ export async function startControlPlane({ webhookClient }: ControlPlaneOptions =
   ]);
   const url = `https://127.0.0.1:${port}`;
   const api = new ApiServer(url, authority.cert, ADMIN_TOKEN);
-  let server: ChildProcess;
-  const startApiServer = async (): Promise<void> => {
-    server = run('kube-apiserver', [
+  const showsCertificate = webhookClient ? writeWebhookClient(folder, webhookClient) : [];
+  const startApiServer = async (flags: readonly string[] = []): Promise<ChildProcess> => {
+    const server = run(programs['kube-apiserver'], 'kube-apiserver', [
       `--etcd-servers=${etcdUrl}`,
       `--secure-port=${port}`,
       '--bind-address=127.0.0.1',
@@ -125,8 +148,7 @@ export async function startControlPlane({ webhookClient }: ControlPlaneOptions =
       '--allow-privileged=true',
       // Services lead to their endpoints without a kube-proxy.
       '--enable-aggregator-routing=true',
-      // Nobody else makes the accounts that it asks for.
-      ...(hasControllers ? [] : ['--disable-admission-plugins=ServiceAccount']),
+      ...(admissionPlugins.length > 0 ? [`--enable-admission-plugins=${admissionPlugins.join()}`] : []),
       '--etcd-compaction-interval=0',
       `--audit-policy-file=${at('audit.json')}`,
       `--audit-log-path=${at('audit.log')}`,
@@ -135,53 +157,51 @@ export async function startControlPlane({ webhookClient }: ControlPlaneOptions =
       // The tests are many clients in one.
       '--max-requests-inflight=2000',
       '--max-mutating-requests-inflight=1000',
+      ...flags,
     ]);
     await untilReady(api, server, at('kube-apiserver.log'));
+    return server;
   };
-  await startApiServer();
-  if (hasControllers) {
-    const config = at('controllers.kubeconfig');
-    writeFileSync(config, kubeconfig(url, authority.cert, { token: ADMIN_TOKEN }));
-    run('kube-controller-manager', [
-      `--kubeconfig=${config}`,
-      '--leader-elect=false',
-      '--secure-port=0',
-      // Older ones open a port of fixed number besides, which another control plane may have.
-      ...(minorVersion(bin) < 24 ? ['--port=0'] : []),
-      '--controllers=*,-nodelifecycle,-nodeipam,-route,-service,-cloud-node-lifecycle',
-      `--service-account-private-key-file=${at('accounts.key')}`,
-      `--root-ca-file=${at('ca.crt')}`,
-      '--kube-api-qps=500',
-      '--kube-api-burst=1000',
-      '--concurrent-deployment-syncs=20',
-    ]);
-    await api.untilPodsCanBeCreated('default');
+  let server = await startApiServer();
+  const config = at('admin.kubeconfig');
+  writeFileSync(config, kubeconfig(url, authority.cert, { token: ADMIN_TOKEN }));
+  run(programs['kube-controller-manager'], 'kube-controller-manager', [
+    `--kubeconfig=${config}`,
+    '--leader-elect=false',
+    '--secure-port=0',
+    // Without kwok nobody speaks for the nodes, and all would be found dead.
+    `--controllers=*,-node-ipam-controller${kwok ? '' : ',-node-lifecycle-controller'}`,
+    `--service-account-private-key-file=${at('accounts.key')}`,
+    `--root-ca-file=${at('ca.crt')}`,
+    '--kube-api-qps=500',
+    '--kube-api-burst=1000',
+    '--concurrent-deployment-syncs=20',
+  ]);
+  for (const name of schedulers) {
+    writeFileSync(at(`${name}.json`), schedulerConfiguration(name, config));
+    run(programs['kube-scheduler'], name, [`--config=${at(`${name}.json`)}`, '--secure-port=0']);
   }
-
-  const stop = async (): Promise<void> => {
-    const children = [...running];
-    for (const child of children) {
-      child.kill('SIGCONT');
-      child.kill('SIGKILL');
-    }
-    await Promise.all(
-      children.filter((child) => child.exitCode === null).map((child) => once(child, 'exit')),
-    );
-    rmSync(folder, { recursive: true, force: true });
-  };
+  if (kwok) {
+    run(programs.kwok, 'kwok', [
+      `--kubeconfig=${config}`,
+      `--config=${join(process.cwd(), KWOK_STAGES)}`,
+      '--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake',
+      '--node-lease-duration-seconds=40',
+    ]);
+  }
+  await api.untilPodsCanBeCreated('default');
   return {
     api,
     ca: authority.cert,
     url,
     auditLog: at('audit.log'),
+    schedulers,
+    kubeconfig: config,
     signal: (signal) => server.kill(signal),
-    restartApiServer: async (meanwhile) => {
-      const gone = once(server, 'exit');
-      server.kill('SIGCONT');
-      server.kill('SIGKILL');
-      await gone;
+    restartApiServer: async (meanwhile, flags) => {
+      await end(server);
       await meanwhile?.();
-      await startApiServer();
+      server = await startApiServer(flags);
     },
     compact: async () => {
       const post = async (path: string, body: unknown): Promise<unknown> =>
@@ -189,9 +209,20 @@ export async function startControlPlane({ webhookClient }: ControlPlaneOptions =
       const { header } = (await post('/v3/kv/range', { key: 'AA==' })) as { header: { revision: string } };
       await post('/v3/kv/compaction', { revision: header.revision, physical: true });
     },
-    stop,
-    [Symbol.asyncDispose]: stop,
   };
+}
+
+/** One that takes the pods that name it, and tries again after a second what was refused. */
+function schedulerConfiguration(name: string, kubeConfigFile: string): string {
+  return JSON.stringify({
+    apiVersion: 'kubescheduler.config.k8s.io/v1',
+    kind: 'KubeSchedulerConfiguration',
+    clientConnection: { kubeconfig: kubeConfigFile, qps: 500, burst: 1000 },
+    leaderElection: { leaderElect: false },
+    podInitialBackoffSeconds: 1,
+    podMaxBackoffSeconds: 1,
+    profiles: [{ schedulerName: name }],
+  });
 }
 
 /** Has the API server show a certificate to all webhooks. @returns the flags for it */
@@ -235,23 +266,27 @@ export function kubeconfig(server: string, ca: string, user: Record<string, unkn
   });
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+/** Below those that Linux gives to outgoing connections, one of which could take a port before it is listened on. */
+const PORTS = { first: 20_000, last: 31_999 };
 
-/** 20, of Kubernetes v1.20.2. */
-function minorVersion(bin: string): number {
-  const version = execFileSync(join(bin, 'kube-controller-manager'), ['--version'], { encoding: 'utf8' });
-  return Number(/v1\.(\d+)/.exec(version)?.[1]);
+/** A port of loopback on which nobody listens. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first + 1));
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 async function untilReady(api: ApiServer, server: ChildProcess, log: string): Promise<void> {
   const until = Date.now() + 60_000;
-  while (server.exitCode === null && Date.now() < until) {
+  while (!hasEnded(server) && Date.now() < until) {
     const answer = await api.send('GET', '/readyz').catch(() => undefined);
     if (answer?.status === 200) return;
     await sleep(50);

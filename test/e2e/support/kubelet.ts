@@ -1,9 +1,10 @@
 /**
  * Does for the chart's pods what a node does, as far as it can be seen from the API server: runs each as a process with
- * an address, its ConfigMaps and Secrets as files, and the token of its service account; asks for its readiness; and ends
- * it with SIGTERM when it is deleted. What is run is the built webhook, with the arguments and variables of the pod.
+ * an address, its ConfigMaps and Secrets as files, and the token of its service account; asks for its readiness; ends
+ * it with SIGTERM when it is deleted; and says how a pod ended that runs once. What is run is the built webhook, with the
+ * arguments and variables of the pod.
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { Agent } from 'node:https';
@@ -11,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually.ts';
 import { sendHttps } from '../../support/https.ts';
+import { end, hasEnded, spawnOwned } from '../../support/owned-process.ts';
 import type { Json } from '../../support/objects.ts';
 import { temporaryFolder } from '../../support/webhook.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -19,10 +21,14 @@ import { kubeconfig } from './control-plane.ts';
 /** Not of any network: RFC 2544 keeps them for tests. The API server takes no loopback addresses for endpoints. */
 const FIRST_ADDRESS = 10;
 const NODE = 'node-of-the-tests';
+/** For the chart's value of that name, if a scheduler chooses the node. */
+export const NODE_SELECTOR = { 'node-of-the-tests': 'yes' };
 /** Where the pods think that their files are. */
 const MOUNT = '/etc/imagecache-webhook';
 /** Milliseconds. */
 const LOOK_EVERY = 200;
+/** Milliseconds; each is good for an hour. */
+const RENEW_TOKENS_AFTER = 60_000;
 const SERVICES: Readonly<Record<string, string>> = {
   webhook: 'imagecache-webhook',
   controller: 'imagecache-webhook-controller',
@@ -49,19 +55,26 @@ function addressOf(index: number): string {
   return `198.18.0.${FIRST_ADDRESS + index}`;
 }
 
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
-}
-
 interface Volume {
   readonly name: string;
   readonly configMap?: { readonly name: string };
   readonly secret?: { readonly secretName: string };
 }
 
+interface Container {
+  readonly args: readonly string[];
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly readinessProbe?: {
+    readonly httpGet: { readonly path: string; readonly port: string; readonly scheme: string };
+  };
+  readonly env?: readonly { readonly name: string; readonly value: string }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+}
+
 interface PodObject {
   readonly metadata: {
     readonly name: string;
+    readonly uid: string;
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
@@ -69,16 +82,9 @@ interface PodObject {
   readonly spec: {
     readonly nodeName?: string;
     readonly serviceAccountName: string;
-    readonly volumes: readonly Volume[];
-    readonly containers: readonly {
-      readonly args: readonly string[];
-      readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
-      readonly readinessProbe: {
-        readonly httpGet: { readonly path: string; readonly port: string; readonly scheme: string };
-      };
-      readonly env?: readonly { readonly name: string; readonly value: string }[];
-      readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
-    }[];
+    readonly restartPolicy: 'Always' | 'Never' | 'OnFailure';
+    readonly volumes?: readonly Volume[];
+    readonly containers: readonly Container[];
   };
 }
 
@@ -92,14 +98,18 @@ export interface RunningPod {
   /** What it has logged, a line each. */
   readonly log: string[];
   ready: boolean;
+  /** Whether it has been deleted, and is told to end. */
+  ending: boolean;
 }
 
 interface Held extends RunningPod {
-  /** Where its readiness is asked for. */
-  readonly readinessUrl: string;
+  readonly uid: string;
+  /** Where its readiness is asked for; undefined if it has no probe. */
+  readonly readinessUrl: string | undefined;
   readonly folder: ReturnType<typeof temporaryFolder>;
   readonly start: () => ChildProcess;
-  ending: boolean;
+  /** When it was given its token. */
+  tokenAt: number;
 }
 
 export class Kubelet implements AsyncDisposable {
@@ -107,6 +117,7 @@ export class Kubelet implements AsyncDisposable {
   restarts = true;
   readonly #plane: ControlPlane;
   readonly #namespace: string;
+  /** By uid: a pod may have the name of one that is gone. */
   readonly #pods = new Map<string, Held>();
   readonly #agent = new Agent({ keepAlive: false, rejectUnauthorized: false });
   #nextAddress = 0;
@@ -119,7 +130,19 @@ export class Kubelet implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    await this.#plane.api.create('/api/v1/nodes', { metadata: { name: NODE } });
+    const { api } = this.#plane;
+    // kwok, where it runs, renews the node's Lease.
+    await api.create('/api/v1/nodes', {
+      metadata: { name: NODE, labels: NODE_SELECTOR, annotations: { 'kwok.x-k8s.io/node': 'fake' } },
+    });
+    await api.merge(`/api/v1/nodes/${NODE}/status`, {
+      status: {
+        conditions: [{ type: 'Ready', status: 'True' }],
+        allocatable: { cpu: '1k', memory: '1Ti', pods: '1k' },
+      },
+    });
+    // A node is born with a taint that says it is not ready.
+    await api.merge(`/api/v1/nodes/${NODE}`, { spec: { taints: null } });
     this.#running = this.#run();
   }
 
@@ -133,15 +156,21 @@ export class Kubelet implements AsyncDisposable {
       const states = this.pods(component).map(({ ready }) => ready);
       if (states.length !== count || states.includes(false)) throw new Error(`pods ready: ${states.join()}`);
     }, within);
-    // The API server has heard of their addresses.
+    await this.untilEndpoints(count, component);
+  }
+
+  /** Until the Service of a component leads to so many addresses, all of which are ready. */
+  async untilEndpoints(count: number, component = 'webhook'): Promise<void> {
     await eventually(async () => {
-      const { subsets } = await this.#plane.api.get(
-        `/api/v1/namespaces/${this.#namespace}/endpoints/${SERVICES[component]}`,
+      const slices = await this.#plane.api.list(
+        `/apis/discovery.k8s.io/v1/namespaces/${this.#namespace}/endpointslices` +
+          `?labelSelector=kubernetes.io/service-name%3D${SERVICES[component]}`,
       );
-      const addresses = ((subsets ?? []) as { addresses?: unknown[] }[]).flatMap(
-        (each) => each.addresses ?? [],
+      const endpoints = slices.flatMap(
+        (slice) => (slice['endpoints'] ?? []) as { conditions: { ready: boolean } }[],
       );
-      if (addresses.length !== count) throw new Error(`${addresses.length} endpoints`);
+      const states = endpoints.map(({ conditions }) => conditions.ready);
+      if (states.length !== count || states.includes(false)) throw new Error(`endpoints: ${states.join()}`);
     });
   }
 
@@ -149,7 +178,7 @@ export class Kubelet implements AsyncDisposable {
     this.#stopped = true;
     await this.#running;
     for (const pod of this.#pods.values()) {
-      pod.process.kill('SIGKILL');
+      await end(pod.process);
       await this.#cleanUp(pod);
     }
     this.#agent.destroy();
@@ -158,20 +187,41 @@ export class Kubelet implements AsyncDisposable {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const path = `/api/v1/namespaces/${this.#namespace}/pods`;
-      const pods = (await this.#plane.api.list(path).catch(() => [])) as unknown as PodObject[];
-      for (const pod of pods) await this.#sync(pod).catch(() => undefined);
+      const pods = (await this.#plane.api.list(path).catch(() => undefined)) as PodObject[] | undefined;
+      for (const pod of pods ?? []) await this.#sync(pod).catch(() => undefined);
+      if (pods) await this.#endOthers(pods);
       await sleep(LOOK_EVERY);
     }
   }
 
+  /** Ends what runs for pods that are gone, as those are that were deleted after they had ended. */
+  async #endOthers(pods: readonly PodObject[]): Promise<void> {
+    const present = new Set(pods.map(({ metadata }) => metadata.uid));
+    for (const held of this.#pods.values()) {
+      if (present.has(held.uid) || held.ending) continue;
+      await end(held.process);
+      await this.#cleanUp(held);
+      this.#pods.delete(held.uid);
+    }
+  }
+
   async #sync(pod: PodObject): Promise<void> {
-    const { name, deletionTimestamp } = pod.metadata;
-    const held = this.#pods.get(name);
+    const { name, uid, deletionTimestamp } = pod.metadata;
+    const held = this.#pods.get(uid);
     if (!held) {
       if (deletionTimestamp === undefined) await this.#runPod(pod);
+      else await this.#plane.api.remove(this.#path(name));
     } else if (deletionTimestamp === undefined) {
+      if (hasEnded(held.process) && pod.spec.restartPolicy === 'Never') {
+        await this.#reportEnd(held);
+        return;
+      }
       if (hasEnded(held.process) && this.restarts) held.process = held.start();
       await this.#mount(pod, held.folder);
+      if (performance.now() - held.tokenAt > RENEW_TOKENS_AFTER) {
+        await this.#giveToken(pod, held.folder);
+        held.tokenAt = performance.now();
+      }
       await this.#reportReadiness(held);
     } else if (!held.ending) {
       held.ending = true;
@@ -181,19 +231,27 @@ export class Kubelet implements AsyncDisposable {
   }
 
   async #runPod(pod: PodObject): Promise<void> {
-    const { api } = this.#plane;
-    const { name } = pod.metadata;
+    const { api, schedulers } = this.#plane;
+    const { name, uid } = pod.metadata;
     const path = this.#path(name);
-    if (pod.spec.nodeName === undefined)
+    if (pod.spec.nodeName === undefined) {
+      if (schedulers.length > 0) return;
       await api.create(`${path}/binding`, { metadata: { name }, target: { kind: 'Node', name: NODE } });
+    }
+    const folder = temporaryFolder();
+    try {
+      await this.#mount(pod, folder);
+      await this.#giveToken(pod, folder);
+    } catch (error) {
+      folder.remove();
+      throw error;
+    }
     const address = addressOf(this.#nextAddress++);
     changeLoopback('replace', address);
-    const folder = temporaryFolder();
-    await this.#mount(pod, folder);
     const [container] = pod.spec.containers;
     const log: string[] = [];
     const start = (): ChildProcess => {
-      const child = spawn(
+      const child = spawnOwned(
         process.execPath,
         ['dist/main.js', ...container!.args.map((arg) => arg.replace(MOUNT, folder.path))],
         {
@@ -205,16 +263,15 @@ export class Kubelet implements AsyncDisposable {
           stdio: ['ignore', 'pipe', 'pipe'],
         },
       );
-      for (const stream of [child.stdout, child.stderr])
+      for (const stream of [child.stdout!, child.stderr!])
         stream.on('data', (chunk: Buffer) => log.push(...chunk.toString().trimEnd().split('\n')));
       return child;
     };
-    const { path: probed, port, scheme } = container!.readinessProbe.httpGet;
-    const { containerPort } = container!.ports.find((each) => each.name === port)!;
-    this.#pods.set(name, {
+    this.#pods.set(uid, {
       name,
+      uid,
       component: pod.metadata.labels['app.kubernetes.io/component']!,
-      readinessUrl: `${scheme.toLowerCase()}://${address}:${containerPort}${probed}`,
+      readinessUrl: readinessUrlOf(container!, address),
       address,
       process: start(),
       log,
@@ -222,17 +279,22 @@ export class Kubelet implements AsyncDisposable {
       folder,
       start,
       ending: false,
+      tokenAt: performance.now(),
     });
   }
 
-  /** Writes what the pod is to find, again and again, as what is mounted follows its object. */
-  async #mount(pod: PodObject, folder: ReturnType<typeof temporaryFolder>): Promise<void> {
+  async #giveToken(pod: PodObject, folder: ReturnType<typeof temporaryFolder>): Promise<void> {
     const { api, url, ca } = this.#plane;
     const account = `/api/v1/namespaces/${this.#namespace}/serviceaccounts/${pod.spec.serviceAccountName}`;
     const { status } = await api.create(`${account}/token`, { spec: { expirationSeconds: 3600 } });
     folder.write('kubeconfig', kubeconfig(url, ca, status as Json));
-    for (const { name, mountPath } of pod.spec.containers[0]!.volumeMounts) {
-      const volume = pod.spec.volumes.find((each) => each.name === name);
+  }
+
+  /** Writes the files of ConfigMaps and Secrets, again and again: what is mounted follows its object. */
+  async #mount(pod: PodObject, folder: ReturnType<typeof temporaryFolder>): Promise<void> {
+    const { api } = this.#plane;
+    for (const { name, mountPath } of pod.spec.containers[0]!.volumeMounts ?? []) {
+      const volume = pod.spec.volumes?.find((each) => each.name === name);
       if (!volume?.configMap && !volume?.secret) continue;
       const at = mountPath.replace(`${MOUNT}/`, '');
       mkdirSync(join(folder.path, at), { recursive: true });
@@ -248,13 +310,7 @@ export class Kubelet implements AsyncDisposable {
   }
 
   async #reportReadiness(pod: Held): Promise<void> {
-    const answer = pod.readinessUrl.startsWith('https:')
-      ? sendHttps(pod.readinessUrl, { method: 'GET', agent: this.#agent })
-      : fetch(pod.readinessUrl);
-    const ready = await answer.then(
-      ({ status }) => status === 200,
-      () => false,
-    );
+    const ready = !hasEnded(pod.process) && (await this.#isReady(pod.readinessUrl));
     pod.ready = ready;
     const status = ready ? 'True' : 'False';
     await this.#plane.api.merge(`${this.#path(pod.name)}/status`, {
@@ -267,9 +323,25 @@ export class Kubelet implements AsyncDisposable {
     });
   }
 
+  async #isReady(url: string | undefined): Promise<boolean> {
+    if (url === undefined) return true;
+    const answer = url.startsWith('https:')
+      ? sendHttps(url, { method: 'GET', agent: this.#agent })
+      : fetch(url);
+    return answer.then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  }
+
+  async #reportEnd({ name, process: { exitCode } }: Held): Promise<void> {
+    const phase = exitCode === 0 ? 'Succeeded' : 'Failed';
+    await this.#plane.api.merge(`${this.#path(name)}/status`, { status: { phase } });
+  }
+
   async #removeOnceEnded(pod: Held): Promise<void> {
     await this.#cleanUp(pod);
-    this.#pods.delete(pod.name);
+    this.#pods.delete(pod.uid);
     await this.#plane.api.remove(this.#path(pod.name));
   }
 
@@ -282,4 +354,11 @@ export class Kubelet implements AsyncDisposable {
   #path(name: string): string {
     return `/api/v1/namespaces/${this.#namespace}/pods/${name}`;
   }
+}
+
+function readinessUrlOf({ readinessProbe, ports = [] }: Container, address: string): string | undefined {
+  if (!readinessProbe) return undefined;
+  const { path, port, scheme } = readinessProbe.httpGet;
+  const { containerPort } = ports.find((each) => each.name === port)!;
+  return `${scheme.toLowerCase()}://${address}:${containerPort}${path}`;
 }

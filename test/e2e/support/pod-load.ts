@@ -7,6 +7,8 @@ import { metadataOf } from './cluster.ts';
 export interface PodLoad extends AsyncDisposable {
   /** How many pods were decided, were let through undecided, and were refused by the API server, with its words. */
   readonly counts: { decided: number; untouched: number; readonly refused: string[] };
+  /** Until so many more have been answered. */
+  readonly untilMore: (count: number) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -32,7 +34,12 @@ export function createPodsWithoutEnd(api: ApiServer): PodLoad {
     stopping.abort();
     await Promise.all(clients);
   };
-  return { counts, stop, [Symbol.asyncDispose]: stop };
+  const answered = (): number => counts.decided + counts.untouched + counts.refused.length;
+  const untilMore = async (count: number): Promise<void> => {
+    const until = answered() + count;
+    while (answered() < until && !stopping.signal.aborted) await sleep(PAUSE);
+  };
+  return { counts, untilMore, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** A dry run. */

@@ -1,0 +1,77 @@
+/** Owns the check that pods are decided: it creates one as a dry run, and looks at what came back. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/config.ts';
+import { AUTO, DECISION } from '../core/annotation/keys.ts';
+import { isObject, partOf, readText, type JsonObject } from '../core/json.ts';
+import type { PodTrial } from '../sources/kubernetes/pod-trial.ts';
+
+export interface CheckOptions {
+  /** In which the pod would be created. */
+  readonly namespace: string;
+  /** Milliseconds for which the check is tried again: what was just installed takes a moment. */
+  readonly timeoutMs: number;
+}
+
+export interface CheckResult {
+  /** What the webhook decided; undefined if it decided nothing. */
+  readonly decision: { readonly outcome: string; readonly why: string } | undefined;
+  /** What the API server and its webhooks warned of. */
+  readonly warnings: readonly string[];
+}
+
+/** Milliseconds between two tries. */
+const TRY_EVERY_MS = 500;
+
+/** It asks for a cache, so that a webhook which leaves it alone says why; and it passes the strictest pod security standard. */
+const POD: JsonObject = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    generateName: 'imagecache-webhook-check-',
+    labels: { 'alibabacloud.com/eci': 'true' },
+    annotations: { [AUTO.modern]: 'true' },
+  },
+  spec: {
+    securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: 'check',
+        image: 'imagecache-webhook.invalid/check:1',
+        resources: { requests: { cpu: '1m', memory: '1Mi' }, limits: { cpu: '1m', memory: '1Mi' } },
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      },
+    ],
+  },
+};
+
+/**
+ * Tries until a pod is decided, or the time is over.
+ * @throws what the last try threw: the pod was refused, or nobody answered
+ */
+export async function checkPodsAreDecided(
+  { kubeconfig, kubeContext }: Config,
+  { namespace, timeoutMs }: CheckOptions,
+): Promise<CheckResult> {
+  const { connectPodTrials } = await import('../sources/kubernetes/connect.ts');
+  const trials = connectPodTrials(kubeconfig, kubeContext, new AbortController().signal);
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- one try after the other
+    const result = await trials.create(namespace, POD).then(readResult, (error: unknown) => {
+      if (performance.now() >= until) throw error;
+      return undefined;
+    });
+    if (result?.decision !== undefined) return result;
+    if (result !== undefined && performance.now() >= until) return result;
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(TRY_EVERY_MS);
+  }
+}
+
+function readResult({ pod, warnings }: PodTrial): CheckResult {
+  const text = readText(partOf(partOf(pod, 'metadata'), 'annotations')[DECISION]);
+  const record: unknown = text === undefined ? undefined : JSON.parse(text);
+  if (!isObject(record)) return { decision: undefined, warnings };
+  const { outcome, why } = record;
+  return { decision: { outcome: readText(outcome) ?? '', why: readText(why) ?? '' }, warnings };
+}

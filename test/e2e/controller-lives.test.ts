@@ -1,0 +1,231 @@
+/**
+ * The controller's rules with the lives that pods really have: a scheduler binds them, kwok plays the virtual node that they
+ * pull and run on, and `imc simulate-eci` makes the caches.
+ */
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { startController, type Controller } from '../../src/runtime/controller.ts';
+import { eventually } from '../support/eventually.ts';
+import { killRunning, start } from '../support/imc.ts';
+import type { Json } from '../support/objects.ts';
+import {
+  IMAGE_CACHES,
+  metadataOf,
+  register,
+  startCluster,
+  startInCluster,
+  type WebhookInCluster,
+} from './support/cluster.ts';
+import type { ControlPlane } from './support/control-plane.ts';
+import { addNode, TOLERATION } from './support/nodes.ts';
+
+const PIN = 'k8s.aliyun.com/eci-imc-id';
+const MARKER = 'imagecache-webhook.io/create-on-miss';
+const VIRTUAL = 'virtual-kubelet';
+const PODS = '/api/v1/namespaces/default/pods';
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+const CRON_JOBS = '/apis/batch/v1/namespaces/default/cronjobs';
+const JOBS = '/apis/batch/v1/namespaces/default/jobs';
+const DAY = 86_400_000;
+
+let plane: ControlPlane;
+let webhook: WebhookInCluster;
+let controller: Controller;
+/** Milliseconds by which the controller's clock is ahead. */
+let aheadBy = 0;
+
+beforeAll(async () => {
+  plane = await startCluster({
+    bindTime: true,
+    controller: true,
+    schedulers: ['default-scheduler'],
+    kwok: true,
+  });
+  await addNode(plane.api, { name: VIRTUAL, virtual: true });
+  webhook = await startInCluster(plane, { bindTime: 'true', 'createOnMiss.by': 'controller' });
+  await webhook.synced;
+  await register(plane.api, 'imagecache-webhook', webhook);
+  const settings = {
+    source: 'kubernetes',
+    kubeconfig: plane.kubeconfig,
+    host: '127.0.0.1',
+    metricsPort: '0',
+    'createOnMiss.by': 'controller',
+    prewarm: 'true',
+    // So that it hears from the API server often, also when its clock is set.
+    maxStaleness: '6s',
+  };
+  const config = loadConfig(undefined, new Map(Object.entries(settings)), {});
+  controller = await startController(config, pino({ level: 'silent' }), () => Date.now() + aheadBy);
+  await controller.synced;
+  start(['simulate-eci', '--source=kubernetes', `--kubeconfig=${plane.kubeconfig}`, '--creation-time=1s']);
+});
+afterAll(async () => {
+  killRunning();
+  await controller?.stop();
+  await webhook?.stop();
+  await plane?.stop();
+});
+afterEach(async () => {
+  for (const path of [DEPLOYMENTS, CRON_JOBS, JOBS])
+    await plane.api.call('DELETE', `${path}?propagationPolicy=Background`);
+  await eventually(async () => {
+    await plane.api.call('DELETE', `${PODS}?gracePeriodSeconds=0`);
+    await plane.api.call('DELETE', IMAGE_CACHES);
+    expect(await plane.api.list(PODS)).toEqual([]);
+    expect(await plane.api.list(IMAGE_CACHES)).toEqual([]);
+  }, 30_000);
+});
+
+const PULLS = { 'kwok.test/pulls-for': '3s' };
+const podSpec = (image: string): Json => ({
+  terminationGracePeriodSeconds: 0,
+  tolerations: [TOLERATION],
+  nodeSelector: { type: 'virtual-kubelet' },
+  containers: [{ name: 'c', image }],
+});
+const create = (name: string, image: string, annotations: Json = PULLS): Promise<Json> =>
+  plane.api.create(PODS, { metadata: { name, annotations }, spec: podSpec(image) });
+const template = (image: string, annotations: Json = {}): Json => ({
+  metadata: { labels: { app: 'a' }, annotations },
+  spec: podSpec(image),
+});
+
+async function phaseOf(name: string): Promise<string> {
+  const { status } = await plane.api.get(`${PODS}/${name}`);
+  return (status as { phase: string }).phase;
+}
+
+/** The one cache of an image, once it is Ready. */
+async function untilReady(image: string): Promise<{ name: string; id: string }> {
+  return eventually(async () => {
+    const caches = (await plane.api.list(IMAGE_CACHES)).filter((each) =>
+      (each['spec'] as { images: string[] }).images.includes(image),
+    );
+    expect(caches).toHaveLength(1);
+    const { phase, imageCacheId } = caches[0]!['status'] as { phase: string; imageCacheId: string };
+    expect(phase).toBe('Ready');
+    return { name: metadataOf(caches[0]!).name, id: imageCacheId };
+  }, 20_000);
+}
+
+/** The webhook has heard of a cache: a pod would be given it. */
+async function untilGiven(image: string, id: string): Promise<void> {
+  await eventually(async () => {
+    const pod = await plane.api.create(`${PODS}?dryRun=All`, {
+      metadata: { name: 'asks' },
+      spec: podSpec(image),
+    });
+    expect(metadataOf(pod).annotations[PIN]).toBe(id);
+  });
+}
+
+const present = async (name: string): Promise<boolean> =>
+  (await plane.api.list(IMAGE_CACHES)).some((each) => metadataOf(each).name === name);
+
+describe('a cache that was missed', () => {
+  it('is made of a pod that only its binding showed to be for ECI, and that bears no label for it', async () => {
+    const { nodeSelector: _, ...spec } = podSpec('bound:1');
+    const expression = { key: 'type', operator: 'In', values: ['virtual-kubelet'] };
+    const affinity = {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchExpressions: [expression] }],
+        },
+      },
+    };
+    await plane.api.create(PODS, {
+      metadata: { name: 'bound', annotations: PULLS },
+      spec: { ...spec, affinity },
+    });
+    await eventually(async () => {
+      const { annotations, labels } = metadataOf(await plane.api.get(`${PODS}/bound`));
+      expect(annotations).toHaveProperty([MARKER]);
+      expect(labels).toEqual({});
+    });
+    await untilReady('bound:1');
+  });
+
+  it('is there for the second run of a CronJob, whose first one has finished meanwhile', async () => {
+    const job = { spec: { template: template('cron:1', { ...PULLS, 'kwok.test/runs-for': '100ms' }) } };
+    Object.assign(job.spec.template['spec'] as Json, { restartPolicy: 'Never' });
+    await plane.api.create(CRON_JOBS, {
+      metadata: { name: 'cron' },
+      spec: { schedule: '* * * * *', jobTemplate: job },
+    });
+    const isDueNow = async (): Promise<void> => {
+      const lastScheduleTime = new Date(Date.now() - 60_000).toISOString();
+      await plane.api.merge(`${CRON_JOBS}/cron/status`, { status: { lastScheduleTime } });
+    };
+    const runs = async (): Promise<{ cache: unknown; phase: string }[]> =>
+      (await plane.api.list(PODS))
+        .toSorted((a, b) => (metadataOf(a).name < metadataOf(b).name ? -1 : 1))
+        .map((pod) => ({
+          cache: metadataOf(pod).annotations[PIN],
+          phase: (pod['status'] as { phase: string }).phase,
+        }));
+    await isDueNow();
+    await eventually(
+      async () => expect(await runs()).toEqual([{ cache: undefined, phase: 'Succeeded' }]),
+      20_000,
+    );
+    const { id } = await untilReady('cron:1');
+    await untilGiven('cron:1', id);
+    await plane.api.call('DELETE', JOBS + '?propagationPolicy=Background');
+    await eventually(async () => expect(await runs()).toEqual([]));
+    await isDueNow();
+    await eventually(async () => expect(await runs()).toEqual([{ cache: id, phase: 'Succeeded' }]), 20_000);
+  });
+
+  it('is made before the first pod of a rollout that is paused, and all pods of the rollout are given it', async () => {
+    await plane.api.create(DEPLOYMENTS, {
+      metadata: { name: 'a' },
+      spec: { replicas: 3, selector: { matchLabels: { app: 'a' } }, template: template('before:1') },
+    });
+    const running = async (image: string): Promise<Json[]> => {
+      const pods = await plane.api.list(PODS);
+      const states = pods.map((pod) => [
+        (pod['spec'] as { containers: { image: string }[] }).containers[0]!.image,
+        (pod['status'] as { phase: string }).phase,
+      ]);
+      expect(states).toEqual(Array.from({ length: 3 }, () => [image, 'Running']));
+      return pods;
+    };
+    await eventually(() => running('before:1'), 20_000);
+    await plane.api.merge(`${DEPLOYMENTS}/a`, {
+      spec: { paused: true, template: { spec: { containers: [{ name: 'c', image: 'after:1' }] } } },
+    });
+    const { id } = await untilReady('after:1');
+    await running('before:1');
+    await untilGiven('after:1', id);
+    await plane.api.merge(`${DEPLOYMENTS}/a`, { spec: { paused: false } });
+    const pods = await eventually(() => running('after:1'), 20_000);
+    expect(pods.map((pod) => metadataOf(pod).annotations[PIN])).toEqual([id, id, id]);
+  });
+});
+
+describe('a cache that nobody has used for longer than idleDays', () => {
+  it('goes; and one that a pod is about to start from goes only once the pod has started', async () => {
+    await create('misses', 'used:1');
+    await create('misses-too', 'unused:1');
+    const [used, unused] = [await untilReady('used:1'), await untilReady('unused:1')];
+    await untilGiven('used:1', used.id);
+    const hit = await create('hits', 'used:1', { 'kwok.test/pulls-for': '1h' });
+    expect(metadataOf(hit).annotations[PIN]).toBe(used.id);
+    await plane.api.remove(`${PODS}/misses`);
+    await plane.api.remove(`${PODS}/misses-too`);
+    // The controller's clock alone: it is a month later.
+    aheadBy = 31 * DAY;
+    try {
+      await eventually(async () => expect(await present(unused.name)).toBe(false), 30_000);
+      // It has looked at both, and at a pod that still pulls.
+      expect([await phaseOf('hits'), await present(used.name)]).toEqual(['Pending', true]);
+      await plane.api.merge(`${PODS}/hits`, { metadata: { annotations: { 'kwok.test/pulls-for': '0s' } } });
+      await eventually(async () => expect(await present(used.name)).toBe(false), 30_000);
+      expect(await phaseOf('hits')).toBe('Running');
+    } finally {
+      aheadBy = 0;
+    }
+  });
+});
