@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run test e2e e2e-version bench fuzz soak audit sbom clean
+.PHONY: install build demo run cluster test e2e e2e-version bench fuzz soak audit sbom clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -26,6 +26,10 @@ run: build
 	@echo "  curl http://localhost:9090/metrics"
 	@echo
 	@npm run --silent imc -- serve $(RUN_FLAGS)
+
+# A whole cluster to play with, until Ctrl-C. Needs what e2e needs, but helm and root.
+cluster: build
+	@npm run --silent cluster
 
 test: install
 	@npm run --silent typecheck

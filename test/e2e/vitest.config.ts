@@ -9,6 +9,7 @@ const TOGETHER = [
   'chart',
   'cli',
   'client-certificate',
+  'cluster',
   'controller-lives',
   'crd',
   'image',

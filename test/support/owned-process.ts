@@ -30,13 +30,13 @@ function tellWatchdog(message: string): void {
   watchdog.stdin!.write(`${message}\n`);
 }
 
-/** As `spawn` of node:child_process. */
+/** As `spawn` of node:child_process. Ctrl-C in the terminal reaches this process alone, which ends its children in order. */
 export function spawnOwned(
   command: string,
   args: readonly string[],
   options: SpawnOptions = {},
 ): ChildProcess {
-  const child = spawn(command, [...args], options);
+  const child = spawn(command, [...args], { ...options, detached: true });
   const { pid } = child;
   // Undefined if it could not be started: `error` is emitted then.
   if (pid !== undefined) {

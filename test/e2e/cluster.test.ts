@@ -1,0 +1,89 @@
+/** `make cluster`, as somebody uses it who copies what it prints. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { hasEnded, spawnOwned } from '../support/owned-process.ts';
+import { temporaryFolder } from '../support/webhook.ts';
+
+const run = promisify(execFile);
+
+interface Playground {
+  readonly printed: () => string;
+  readonly ended: () => boolean;
+  /** Ctrl-C. @returns the exit code */
+  readonly interrupt: () => Promise<number | null>;
+}
+
+function start(environment: NodeJS.ProcessEnv = {}): Playground {
+  const child = spawnOwned(process.execPath, ['test/cluster/cluster.ts'], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  return {
+    printed: () => printed,
+    ended: () => hasEnded(child),
+    interrupt: async () => {
+      const ended = once(child, 'exit');
+      child.kill('SIGINT');
+      return ((await ended) as [number | null])[0];
+    },
+  };
+}
+
+it('prints a kubeconfig and three commands, which do what it says of them; and Ctrl-C leaves nothing behind', async () => {
+  const cluster = start();
+  await eventually(() => {
+    expect(cluster.ended(), cluster.printed()).toBe(false);
+    expect(cluster.printed()).toContain('Ctrl-C ends all of it.');
+  }, 120_000);
+  const [, environment] = /^ {2}(export KUBECONFIG=.*)$/m.exec(cluster.printed())!;
+  const commands = Array.from(cluster.printed().matchAll(/^ {2}(kubectl .*)$/gm), ([, command]) => command!);
+  expect(commands).toHaveLength(3);
+  const home = temporaryFolder();
+  const outputs: string[] = [];
+  for (const command of commands) {
+    const { stdout } = await run('sh', ['-c', `${environment}; ${command}`], {
+      env: { ...process.env, HOME: home.path },
+    });
+    outputs.push(stdout);
+  }
+  expect(outputs[0]).toContain('deployment "web" successfully rolled out');
+  expect(outputs[1]).toMatch(/^imagecache\.eci\.alibabacloud\.com\/auto-[0-9a-f]{32} condition met$/m);
+  expect(outputs[2]!.match(/^web-\S+ +Running +imc-[0-9a-f]{20}$/gm)).toHaveLength(3);
+  home.remove();
+
+  const kubeconfig = /KUBECONFIG=(\S+)/.exec(environment!)![1]!;
+  const [, logs] = /^Their logs are in (\S+)\.$/m.exec(cluster.printed())!;
+  expect([existsSync(kubeconfig), existsSync(logs!)]).toEqual([true, true]);
+  expect(await cluster.interrupt()).toBe(0);
+  expect([existsSync(dirname(kubeconfig)), existsSync(logs!)]).toEqual([false, false]);
+  // What was started there had that folder in its arguments.
+  const { stdout: left } = await run('ps', ['-eo', 'args']);
+  expect(left.split('\n').filter((line) => line.includes(dirname(kubeconfig)))).toEqual([]);
+});
+
+it.each([
+  ['', 'KUBEBUILDER_ASSETS is not set. It must name a folder that holds the programs of a control plane.'],
+  ['/nowhere/1.37', 'KUBEBUILDER_ASSETS names /nowhere/1.37.'],
+])(
+  'without the programs it says which are missing and where to get them, and ends with 1',
+  async (assets, said) => {
+    const cluster = start({ KUBEBUILDER_ASSETS: assets, PATH: dirname(process.execPath) });
+    await eventually(() => expect(cluster.ended()).toBe(true), 30_000);
+    expect(cluster.printed()).toContain(`make cluster: ${said}`);
+    for (const [program, from] of [
+      ['etcd', "etcd's releases"],
+      ['kube-apiserver', "Kubernetes' server binaries"],
+      ['kubectl', "Kubernetes' client binaries"],
+      ['kwok', "kwok's releases"],
+    ])
+      expect(cluster.printed()).toMatch(new RegExp(`^  ${program} +from ${from}$`, 'm'));
+  },
+);
