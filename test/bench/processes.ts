@@ -16,7 +16,7 @@ const environment = { PATH: process.env['PATH'], ...variable };
 const [, ...entrypoint] = JSON.parse(
   /^ENTRYPOINT (.*)$/m.exec(readFileSync('Dockerfile', 'utf8'))![1]!,
 ) as string[];
-const NODE_FLAGS = entrypoint.slice(0, -1);
+export const NODE_FLAGS = entrypoint.slice(0, -1);
 
 export interface Server extends Disposable {
   readonly url: string;

@@ -2,21 +2,17 @@
  * `make cluster`: a whole cluster on this machine for people to play with, without root. A control plane with a scheduler, a
  * real and a virtual node that kwok plays, the built webhook and controller, and `imc simulate-eci` in the part of ECI.
  */
-import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/core/error-message.ts';
 import { startCluster } from '../e2e/support/cluster.ts';
 import type { ControlPlane } from '../e2e/support/control-plane.ts';
 import { addNode } from '../e2e/support/nodes.ts';
 import { findPrograms, kubernetesMinor } from '../e2e/support/programs.ts';
-import { end, hasEnded, spawnOwned } from '../support/owned-process.ts';
+import { Program } from '../support/program.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 
 const DEMO = 'test/cluster/demo.yaml';
-/** Milliseconds after which one of our own programs is taken not to start. */
-const PATIENCE = 30_000;
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
@@ -68,68 +64,36 @@ Ctrl-C ends all of it.`);
 
 interface OurPrograms extends AsyncDisposable {
   readonly folder: string;
-  /** @throws Error that says which one ended by itself, and with what it said last */
+  /** @throws Error that says which one has ended by itself, and with what it said last */
   readonly untilOneEnds: () => Promise<never>;
 }
 
 /** The webhook, the controller and the stand-in for ECI, as processes; and the webhook registered. */
 async function startOurs(plane: ControlPlane): Promise<OurPrograms> {
   const folder = temporaryFolder();
-  const logOf = (name: string): string => join(folder.path, `${name}.log`);
-  const start = (name: string, ...flags: readonly string[]): ReturnType<typeof spawnOwned> => {
-    const log = openSync(logOf(name), 'a');
-    const args = [name, '--source=kubernetes', `--kubeconfig=${plane.kubeconfig}`, ...flags];
-    return spawnOwned(process.execPath, ['dist/main.js', ...args], { stdio: ['ignore', log, log] });
-  };
+  const start = (name: string, ...flags: readonly string[]): Program =>
+    new Program(name, plane.kubeconfig, flags, join(folder.path, `${name}.log`));
   const common = ['--create-on-miss-by=controller', '--host=127.0.0.1', '--metrics-port=0'];
   const certs = join(folder.path, 'certs');
-  const children = {
-    serve: start(
-      'serve',
-      ...common,
-      '--port=0',
-      `--tls-self-signed=${certs}`,
-      '--bind-time=true',
-      '--shutdown-delay=0',
-      '--log-level=debug',
-    ),
-    controller: start('controller', ...common),
-    'simulate-eci': start('simulate-eci', '--creation-time=10s'),
-  };
+  const serving = ['--port=0', `--tls-self-signed=${certs}`, '--shutdown-delay=0'];
+  const webhook = start('serve', ...common, ...serving, '--bind-time=true', '--log-level=debug');
+  const controller = start('controller', ...common);
+  const all = [webhook, controller, start('simulate-eci', '--creation-time=10s')];
   const stop = async (): Promise<void> => {
-    await Promise.all(Object.values(children).map((child) => end(child, 'SIGTERM')));
+    await Promise.all(all.map((program) => program.stop()));
     folder.remove();
   };
-  const lastWords = (name: string): Error =>
-    new Error(`imc ${name} has ended. It said:\n${readFileSync(logOf(name), 'utf8').slice(-2000)}`);
-  const logged = async (name: keyof typeof children, pattern: RegExp): Promise<string> => {
-    const until = Date.now() + PATIENCE;
-    for (;;) {
-      const found = pattern.exec(readFileSync(logOf(name), 'utf8'));
-      if (found) return found[1] ?? '';
-      if (hasEnded(children[name]) || Date.now() > until) throw lastWords(name);
-      await sleep(50);
-    }
-  };
   try {
-    const address = await logged('serve', /"address":"([^"]+)"[^\n]*"msg":"serving"/);
-    await logged('serve', /"msg":"ready"/);
-    await logged('controller', /"msg":"ready"/);
-    const ca = readFileSync(join(certs, 'ca.crt'), 'utf8');
-    await register(plane, address, ca);
+    const address = await webhook.logged(/"address":"([^"]+)"[^\n]*"msg":"serving"/);
+    await Promise.all([webhook, controller].map((program) => program.logged(/"msg":"ready"/)));
+    await register(plane, address, readFileSync(join(certs, 'ca.crt'), 'utf8'));
   } catch (error) {
     await stop();
     throw error;
   }
   return {
     folder: folder.path,
-    untilOneEnds: () =>
-      Promise.race(
-        Object.entries(children).map(async ([name, child]) => {
-          if (!hasEnded(child)) await once(child, 'exit');
-          throw lastWords(name);
-        }),
-      ),
+    untilOneEnds: () => Promise.race(all.map((program) => program.untilEnded())),
     [Symbol.asyncDispose]: stop,
   };
 }

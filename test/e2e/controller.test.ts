@@ -133,6 +133,24 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     }, within);
   }
 
+  let looks = 0;
+  /** Until the controller has looked at all that there is now: it has made a cache for a pod that came after it. */
+  async function untilItHasLooked(): Promise<void> {
+    const image = `look-${++looks}:1`;
+    await create(`look-${looks}`, [image]);
+    const made = await eventually(async () => {
+      const all = await caches();
+      const found = all.find(({ spec }) => (spec as { images: string[] }).images.includes(image));
+      expect(found).toBeDefined();
+      return found!;
+    }, 20_000);
+    await plane.api.remove(`${PODS}/look-${looks}`);
+    await plane.api.remove(`${IMAGE_CACHES}/${metadataOf(made).name}`);
+  }
+
+  const createdAt = ({ metadata }: Json): number =>
+    Date.parse((metadata as { creationTimestamp: string }).creationTimestamp);
+
   const becomeReady = async (cache: Json, id: string): Promise<void> =>
     setStatus(plane.api, metadataOf(cache).name, { imageCacheId: id, phase: 'Ready', progress: '100%' });
 
@@ -254,8 +272,11 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
         expect(String(found?.['message'])).toContain(`ImageCache ${metadataOf(cache!).name}`);
         return found!;
       });
-    // Times in objects are whole seconds, and this pod is to be younger than the cache.
-    await sleep(1100);
+    // This pod is to be younger than the cache, by times in whole seconds.
+    await eventually(async () => {
+      const later = await plane.api.create(`${PODS}?dryRun=All`, podOf('later', ['later:1']));
+      expect(createdAt(later)).toBeGreaterThan(createdAt(cache!));
+    });
     await plane.api.merge(`${DEPLOYMENTS}/web`, { spec: { replicas: 51 } });
     await eventually(async () => expect(await plane.api.list(PODS)).toHaveLength(51));
     await told('ImageCacheNotComplete');
@@ -365,7 +386,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       expect(metadataOf(pod!).annotations).toMatchObject({ 'k8s.aliyun.com/eci-imc-id': 'imc-web-3' });
     });
     // What it does with its pods is no change of the template.
-    await sleep(1000);
+    await untilItHasLooked();
     expect(await caches()).toHaveLength(7);
   });
 
@@ -382,7 +403,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     acting.process.kill('SIGCONT');
     other.process.kill('SIGCONT');
     const all = await untilCaches(2);
-    await sleep(1000);
+    await untilItHasLooked();
     expect(await caches()).toHaveLength(2);
     expect(all.map((cache) => (cache['spec'] as { images: string[] }).images)).toEqual(
       expect.arrayContaining([['by-hand:1'], ['missed:1']]),
@@ -436,9 +457,16 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       const lastUsed = Date.parse(annotations['imagecache-webhook.io/last-used'] as string);
       expect(Math.abs(Date.now() - lastUsed)).toBeLessThan(60_000);
     }, 30_000);
-    await setStatus(plane.api, metadataOf(made!).name, { expireDateTime: '2026-01-01T00:00:00Z' });
-    await sleep(1500);
-    expect(await caches()).toHaveLength(1);
+    // Another one, which no pod points to, expires after it; when that is gone, the controller has looked at both.
+    await create('other', ['other:1']);
+    const other = (await untilCaches(2)).find((each) => metadataOf(each).name !== metadataOf(made!).name)!;
+    await plane.api.remove(`${PODS}/other`);
+    for (const cache of [made!, other])
+      await setStatus(plane.api, metadataOf(cache).name, {
+        imageCacheId: cache === other ? 'imc-other' : 'imc-kept',
+        expireDateTime: '2026-01-01T00:00:00Z',
+      });
+    expect((await untilCaches(1)).map((each) => metadataOf(each).name)).toEqual([metadataOf(made!).name]);
     await plane.api.call('DELETE', `${PODS}?gracePeriodSeconds=0`);
     await untilCaches(0);
   });
@@ -477,7 +505,6 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     })();
     for (let i = 0; i < 3; i++) {
       (await leader()).process.kill('SIGKILL');
-      await sleep(500);
     }
     await creating;
     const all = await untilCaches(40, 40_000);
@@ -502,9 +529,10 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     };
     await Promise.all(Array.from({ length: 8 }, client));
     await untilCaches(300, 60_000);
-    await sleep(1000);
+    await untilItHasLooked();
     expect(await caches()).toHaveLength(300);
-    expect(written() - before).toBe(300);
+    // And the one of the look.
+    expect(written() - before).toBe(300 + 1);
   });
 
   it('closes the circle by itself where imc simulate-eci plays ECI', async () => {

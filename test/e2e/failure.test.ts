@@ -13,7 +13,7 @@ import { sendHttps } from '../support/https.ts';
 import type { Json } from '../support/objects.ts';
 import { runWebhook, temporaryFolder } from '../support/webhook.ts';
 import { NAMESPACE, Release, RELEASE } from './support/chart.ts';
-import { putImageCache } from './support/cluster.ts';
+import { metadataOf, putImageCache } from './support/cluster.ts';
 import { kubeconfig, startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
 import { createPod, createPodsWithoutEnd, isDecided } from './support/pod-load.ts';
@@ -115,6 +115,8 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
         .flatMap(({ log }) => log)
         .join('\n'),
     ).toContain('the webhook did not decide a pod of namespace default');
+    const roles = await plane.api.list('/apis/rbac.authorization.k8s.io/v1/roles');
+    expect(roles.filter((role) => metadataOf(role).name.endsWith('-check'))).toEqual([]);
     await plane.api.merge(service, { spec: { selector } });
     await untilDecided();
     expect(await release.test()).toMatch(/Phase: +Succeeded/);

@@ -18,7 +18,7 @@ import { temporaryFolder } from '../../support/webhook.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { kubeconfig } from './control-plane.ts';
 
-/** Not of any network: RFC 2544 keeps them for tests. The API server takes no loopback addresses for endpoints. */
+/** Of the address of the first pod. */
 const FIRST_ADDRESS = 10;
 const NODE = 'node-of-the-tests';
 /** For the chart's value of that name, if a scheduler chooses the node. */
@@ -51,8 +51,12 @@ function changeLoopback(action: 'replace' | 'del', address: string): void {
   execFileSync('ip', ['address', action, `${address}/32`, 'dev', 'lo'], { stdio: 'pipe' });
 }
 
+/**
+ * Not of any network: RFC 2544 keeps them for tests, and the API server takes no loopback addresses for endpoints. Two files of
+ * tests that run at the same time have others.
+ */
 function addressOf(index: number): string {
-  return `198.18.0.${FIRST_ADDRESS + index}`;
+  return `198.18.${process.env['VITEST_POOL_ID'] ?? 0}.${FIRST_ADDRESS + index}`;
 }
 
 interface Volume {

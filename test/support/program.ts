@@ -1,0 +1,69 @@
+/** Runs one of our own programs against a cluster as a process, with its log in a file. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { end, hasEnded, spawnOwned } from './owned-process.ts';
+
+/** Milliseconds after which a program is taken not to get so far. */
+const PATIENCE = 60_000;
+
+export class Program {
+  readonly #name: string;
+  readonly #logFile: string;
+  readonly #child: ChildProcess;
+
+  /**
+   * @param name of the subcommand of imc
+   * @param nodeFlags for Node itself
+   */
+  constructor(
+    name: string,
+    kubeconfig: string,
+    flags: readonly string[],
+    logFile: string,
+    nodeFlags: readonly string[] = [],
+  ) {
+    this.#name = name;
+    this.#logFile = logFile;
+    const log = openSync(logFile, 'a');
+    const ours = [name, '--source=kubernetes', `--kubeconfig=${kubeconfig}`, ...flags];
+    const args = [...nodeFlags, 'dist/main.js', ...ours];
+    this.#child = spawnOwned(process.execPath, args, { stdio: ['ignore', log, log] });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /**
+   * Waits until its log has something.
+   * @returns the first group of the pattern
+   * @throws Error with the end of its log, if it ends or takes too long
+   */
+  async logged(pattern: RegExp): Promise<string> {
+    const until = Date.now() + PATIENCE;
+    for (;;) {
+      const found = pattern.exec(readFileSync(this.#logFile, 'utf8'));
+      if (found) return found[1] ?? '';
+      if (hasEnded(this.#child)) throw this.#failure('has ended');
+      if (Date.now() > until) throw this.#failure('does not get so far');
+      await sleep(50);
+    }
+  }
+
+  /** @throws Error with the end of its log, once it has ended by itself */
+  async untilEnded(): Promise<never> {
+    if (!hasEnded(this.#child)) await once(this.#child, 'exit');
+    throw this.#failure('has ended');
+  }
+
+  stop(): Promise<void> {
+    return end(this.#child, 'SIGTERM');
+  }
+
+  #failure(what: string): Error {
+    const log = readFileSync(this.#logFile, 'utf8').slice(-2000);
+    return new Error(`imc ${this.#name} ${what}. Its log ends with:\n${log}`);
+  }
+}
