@@ -2,11 +2,11 @@
  * From the chart of version 0.1.0, installed by Helm 3, to the present one by Helm 4, back, and again, while pods are created
  * all the time. And the CRD, which helm installs and never changes.
  */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
+import { runOwned } from '../support/owned-process.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import { CHART, NAMESPACE, Release, RELEASE, untilRolledOut, type UpgradeOptions } from './support/chart.ts';
 import {
@@ -172,9 +172,9 @@ describe('the ImageCache resource', () => {
     const [, command] = /^\$ (kubectl apply .*resources\/)$/m.exec(readme) ?? [];
     const [, ...args] = command!.split(' ');
     const home = temporaryFolder();
-    execFileSync(findPrograms('kubectl').kubectl, args, {
-      env: { KUBECONFIG: plane.kubeconfig, HOME: home.path },
-      stdio: 'pipe',
+    await runOwned(findPrograms('kubectl').kubectl, args, {
+      KUBECONFIG: plane.kubeconfig,
+      HOME: home.path,
     });
     home.remove();
     const { metadata } = await plane.api.get(CRD);

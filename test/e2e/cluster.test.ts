@@ -1,15 +1,11 @@
 /** `make cluster`, as somebody uses it who copies what it prints. */
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { hasEnded, spawnOwned } from '../support/owned-process.ts';
+import { hasEnded, runOwned, spawnOwned } from '../support/owned-process.ts';
 import { temporaryFolder } from '../support/webhook.ts';
-
-const run = promisify(execFile);
 
 interface Playground {
   readonly printed: () => string;
@@ -49,10 +45,8 @@ it('prints a kubeconfig and three commands, which do what it says of them; and C
   const home = temporaryFolder();
   const outputs: string[] = [];
   for (const command of commands) {
-    const { stdout } = await run('sh', ['-c', `${environment}; ${command}`], {
-      env: { ...process.env, HOME: home.path },
-    });
-    outputs.push(stdout);
+    const variables = { ...process.env, HOME: home.path };
+    outputs.push(await runOwned('sh', ['-c', `${environment}; ${command}`], variables));
   }
   expect(outputs[0]).toContain('deployment "web" successfully rolled out');
   expect(outputs[1]).toMatch(/^imagecache\.eci\.alibabacloud\.com\/auto-[0-9a-f]{32} condition met$/m);
@@ -65,7 +59,7 @@ it('prints a kubeconfig and three commands, which do what it says of them; and C
   expect(await cluster.interrupt()).toBe(0);
   expect([existsSync(dirname(kubeconfig)), existsSync(logs!)]).toEqual([false, false]);
   // What was started there had that folder in its arguments.
-  const { stdout: left } = await run('ps', ['-eo', 'args']);
+  const left = await runOwned('ps', ['-eo', 'args'], process.env);
   expect(left.split('\n').filter((line) => line.includes(dirname(kubeconfig)))).toEqual([]);
 });
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
-import { end, hasEnded, spawnOwned } from './owned-process.ts';
+import { end, hasEnded, runOwned, spawnOwned } from './owned-process.ts';
 
 function isRunning(pid: number): boolean {
   try {
@@ -53,4 +53,10 @@ it('a program that is not there is an error event, and counts as ended', async (
   const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
   expect(error.code).toBe('ENOENT');
   expect(hasEnded(child)).toBe(true);
+});
+
+it('a program that is run to its end gives what it prints, or throws what it says is wrong', async () => {
+  expect(await runOwned('sh', ['-c', 'echo "$WORD"; echo aside >&2'], { WORD: 'said' })).toBe('said\n');
+  await expect(runOwned('sh', ['-c', 'echo wrong >&2; exit 3'], {})).rejects.toThrow(/^sh -c .*\nwrong\n$/);
+  await expect(runOwned('/nowhere/at-all', [], {})).rejects.toThrow('ENOENT');
 });

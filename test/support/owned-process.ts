@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 /**
  * A shell that is told of each process on its standard input. The pipe ends when this process does, and what is left is
@@ -57,4 +58,24 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL
   child.kill(signal);
   child.kill('SIGCONT');
   await ended;
+}
+
+/**
+ * Runs a program to its end.
+ * @returns what it prints on standard output
+ * @throws Error with its command and what it prints on standard error, if it does not end with 0
+ */
+export async function runOwned(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<string> {
+  const child = spawnOwned(command, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout!),
+    text(child.stderr!),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  if (code !== 0) throw new Error(`${[command, ...args].join(' ')}\n${err}`);
+  return out;
 }

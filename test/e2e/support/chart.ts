@@ -1,10 +1,9 @@
 /** Installs the chart as a user does: by helm. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { parseAllDocuments, stringify } from 'yaml';
 import { expect } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import type { Json } from '../../support/objects.ts';
+import { runOwned } from '../../support/owned-process.ts';
 import { temporaryFolder } from '../../support/webhook.ts';
 import type { ApiServer } from './api-server.ts';
 import { metadataOf } from './cluster.ts';
@@ -15,10 +14,6 @@ export const CHART = 'charts/imagecache-webhook';
 export const RELEASE = 'imagecache-webhook';
 /** The namespace in which the tests install it. */
 export const NAMESPACE = 'imagecache-webhook';
-
-const execute = promisify(execFile);
-/** Bytes that helm may print; a release of ours is a tenth of that. */
-const MAX_OUTPUT = 2 ** 24;
 
 interface HelmRun {
   /** For an argument `VALUES`, which stands for a file of them. */
@@ -38,13 +33,12 @@ async function runHelm(
 ): Promise<string> {
   const folder = temporaryFolder({ 'values.yaml': stringify(values) });
   try {
-    const { stdout } = await execute(
+    return await runOwned(
       findPrograms(program)[program],
       args.map((arg) => (arg === 'VALUES' ? `${folder.path}/values.yaml` : arg)),
       // Its caches and settings go into a folder of their own.
-      { maxBuffer: MAX_OUTPUT, env: { HOME: folder.path, KUBECONFIG: kubeconfig } },
+      { HOME: folder.path, KUBECONFIG: kubeconfig },
     );
-    return stdout;
   } finally {
     folder.remove();
   }
@@ -61,19 +55,14 @@ export interface Rendering {
   readonly values?: Json;
   /** Of Kubernetes: `1.30.0`. */
   readonly kubeVersion?: string;
-  readonly namespace?: string;
 }
 
 /**
  * What `helm template` makes of the chart, hooks included.
  * @throws Error with what helm says
  */
-export async function renderChart({
-  values = {},
-  kubeVersion = '1.30.0',
-  namespace = NAMESPACE,
-}: Rendering): Promise<Json[]> {
-  const flags = [`--namespace=${namespace}`, `--kube-version=${kubeVersion}`];
+export async function renderChart({ values = {}, kubeVersion = '1.30.0' }: Rendering): Promise<Json[]> {
+  const flags = [`--namespace=${NAMESPACE}`, `--kube-version=${kubeVersion}`];
   return readObjects(await runHelm(['template', RELEASE, CHART, ...flags, '--values', 'VALUES'], { values }));
 }
 
