@@ -27,7 +27,7 @@ run: build
 	@echo
 	@npm run --silent imc -- serve $(RUN_FLAGS)
 
-# A whole cluster to play with, until Ctrl-C. Needs what e2e needs, but helm and root.
+# A whole cluster to play with, until Ctrl-C. Needs what e2e needs, except helm and root.
 cluster: build
 	@npm run --silent cluster
 
@@ -42,12 +42,12 @@ test: install
 e2e: build
 	@npm run --silent e2e -- $(ARGS)
 
-# What depends on the version of Kubernetes: its API, controllers, admission and scheduler. The other files test our own
-# programs against failures that we bring about ourselves, which are the same with every version.
-BY_VERSION := admission chart.test chart-install chart-upgrade controller-lives crd lives source workloads
+# What depends on the version of Kubernetes: docs/compatibility.md says of each file why, or why not.
+BY_VERSION := admission bind-time chart chart-install chart-upgrade client-certificate controller-lives crd failure \
+  lives replicas source versions workloads
 
 e2e-version: build
-	@npm run --silent e2e -- $(BY_VERSION)
+	@npm run --silent e2e -- $(BY_VERSION:%=/%.test.ts)
 
 # Twenty-five minutes of ratios: make bench ARGS="--json FILE --only serving". docs/performance.md says how to read them.
 bench: build
@@ -58,7 +58,7 @@ fuzz: install
 	@npm run --silent fuzz -- $(ARGS)
 
 # Ten minutes of everything at once, and then 5,000 pods on 2,000 nodes, which takes another five.
-# make soak ARGS="--minutes N". Needs what e2e needs, but helm and root.
+# make soak ARGS="--minutes N". Needs what e2e needs, except helm and root.
 soak: build
 	@npm run --silent soak -- $(ARGS)
 	@npm run --silent scale

@@ -5,22 +5,23 @@ import { AUTO, DECISION } from '../core/annotation/keys.ts';
 import { isObject, partOf, readText, type JsonObject } from '../core/json.ts';
 import type { PodTrial } from '../sources/kubernetes/pod-trial.ts';
 
-export interface CheckOptions {
-  /** In which the pod would be created. */
+interface CheckOptions {
+  /** The namespace in which the pod would be created. */
   readonly namespace: string;
-  /** Milliseconds for which the check is tried again: what was just installed takes a moment. */
+  /** How long the check is tried again: what was just installed takes a moment. */
   readonly timeoutMs: number;
 }
 
-export interface CheckResult {
+interface CheckResult {
   /** What the webhook decided; undefined if it decided nothing. */
   readonly decision: { readonly outcome: string; readonly why: string } | undefined;
   /** What the API server and its webhooks warned of. */
   readonly warnings: readonly string[];
 }
 
-/** Milliseconds between two tries. */
 const TRY_EVERY_MS = 500;
+/** How long a try may take at least, however little time is left. */
+const LEAST_TIME_MS = 1000;
 
 /** It asks for a cache, so that a webhook which leaves it alone says why; and it passes the strictest pod security standard. */
 const POD: JsonObject = {
@@ -45,7 +46,7 @@ const POD: JsonObject = {
 };
 
 /**
- * Tries until a pod is decided, or the time is over.
+ * Tries until a pod is decided, or the time is over; the last try may take a second more.
  * @throws what the last try threw: the pod was refused, or nobody answered
  */
 export async function checkPodsAreDecided(
@@ -53,25 +54,34 @@ export async function checkPodsAreDecided(
   { namespace, timeoutMs }: CheckOptions,
 ): Promise<CheckResult> {
   const { connectPodTrials } = await import('../sources/kubernetes/connect.ts');
-  const trials = connectPodTrials(kubeconfig, kubeContext, new AbortController().signal);
+  const trials = connectPodTrials(kubeconfig, kubeContext);
   const until = performance.now() + timeoutMs;
   for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- one try after the other
-    const result = await trials.create(namespace, POD).then(readResult, (error: unknown) => {
-      if (performance.now() >= until) throw error;
-      return undefined;
-    });
-    if (result?.decision !== undefined) return result;
-    if (result !== undefined && performance.now() >= until) return result;
+    const left = until - performance.now();
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      const result = readResult(await trials.create(namespace, POD, Math.max(left, LEAST_TIME_MS)));
+      if (result.decision || left <= 0) return result;
+    } catch (error) {
+      if (left <= 0) throw error;
+    }
     // oxlint-disable-next-line no-await-in-loop
     await sleep(TRY_EVERY_MS);
   }
 }
 
 function readResult({ pod, warnings }: PodTrial): CheckResult {
-  const text = readText(partOf(partOf(pod, 'metadata'), 'annotations')[DECISION]);
-  const record: unknown = text === undefined ? undefined : JSON.parse(text);
+  const record = parseRecord(readText(partOf(partOf(pod, 'metadata'), 'annotations')[DECISION]));
   if (!isObject(record)) return { decision: undefined, warnings };
   const { outcome, why } = record;
   return { decision: { outcome: readText(outcome) ?? '', why: readText(why) ?? '' }, warnings };
+}
+
+/** Undefined if it is not JSON: then it is not the webhook's. */
+function parseRecord(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

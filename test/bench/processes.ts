@@ -1,8 +1,9 @@
 /** Starts the servers that are measured, each a process of its own, and reads what they use. */
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { spawnOwned } from '../support/owned-process.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import { kubeconfig } from '../e2e/support/control-plane.ts';
 import { certificateVariable, issueCertificate } from './authority.ts';
@@ -66,7 +67,7 @@ export async function startWebhookProcess(
   });
   const at = (name: string): string => join(folder.path, name);
   const began = performance.now();
-  const child = spawn(
+  const child = spawnOwned(
     process.execPath,
     [
       ...NODE_FLAGS,
@@ -86,7 +87,7 @@ export async function startWebhookProcess(
   child.once('exit', folder.remove);
   let log = '';
   const lines = Promise.withResolvers<void>();
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout!.on('data', (chunk: Buffer) => {
     log += chunk.toString();
     if (log.includes('"msg":"ready"')) lines.resolve();
   });

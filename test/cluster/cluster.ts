@@ -2,24 +2,25 @@
  * `make cluster`: a whole cluster on this machine for people to play with, without root. A control plane with a scheduler, a
  * real and a virtual node that kwok plays, the built webhook and controller, and `imc simulate-eci` in the part of ECI.
  */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { messageOf } from '../../src/core/error-message.ts';
-import { startCluster } from '../e2e/support/cluster.ts';
+import { podWebhook, startCluster } from '../e2e/support/cluster.ts';
 import type { ControlPlane } from '../e2e/support/control-plane.ts';
 import { addNode } from '../e2e/support/nodes.ts';
 import { findPrograms, kubernetesMinor } from '../e2e/support/programs.ts';
-import { Program } from '../support/program.ts';
+import { OurProgram } from '../support/our-program.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 
 const DEMO = 'test/cluster/demo.yaml';
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
-/** Resolves at the first signal to end. More of them, as npm sends them, change nothing. */
-const stopped = new Promise<void>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => resolve());
-});
+/** Aborted by the first signal to end. More of them, as npm sends them, change nothing. */
+const stopping = new AbortController();
+const stopped = once(stopping.signal, 'abort');
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stopping.abort());
 try {
   await run();
 } catch (error) {
@@ -28,14 +29,23 @@ try {
 }
 
 async function run(): Promise<void> {
-  const { kubectl } = findPrograms('kubectl', 'kwok', 'etcd', 'kube-apiserver', 'kube-scheduler');
+  const { kubectl } = findPrograms(
+    'etcd',
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kubectl',
+    'kwok',
+  );
   print(`Starting a cluster of Kubernetes 1.${kubernetesMinor()}. This takes some ten seconds.`);
   await using plane = await startCluster({ schedulers: ['default-scheduler'], kwok: true });
+  if (stopping.signal.aborted) return;
   await Promise.all([
     addNode(plane.api, { name: 'worker-1', pods: 10 }),
     addNode(plane.api, { name: 'virtual-kubelet-1', virtual: true }),
   ]);
   await using ours = await startOurs(plane);
+  if (stopping.signal.aborted) return;
   const bin = dirname(kubectl);
   const isOnPath = (process.env['PATH'] ?? '').split(delimiter).includes(bin);
   print(`
@@ -71,8 +81,8 @@ interface OurPrograms extends AsyncDisposable {
 /** The webhook, the controller and the stand-in for ECI, as processes; and the webhook registered. */
 async function startOurs(plane: ControlPlane): Promise<OurPrograms> {
   const folder = temporaryFolder();
-  const start = (name: string, ...flags: readonly string[]): Program =>
-    new Program(name, plane.kubeconfig, flags, join(folder.path, `${name}.log`));
+  const start = (name: string, ...flags: readonly string[]): OurProgram =>
+    new OurProgram(name, plane.kubeconfig, flags, join(folder.path, `${name}.log`));
   const common = ['--create-on-miss-by=controller', '--host=127.0.0.1', '--metrics-port=0'];
   const certs = join(folder.path, 'certs');
   const serving = ['--port=0', `--tls-self-signed=${certs}`, '--shutdown-delay=0'];
@@ -86,7 +96,11 @@ async function startOurs(plane: ControlPlane): Promise<OurPrograms> {
   try {
     const address = await webhook.logged(/"address":"([^"]+)"[^\n]*"msg":"serving"/);
     await Promise.all([webhook, controller].map((program) => program.logged(/"msg":"ready"/)));
-    await register(plane, address, readFileSync(join(certs, 'ca.crt'), 'utf8'));
+    const ca = readFileSync(join(certs, 'ca.crt'), 'utf8');
+    await plane.api.create('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
+      metadata: { name: 'imagecache-webhook' },
+      webhooks: [podWebhook('pods', `${address}/mutate`, ca)],
+    });
   } catch (error) {
     await stop();
     throw error;
@@ -96,30 +110,4 @@ async function startOurs(plane: ControlPlane): Promise<OurPrograms> {
     untilOneEnds: () => Promise.race(all.map((program) => program.untilEnded())),
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** As the README shows it for a webhook on one's own machine. */
-async function register({ api }: ControlPlane, address: string, ca: string): Promise<void> {
-  await api.create('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
-    metadata: { name: 'imagecache-webhook' },
-    webhooks: [
-      {
-        name: 'pods.imagecache-webhook.io',
-        clientConfig: { url: `${address}/mutate`, caBundle: Buffer.from(ca).toString('base64') },
-        rules: [
-          {
-            apiGroups: [''],
-            apiVersions: ['v1'],
-            operations: ['CREATE'],
-            resources: ['pods', 'pods/binding', 'bindings'],
-          },
-        ],
-        admissionReviewVersions: ['v1'],
-        sideEffects: 'NoneOnDryRun',
-        reinvocationPolicy: 'IfNeeded',
-        failurePolicy: 'Ignore',
-        timeoutSeconds: 2,
-      },
-    ],
-  });
 }

@@ -3,7 +3,6 @@
  * the next pod. Four processes on one folder: the webhook, the controller, `imc simulate-eci` in the part of ECI, and this
  * one in that of the API server.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
@@ -14,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CREATE_ON_MISS } from '../../src/core/annotation/keys.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
 import { sendHttps } from '../support/https.ts';
+import { spawnOwned } from '../support/owned-process.ts';
 import { podObject, type Json } from '../support/objects.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
@@ -30,9 +30,11 @@ interface Process extends AsyncDisposable {
 }
 
 function start(args: readonly string[], onLine: (line: string) => void = () => undefined): Process {
-  const child = spawn(process.execPath, ['dist/main.js', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawnOwned(process.execPath, ['dist/main.js', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  createInterface({ input: child.stdout! }).on('line', (line) => {
     lines.push(line);
     onLine(line);
   });

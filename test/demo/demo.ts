@@ -2,7 +2,6 @@
  * `make demo`: starts the built webhook on the examples, sends each of them as the AdmissionReview that kube-apiserver
  * would send, and prints what was decided and why. Everything shown comes out of the webhook's answers.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
@@ -14,6 +13,7 @@ import { REASONS, type ReasonCode } from '../../src/core/match/reason.ts';
 import { readPods } from '../../src/runtime/offline.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
 import { sendHttps } from '../support/https.ts';
+import { spawnOwned } from '../support/owned-process.ts';
 import type { Json } from '../support/objects.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
@@ -57,7 +57,7 @@ await showCircle(CERTS);
 async function serve(): Promise<{ address: string; stop: () => Promise<void> }> {
   const settings = ['--tls-self-signed', CERTS, '--host', '127.0.0.1', '--port', '0', '--metrics-port', '0'];
   const source = ['--source', `files:${join(EXAMPLES, 'cluster')}`];
-  const child = spawn(
+  const child = spawnOwned(
     process.execPath,
     ['dist/main.js', 'serve', ...source, ...settings, '--shutdown-delay', '0'],
     {
@@ -65,7 +65,7 @@ async function serve(): Promise<{ address: string; stop: () => Promise<void> }> 
     },
   );
   let serving = '';
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: child.stdout! })) {
     const entry = JSON.parse(line) as Json;
     if (typeof entry['address'] === 'string') serving = entry['address'];
     if (entry['msg'] === 'ready') break;

@@ -215,7 +215,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
       if (data['ca.crt'] !== first && data['previous-ca.crt'] === undefined) break;
       expect(Date.now(), 'the CA was replaced, and the old one is gone').toBeLessThan(until);
       const [bundle] = await caBundles();
-      // One that has been told of a bundle goes on with it for a while.
+      // An API server goes on for a while with the bundle that it was told: this is how long.
       await sleep(200);
       for (const { address, ending } of kubelet.pods()) {
         // One that is told to end may be gone before it is asked.

@@ -52,6 +52,8 @@ const SWITCHES: readonly (readonly Json[])[] = [
     },
   ],
   [{}, { serviceAccount: { create: false, name: 'ours' }, rbac: { create: false } }],
+  [{}, { crds: { enabled: false } }],
+  [{}, { check: { namespace: 'kube-public' } }],
   [
     {},
     {
@@ -160,6 +162,17 @@ describe('the chart', () => {
     const history = await release.history();
     expect(history.at(-1)).toMatchObject({ revision: sets.length, status: 'deployed' });
   }, 180_000);
+
+  it('brings the ImageCache resource unless it is told not to, and tries pods where it is told to', async () => {
+    const kinds = async (values: Json): Promise<unknown[]> =>
+      (await renderChart({ values })).map(({ kind }) => kind);
+    expect(await kinds({})).toContain('CustomResourceDefinition');
+    expect(await kinds({ crds: { enabled: false } })).not.toContain('CustomResourceDefinition');
+    const objects = await renderChart({ values: { check: { namespace: 'elsewhere' } } });
+    expect(find(objects, 'Role', `${RELEASE}-check`)['metadata']).toMatchObject({ namespace: 'elsewhere' });
+    const { spec } = find(objects, 'Pod', `${RELEASE}-check`) as { spec: { containers: Json[] } };
+    expect(spec.containers[0]!['args']).toEqual(expect.arrayContaining(['--namespace', 'elsewhere']));
+  });
 
   it('leaves nothing of its own behind when it is removed, and leaves the ImageCaches', async () => {
     const release = new Release(plane);

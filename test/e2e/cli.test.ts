@@ -106,7 +106,7 @@ describe('imc check', () => {
     imc(['check', '--kubeconfig', admin, '--timeout', '1s', ...flags]);
   beforeAll(() => folder.write('admin', kubeconfig(plane.url, plane.ca, { token: ADMIN_TOKEN })));
 
-  it('ends with 1 where no webhook is asked, and says what to look at', async () => {
+  it('ends with 1 if no webhook is registered, and says what to look at', async () => {
     const { code, out, err } = await check();
     expect([code, out]).toEqual([1, '']);
     expect(err).toContain('the webhook did not decide a pod of namespace default within 1s');
@@ -114,7 +114,7 @@ describe('imc check', () => {
     expect(readFileSync(section![2]!, 'utf8')).toContain(`\n## ${section![1]}\n`);
   });
 
-  it('ends with 0 where one decides, shows its decision, and creates nothing', async () => {
+  it('ends with 0 if a webhook decides, shows its decision, and creates nothing', async () => {
     await using webhook = await startInCluster(plane);
     await webhook.synced;
     await register(plane.api, 'imagecache-webhook', webhook);
@@ -134,13 +134,13 @@ describe('imc check', () => {
       ['--namespace', 'nowhere'],
       'HTTP 404: namespaces "nowhere" not found',
     ],
-  ])('who %s is told so, with 1', async (_title, flags, message) => {
+  ])('somebody who %s is told so, and the exit code is 1', async (_title, flags, message) => {
     const others = flags.includes('--kubeconfig') ? [] : ['--kubeconfig', admin];
     const { code, err } = await imc(['check', '--timeout', '1s', ...others, ...flags]);
     expect([code, err]).toEqual([1, expect.stringContaining(message)]);
   });
 
-  it('refuses a timeout that is no duration, with 2', async () => {
+  it('refuses a timeout that is no duration, and the exit code is 2', async () => {
     const { code, err } = await check('--namespace', 'a', '--kube-context', 'x', '--timeout=soon');
     expect(code).toBe(2);
     expect(err).toContain('--timeout is given more than once');

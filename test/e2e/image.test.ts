@@ -1,10 +1,11 @@
 /** The container image, as far as it can be built without an engine: what is in it, and that it runs as process 1. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { spawnOwned } from '../support/owned-process.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import { buildImage, type Image } from './support/dockerfile.ts';
 
@@ -97,9 +98,9 @@ describe('the container image', () => {
       '--metrics-port=0',
       '--shutdown-delay=0',
     ];
-    const child = spawn(program, args, { env: image.environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawnOwned(program, args, { env: image.environment, stdio: ['ignore', 'pipe', 'pipe'] });
     let log = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log += chunk));
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (log += chunk));
     await eventually(() => expect(log).toContain('"msg":"ready"'));
     const inner = isRoot
       ? Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'))

@@ -1,26 +1,28 @@
-/** The documents name the versions that are tested. */
+/** The documents name the versions that CI runs. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CHART } from './support/chart.ts';
 import { findPrograms, type Program } from './support/programs.ts';
 
+/** `chart` of test/e2e/chart.test.ts. */
+const FILES = new Set(globSync('test/e2e/*.test.ts').map((file) => basename(file, '.test.ts')));
 const COMPATIBILITY = readFileSync('docs/compatibility.md', 'utf8');
 
-/** The first version in what a program says of itself. */
-function versionOf(program: Program): string {
-  const said = execFileSync(findPrograms(program)[program], ['--version'], { encoding: 'utf8' });
-  return /\d+\.\d+\.\d+/.exec(said)![0];
-}
-
-// A helm that was built from its module does not know its version.
-it.each<Program>(['kube-apiserver', 'etcd', 'kwok'])(
-  'docs/compatibility.md names the version of %s that runs here',
-  (program) => {
-    expect(COMPATIBILITY).toContain(versionOf(program));
-  },
-);
+// Whoever runs the tests by hand may run them with any version.
+it.runIf(process.env['CI'] !== undefined).each<[Program, string]>([
+  ['kube-apiserver', '--version'],
+  ['etcd', '--version'],
+  ['kwok', '--version'],
+  // A helm that was built from its module knows no more of its version than this.
+  ['helm', 'version'],
+  ['helm3', 'version'],
+])('docs/compatibility.md names the version of %s that CI runs', (program, flag) => {
+  const said = execFileSync(findPrograms(program)[program], [flag], { encoding: 'utf8' });
+  expect(COMPATIBILITY).toContain(/\bv?(\d+\.\d+(?:\.\d+)?)\b/.exec(said)![1]);
+});
 
 it('the chart, its page, the README and the compatibility page ask for the same Kubernetes', () => {
   const { kubeVersion } = parse(readFileSync(`${CHART}/Chart.yaml`, 'utf8')) as { kubeVersion: string };
@@ -39,4 +41,16 @@ it('the README names the versions that CI runs', () => {
   expect(first).toMatch(new RegExp(`^${newest}\\.\\d+$`));
   expect(second).toMatch(new RegExp(`^${older}\\.\\d+$`));
   for (const version of [first!, second!]) expect(COMPATIBILITY).toContain(version);
+});
+
+it('the compatibility page says of each file of tests whether it depends on the version, as the Makefile has it', () => {
+  const makefile = readFileSync('Makefile', 'utf8');
+  const byVersion = /^BY_VERSION := ((?:.*\\\n)*.*)$/m.exec(makefile)![1]!.match(/[\w-]+/g)!;
+  const [first, second] = COMPATIBILITY.split('The other files');
+  const named = (text: string): string[] =>
+    Array.from(text.matchAll(/^\| ([\w, -]+?) +\| /gm), ([, files]) => files!.split(', '))
+      .flat()
+      .filter((name) => FILES.has(name));
+  expect(new Set(named(first!))).toEqual(new Set(byVersion));
+  expect(new Set([...named(first!), ...named(second!)])).toEqual(FILES);
 });

@@ -12,7 +12,7 @@ import { ADMIN_TOKEN, kubeconfig } from '../e2e/support/control-plane.ts';
 import { addNode, TOLERATION } from '../e2e/support/nodes.ts';
 import { startProxy, type FaultyProxy } from '../e2e/support/proxy.ts';
 import type { Json } from '../support/objects.ts';
-import { Program } from '../support/program.ts';
+import { OurProgram } from '../support/our-program.ts';
 
 const NODES = { real: 1900, virtual: 100 };
 const DEPLOYMENTS = 100;
@@ -21,6 +21,8 @@ const PODS = DEPLOYMENTS * REPLICAS;
 /** Milliseconds after which the cluster is taken to hang. */
 const PATIENCE = 15 * 60_000;
 const MIB = 2 ** 20;
+/** The chart's memory limits, of which V8 may take 60 %. */
+const LIMITS_MIB = { webhook: 512, controller: 384 };
 const DECISION = 'imagecache-webhook.io/decision';
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -80,13 +82,12 @@ const folder = temporaryFolder({ 'tls.crt': SERVING_CERTIFICATE.cert, 'tls.key':
 const proxies = { webhook: await startProxy(plane), controller: await startProxy(plane) };
 for (const [name, proxy] of Object.entries(proxies))
   folder.write(`${name}.kubeconfig`, kubeconfig(proxy.url, proxy.ca, { token: ADMIN_TOKEN }));
-/** As the chart has it: the memory that V8 may take of the limit. */
 const nodeFlags = (limitMib: number): string[] => [
   ...NODE_FLAGS,
   `--max-old-space-size=${Math.floor(0.6 * limitMib)}`,
 ];
-const start = (name: string, config: string, limitMib: number, ...flags: readonly string[]): Program =>
-  new Program(name, config, flags, join(folder.path, `${name}.log`), nodeFlags(limitMib));
+const start = (name: string, config: string, limitMib: number, ...flags: readonly string[]): OurProgram =>
+  new OurProgram(name, config, flags, join(folder.path, `${name}.log`), nodeFlags(limitMib));
 // Each Deployment has an image of its own and a sidecar that all have: what lacks one of them is a miss here.
 const onMiss = ['--create-on-miss-by=controller', '--create-on-miss-when=incomplete'];
 const common = [...onMiss, '--host=127.0.0.1', '--metrics-port=0'];
@@ -94,7 +95,7 @@ const programs = {
   webhook: start(
     'serve',
     join(folder.path, 'webhook.kubeconfig'),
-    512,
+    LIMITS_MIB.webhook,
     ...common,
     '--bind-time=true',
     '--port=0',
@@ -104,12 +105,12 @@ const programs = {
   controller: start(
     'controller',
     join(folder.path, 'controller.kubeconfig'),
-    384,
+    LIMITS_MIB.controller,
     ...common,
     `--controller-quota=${2 * DEPLOYMENTS}`,
   ),
 };
-const eci = start('simulate-eci', plane.kubeconfig, 384, '--creation-time=5s');
+const eci = start('simulate-eci', plane.kubeconfig, LIMITS_MIB.controller, '--creation-time=5s');
 const amiss: string[] = [];
 try {
   const address = await programs.webhook.logged(/"address":"([^"]+)"[^\n]*"msg":"serving"/);
@@ -155,6 +156,7 @@ async function run(): Promise<void> {
       `${name}: ${before[i]!.toFixed(0)} MiB before, ${after[i]!.toFixed(0)} MiB after; ${list.join(', ')}`,
     );
     const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    if (after[i]! > LIMITS_MIB[name]) amiss.push(`the ${name} takes more memory than its limit`);
     if (total > PODS / 5) amiss.push(`the ${name} sent ${total} requests for ${PODS} pods`);
   }
 }

@@ -1,8 +1,8 @@
 /** Chooses few combinations of switches in which each two of them meet in every way. */
 
 /**
- * Each combination begins with a pair of values that has not met yet, and takes of every other switch the value that meets
- * most others for the first time.
+ * Each combination begins with two values that have not met yet. Of every other switch it takes the value that meets most
+ * of those for the first time.
  * @param sizes how many values each switch has
  * @returns for each combination the number of the value of each switch
  */

@@ -95,13 +95,9 @@ export function connectUses(kubeconfig: string, context: string, signal: AbortSi
   return new KubernetesUseApi(clientFor(kubeconfig, context), signal);
 }
 
-/** As `connect`, to create pods as dry runs. @param signal ends what is under way */
-export function connectPodTrials(
-  kubeconfig: string,
-  context: string,
-  signal: AbortSignal,
-): KubernetesPodTrials {
-  return new KubernetesPodTrials(clientFor(kubeconfig, context), signal);
+/** As `connect`, to create pods as dry runs. */
+export function connectPodTrials(kubeconfig: string, context: string): KubernetesPodTrials {
+  return new KubernetesPodTrials(clientFor(kubeconfig, context));
 }
 
 /** As `connect`, to the ImageCaches that somebody plays ECI for. @param signal ends what is under way */

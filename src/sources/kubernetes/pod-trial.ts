@@ -1,7 +1,7 @@
 /** Owns a pod that is created as a dry run: what the API server and its webhooks make of it, with nothing stored. */
 import { buffer } from 'node:stream/consumers';
 import { isObject, type JsonObject } from '../../core/json.ts';
-import type { ApiClient } from './api-client.ts';
+import type { ApiClient, ApiRequest } from './api-client.ts';
 
 export interface PodTrial {
   /** The pod as it would be stored. */
@@ -11,25 +11,34 @@ export interface PodTrial {
 
 export class KubernetesPodTrials {
   readonly #api: ApiClient;
-  readonly #signal: AbortSignal;
 
-  /** @param signal ends what is under way */
-  constructor(api: ApiClient, signal: AbortSignal) {
+  constructor(api: ApiClient) {
     this.#api = api;
-    this.#signal = signal;
   }
 
-  /** @throws ApiError if the pod is refused; Error without an answer, or with one that is no object */
-  create(namespace: string, pod: JsonObject): Promise<PodTrial> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
-    const request = { path, query: { dryRun: 'All' }, body: pod, signal: this.#signal };
-    return this.#api.read({ ...request, method: 'POST' }, async (answer) => {
+  /**
+   * @param timeoutMs for the answer to be read
+   * @throws ApiError if the pod is refused; Error without an answer in time, or with one that is no object
+   */
+  create(namespace: string, pod: JsonObject, timeoutMs: number): Promise<PodTrial> {
+    const request: ApiRequest = {
+      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
+      query: { dryRun: 'All' },
+      method: 'POST',
+      body: pod,
+      timeout: timeoutMs,
+      signal: NEVER,
+    };
+    return this.#api.read(request, async (answer) => {
       const stored: unknown = JSON.parse((await buffer(answer)).toString('utf8'));
       if (!isObject(stored)) throw new Error('the API server answered something else than a pod');
       return { pod: stored, warnings: (answer.headersDistinct['warning'] ?? []).map(readWarning) };
     });
   }
 }
+
+/** Nobody ends a trial but its timeout. */
+const NEVER = new AbortController().signal;
 
 /** The text of `299 - "text"` (RFC 7234, section 5.5, by which Kubernetes writes its warnings). */
 function readWarning(header: string): string {

@@ -51,7 +51,7 @@ function readObjects(text: string): Json[] {
     .filter((object) => object !== null);
 }
 
-export interface Rendering {
+interface Rendering {
   readonly values?: Json;
   /** Of Kubernetes: `1.30.0`. */
   readonly kubeVersion?: string;
@@ -112,8 +112,9 @@ export class Release {
   }
 
   /** Runs the hooks of `helm test`. @returns what helm prints @throws Error if one fails */
-  test(timeout = '30s'): Promise<string> {
-    return this.#run(['test', RELEASE, '--timeout', timeout]);
+  test(): Promise<string> {
+    // The hook itself gives up after 15 s.
+    return this.#run(['test', RELEASE, '--timeout', '120s']);
   }
 
   /** The oldest first. */

@@ -71,7 +71,7 @@ export function readRules(file: string): Rule[] {
   return parse(readFileSync(join(CHART, 'rbac', file), 'utf8')) as Rule[];
 }
 
-export interface AccountOptions {
+interface AccountOptions {
   readonly bindTime?: boolean | undefined;
   /** Whether there is a controller, for which the webhook notes that a cache is used. */
   readonly controller?: boolean | undefined;
@@ -115,9 +115,14 @@ export async function startCluster({
   ...options
 }: ControlPlaneOptions & AccountOptions = {}): Promise<ControlPlane> {
   const plane = await startControlPlane(options);
-  await installCrd(plane.api, IMAGE_CACHE_CRD);
-  await installAccount(plane.api, { bindTime, controller });
-  return plane;
+  try {
+    await installCrd(plane.api, IMAGE_CACHE_CRD);
+    await installAccount(plane.api, { bindTime, controller });
+    return plane;
+  } catch (error) {
+    await plane.stop();
+    throw error;
+  }
 }
 
 /** A token of the webhook's service account, good for an hour. */
@@ -202,13 +207,45 @@ export async function startInCluster(
   return { ...webhook, stop, renewToken, [Symbol.asyncDispose]: stop };
 }
 
+/** Of a CronJob that runs only if it is made due. */
+export const ONCE_A_YEAR = '0 0 1 1 *';
+
+/** Has a CronJob of `ONCE_A_YEAR` run once, as if its last run had been a year ago. */
+export async function makeDue(api: ApiServer, cronJob: string): Promise<void> {
+  const lastScheduleTime = new Date(Date.now() - 366 * 86_400_000).toISOString();
+  await api.merge(`${cronJob}/status`, { status: { lastScheduleTime } });
+}
+
+/**
+ * A webhook of a MutatingWebhookConfiguration, for pods and bindings, as the README shows it for one's own machine.
+ * @param url of its endpoint
+ * @param ca PEM
+ */
+export function podWebhook(
+  name: string,
+  url: string,
+  ca: string,
+  resources: readonly string[] = ['pods', 'pods/binding', 'bindings'],
+): Json {
+  return {
+    name: `${name}.imagecache-webhook.io`,
+    clientConfig: { url, caBundle: Buffer.from(ca).toString('base64') },
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources }],
+    admissionReviewVersions: ['v1', 'v1beta1'],
+    sideEffects: 'NoneOnDryRun',
+    reinvocationPolicy: 'IfNeeded',
+    failurePolicy: 'Ignore',
+    timeoutSeconds: 2,
+  };
+}
+
 /** Has the API server call a webhook for every pod, and for every binding, of these namespaces. */
 export async function register(
   api: ApiServer,
   name: string,
   { address }: Pick<RunningWebhook, 'address'>,
   options: {
-    readonly resources?: readonly string[];
+    readonly resources?: readonly string[] | undefined;
     readonly ca?: string;
     readonly path?: string;
     /** Only for namespaces with these labels. */
@@ -219,26 +256,11 @@ export async function register(
     metadata: { name },
     webhooks: [
       {
-        name: `${name}.imagecache-webhook.io`,
-        clientConfig: {
-          url: `${address}${options.path ?? '/mutate'}`,
-          caBundle: Buffer.from(options.ca ?? CA).toString('base64'),
-        },
+        ...podWebhook(name, `${address}${options.path ?? '/mutate'}`, options.ca ?? CA, options.resources),
         ...(options.namespaceLabels && { namespaceSelector: { matchLabels: options.namespaceLabels } }),
-        rules: [
-          {
-            apiGroups: [''],
-            apiVersions: ['v1'],
-            operations: ['CREATE'],
-            resources: options.resources ?? ['pods', 'pods/binding', 'bindings'],
-          },
-        ],
-        admissionReviewVersions: ['v1', 'v1beta1'],
-        sideEffects: 'NoneOnDryRun',
-        timeoutSeconds: 5,
         // In a test, an answer that does not come must be seen.
         failurePolicy: 'Fail',
-        reinvocationPolicy: 'IfNeeded',
+        timeoutSeconds: 5,
       },
       {
         // Refuses what `untilCalled` tries to create: nobody listens there.

@@ -22,8 +22,6 @@ export interface ControlPlane extends AsyncDisposable {
   readonly ca: string;
   readonly url: string;
   readonly auditLog: string;
-  /** Names of those that bind pods; without one, the tests do. */
-  readonly schedulers: readonly string[];
   /** File with the administrator's way to the API server. */
   readonly kubeconfig: string;
   /** Sends a signal to the API server. */
@@ -195,7 +193,6 @@ async function start(
     ca: authority.cert,
     url,
     auditLog: at('audit.log'),
-    schedulers,
     kubeconfig: config,
     signal: (signal) => server.kill(signal),
     restartApiServer: async (meanwhile, flags) => {

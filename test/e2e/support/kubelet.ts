@@ -21,8 +21,6 @@ import { kubeconfig } from './control-plane.ts';
 /** Of the address of the first pod. */
 const FIRST_ADDRESS = 10;
 const NODE = 'node-of-the-tests';
-/** For the chart's value of that name, if a scheduler chooses the node. */
-export const NODE_SELECTOR = { 'node-of-the-tests': 'yes' };
 /** Where the pods think that their files are. */
 const MOUNT = '/etc/imagecache-webhook';
 /** Milliseconds. */
@@ -86,7 +84,7 @@ interface PodObject {
   readonly spec: {
     readonly nodeName?: string;
     readonly serviceAccountName: string;
-    readonly restartPolicy: 'Always' | 'Never' | 'OnFailure';
+    readonly restartPolicy: 'Always' | 'Never';
     readonly volumes?: readonly Volume[];
     readonly containers: readonly Container[];
   };
@@ -135,18 +133,7 @@ export class Kubelet implements AsyncDisposable {
 
   async start(): Promise<void> {
     const { api } = this.#plane;
-    // kwok, where it runs, renews the node's Lease.
-    await api.create('/api/v1/nodes', {
-      metadata: { name: NODE, labels: NODE_SELECTOR, annotations: { 'kwok.x-k8s.io/node': 'fake' } },
-    });
-    await api.merge(`/api/v1/nodes/${NODE}/status`, {
-      status: {
-        conditions: [{ type: 'Ready', status: 'True' }],
-        allocatable: { cpu: '1k', memory: '1Ti', pods: '1k' },
-      },
-    });
-    // A node is born with a taint that says it is not ready.
-    await api.merge(`/api/v1/nodes/${NODE}`, { spec: { taints: null } });
+    await api.create('/api/v1/nodes', { metadata: { name: NODE } });
     this.#running = this.#run();
   }
 
@@ -235,13 +222,11 @@ export class Kubelet implements AsyncDisposable {
   }
 
   async #runPod(pod: PodObject): Promise<void> {
-    const { api, schedulers } = this.#plane;
+    const { api } = this.#plane;
     const { name, uid } = pod.metadata;
     const path = this.#path(name);
-    if (pod.spec.nodeName === undefined) {
-      if (schedulers.length > 0) return;
+    if (pod.spec.nodeName === undefined)
       await api.create(`${path}/binding`, { metadata: { name }, target: { kind: 'Node', name: NODE } });
-    }
     const folder = temporaryFolder();
     try {
       await this.#mount(pod, folder);

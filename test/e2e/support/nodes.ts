@@ -7,7 +7,7 @@ import type { ApiServer } from './api-server.ts';
 const TAINT = { key: 'virtual-kubelet.io/provider', value: 'alibabacloud', effect: 'NoSchedule' };
 export const TOLERATION = { key: TAINT.key, operator: 'Exists' };
 
-export interface NodeSpec {
+interface NodeSpec {
   readonly name: string;
   readonly virtual?: boolean;
   /** How many pods fit. */

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
-/** What each is, for people who have to get it. */
+/** Where people get each of them. */
 const PROGRAMS = {
   etcd: "etcd's releases",
   'kube-apiserver': "Kubernetes' server binaries",

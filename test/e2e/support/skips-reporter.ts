@@ -12,7 +12,8 @@ export class SkipsReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const skipped = modules.flatMap((module) => Array.from(module.children.allTests('skipped')));
     const names = skipped.map(({ fullName, module }) => `  ${module.relativeModuleId}: ${fullName}\n`);
-    const count = skipped.length === 0 ? 'No test was' : `${skipped.length} tests were`;
-    process.stdout.write(`\n${count} skipped on Kubernetes ${this.#kubernetes}.\n${names.join('')}`);
+    process.stdout.write(
+      `\nTests skipped on Kubernetes ${this.#kubernetes}: ${skipped.length}\n${names.join('')}`,
+    );
   }
 }

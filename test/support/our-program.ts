@@ -7,8 +7,10 @@ import { end, hasEnded, spawnOwned } from './owned-process.ts';
 
 /** Milliseconds after which a program is taken not to get so far. */
 const PATIENCE = 60_000;
+/** Milliseconds that a program has to end by itself. */
+const KILLED_AFTER = 10_000;
 
-export class Program {
+export class OurProgram {
   readonly #name: string;
   readonly #logFile: string;
   readonly #child: ChildProcess;
@@ -58,8 +60,11 @@ export class Program {
     throw this.#failure('has ended');
   }
 
-  stop(): Promise<void> {
-    return end(this.#child, 'SIGTERM');
+  /** By SIGTERM, and by SIGKILL if that is not enough. */
+  async stop(): Promise<void> {
+    const killing = setTimeout(() => this.#child.kill('SIGKILL'), KILLED_AFTER);
+    await end(this.#child, 'SIGTERM');
+    clearTimeout(killing);
   }
 
   #failure(what: string): Error {
