@@ -57,7 +57,7 @@ bench: build
 fuzz: install
 	@npm run --silent fuzz -- $(ARGS)
 
-# Ten minutes of everything at once, and then 5,000 pods on 2,000 nodes, which takes another five.
+# Ten minutes of everything at once, and then 5,000 pods on 2,000 nodes, which takes some three minutes more.
 # make soak ARGS="--minutes N". Needs what e2e needs, except helm and root.
 soak: build
 	@npm run --silent soak -- $(ARGS)

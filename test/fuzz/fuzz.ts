@@ -60,12 +60,14 @@ interface Target {
 
 /**
  * @param onProgress told after every ten thousand
+ * @param onAnswer told of each answer, as text
  * @throws with the input in a file, at the first answer that should not be
  */
 export async function fuzz(
   count: number,
   seed: number,
   onProgress: (done: number) => void,
+  onAnswer: (status: number, text: string) => void = () => undefined,
 ): Promise<FuzzReport> {
   let now = BEGINS;
   const target = await build(() => now);
@@ -83,7 +85,8 @@ export async function fuzz(
     const text = JSON.stringify(mutant);
     const body = chance > 1 - GARBLED ? mutator.garble(text) : text;
     try {
-      const { status, took, after } = await examine(target, body);
+      const { status, text: answer, took, after } = await examine(target, body);
+      onAnswer(status, answer);
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       slowest = Math.max(slowest, took);
       // What was patched comes again, as after a sidecar injector.
@@ -130,6 +133,7 @@ function realReviews(): Json[] {
 
 interface Examined {
   readonly status: number;
+  readonly text: string;
   readonly took: number;
   /** The review with its object as patched; undefined where nothing was. */
   readonly after: Json | undefined;
@@ -147,7 +151,8 @@ async function examine(target: Target, body: string | Buffer): Promise<Examined>
   const reply = JSON.parse(answer.text) as Json;
   const faults = await target.metrics.internalErrors.get();
   if (faults.values.some(({ value }) => value > 0)) throw new Error('the webhook failed and let it through');
-  if (answer.status === 400) return { status: 400, took, after: undefined };
+  const { text } = answer;
+  if (answer.status === 400) return { status: 400, text, took, after: undefined };
 
   const review = JSON.parse(body.toString()) as { request: { uid: string; object: Json } };
   const response = reply['response'] as {
@@ -162,14 +167,14 @@ async function examine(target: Target, body: string | Buffer): Promise<Examined>
   if (warnings.length > WARNINGS.most || warnings.some((each) => each.length > WARNINGS.longest))
     throw new Error(`warnings too many or too long: ${JSON.stringify(warnings)}`);
   const operations = operationsOf(response);
-  if (operations.length === 0) return { status: 200, took, after: undefined };
+  if (operations.length === 0) return { status: 200, text, took, after: undefined };
   if (!response.allowed) throw new Error('a denial has a patch');
   const { object } = review.request;
   const patched = applied(object, operations, false);
   if (!isDeepStrictEqual(withoutOurs(patched, target.effects), withoutOurs(object, target.effects)))
     throw new Error(`the patch touches what is not ours: ${JSON.stringify(operations)}`);
   const after = { ...review, request: { ...review.request, object: patched } };
-  return { status: 200, took, after };
+  return { status: 200, text, took, after };
 }
 
 async function send(

@@ -1,7 +1,7 @@
 /** Asks index and decision what the oracle is asked. */
 import { surveyCandidates } from '../../src/core/match/matcher.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
-import { cacheObject, decideFor, podObject, type Json } from '../support/objects.ts';
+import { cacheObject, decideFor, podObject, type Decided, type Json } from '../support/objects.ts';
 import {
   normalise,
   type OracleAnswer,
@@ -39,17 +39,9 @@ function annotationsOf({ perfect, count, extraGiB, pin }: OraclePod): Record<str
   };
 }
 
-/**
- * What index and decision say, in the oracle's words.
- * @param limit how many candidates are looked at for the order, which then is the beginning of it
- */
-export function askIndex(
-  index: ClusterIndex,
-  asked: OraclePod,
-  chosen: OracleOptions,
-  limit = Infinity,
-): OracleAnswer {
-  const { decision } = decideFor(
+/** The decision for what the oracle is asked. */
+export function decideAsked(index: ClusterIndex, asked: OraclePod, chosen: OracleOptions): Decided {
+  return decideFor(
     podObject({ images: asked.images, annotations: annotationsOf(asked) }),
     index,
     {
@@ -60,6 +52,19 @@ export function askIndex(
     },
     chosen.now,
   );
+}
+
+/**
+ * What index and decision say, in the oracle's words.
+ * @param limit how many candidates are looked at for the order, which then is the beginning of it
+ */
+export function askIndex(
+  index: ClusterIndex,
+  asked: OraclePod,
+  chosen: OracleOptions,
+  limit = Infinity,
+): OracleAnswer {
+  const { decision } = decideAsked(index, asked, chosen);
   const survey = decision.match ? surveyCandidates(decision.match, index, limit) : [];
   const order = survey.filter(({ refusal }) => !refusal).map((verdict) => verdict.cache.name);
   return { outcome: decision.outcome, cacheId: decision.cacheId ?? null, order };
