@@ -1,5 +1,6 @@
 /** Owns `imc status`: all ImageCaches in a table. */
 import { loadConfig } from '../config/load.ts';
+import { READY } from '../core/image-cache.ts';
 import { formatBytes } from '../core/quantity.ts';
 import { readStatus, type CacheStatus } from '../runtime/status.ts';
 import { alignColumns, formatAge } from './columns.ts';
@@ -59,7 +60,7 @@ function row(cache: CacheStatus, now: number): string[] {
   const { name, id, phase, progress, sizeBytes, createdAt, lastUsedAt, hits, madeBy, expiresAt, images } =
     cache;
   const since = (time: string | null): string => (time === null ? '-' : formatAge(now - Date.parse(time)));
-  const isUnderWay = phase !== 'Ready' && progress !== '';
+  const isUnderWay = phase !== READY && progress !== '';
   return [
     name,
     id ?? '-',

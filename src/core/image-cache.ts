@@ -23,6 +23,8 @@ export interface ImageCache {
 
 /** The phase in which a cache may be used. */
 export const READY = 'Ready';
+/** The phase of a cache that could not be made. */
+export const FAILED = 'Failed';
 
 /** The index keeps apart the caches that no pod can use at all; the filters say why of each. */
 export function isUsable(cache: ImageCache): boolean {

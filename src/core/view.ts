@@ -15,11 +15,13 @@ export interface Candidate {
   readonly degree: Degree;
 }
 
-/** All candidates of one degree. */
-export interface DegreeLevel {
+/** All candidates of one degree, in no order. */
+export interface CandidateLevel {
   readonly degree: Degree;
-  /** In the order of match/pick.ts; found as they are read, so that what is not read costs nothing. */
-  readonly candidates: Iterable<Candidate>;
+  /** Those that a pod can start from, as far as their state goes. */
+  readonly usable: readonly ImageCache[];
+  /** Those that are not Ready or are being deleted: never a choice, often the explanation. */
+  readonly unusable: readonly ImageCache[];
 }
 
 export interface View {
@@ -42,11 +44,8 @@ export interface View {
   cacheById(id: string): ImageCache | undefined;
   profile(): Profile;
   /**
-   * The caches that a pod can use, the highest degree first; a level may turn out to be empty.
+   * The caches that share an image or a repository with a pod, the highest degree first.
    * @param images distinct by key
-   * @param targetBytes total size of the pod's images, for the tie-break on size
    */
-  usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel>;
-  /** The same for caches that are not Ready or are being deleted: never a choice, often the explanation. */
-  unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel>;
+  candidates(images: readonly ImageReference[]): readonly CandidateLevel[];
 }

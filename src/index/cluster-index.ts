@@ -1,6 +1,6 @@
 /** Owns the whole index: what a source fills, and what a decision reads through the View. */
 import type { Reach } from '../core/match/reach.ts';
-import type { DegreeLevel, View } from '../core/view.ts';
+import type { CandidateLevel, View } from '../core/view.ts';
 import type { StringMap } from '../core/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
@@ -11,17 +11,13 @@ import { NodeIndex } from './node-index.ts';
 import { ProfileIndex } from './profile-index.ts';
 
 export class ClusterIndex implements View {
-  readonly imageCaches: ImageCacheIndex;
+  readonly imageCaches = new ImageCacheIndex();
   readonly profiles = new ProfileIndex();
   readonly nodes = new NodeIndex();
   readonly namespaces = new NamespaceIndex();
   #changes = 0;
   #freshAt: number | undefined;
   #imageCachesSupported = true;
-
-  constructor(imageCaches = new ImageCacheIndex()) {
-    this.imageCaches = imageCaches;
-  }
 
   /** The source has word from its origin that all of this is true. @param now milliseconds since 1970 */
   confirm(now: number): void {
@@ -75,11 +71,7 @@ export class ClusterIndex implements View {
     return this.profiles.profile;
   }
 
-  usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.imageCaches.usableCandidates(images, targetBytes);
-  }
-
-  unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.imageCaches.unusableCandidates(images, targetBytes);
+  candidates(images: readonly ImageReference[]): readonly CandidateLevel[] {
+    return this.imageCaches.candidates(images);
   }
 }

@@ -1,30 +1,57 @@
 /**
- * Owns the ImageCaches in memory: by name, by ID, and by image (ranked-groups.ts), kept up to date per event. A change
- * costs what that cache's images cost, whatever the index holds.
+ * Owns the ImageCaches in memory, kept up to date per event: by name, by ID, and inverted, as lists of cache numbers for each
+ * image and for each repository. A look-up is one pass over the lists of a pod's images, whatever else the index holds;
+ * planned for 10,000 caches, correct at 100,000.
  */
 import { isUsable, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { Reach } from '../core/match/reach.ts';
-import type { DegreeLevel } from '../core/view.ts';
-import type { IndexedCache } from './group.ts';
-import { RankedGroups, type IndexLimits } from './ranked-groups.ts';
+import type { Degree } from '../core/match/score.ts';
+import type { CandidateLevel } from '../core/view.ts';
 import { RecentChanges } from './recent-changes.ts';
-import { TextTable } from './text-table.ts';
+
+/** An image that some cache holds: one reference for all caches, and the numbers of those that hold it. */
+interface HeldImage {
+  readonly reference: ImageReference;
+  readonly numbers: number[];
+}
+
+/** The candidates of one degree, which are picked out of all that were counted only if somebody asks. */
+class Level implements CandidateLevel {
+  readonly degree: Degree;
+  readonly #select: (usable: boolean) => readonly ImageCache[];
+
+  constructor(degree: Degree, select: (usable: boolean) => readonly ImageCache[]) {
+    this.degree = degree;
+    this.#select = select;
+  }
+
+  get usable(): readonly ImageCache[] {
+    return this.#select(true);
+  }
+
+  get unusable(): readonly ImageCache[] {
+    return this.#select(false);
+  }
+}
+
+const NO_NUMBERS: readonly number[] = [];
 
 export class ImageCacheIndex {
-  readonly #byName = new TextTable<IndexedCache>();
-  readonly #byId = new TextTable<ImageCache>();
-  /** More than one object may claim an ID; the first by name has it, so that every replica agrees. Here are the others. */
-  readonly #otherClaimants = new Map<string, readonly ImageCache[]>();
-  readonly #usable: RankedGroups;
-  readonly #unusable: RankedGroups;
+  /** By number; a cache keeps its number as long as it has its name. */
+  readonly #caches: (ImageCache | undefined)[] = [];
+  readonly #freeNumbers: number[] = [];
+  readonly #numbers = new Map<string, number>();
+  /** More than one object may claim an ID; the first by name has it, so that every replica agrees. */
+  readonly #claimants = new Map<string, readonly ImageCache[]>();
+  readonly #images = new Map<string, HeldImage>();
+  /** By repository, the numbers of the caches that hold any image of it. */
+  readonly #repositories = new Map<string, number[]>();
   readonly #changes = new RecentChanges();
   readonly #countByPhase = new Map<string, number>();
-
-  constructor(limits?: Partial<IndexLimits>) {
-    this.#usable = new RankedGroups(limits);
-    this.#unusable = new RankedGroups(limits);
-  }
+  /** Where look-ups count. One for all of them, because a process that is given new memory each time waits for most of it. */
+  #counts = countsFor(64);
+  #lookUps = 0;
 
   /** How often what is in here has become something else. */
   get changes(): number {
@@ -32,7 +59,7 @@ export class ImageCacheIndex {
   }
 
   get size(): number {
-    return this.#byName.size;
+    return this.#numbers.size;
   }
 
   /** How many caches are in each phase; for metrics. */
@@ -46,52 +73,134 @@ export class ImageCacheIndex {
   }
 
   byId(id: string): ImageCache | undefined {
-    return this.#byId.get(id);
+    return this.#claimants.get(id)?.[0];
   }
 
-  usableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.#usable.candidates(images, targetBytes);
-  }
-
-  unusableCandidates(images: readonly ImageReference[], targetBytes: number): Iterable<DegreeLevel> {
-    return this.#unusable.candidates(images, targetBytes);
-  }
-
-  /** Readies everything for the next reader, who would otherwise wait for it. */
+  /** Readies the changes for the next reader, who would otherwise wait for that. */
   settle(): void {
-    this.#usable.settle();
-    this.#unusable.settle();
     this.#changes.settle();
+  }
+
+  /** See View.candidates. Its levels can be read until the next look-up, which counts in the same place. */
+  candidates(images: readonly ImageReference[]): CandidateLevel[] {
+    const { exact, ofRepositories, touched, keys } = this.#counts;
+    const lookUp = ++this.#lookUps;
+    const { length, common } = this.#count(images);
+    // A degree as one number: neither part is larger than the number of images.
+    const stride = images.length + 1;
+    const ofCommon = stride;
+    const degrees = new Map<number, Degree>();
+    if (common.length > 0) degrees.set(ofCommon, { exact: 1, sameRepository: 0 });
+    for (let i = 0; i < length; i++) {
+      const number = touched[i]!;
+      const held = exact[number]!;
+      const sameRepository = ofRepositories[number]! - held;
+      exact[number] = 0;
+      ofRepositories[number] = 0;
+      const key = held * stride + sameRepository;
+      keys[i] = key;
+      if (!degrees.has(key)) degrees.set(key, { exact: held, sameRepository });
+    }
+    const select = (key: number, usable: boolean): ImageCache[] => {
+      if (lookUp !== this.#lookUps) throw new Error('the candidates are those of an earlier look-up');
+      return this.#select(length, key, usable, key === ofCommon ? common : NO_NUMBERS);
+    };
+    return Array.from(degrees)
+      .toSorted(([a], [b]) => b - a)
+      .map(([key, degree]) => new Level(degree, (usable) => select(key, usable)));
+  }
+
+  /** The caches of one degree: those that were counted, and those of the common list that were not. */
+  #select(length: number, key: number, usable: boolean, common: readonly number[]): ImageCache[] {
+    const { touched, keys, touchedBy } = this.#counts;
+    const selected: ImageCache[] = [];
+    const take = (number: number): void => {
+      const cache = this.#caches[number];
+      if (cache && isUsable(cache) === usable) selected.push(cache);
+    };
+    for (let i = 0; i < length; i++) if (keys[i] === key) take(touched[i]!);
+    for (const number of common) if (touchedBy[number] !== this.#lookUps) take(number);
+    return selected;
+  }
+
+  /**
+   * Counts, for the caches that share a repository with these images. Those that share no more than one image, which all
+   * caches of its repository hold, as a sidecar is, are not counted one by one: they are most, and all of one degree.
+   * @returns how many were counted, and the list of that image; empty if there is none
+   */
+  #count(images: readonly ImageReference[]): { readonly length: number; readonly common: readonly number[] } {
+    const { exact, ofRepositories, touched, touchedBy } = this.#counts;
+    const wanted = Array.from(
+      Map.groupBy(images, ({ repository }) => repository),
+      ([repository, references]) => ({
+        weight: references.length,
+        holders: this.#repositories.get(repository) ?? NO_NUMBERS,
+        exactHolders: references.map(({ key }) => this.#images.get(key)?.numbers ?? NO_NUMBERS),
+      }),
+    );
+    const common = wanted
+      .filter(
+        ({ weight, holders, exactHolders }) => weight === 1 && exactHolders[0]!.length === holders.length,
+      )
+      .reduce<readonly number[]>(
+        (longest, { holders }) => (holders.length > longest.length ? holders : longest),
+        NO_NUMBERS,
+      );
+    let length = 0;
+    for (const { weight, holders, exactHolders } of wanted) {
+      if (holders === common) continue;
+      for (let i = 0; i < holders.length; i++) {
+        const number = holders[i]!;
+        if (ofRepositories[number] === 0) {
+          touched[length++] = number;
+          touchedBy[number] = this.#lookUps;
+        }
+        ofRepositories[number]! += weight;
+      }
+      for (const numbers of exactHolders) for (let i = 0; i < numbers.length; i++) exact[numbers[i]!]!++;
+    }
+    for (let i = 0; i < common.length; i++) {
+      const number = common[i]!;
+      if (ofRepositories[number] === 0) continue;
+      ofRepositories[number]!++;
+      exact[number]!++;
+    }
+    return { length, common };
   }
 
   /** Adds a cache, or puts it in the place of the one with its name. @returns whether anything changed */
   apply(cache: ImageCache): boolean {
-    const before = this.#byName.get(cache.name);
+    const number = this.#numbers.get(cache.name);
+    const before = number === undefined ? undefined : this.#caches[number];
     if (before && isSame(before, cache)) return false;
+    if (before && number !== undefined && hasSameImages(before, cache)) {
+      this.#forget(before);
+      this.#keep({ ...cache, images: before.images }, number);
+      return true;
+    }
     if (before) this.delete(cache.name);
-    const kept = this.#groupsOf(cache).add(cache);
-    this.#changes.add(kept);
-    this.#byName.add(kept.name, kept);
-    this.#count(kept, 1);
-    if (kept.id !== undefined) this.#claim(kept.id, kept);
+    this.#add(cache);
     return true;
   }
 
   /** @returns whether there was such a cache */
   delete(name: string): boolean {
-    const cache = this.#byName.get(name);
-    if (!cache) return false;
-    this.#byName.delete(name);
-    this.#changes.add(cache);
-    this.#groupsOf(cache).delete(cache);
-    this.#count(cache, -1);
-    if (cache.id !== undefined) this.#disclaim(cache.id, cache);
+    const number = this.#numbers.get(name);
+    const cache = number === undefined ? undefined : this.#caches[number];
+    if (number === undefined || !cache) return false;
+    this.#forget(cache);
+    for (const { key } of cache.images) removeFrom(this.#images, key, number, ({ numbers }) => numbers);
+    for (const repository of repositoriesOf(cache))
+      removeFrom(this.#repositories, repository, number, (numbers) => numbers);
+    this.#caches[number] = undefined;
+    this.#numbers.delete(name);
+    this.#freeNumbers.push(number);
     return true;
   }
 
   /** Makes the index hold these caches and no others; those that stay as they are, are not touched. */
   reset(caches: Iterable<ImageCache>): void {
-    const gone = new Set(Array.from(this.#byName, ({ name }) => name));
+    const gone = new Set(this.#numbers.keys());
     for (const cache of caches) {
       gone.delete(cache.name);
       this.apply(cache);
@@ -99,38 +208,97 @@ export class ImageCacheIndex {
     for (const name of gone) this.delete(name);
   }
 
-  #claim(id: string, cache: ImageCache): void {
-    const first = this.#byId.get(id);
-    if (first) this.#setClaimants(id, [first, ...(this.#otherClaimants.get(id) ?? []), cache]);
-    else this.#byId.add(id, cache);
+  #add(cache: ImageCache): void {
+    const number = this.#freeNumbers.pop() ?? this.#caches.length;
+    if (number >= this.#counts.exact.length) this.#counts = countsFor(2 * number);
+    const images = cache.images.map((reference) => {
+      const known = this.#images.get(reference.key);
+      if (known) known.numbers.push(number);
+      else this.#images.set(reference.key, { reference, numbers: [number] });
+      return known?.reference ?? reference;
+    });
+    for (const repository of repositoriesOf(cache)) {
+      const numbers = this.#repositories.get(repository);
+      if (numbers) numbers.push(number);
+      else this.#repositories.set(repository, [number]);
+    }
+    this.#numbers.set(cache.name, number);
+    this.#keep({ ...cache, images }, number);
   }
 
-  #disclaim(id: string, cache: ImageCache): void {
-    const others = this.#otherClaimants.get(id) ?? [];
-    const first = this.#byId.get(id);
+  #keep(cache: ImageCache, number: number): void {
+    this.#caches[number] = cache;
+    this.#changes.add(cache);
+    this.#countPhase(cache, 1);
+    if (cache.id !== undefined)
+      this.#setClaimants(cache.id, [...(this.#claimants.get(cache.id) ?? []), cache]);
+  }
+
+  #forget(cache: ImageCache): void {
+    this.#changes.add(cache);
+    this.#countPhase(cache, -1);
+    if (cache.id === undefined) return;
+    const claimants = this.#claimants.get(cache.id) ?? [];
     this.#setClaimants(
-      id,
-      [...(first ? [first] : []), ...others].filter((each) => each !== cache),
+      cache.id,
+      claimants.filter((each) => each !== cache),
     );
   }
 
   #setClaimants(id: string, claimants: readonly ImageCache[]): void {
-    const [first, ...others] = claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    if (this.#byId.get(id)) this.#byId.delete(id);
-    if (first) this.#byId.add(id, first);
-    if (others.length > 0) this.#otherClaimants.set(id, others);
-    else this.#otherClaimants.delete(id);
+    if (claimants.length === 0) this.#claimants.delete(id);
+    else this.#claimants.set(id, inOrderOfNames(claimants));
   }
 
-  #groupsOf(cache: ImageCache): RankedGroups {
-    return isUsable(cache) ? this.#usable : this.#unusable;
-  }
-
-  #count({ phase }: ImageCache, by: number): void {
+  #countPhase({ phase }: ImageCache, by: number): void {
     const count = (this.#countByPhase.get(phase) ?? 0) + by;
     if (count > 0) this.#countByPhase.set(phase, count);
     else this.#countByPhase.delete(phase);
   }
+}
+
+interface Counts {
+  /** By number, and 0 between look-ups: how many of the pod's images the cache holds, and how many are of its repositories. */
+  readonly exact: Uint32Array;
+  readonly ofRepositories: Uint32Array;
+  /** The numbers of the caches that share something with the pod, and beside each its degree as one number. */
+  readonly touched: Uint32Array;
+  readonly keys: Float64Array;
+  /** By number: the last look-up in which the cache was among those. */
+  readonly touchedBy: Float64Array;
+}
+
+function countsFor(caches: number): Counts {
+  return {
+    exact: new Uint32Array(caches),
+    ofRepositories: new Uint32Array(caches),
+    touched: new Uint32Array(caches),
+    keys: new Float64Array(caches),
+    touchedBy: new Float64Array(caches),
+  };
+}
+
+function inOrderOfNames(caches: readonly ImageCache[]): readonly ImageCache[] {
+  return caches.length < 2 ? caches : caches.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function repositoriesOf({ images }: ImageCache): Set<string> {
+  return new Set(images.map(({ repository }) => repository));
+}
+
+/** Takes a number out of the list under a key, and the key with the last one. */
+function removeFrom<T>(
+  lists: Map<string, T>,
+  key: string,
+  number: number,
+  numbersOf: (entry: T) => number[],
+): void {
+  const entry = lists.get(key);
+  if (entry === undefined) return;
+  const numbers = numbersOf(entry);
+  const last = numbers.pop();
+  if (last !== undefined && last !== number) numbers[numbers.indexOf(number)] = last;
+  if (numbers.length === 0) lists.delete(key);
 }
 
 /** The fields whose change is a change; the type keeps the list complete. */
@@ -148,8 +316,10 @@ const PLAIN_FIELDS = Object.keys({
 
 function isSame(a: ImageCache, b: ImageCache): boolean {
   return (
-    PLAIN_FIELDS.every((field) => Reflect.get(a, field) === Reflect.get(b, field)) &&
-    a.images.length === b.images.length &&
-    a.images.every((image, i) => image.key === b.images[i]?.key)
+    PLAIN_FIELDS.every((field) => Reflect.get(a, field) === Reflect.get(b, field)) && hasSameImages(a, b)
   );
+}
+
+function hasSameImages(a: ImageCache, b: ImageCache): boolean {
+  return a.images.length === b.images.length && a.images.every((image, i) => image.key === b.images[i]?.key);
 }

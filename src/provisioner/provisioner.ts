@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DecisionConfig } from '../core/config.ts';
 import { messageOf } from '../core/error-message.ts';
+import { FAILED, READY } from '../core/image-cache.ts';
 import type { JsonObject } from '../core/json.ts';
 import { oldestOf } from '../core/oldest.ts';
 import { missesOf, type Miss } from '../core/provision/misses.ts';
@@ -199,8 +200,8 @@ export class Provisioner {
       const { uid, phase, createdAt, updatedAt } = cache;
       phases.set(uid, phase);
       if (!this.#phases || this.#phases.get(uid) === phase) continue;
-      if (phase === 'Ready') this.#events.onReady(cache, Math.max(updatedAt - createdAt, 0) / 1000);
-      if (phase !== 'Failed') continue;
+      if (phase === READY) this.#events.onReady(cache, Math.max(updatedAt - createdAt, 0) / 1000);
+      if (phase !== FAILED) continue;
       this.#events.onFailed(cache);
       failed.push(cache);
     }

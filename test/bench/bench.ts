@@ -8,7 +8,7 @@ import { formatTable, meets, type Row } from './measure.ts';
 import { measureChurn, measureLife, measureServing } from './serving.ts';
 
 const SECTIONS = {
-  decision: (rounds: number) => measureDeciding(rounds, [100, 1000, 10_000, 100_000, 1_000_000]),
+  decision: (rounds: number) => measureDeciding(rounds, [1000, 10_000, 100_000]),
   serving: (rounds: number) => measureServing(rounds, 10),
   churn: (rounds: number) => measureChurn(rounds, 2),
   cluster: (rounds: number) => measureInCluster(rounds, 10),

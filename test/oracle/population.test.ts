@@ -1,10 +1,9 @@
 /**
- * Index and matcher against the oracle on thousands of caches, where lists are long and come in chunks: images as popular
- * as Zipf would have them, and one sidecar in nearly all caches.
+ * Index and matcher against the oracle on thousands of caches: images as popular as Zipf would have them, and one sidecar in
+ * nearly all caches.
  */
 import { describe, expect, it } from 'vitest';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
-import { ImageCacheIndex } from '../../src/index/image-cache-index.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
 import {
@@ -66,12 +65,8 @@ function optionsOf(i: number): OracleOptions {
 }
 
 describe('index and matcher agree with the oracle on thousands of caches', () => {
-  it.each([
-    { title: 'the default', limits: undefined },
-    { title: 'every list read in order', limits: { short: 0 } },
-    { title: 'each group put into its lists at once', limits: { waiting: 1 } },
-  ])('as they come, change and go, with limits: $title', ({ limits }) => {
-    const index = new ClusterIndex(new ImageCacheIndex(limits));
+  it('as they come, change and go', () => {
+    const index = new ClusterIndex();
     index.confirm(NOW);
     readEntry(readManifest(nodeObject('worker', {}, SIZES))).apply(index);
     const model = new Map<string, OracleCache>();

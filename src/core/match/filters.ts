@@ -1,9 +1,10 @@
 /**
- * Owns the filters of automatic matching: an ordered list of pure functions, each of which passes a candidate or
- * says why not. The first refusal stands. To add a rule, add an entry.
+ * Owns the filters of automatic matching: an ordered list, each of which lets a candidate pass or refuses it, and then says
+ * why. The first refusal stands. To add a rule, add an entry.
  */
 import { describePhase, READY, type ImageCache } from '../image-cache.ts';
 import { formatBytes } from '../quantity.ts';
+import { formatTime } from '../time.ts';
 import type { Candidate } from '../view.ts';
 import type { FilterCode } from './reason.ts';
 import type { Degree } from './score.ts';
@@ -32,50 +33,47 @@ export interface FilterContext {
 
 interface Filter {
   readonly code: FilterCode;
-  /** The refusal as a clause about the cache, or undefined where it passes. */
-  readonly refuse: (candidate: Candidate, context: FilterContext) => string | undefined;
+  readonly refuses: (candidate: Candidate, context: FilterContext) => boolean;
+  /** Of a candidate that it refuses: why, as a clause about the cache. */
+  readonly describe: (candidate: Candidate, context: FilterContext) => string;
 }
 
 export const FILTERS: readonly Filter[] = [
   {
     code: 'NotReady',
-    refuse: ({ cache }) => {
-      if (cache.phase !== READY) return `is ${describePhase(cache)}, not Ready`;
-      return cache.id === undefined ? 'is Ready but has no imageCacheId' : undefined;
-    },
+    refuses: ({ cache }) => cache.phase !== READY || cache.id === undefined,
+    describe: ({ cache }) =>
+      cache.phase === READY ? 'is Ready but has no imageCacheId' : `is ${describePhase(cache)}, not Ready`,
   },
   {
     code: 'Expiring',
-    refuse: ({ cache }, { now, expiryMarginMs }) => {
-      if (cache.expiresAt === undefined || cache.expiresAt > now + expiryMarginMs) return undefined;
-      const verb = cache.expiresAt <= now ? 'expired' : 'expires';
-      return `${verb} at ${formatTime(cache.expiresAt)}`;
-    },
+    refuses: ({ cache: { expiresAt } }, { now, expiryMarginMs }) =>
+      expiresAt !== undefined && expiresAt <= now + expiryMarginMs,
+    describe: ({ cache: { expiresAt = 0 } }, { now }) =>
+      `${expiresAt <= now ? 'expired' : 'expires'} at ${formatTime(expiresAt)}`,
   },
   {
     code: 'BeingDeleted',
-    refuse: ({ cache }) => (cache.deleting ? 'is being deleted' : undefined),
+    refuses: ({ cache }) => cache.deleting,
+    describe: () => 'is being deleted',
   },
   {
     code: 'OtherRegion',
-    refuse: ({ cache }, { region }) =>
-      cache.region === undefined || region === undefined || cache.region === region
-        ? undefined
-        : `is in ${cache.region}, the pod in ${region}`,
+    refuses: ({ cache }, { region }) =>
+      cache.region !== undefined && region !== undefined && cache.region !== region,
+    describe: ({ cache }, { region }) => `is in ${cache.region}, the pod in ${region}`,
   },
   {
     code: 'TooLarge',
-    refuse: ({ cache }, { storageBytes }) =>
-      cache.sizeBytes <= storageBytes
-        ? undefined
-        : `is ${formatBytes(cache.sizeBytes)}, more than the ${formatBytes(storageBytes)} of the pod's storage`,
+    refuses: ({ cache }, { storageBytes }) => cache.sizeBytes > storageBytes,
+    describe: ({ cache }, { storageBytes }) =>
+      `is ${formatBytes(cache.sizeBytes)}, more than the ${formatBytes(storageBytes)} of the pod's storage`,
   },
   {
     code: 'NotEnoughImages',
-    refuse: ({ degree }, context) =>
-      reachesRequirement(degree, context)
-        ? undefined
-        : `holds ${degree.exact} of ${context.imageCount} images, ${describeRequirement(context.requirement)} wanted`,
+    refuses: ({ degree }, context) => !reachesRequirement(degree, context),
+    describe: ({ degree }, { imageCount, requirement }) =>
+      `holds ${degree.exact} of ${imageCount} images, ${describeRequirement(requirement)} wanted`,
   },
 ];
 
@@ -122,17 +120,23 @@ export const PIN_FILTERS: readonly Filter[] = FILTERS.filter(
   ({ code }) => code === 'NotReady' || code === 'Expiring' || code === 'BeingDeleted',
 );
 
-/** The first refusal in the order of the filters. */
+/** The first filter that refuses a candidate; undefined if all let it pass. Makes no text, and may be asked of thousands. */
+export function refusingFilter(
+  candidate: Candidate,
+  context: FilterContext,
+  filters: readonly Filter[] = FILTERS,
+): Filter | undefined {
+  return filters.find(({ refuses }) => refuses(candidate, context));
+}
+
+/** The first refusal in the order of the filters, in words. */
 export function refusalOf(
   candidate: Candidate,
   context: FilterContext,
   filters: readonly Filter[] = FILTERS,
 ): Refusal | undefined {
-  for (const { code, refuse } of filters) {
-    const message = refuse(candidate, context);
-    if (message !== undefined) return { code, message };
-  }
-  return undefined;
+  const filter = refusingFilter(candidate, context, filters);
+  return filter && { code: filter.code, message: filter.describe(candidate, context) };
 }
 
 /** When the verdict on a cache, or its words, next become others by nothing but time; infinite: never. */
@@ -140,9 +144,4 @@ export function nextChangeOf({ expiresAt = Infinity }: ImageCache, context: Filt
   const { now, expiryMarginMs } = context;
   if (expiresAt > now + expiryMarginMs) return expiresAt - expiryMarginMs;
   return expiresAt > now ? expiresAt : Infinity;
-}
-
-/** UTC to the second; of a valid time only, which is what the index holds. */
-function formatTime(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().replace('.000Z', 'Z');
 }

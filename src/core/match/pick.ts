@@ -49,9 +49,22 @@ export function compareTies(a: Ranked, b: Ranked, targetBytes: number): number {
   return 0;
 }
 
-/** The tie-breaks that do not depend on the pod: how caches of the same images and size are kept in order. */
-export function compareAge(a: Ranked, b: Ranked): number {
-  return newestFirst(a, b) || byName(a, b);
+/** The first few caches of one degree, in their order; looks at each once, and sorts only those few. */
+export function firstInOrder<T extends Ranked>(
+  caches: readonly T[],
+  count: number,
+  targetBytes: number,
+): T[] {
+  if (count >= caches.length) return caches.toSorted((a, b) => compareTies(a, b, targetBytes));
+  const first: T[] = [];
+  for (const cache of caches) {
+    const last = first.at(-1);
+    if (first.length === count && last && compareTies(last, cache, targetBytes) < 0) continue;
+    const place = first.findIndex((each) => compareTies(cache, each, targetBytes) < 0);
+    first.splice(place < 0 ? first.length : place, 0, cache);
+    if (first.length > count) first.pop();
+  }
+  return first;
 }
 
 /** Why the winner comes before the runner-up: what to say of the winner. */

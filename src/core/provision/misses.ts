@@ -6,8 +6,9 @@
 import type { DecisionConfig } from '../config.ts';
 import { decide, type Decision } from '../decide.ts';
 import type { ImageReference } from '../image/reference.ts';
-import type { ImageCache } from '../image-cache.ts';
-import type { DegreeLevel, View } from '../view.ts';
+import { FAILED, type ImageCache } from '../image-cache.ts';
+import { firstInOrder } from '../match/pick.ts';
+import type { CandidateLevel, View } from '../view.ts';
 import type { Subject } from '../subject.ts';
 import type { WatchedPod } from './watched-pod.ts';
 import { MOST_IMAGES, nameOf, sizeFor, type Wish, type WishedImage } from './wish.ts';
@@ -23,7 +24,7 @@ export interface Miss {
 }
 
 /** Phases from which no cache comes any more. */
-const FAILED: ReadonlySet<string> = new Set(['Failed', 'UpdateFailed']);
+const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
 
 /**
  * What is missed, by the name of the cache that would end it.
@@ -84,7 +85,7 @@ function wishesOf(watched: WatchedPod, decision: Decision, view: View): Wish[] {
 function withoutThoseHeld(images: readonly ImageReference[], view: View): readonly ImageReference[] {
   let left = images;
   for (;;) {
-    const best = [bestOf(view.usableCandidates(left, 0)), bestInTheMaking(left, view)]
+    const best = [bestUsable(left, view), bestInTheMaking(left, view)]
       .filter((each) => each !== undefined)
       .toSorted((a, b) => b.exact - a.exact)[0];
     if (!best || best.exact === 0) return left;
@@ -104,17 +105,25 @@ interface Overlap {
   readonly exact: number;
 }
 
-/** The cache that shares most with a pod, of those that count. */
-function bestOf(
-  levels: Iterable<DegreeLevel>,
-  counts: (cache: ImageCache) => boolean = () => true,
-): Overlap | undefined {
-  for (const { degree, candidates } of levels) {
-    for (const { cache } of candidates) if (counts(cache)) return { cache, exact: degree.exact };
-  }
-  return undefined;
+function bestUsable(images: readonly ImageReference[], view: View): Overlap | undefined {
+  return bestOf(images, view, ({ usable }) => usable);
 }
 
 function bestInTheMaking(images: readonly ImageReference[], view: View): Overlap | undefined {
-  return bestOf(view.unusableCandidates(images, 0), ({ deleting, phase }) => !deleting && !FAILED.has(phase));
+  return bestOf(images, view, ({ unusable }) =>
+    unusable.filter(({ deleting, phase }) => !deleting && !HOPELESS.has(phase)),
+  );
+}
+
+/** The cache that shares most with a pod, of those that count. */
+function bestOf(
+  images: readonly ImageReference[],
+  view: View,
+  counting: (level: CandidateLevel) => readonly ImageCache[],
+): Overlap | undefined {
+  for (const level of view.candidates(images)) {
+    const [cache] = firstInOrder(counting(level), 1, 0);
+    if (cache) return { cache, exact: level.degree.exact };
+  }
+  return undefined;
 }

@@ -8,6 +8,7 @@
  */
 import type { OwnCache } from './own-cache.ts';
 import type { Miss } from './misses.ts';
+import { FAILED } from '../image-cache.ts';
 import { DAY } from '../time.ts';
 import { firstNameOf } from './wish.ts';
 
@@ -167,7 +168,7 @@ function nextAttempt(
   { phase, attempt, updatedAt, firstAttemptAt }: OwnCache,
   isDue: (at: number) => boolean,
 ): Creation | undefined {
-  if (phase !== 'Failed') return undefined;
+  if (phase !== FAILED) return undefined;
   const wait = Math.min(RETRY.first * 2 ** Math.min(attempt - 1, 30), RETRY.longest);
   if (isDue(firstAttemptAt + GIVEN_UP_AFTER) || !isDue(updatedAt + wait)) return undefined;
   return { name, miss, attempt: attempt + 1, firstAttemptAt };

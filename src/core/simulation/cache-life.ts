@@ -6,6 +6,7 @@
  */
 import { FLASH, REUSE } from '../annotation/keys.ts';
 import { partOf, readText, type JsonObject } from '../json.ts';
+import { FAILED, READY } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import { DAY, formatTime, parseTime } from '../time.ts';
 
@@ -42,7 +43,7 @@ export function nextState(object: JsonObject, options: LifeOptions, now: number)
   const status = partOf(object, 'status');
   if ((parseTime(status['expireDateTime']) ?? Infinity) <= now) return { kind: 'expired' };
   const phase = readText(status['phase']) ?? '';
-  if (phase === 'Ready' || phase === 'Failed') return undefined;
+  if (phase === READY || phase === FAILED) return undefined;
 
   const startTime = readText(status['startTime']) ?? formatTime(now);
   const elapsed = (now - Date.parse(startTime)) / (options.creationTime * shareOf(object));
@@ -73,8 +74,8 @@ interface Stage {
 /** @param elapsed 1 when an ordinary one is done */
 function stageAt(elapsed: number, failing: string | undefined): Stage {
   if (failing !== undefined && elapsed >= FAILS_AT)
-    return { phase: 'Failed', progress: '0%', message: `image ${failing} cannot be pulled` };
-  if (elapsed >= 1) return { phase: 'Ready', progress: '100%', message: 'the image cache can be used' };
+    return { phase: FAILED, progress: '0%', message: `image ${failing} cannot be pulled` };
+  if (elapsed >= 1) return { phase: READY, progress: '100%', message: 'the image cache can be used' };
   if (elapsed < PREPARED_AT)
     return { phase: 'Preparing', progress: '0%', message: 'a temporary instance is made' };
   const percent = Math.floor((elapsed * 100) / PROGRESS_STEP) * PROGRESS_STEP;
@@ -97,11 +98,9 @@ function failingImage(object: JsonObject, failing: readonly string[]): string | 
 
 /** Of a failed one a day later; of another where it has retention days. */
 function expiryOf(object: JsonObject, phase: string, now: number): JsonObject {
-  if (phase === 'Failed') return { expireDateTime: formatTime(now + DAY) };
+  if (phase === FAILED) return { expireDateTime: formatTime(now + DAY) };
   const days = partOf(object, 'spec')['retentionDays'];
-  return phase === 'Ready' && typeof days === 'number'
-    ? { expireDateTime: formatTime(now + days * DAY) }
-    : {};
+  return phase === READY && typeof days === 'number' ? { expireDateTime: formatTime(now + days * DAY) } : {};
 }
 
 function idOf(object: JsonObject): string {
@@ -113,7 +112,7 @@ function idOf(object: JsonObject): string {
 function withEvent(events: unknown, { phase, message }: Stage, now: number): unknown[] {
   const former: readonly unknown[] = Array.isArray(events) ? events : [];
   const event = {
-    type: phase === 'Failed' ? 'Warning' : 'Normal',
+    type: phase === FAILED ? 'Warning' : 'Normal',
     reason: phase,
     message,
     firstTimestamp: formatTime(now),
