@@ -258,9 +258,9 @@ export async function register(
       {
         ...podWebhook(name, `${address}${options.path ?? '/mutate'}`, options.ca ?? CA, options.resources),
         ...(options.namespaceLabels && { namespaceSelector: { matchLabels: options.namespaceLabels } }),
-        // In a test, an answer that does not come must be seen.
+        // In a test, an answer that does not come must be seen; and one that comes late on a busy machine is one.
         failurePolicy: 'Fail',
-        timeoutSeconds: 5,
+        timeoutSeconds: 30,
       },
       {
         // Refuses what `untilCalled` tries to create: nobody listens there.
