@@ -9,7 +9,7 @@ import { messageOf } from '../../src/core/error-message.ts';
 import { podWebhook, startCluster } from '../e2e/support/cluster.ts';
 import type { ControlPlane } from '../e2e/support/control-plane.ts';
 import { addNode } from '../e2e/support/nodes.ts';
-import { findPrograms, kubernetesMinor } from '../e2e/support/programs.ts';
+import { CLUSTER_PROGRAMS, findPrograms, kubernetesMinor } from '../e2e/support/programs.ts';
 import { OurProgram } from '../support/our-program.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 
@@ -29,14 +29,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const { kubectl } = findPrograms(
-    'etcd',
-    'kube-apiserver',
-    'kube-controller-manager',
-    'kube-scheduler',
-    'kubectl',
-    'kwok',
-  );
+  const { kubectl } = findPrograms(...CLUSTER_PROGRAMS);
   print(`Starting a cluster of Kubernetes 1.${kubernetesMinor()}. This takes some ten seconds.`);
   await using plane = await startCluster({ schedulers: ['default-scheduler'], kwok: true });
   if (stopping.signal.aborted) return;

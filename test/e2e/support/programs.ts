@@ -17,6 +17,16 @@ const PROGRAMS = {
 
 export type Program = keyof typeof PROGRAMS;
 
+/** What it takes to run a cluster and to look at it. */
+export const CLUSTER_PROGRAMS = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubectl',
+  'kwok',
+] as const satisfies readonly Program[];
+
 /** The control plane comes from one folder, so that its parts are of one version; tools may also be elsewhere. */
 const TOOLS: ReadonlySet<string> = new Set<Program>(['kubectl', 'kwok', 'helm', 'helm3']);
 
