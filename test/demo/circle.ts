@@ -3,7 +3,6 @@
  * the next pod. Four processes on one folder: the webhook, the controller, `imc simulate-eci` in the part of ECI, and this
  * one in that of the API server.
  */
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -13,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CREATE_ON_MISS } from '../../src/core/annotation/keys.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
 import { sendHttps } from '../support/https.ts';
-import { spawnOwned } from '../support/owned-process.ts';
+import { end, spawnOwned } from '../support/owned-process.ts';
 import { podObject, type Json } from '../support/objects.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
@@ -50,8 +49,7 @@ function start(args: readonly string[], onLine: (line: string) => void = () => u
       }
     },
     [Symbol.asyncDispose]: async () => {
-      child.kill('SIGTERM');
-      if (child.exitCode === null) await once(child, 'exit');
+      await end(child, 'SIGTERM');
     },
   };
 }

@@ -2,7 +2,6 @@
  * `make demo`: starts the built webhook on the examples, sends each of them as the AdmissionReview that kube-apiserver
  * would send, and prints what was decided and why. Everything shown comes out of the webhook's answers.
  */
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
@@ -13,7 +12,7 @@ import { REASONS, type ReasonCode } from '../../src/core/match/reason.ts';
 import { readPods } from '../../src/runtime/offline.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
 import { sendHttps } from '../support/https.ts';
-import { spawnOwned } from '../support/owned-process.ts';
+import { end, spawnOwned } from '../support/owned-process.ts';
 import type { Json } from '../support/objects.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
@@ -75,8 +74,7 @@ async function serve(): Promise<{ address: string; stop: () => Promise<void> }> 
   return {
     address: serving,
     stop: async () => {
-      child.kill('SIGTERM');
-      if (child.exitCode === null) await once(child, 'exit');
+      await end(child, 'SIGTERM');
     },
   };
 }

@@ -20,7 +20,7 @@ import {
 } from './support/cluster.ts';
 import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
-import { createPod, createPodsWithoutEnd, isDecided } from './support/pod-load.ts';
+import { createPodsWithoutEnd, untilDecided } from './support/pod-load.ts';
 import { findPrograms } from './support/programs.ts';
 
 const FORMER_CHART = 'test/e2e/fixtures/imagecache-webhook-0.1.0.tgz';
@@ -52,10 +52,7 @@ describe.skipIf(!canHaveAddresses())('a release of the chart 0.1.0 that Helm 3 i
     await kubelet.start();
     await untilRolledOut(plane.api);
     await kubelet.untilReady(2);
-    await eventually(async () => {
-      const { body } = await createPod(plane.api);
-      expect(isDecided(JSON.parse(body) as Json)).toBe(true);
-    }, 20_000);
+    await untilDecided(plane.api);
   });
   afterAll(async () => {
     await kubelet?.[Symbol.asyncDispose]();

@@ -3,13 +3,11 @@
  * relies on it, and docs/operations.md has the figures that this prints.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import type { Json } from '../support/objects.ts';
 import { NAMESPACE, Release } from './support/chart.ts';
 import { metadataOf, putImageCache } from './support/cluster.ts';
 import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
-import { createPod, isDecided } from './support/pod-load.ts';
+import { untilDecided } from './support/pod-load.ts';
 import { kubernetesMinor } from './support/programs.ts';
 
 const REPLICAS = 3;
@@ -25,12 +23,7 @@ describe.skipIf(!canHaveAddresses())('with three replicas of the webhook', () =>
     kubelet = new Kubelet(plane, NAMESPACE);
     await kubelet.start();
     await kubelet.untilReady(REPLICAS);
-    await eventually(async () => {
-      for (let i = 0; i < 10; i++) {
-        const { body } = await createPod(plane.api);
-        expect(isDecided(JSON.parse(body) as Json)).toBe(true);
-      }
-    }, 20_000);
+    await untilDecided(plane.api, 10);
   });
   afterAll(async () => {
     await kubelet?.[Symbol.asyncDispose]();

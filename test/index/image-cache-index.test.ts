@@ -1,23 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import { parseImageReference } from '../../src/core/image/reference.ts';
-import { GIB } from '../../src/core/quantity.ts';
 import { ImageCacheIndex } from '../../src/index/image-cache-index.ts';
+import { indexedCache } from '../support/objects.ts';
 
 function cacheWith(i: number, images: readonly string[], change: Partial<ImageCache> = {}): ImageCache {
-  return {
-    name: `cache-${i}`,
-    id: `imc-${i}`,
-    images: [...images].sort().map((image) => parseImageReference(image)!),
-    sizeBytes: 20 * GIB,
-    phase: 'Ready',
-    progress: '100%',
-    createdAt: i,
-    expiresAt: undefined,
-    deleting: false,
-    region: undefined,
-    ...change,
-  };
+  const references = [...images].sort().map((image) => parseImageReference(image)!);
+  return indexedCache(i, { images: references, ...change });
 }
 
 function fill(count: number): ImageCacheIndex {

@@ -3,7 +3,9 @@ import { DEFAULT_CONFIG } from './default-config.ts';
 import { decideOnJson, type Decision } from '../../src/core/decide.ts';
 import { explain, type Explanation } from '../../src/core/explain.ts';
 import type { DecisionConfig } from '../../src/core/config.ts';
+import type { ImageCache } from '../../src/core/image-cache.ts';
 import type { Pod } from '../../src/core/pod.ts';
+import { GIB } from '../../src/core/quantity.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
@@ -72,6 +74,23 @@ export function cacheObject(cache: CacheSpec): Json {
       progress: cache.progress ?? '100%',
       ...(cache.expires !== undefined && { expireDateTime: cache.expires }),
     },
+  };
+}
+
+/** An ImageCache as the index holds it: Ready, 20 GiB, without images, unless said otherwise. */
+export function indexedCache(i: number, change: Partial<ImageCache> = {}): ImageCache {
+  return {
+    name: `cache-${i}`,
+    id: `imc-${i}`,
+    images: [],
+    sizeBytes: 20 * GIB,
+    phase: 'Ready',
+    progress: '100%',
+    createdAt: i,
+    expiresAt: undefined,
+    deleting: false,
+    region: undefined,
+    ...change,
   };
 }
 

@@ -6,7 +6,7 @@ import { FILTERS } from '../../../src/core/match/filters.ts';
 import { matchImages, type MatchQuestion } from '../../../src/core/match/matcher.ts';
 import { GIB } from '../../../src/core/quantity.ts';
 import { ClusterIndex } from '../../../src/index/cluster-index.ts';
-import { NOW } from '../../support/objects.ts';
+import { indexedCache, NOW } from '../../support/objects.ts';
 
 const CACHES = 2000;
 const IMAGES = ['app:1', 'base:1', 'sidecar:1'].map((image) => parseImageReference(image)!);
@@ -14,19 +14,7 @@ const IMAGES = ['app:1', 'base:1', 'sidecar:1'].map((image) => parseImageReferen
 function indexOf(change: (i: number) => Partial<ImageCache>): ClusterIndex {
   const index = new ClusterIndex();
   for (let i = 0; i < CACHES; i++)
-    index.imageCaches.apply({
-      name: `cache-${i}`,
-      id: `imc-${i}`,
-      images: IMAGES,
-      sizeBytes: 40 * GIB,
-      phase: 'Ready',
-      progress: '100%',
-      createdAt: i,
-      expiresAt: undefined,
-      deleting: false,
-      region: undefined,
-      ...change(i),
-    });
+    index.imageCaches.apply(indexedCache(i, { images: IMAGES, sizeBytes: 40 * GIB, ...change(i) }));
   return index;
 }
 

@@ -1,5 +1,6 @@
 /** Creates pods without end, as dry runs, and counts what becomes of them: the way to see a lost admission request. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../support/eventually.ts';
 import type { Json } from '../../support/objects.ts';
 import type { ApiServer } from './api-server.ts';
 import { metadataOf } from './cluster.ts';
@@ -48,6 +49,16 @@ export function createPod(api: ApiServer): Promise<{ status: number; body: strin
     metadata: { generateName: 'load-', labels: { 'alibabacloud.com/eci': 'true' } },
     spec: { containers: [{ name: 'c', image: 'a:1' }] },
   });
+}
+
+/** Until so many pods, one after the other, are decided: what was just installed takes a moment. */
+export async function untilDecided(api: ApiServer, pods = 1): Promise<void> {
+  await eventually(async () => {
+    for (let i = 0; i < pods; i++) {
+      const { body } = await createPod(api);
+      if (!isDecided(JSON.parse(body) as Json)) throw new Error(`a pod was not decided: ${body}`);
+    }
+  }, 20_000);
 }
 
 export function isDecided(pod: Json): boolean {
