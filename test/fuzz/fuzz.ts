@@ -51,6 +51,13 @@ export interface FuzzReport {
   readonly slowest: number;
 }
 
+export interface FuzzAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** The review with its object as patched; undefined if nothing was. */
+  readonly patched: Json | undefined;
+}
+
 interface Target {
   readonly app: FastifyInstance;
   readonly metrics: Metrics;
@@ -60,14 +67,14 @@ interface Target {
 
 /**
  * @param onProgress told after every ten thousand
- * @param onAnswer told of each answer, as text
+ * @param onAnswer told of each answer
  * @throws with the input in a file, at the first answer that should not be
  */
 export async function fuzz(
   count: number,
   seed: number,
   onProgress: (done: number) => void,
-  onAnswer: (status: number, text: string) => void = () => undefined,
+  onAnswer: (answer: FuzzAnswer) => void = () => undefined,
 ): Promise<FuzzReport> {
   let now = BEGINS;
   const target = await build(() => now);
@@ -86,7 +93,7 @@ export async function fuzz(
     const body = chance > 1 - GARBLED ? mutator.garble(text) : text;
     try {
       const { status, text: answer, took, after } = await examine(target, body);
-      onAnswer(status, answer);
+      onAnswer({ status, text: answer, patched: after });
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       slowest = Math.max(slowest, took);
       // What was patched comes again, as after a sidecar injector.
@@ -173,8 +180,18 @@ async function examine(target: Target, body: string | Buffer): Promise<Examined>
   const patched = applied(object, operations, false);
   if (!isDeepStrictEqual(withoutOurs(patched, target.effects), withoutOurs(object, target.effects)))
     throw new Error(`the patch touches what is not ours: ${JSON.stringify(operations)}`);
-  const after = { ...review, request: { ...review.request, object: patched } };
+  // With sorted keys: the next mutants must not depend on the order of the operations.
+  const after = { ...review, request: { ...review.request, object: withSortedKeys(patched) } };
   return { status: 200, text, took, after };
+}
+
+function withSortedKeys(value: Json): Json {
+  const sorted = JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+  return JSON.parse(sorted) as Json;
 }
 
 async function send(
