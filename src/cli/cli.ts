@@ -1,6 +1,7 @@
 /** Owns the command line: which subcommand runs, and how an error ends it. */
-import { messageOf } from '../core/error-message.ts';
-import { closest, ConfigError } from '../config/validate.ts';
+import { messageOf } from '../core/kubernetes/json.ts';
+import { closest } from '../config/suggest.ts';
+import { ConfigError } from '../config/validate.ts';
 import { certs } from './certs.ts';
 import { formatHelp, readFlags, UsageError, type Command, type Io } from './command.ts';
 import { check } from './check.ts';

@@ -1,9 +1,10 @@
 /** Owns what a subcommand is, how its flags are read, and how its help looks. */
 import { parseArgs } from 'node:util';
-import { messageOf } from '../core/error-message.ts';
-import { environmentName, flagName, SETTINGS, type Config } from '../config/config.ts';
+import { messageOf } from '../core/kubernetes/json.ts';
+import type { Config } from '../config/config.ts';
+import { environmentName, flagName, SETTINGS } from '../config/settings.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
-import { closest } from '../config/validate.ts';
+import { closest } from '../config/suggest.ts';
 
 /** What a command sees of the world. */
 export interface Io {

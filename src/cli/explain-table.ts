@@ -1,11 +1,18 @@
 /** Owns how an explanation looks to a person. Holds no rule: every word of substance comes from the explanation. */
 import { styleText } from 'node:util';
-import type { ExplainedCandidate } from '../core/explain.ts';
-import type { Operation } from '../core/patch/json-patch.ts';
+import type { ExplainedCandidate, Explanation } from '../core/decision/explanation.ts';
+import type { Operation } from '../runtime/offline.ts';
 import { describePhase } from '../core/image-cache.ts';
-import { formatBytes } from '../core/quantity.ts';
+import { isObject } from '../core/kubernetes/json.ts';
+import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { alignColumns, formatAge } from './columns.ts';
-import type { PodExplanation } from './explain.ts';
+
+/** One pod's explanation and where the pod comes from; what `-o json` prints, one a line. */
+export interface PodExplanation extends Explanation {
+  readonly workload: string;
+  readonly namespace: string;
+  readonly patch: readonly Operation[];
+}
 
 type Style = Parameters<typeof styleText>[0];
 type Paint = (style: Style, text: string) => string;
@@ -49,14 +56,14 @@ function result({ cacheId, cacheName, degree, reason }: PodExplanation): string 
 function requestFacts({ boundForEci, effects, request, images }: PodExplanation): [string, string][] {
   if (!request) return [];
   const { pin, auto, autoFrom, match, storageBytes } = request;
-  const wish =
+  const asked =
     pin === null
       ? `${auto ? 'match automatically' : 'do not match'} (${autoFrom ?? 'by default'}), ${match} of ${images.length} images`
       : `pinned to ${pin}`;
   return [
     ['for ECI', boundForEci ?? 'not known; it asks for an image cache'],
     ...(effects.length > 0 ? [['effects', effects.join(', ')] satisfies [string, string]] : []),
-    ['request', `${wish}; storage ${formatBytes(storageBytes)}`],
+    ['request', `${asked}; storage ${formatBytes(storageBytes)}`],
     ...images.map((image, i): [string, string] => [i === 0 ? 'images' : '', image]),
   ];
 }
@@ -91,16 +98,17 @@ function verdict({ verdict: word, filter, because }: ExplainedCandidate): string
 }
 
 function formatPatch(patch: readonly Operation[], paint: Paint): string {
-  const lines = patch.flatMap(({ op, path, value }) => {
-    // A map that is added whole is shown key by key, like one that is added to.
-    const parts: [string, string | undefined][] =
-      typeof value === 'object'
-        ? Object.entries(value).map(([key, item]) => [`/${key}`, item])
-        : [['', value]];
-    return parts.map(([key, item]) => {
-      const target = path.replaceAll('~1', '/').replaceAll('~0', '~') + key;
-      return `    ${op.padEnd(7)} ${target}${item === undefined ? '' : ` = ${item}`}`;
-    });
-  });
+  const lines = patch.flatMap(({ op, path, value }) =>
+    leavesOf(path.replaceAll('~1', '/').replaceAll('~0', '~'), value).map(
+      ([target, leaf]) => `    ${op.padEnd(7)} ${target}${leaf === undefined ? '' : ` = ${leaf}`}`,
+    ),
+  );
   return `  ${paint('dim', 'patch')}\n${lines.join('\n')}`;
+}
+
+/** A map that is added whole is shown key by key, as if each key were added. */
+function leavesOf(path: string, value: unknown): [string, string | undefined][] {
+  if (value === undefined) return [[path, undefined]];
+  if (!isObject(value)) return [[path, typeof value === 'string' ? value : JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, item]) => leavesOf(`${path}/${key}`, item));
 }

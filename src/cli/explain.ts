@@ -1,25 +1,18 @@
 /** Owns `imc explain`: the decision for the pods of a manifest, without a cluster, and why. */
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../core/error-message.ts';
+import { messageOf } from '../core/kubernetes/json.ts';
 import { loadConfig } from '../config/load.ts';
-import { decideOnJson } from '../core/decide.ts';
-import { explain as explainDecision, type Explanation } from '../core/explain.ts';
-import { surveyCandidates } from '../core/match/matcher.ts';
-import { WORKLOAD_KINDS, type WorkloadPod } from '../core/workload.ts';
+import { explain as explainDecision } from '../core/decision/explanation.ts';
+import { surveyCandidates } from '../core/decision/match/matcher.ts';
+import { WORKLOAD_KINDS, type WorkloadPod } from '../core/kubernetes/workload.ts';
 import type { Config } from '../config/config.ts';
-import type { View } from '../core/view.ts';
-import { loadIndex, readPods } from '../runtime/offline.ts';
+import type { View } from '../core/decision/view.ts';
+import { decideOffline, loadIndex, readPods } from '../runtime/offline.ts';
 import { CONFIG_FLAG, requireSource, UsageError, type Command, type Flags, type Io } from './command.ts';
-import { formatExplanation } from './explain-table.ts';
+import { formatExplanation, type PodExplanation } from './explain-table.ts';
 
 /** How many candidates of each kind to name: more than anyone reads, few enough to print. */
 const SURVEYED = 20;
-
-/** One pod's explanation and where the pod comes from; what `-o json` prints, one a line. */
-export interface PodExplanation extends Explanation {
-  readonly workload: string;
-  readonly namespace: string;
-}
 
 type Format = (explanation: PodExplanation, io: Io, now: number) => string;
 
@@ -124,7 +117,7 @@ function explainPod(
   now: number,
 ): PodExplanation {
   const namespace = asked ?? written ?? 'default';
-  const { seen, decision } = decideOnJson(pod, namespace, view, config, now);
+  const { decision, patch } = decideOffline(pod, namespace, view, config, now);
   const survey = decision.match && surveyCandidates(decision.match, view, SURVEYED);
-  return { workload: title, namespace, ...explainDecision(decision, seen, survey) };
+  return { workload: title, namespace, ...explainDecision(decision, survey), patch };
 }

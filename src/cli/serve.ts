@@ -1,5 +1,5 @@
 /** Owns `imc serve`: the webhook, until it is told to stop. */
-import { SETTINGS } from '../config/config.ts';
+import { SETTINGS } from '../config/settings.ts';
 import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { openCertificate } from '../runtime/tls.ts';

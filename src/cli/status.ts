@@ -1,7 +1,7 @@
 /** Owns `imc status`: all ImageCaches in a table. */
 import { loadConfig } from '../config/load.ts';
 import { READY } from '../core/image-cache.ts';
-import { formatBytes } from '../core/quantity.ts';
+import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { readStatus, type CacheStatus } from '../runtime/status.ts';
 import { alignColumns, formatAge } from './columns.ts';
 import { requireSource, UsageError, type Command } from './command.ts';

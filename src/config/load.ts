@@ -1,9 +1,10 @@
 /** Owns where the configuration comes from: defaults < file < environment < flags. The only reader of the environment. */
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
-import { messageOf } from '../core/error-message.ts';
-import { isObject, typeName } from '../core/json.ts';
-import { environmentName, flagName, SETTINGS, type Config } from './config.ts';
+import { messageOf, isObject, typeName } from '../core/kubernetes/json.ts';
+import type { Config } from './config.ts';
+import { environmentName, flagName, SETTINGS } from './settings.ts';
+import { DURATION } from './value-type.ts';
 import { ConfigError, flatten, validateLayer, validateTogether, type Layer } from './validate.ts';
 
 const PATHS = SETTINGS.map((setting) => setting.path);
@@ -84,10 +85,10 @@ function flagLayer(flags: ReadonlyMap<string, string>): Layer {
   return { nameOf: (path) => `flag --${flagName(path)}`, values: flags, unknown: [], known: [] };
 }
 
-/** Key paths to the object that Config is. */
+/** @param values by the path of their setting */
 function nest(values: ReadonlyMap<string, unknown>): Config {
   const config: Record<string, unknown> = {};
-  for (const [path, value] of values) {
+  for (const { path, type } of SETTINGS) {
     const keys = path.split('.');
     const last = keys.pop() ?? path;
     let parent = config;
@@ -97,7 +98,7 @@ function nest(values: ReadonlyMap<string, unknown>): Config {
       parent[key] = inner;
       parent = inner;
     }
-    parent[last] = value;
+    parent[type === DURATION ? `${last}Ms` : last] = values.get(path);
   }
   // The table and the type are held together by a test: config.test.ts.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion

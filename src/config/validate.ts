@@ -1,6 +1,7 @@
 /** Owns the check of a configuration: every fault at once, each with where it stands and what is allowed there. */
-import { isObject } from '../core/json.ts';
-import { SETTINGS, type Setting } from './config.ts';
+import { isObject } from '../core/kubernetes/json.ts';
+import { SETTINGS, type Setting } from './settings.ts';
+import { closest } from './suggest.ts';
 
 /** Thrown where a configuration cannot be used. */
 export class ConfigError extends Error {
@@ -97,26 +98,4 @@ export function flatten(value: unknown, prefix = ''): { values: Map<string, unkn
 
 function isGroup(path: string): boolean {
   return SETTINGS.some((setting: Setting) => setting.path.startsWith(`${path}.`));
-}
-
-/** The known name that a typo most likely meant, or undefined where none is near. */
-export function closest(name: string, known: readonly string[]): string | undefined {
-  const [best] = known
-    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .toSorted((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.ceil(name.length / 3) ? best.candidate : undefined;
-}
-
-/** Levenshtein's distance, row by row. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, letter] of Array.from(a).entries()) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      const change = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

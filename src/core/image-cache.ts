@@ -14,9 +14,9 @@ export interface ImageCache {
   /** As ECI writes it: `40%`. */
   readonly progress: string;
   /** Milliseconds since 1970; 0 where unknown, which makes it the oldest. */
-  readonly createdAt: number;
+  readonly createdAtMs: number;
   /** Milliseconds since 1970; undefined: never. */
-  readonly expiresAt: number | undefined;
+  readonly expiresAtMs: number | undefined;
   readonly deleting: boolean;
   readonly region: string | undefined;
 }
@@ -35,4 +35,28 @@ export function isUsable(cache: ImageCache): boolean {
 export function describePhase({ phase, progress }: Pick<ImageCache, 'phase' | 'progress'>): string {
   if (phase === '') return 'without a phase yet';
   return phase === READY || progress === '' ? phase : `${phase} ${progress}`;
+}
+
+/** All fields but the images; the type keeps the list complete. */
+const PLAIN_FIELDS = Object.keys({
+  name: true,
+  id: true,
+  sizeBytes: true,
+  phase: true,
+  progress: true,
+  createdAtMs: true,
+  expiresAtMs: true,
+  deleting: true,
+  region: true,
+} satisfies Record<Exclude<keyof ImageCache, 'images'>, true>);
+
+/** Whether two states of a cache are the same in every field. */
+export function isSame(a: ImageCache, b: ImageCache): boolean {
+  return (
+    PLAIN_FIELDS.every((field) => Reflect.get(a, field) === Reflect.get(b, field)) && hasSameImages(a, b)
+  );
+}
+
+export function hasSameImages(a: ImageCache, b: ImageCache): boolean {
+  return a.images.length === b.images.length && a.images.every((image, i) => image.key === b.images[i]?.key);
 }

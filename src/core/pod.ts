@@ -11,7 +11,7 @@ import {
   Unreadable,
   type JsonObject,
   type StringMap,
-} from './json.ts';
+} from './kubernetes/json.ts';
 
 export interface Container {
   readonly name: string;

@@ -1,10 +1,9 @@
 /** Owns the whole index: what a source fills, and what a decision reads through the View. */
-import type { Reach } from '../core/match/reach.ts';
-import type { CandidateLevel, View } from '../core/view.ts';
-import type { StringMap } from '../core/json.ts';
+import type { CandidateLevel, View } from '../core/decision/view.ts';
+import type { StringMap } from '../core/kubernetes/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
-import type { Profile } from '../core/profile/effect.ts';
+import type { Profile } from '../core/decision/profile/effects.ts';
 import { ImageCacheIndex } from './image-cache-index.ts';
 import { NamespaceIndex } from './namespace-index.ts';
 import { NodeIndex } from './node-index.ts';
@@ -16,13 +15,12 @@ export class ClusterIndex implements View {
   readonly nodes = new NodeIndex();
   readonly namespaces = new NamespaceIndex();
   #changes = 0;
-  #freshAt: number | undefined;
+  #confirmedAtMs: number | undefined;
   #imageCachesSupported = true;
 
-  /** The source has word from its origin that all of this is true. @param now milliseconds since 1970 */
-  confirm(now: number): void {
-    this.#freshAt = now;
-    this.imageCaches.settle();
+  /** The API server has confirmed that the index is up to date. */
+  confirm(nowMs: number): void {
+    this.#confirmedAtMs = nowMs;
   }
 
   setImageCachesSupported(supported: boolean): void {
@@ -30,25 +28,29 @@ export class ClusterIndex implements View {
     this.#changes++;
   }
 
-  version(): number {
+  /** Grows with each change to anything that the look-ups return, except the ImageCaches. */
+  clusterGeneration(): number {
     const { profiles, nodes, namespaces } = this;
     return this.#changes + profiles.changes + nodes.changes + namespaces.changes;
   }
 
-  cachesVersion(): number {
-    return this.imageCaches.changes;
+  /** Grows with each change to an ImageCache, and whenever time makes one of them expire. */
+  cacheGeneration(nowMs: number, expiryMarginMs: number): number {
+    this.imageCaches.noteExpiries(nowMs, expiryMarginMs);
+    return this.imageCaches.generation;
   }
 
-  cachesChanged(since: number, reach: Reach): boolean {
-    return this.imageCaches.changed(since, reach);
+  /** Whether a cache with at least `atLeast` of these images or repositories has changed since a cacheGeneration. */
+  cachesChangedSince(generation: number, names: readonly string[], atLeast: number): boolean {
+    return this.imageCaches.hasChangedSince(generation, names, atLeast);
   }
 
   supportsImageCaches(): boolean {
     return this.#imageCachesSupported;
   }
 
-  freshAt(): number | undefined {
-    return this.#freshAt;
+  confirmedAtMs(): number | undefined {
+    return this.#confirmedAtMs;
   }
 
   namespaceLabels(name: string): StringMap {

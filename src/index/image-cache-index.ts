@@ -3,36 +3,17 @@
  * image and for each repository. A look-up is one pass over the lists of a pod's images, whatever else the index holds;
  * planned for 10,000 caches, correct at 100,000.
  */
-import { isUsable, type ImageCache } from '../core/image-cache.ts';
+import { hasSameImages, isSame, isUsable, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
-import type { Reach } from '../core/match/reach.ts';
-import type { Degree } from '../core/match/score.ts';
-import type { CandidateLevel } from '../core/view.ts';
-import { RecentChanges } from './recent-changes.ts';
+import type { Degree } from '../core/decision/match/degree.ts';
+import type { CandidateLevel } from '../core/decision/view.ts';
+import { ChangeLog } from './change-log.ts';
+import { ExpiryClock } from './expiry-clock.ts';
 
 /** An image that some cache holds: one reference for all caches, and the numbers of those that hold it. */
 interface HeldImage {
   readonly reference: ImageReference;
   readonly numbers: number[];
-}
-
-/** The candidates of one degree, which are picked out of all that were counted only if somebody asks. */
-class Level implements CandidateLevel {
-  readonly degree: Degree;
-  readonly #select: (usable: boolean) => readonly ImageCache[];
-
-  constructor(degree: Degree, select: (usable: boolean) => readonly ImageCache[]) {
-    this.degree = degree;
-    this.#select = select;
-  }
-
-  get usable(): readonly ImageCache[] {
-    return this.#select(true);
-  }
-
-  get unusable(): readonly ImageCache[] {
-    return this.#select(false);
-  }
 }
 
 const NO_NUMBERS: readonly number[] = [];
@@ -47,15 +28,16 @@ export class ImageCacheIndex {
   readonly #images = new Map<string, HeldImage>();
   /** By repository, the numbers of the caches that hold any image of it. */
   readonly #repositories = new Map<string, number[]>();
-  readonly #changes = new RecentChanges();
+  readonly #changes = new ChangeLog();
+  readonly #expiries = new ExpiryClock();
   readonly #countByPhase = new Map<string, number>();
   /** Where look-ups count. One for all of them, because a process that is given new memory each time waits for most of it. */
   #counts = countsFor(64);
   #lookUps = 0;
 
-  /** How often what is in here has become something else. */
-  get changes(): number {
-    return this.#changes.count;
+  /** Grows with each change to a cache. */
+  get generation(): number {
+    return this.#changes.generation;
   }
 
   get size(): number {
@@ -67,18 +49,20 @@ export class ImageCacheIndex {
     return this.#countByPhase;
   }
 
-  /** See View.cachesChanged. */
-  changed(since: number, reach: Reach): boolean {
-    return this.#changes.isWithinReach(since, reach);
+  /** See ChangeLog. */
+  hasChangedSince(generation: number, names: readonly string[], atLeast: number): boolean {
+    return this.#changes.hasChangedSince(generation, names, atLeast);
+  }
+
+  /** Counts a cache as changed once it expires, or enters the margin before that. */
+  noteExpiries(nowMs: number, marginMs: number): void {
+    const turned = this.#expiries.turnedUntil(nowMs, marginMs, this.#caches);
+    if (turned === 'all') this.#changes.forget();
+    else for (const cache of turned) this.#changes.note(cache);
   }
 
   byId(id: string): ImageCache | undefined {
     return this.#claimants.get(id)?.[0];
-  }
-
-  /** Readies the changes for the next reader, who would otherwise wait for that. */
-  settle(): void {
-    this.#changes.settle();
   }
 
   /** See View.candidates. Its levels can be read until the next look-up, which counts in the same place. */
@@ -107,7 +91,16 @@ export class ImageCacheIndex {
     };
     return Array.from(degrees)
       .toSorted(([a], [b]) => b - a)
-      .map(([key, degree]) => new Level(degree, (usable) => select(key, usable)));
+      .map(([key, degree]) => ({
+        degree,
+        // Picked out of all that were counted only if somebody asks.
+        get usable() {
+          return select(key, true);
+        },
+        get unusable() {
+          return select(key, false);
+        },
+      }));
   }
 
   /** The caches of one degree: those that were counted, and those of the common list that were not. */
@@ -228,14 +221,15 @@ export class ImageCacheIndex {
 
   #keep(cache: ImageCache, number: number): void {
     this.#caches[number] = cache;
-    this.#changes.add(cache);
+    this.#changes.note(cache);
+    this.#expiries.add(cache);
     this.#countPhase(cache, 1);
     if (cache.id !== undefined)
       this.#setClaimants(cache.id, [...(this.#claimants.get(cache.id) ?? []), cache]);
   }
 
   #forget(cache: ImageCache): void {
-    this.#changes.add(cache);
+    this.#changes.note(cache);
     this.#countPhase(cache, -1);
     if (cache.id === undefined) return;
     const claimants = this.#claimants.get(cache.id) ?? [];
@@ -299,27 +293,4 @@ function removeFrom<T>(
   const last = numbers.pop();
   if (last !== undefined && last !== number) numbers[numbers.indexOf(number)] = last;
   if (numbers.length === 0) lists.delete(key);
-}
-
-/** The fields whose change is a change; the type keeps the list complete. */
-const PLAIN_FIELDS = Object.keys({
-  name: true,
-  id: true,
-  sizeBytes: true,
-  phase: true,
-  progress: true,
-  createdAt: true,
-  expiresAt: true,
-  deleting: true,
-  region: true,
-} satisfies Record<Exclude<keyof ImageCache, 'images'>, true>);
-
-function isSame(a: ImageCache, b: ImageCache): boolean {
-  return (
-    PLAIN_FIELDS.every((field) => Reflect.get(a, field) === Reflect.get(b, field)) && hasSameImages(a, b)
-  );
-}
-
-function hasSameImages(a: ImageCache, b: ImageCache): boolean {
-  return a.images.length === b.images.length && a.images.every((image, i) => image.key === b.images[i]?.key);
 }

@@ -1,5 +1,5 @@
 /** Owns the Namespaces in memory: their labels. */
-import { EMPTY_MAP, isSameMap, type StringMap } from '../core/json.ts';
+import { EMPTY_MAP, isSameMap, type StringMap } from '../core/kubernetes/json.ts';
 
 export class NamespaceIndex {
   readonly #labels = new Map<string, StringMap>();

@@ -1,6 +1,6 @@
 /** Owns the Nodes in memory: their labels, and the sizes of the images that they hold. */
-import type { Node } from '../core/node.ts';
-import { EMPTY_MAP, isSameMap, type StringMap } from '../core/json.ts';
+import type { Node } from '../core/kubernetes/object.ts';
+import { EMPTY_MAP, isSameMap, type StringMap } from '../core/kubernetes/json.ts';
 
 export class NodeIndex {
   readonly #nodes = new Map<string, Node>();

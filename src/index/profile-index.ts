@@ -4,8 +4,8 @@ import {
   type PrioritySelector,
   type Profile,
   type ProfileSelector,
-} from '../core/profile/effect.ts';
-import { SelectorTable } from '../core/profile/selector-table.ts';
+} from '../core/decision/profile/effects.ts';
+import { SelectorTable } from '../core/decision/profile/selector-table.ts';
 
 export class ProfileIndex {
   readonly #selectors = new Map<string, PrioritySelector>();

@@ -1,8 +1,8 @@
 /** Owns the check that pods are decided: it creates one as a dry run, and looks at what came back. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { AUTO, DECISION } from '../core/annotation/keys.ts';
-import { isObject, partOf, readText, type JsonObject } from '../core/json.ts';
+import { AUTO, DECISION } from '../core/annotations.ts';
+import { isObject, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
 import type { PodTrial } from '../sources/kubernetes/pod-trial.ts';
 
 interface CheckOptions {

@@ -1,17 +1,18 @@
 /** Owns the running controller: what is built of what, in which order it starts, and how it stops. */
+import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
 import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
-import { oldestOf } from '../core/oldest.ts';
-import type { Miss } from '../core/provision/misses.ts';
-import { DAY } from '../core/time.ts';
+import { oldestOf } from '../core/staleness.ts';
+import type { Miss } from '../core/controller/misses.ts';
+import { DAY } from '../core/kubernetes/time.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
-import { createControllerMetrics } from '../metrics/controller-metrics.ts';
-import { Provisioner, type ProvisionEvents } from '../provisioner/provisioner.ts';
-import { buildMetricsApp } from '../server/app.ts';
-import type { KindReadiness, Readiness } from '../server/health.ts';
-import { connectController, type ControllerConnection } from './build-controller.ts';
+import { createControllerMetrics } from '../controller/metrics.ts';
+import { Reconciler, type ProvisionEvents } from '../controller/reconciler.ts';
+import { buildMetricsServer } from '../http/metrics-server.ts';
+import type { KindReadiness, Readiness } from '../http/health.ts';
+import { connectController, type ConnectedController } from './connect.ts';
 import { kindsAsOf, secondsSince } from './readiness.ts';
 
 export interface Controller {
@@ -29,7 +30,7 @@ const MAX_PROBLEMS = 10;
 export async function startController(
   config: Config,
   log: FastifyBaseLogger,
-  now: () => number = Date.now,
+  clock: Clock = SYSTEM_CLOCK,
 ): Promise<Controller> {
   const index = new ClusterIndex();
   const stopping = new AbortController();
@@ -43,7 +44,7 @@ export async function startController(
     log.warn(problem);
   };
   const onStep = (message: string): void => log.info(message);
-  const connection: ControllerConnection = await connectController(
+  const connection: ConnectedController = await connectController(
     config,
     `${hostname()}-${randomUUID().slice(0, 8)}`,
     index,
@@ -57,10 +58,10 @@ export async function startController(
         leading = false;
       },
     },
-    now,
+    clock,
   );
   const { quota, idleDays, reuse, flash, retentionDays } = config.controller;
-  const provisioner = new Provisioner(
+  const provisioner = new Reconciler(
     connection.cluster,
     index,
     {
@@ -75,13 +76,13 @@ export async function startController(
         : undefined,
     },
     tellOf(metrics, log, onProblem),
-    now,
+    clock,
   );
 
-  const app = buildMetricsApp({
+  const app = buildMetricsServer({
     registry: metrics.registry,
     log,
-    readiness: () => readinessOf(connection, index, now()),
+    readiness: () => readinessOf(connection, index, clock.now()),
   });
   const address = await app.listen({ host: config.host, port: config.metricsPort });
   const synced = Promise.all([connection.source.start(), connection.cluster.start()]).then(() => undefined);
@@ -117,7 +118,7 @@ function tellOf(
     onCreated: (name, { miss, attempt }) => {
       metrics.created.inc({ cause: miss.pods > 0 ? 'miss' : 'template' });
       log.info(
-        { imageCache: name, images: miss.wish.images.map(({ text }) => text), ...causeOf(miss), attempt },
+        { imageCache: name, images: miss.desired.images.map(({ text }) => text), ...causeOf(miss), attempt },
         'made',
       );
     },
@@ -144,8 +145,8 @@ function causeOf({ pods, lastBy: { kind, namespace, name } }: Miss): object {
 }
 
 /** Ready once the cluster has been read: whether it leads is nobody's concern. */
-function readinessOf({ source, cluster }: ControllerConnection, index: ClusterIndex, now: number): Readiness {
-  const oldest = oldestOf([index.freshAt(), cluster.confirmedAt()]);
+function readinessOf({ source, cluster }: ConnectedController, index: ClusterIndex, now: number): Readiness {
+  const oldest = oldestOf([index.confirmedAtMs(), cluster.confirmedAtMs()]);
   const kinds: KindReadiness[] = kindsAsOf([...source.status(), ...cluster.status()], now);
   return {
     ready: oldest !== undefined,

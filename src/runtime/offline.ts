@@ -1,10 +1,17 @@
 /** Owns the decision without a server: an index filled once, and the pods of manifests in a text. */
+import { SYSTEM_CLOCK } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { podsOf, type WorkloadPod } from '../core/workload.ts';
+import { podsOf, type WorkloadPod } from '../core/kubernetes/workload.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { formatProblem, readDocuments, toProblem } from '../sources/files/documents.ts';
 import type { Source } from '../sources/source.ts';
-import { buildSource } from './build-source.ts';
+import { decideOnJson, type Decision } from '../core/decision/decide.ts';
+import type { DecisionOptions } from '../core/decision/options.ts';
+import type { View } from '../core/decision/view.ts';
+import { patchFor, type Operation } from '../webhook/json-patch.ts';
+import { connectSource } from './connect.ts';
+
+export type { Operation };
 
 /**
  * Reads a source once.
@@ -29,7 +36,10 @@ export async function loadIndex(
     onProgress: ignore,
     onChange: ignore,
   };
-  ({ source } = await buildSource({ ...config, bindTime: false, recordEvents: false }, index, events, now));
+  ({ source } = await connectSource({ ...config, bindTime: false, recordEvents: false }, index, events, {
+    ...SYSTEM_CLOCK,
+    now,
+  }));
   try {
     await Promise.race([source.start(), failed.promise]);
   } finally {
@@ -40,6 +50,18 @@ export async function loadIndex(
 
 function ignore(): void {
   // Who reads a source once wants to hear of problems alone.
+}
+
+/** @param namespace of the pod, which wins over the one in its manifest */
+export function decideOffline(
+  pod: unknown,
+  namespace: string,
+  view: View,
+  options: DecisionOptions,
+  nowMs: number,
+): { readonly decision: Decision; readonly patch: readonly Operation[] } {
+  const { seen, decision } = decideOnJson(pod, namespace, view, options, nowMs);
+  return { decision, patch: patchFor(seen, decision) };
 }
 
 export interface PodsInText {

@@ -1,6 +1,6 @@
 /** Owns whether the webhook may be sent pods, and what it says of the source that it knows them by. */
 import type { ClusterIndex } from '../index/cluster-index.ts';
-import type { KindReadiness, Readiness } from '../server/health.ts';
+import type { KindReadiness, Readiness } from '../http/health.ts';
 import type { KindStatus, Source } from '../sources/source.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
 
@@ -13,12 +13,12 @@ export function readinessOf(
   source: Source,
   certificate: CertificateSource,
   draining: boolean,
-  maxStaleness: number,
+  maxStalenessMs: number,
   now: number,
 ): Readiness {
-  const age = secondsSince(index.freshAt(), now);
+  const age = secondsSince(index.confirmedAtMs(), now);
   return {
-    ...describe(index, certificate, age, draining, maxStaleness / 1000),
+    ...describe(index, certificate, age, draining, maxStalenessMs / 1000),
     sourceAgeSeconds: age,
     kinds: kindsAsOf(source.status(), now),
     problems: [...certificate.problems(), ...source.problems()].slice(0, MAX_PROBLEMS),
@@ -27,11 +27,11 @@ export function readinessOf(
 
 /** @param now milliseconds since 1970 */
 export function kindsAsOf(kinds: readonly KindStatus[], now: number): KindReadiness[] {
-  return kinds.map(({ kind, state, objects, confirmedAt }) => ({
+  return kinds.map(({ kind, state, objects, confirmedAtMs }) => ({
     kind,
     state,
     objects,
-    ageSeconds: secondsSince(confirmedAt, now),
+    ageSeconds: secondsSince(confirmedAtMs, now),
   }));
 }
 

@@ -1,10 +1,9 @@
 /** Owns the stand-in for ECI as it runs: it looks at the ImageCaches, and has happen to them what would happen. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { messageOf } from '../core/error-message.ts';
-import { partOf, readText } from '../core/json.ts';
+import { messageOf, partOf, readText } from '../core/kubernetes/json.ts';
 import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
-import { connectCaches, type CachesAccess } from './build-caches.ts';
+import { connectImageCaches, type ImageCacheObjects } from './connect.ts';
 
 export interface SimulatorEvents {
   /** @param phase `Deleted` where it has expired */
@@ -28,7 +27,7 @@ export async function simulate(
   const stopping = new AbortController();
   const { signal } = stopping;
   void stopped.then(() => stopping.abort());
-  const backend = await connectCaches(config, signal);
+  const backend = await connectImageCaches(config, signal);
   let problem: string | undefined;
   while (!signal.aborted) {
     try {
@@ -45,7 +44,11 @@ export async function simulate(
   }
 }
 
-async function look(backend: CachesAccess, options: LifeOptions, events: SimulatorEvents): Promise<void> {
+async function look(
+  backend: ImageCacheObjects,
+  options: LifeOptions,
+  events: SimulatorEvents,
+): Promise<void> {
   for (const object of await backend.caches()) {
     const next = nextState(object, options, Date.now());
     if (!next) continue;

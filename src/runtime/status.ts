@@ -1,13 +1,20 @@
 /** Owns the state of all ImageCaches, read once: those made by hand and those of the controller. */
 import type { Config } from '../config/config.ts';
-import { HITS, LAST_USED } from '../core/annotation/keys.ts';
-import { messageOf } from '../core/error-message.ts';
+import { HITS, LAST_USED } from '../core/annotations.ts';
+import {
+  messageOf,
+  EMPTY_MAP,
+  partOf,
+  readStringMap,
+  readText,
+  type JsonObject,
+  type StringMap,
+} from '../core/kubernetes/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
-import { EMPTY_MAP, partOf, readStringMap, readText, type JsonObject, type StringMap } from '../core/json.ts';
-import { isOwnCache } from '../core/provision/own-cache.ts';
+import { isOwnCache } from '../core/controller/own-cache.ts';
 import { readManifest } from '../sources/kinds/manifest.ts';
 import { readImageCache } from '../sources/kinds/image-cache.ts';
-import { connectCaches } from './build-caches.ts';
+import { connectImageCaches } from './connect.ts';
 
 export interface CacheStatus {
   readonly name: string;
@@ -35,7 +42,7 @@ export async function readStatus(
   config: Config,
   onProblem: (problem: string) => void,
 ): Promise<CacheStatus[]> {
-  const objects = await (await connectCaches(config)).caches();
+  const objects = await (await connectImageCaches(config)).caches();
   const read = objects.flatMap((object): CacheStatus[] => {
     try {
       return [statusOf(object)];
@@ -62,8 +69,8 @@ function statusOf(object: JsonObject): CacheStatus {
     phase: cache.deleting ? 'Deleting' : cache.phase,
     progress: cache.progress,
     sizeBytes: cache.sizeBytes,
-    createdAt: cache.createdAt === 0 ? null : new Date(cache.createdAt).toISOString(),
-    expiresAt: cache.expiresAt === undefined ? null : new Date(cache.expiresAt).toISOString(),
+    createdAt: cache.createdAtMs === 0 ? null : new Date(cache.createdAtMs).toISOString(),
+    expiresAt: cache.expiresAtMs === undefined ? null : new Date(cache.expiresAtMs).toISOString(),
     madeBy: isOwn ? 'controller' : 'hand',
     ...useOf(isOwn ? annotations : EMPTY_MAP, isOwn),
   };

@@ -1,8 +1,9 @@
 /** Owns where the serving certificate comes from: by the configuration, or made on request. */
+import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { unchanging, type CertificateEvents, type CertificateSource } from '../tls/certificate-source.ts';
-import type { TrustedClients } from '../server/client-certificate.ts';
+import type { TrustedClients } from '../webhook/client-certificate.ts';
 import { readCertificates } from '../tls/certificate-files.ts';
 import { FileCertificate } from '../tls/file-certificate.ts';
 import { ensureSelfSigned, type SelfSigned } from '../tls/self-signed.ts';
@@ -11,7 +12,7 @@ import { ensureSelfSigned, type SelfSigned } from '../tls/self-signed.ts';
 export async function openCertificate(
   config: Config,
   log: FastifyBaseLogger,
-  now: () => number = Date.now,
+  clock: Clock = SYSTEM_CLOCK,
 ): Promise<CertificateSource> {
   const { tls } = config;
   const events: CertificateEvents = {
@@ -19,40 +20,40 @@ export async function openCertificate(
     onProblem: (problem) => log.warn(problem),
   };
   if (tls.cert !== '') return new FileCertificate(tls.cert, tls.key, events);
-  if (tls.managed.secret !== '') return manage(config, events, now);
+  if (tls.managed.secret !== '') return manage(config, events, clock);
   if (tls.selfSigned === '') {
     throw new Error(
       'no certificate to serve with: give --tls-cert FILE and --tls-key FILE, --tls-managed-secret NAMESPACE/NAME to have a CA kept in the cluster, or --tls-self-signed DIR to have one made in a folder',
     );
   }
-  const { serving, caFile, created } = ensureSelfSigned(tls.selfSigned, tls.dnsNames, now());
+  const { serving, caFile, created } = ensureSelfSigned(tls.selfSigned, tls.dnsNames, clock.now());
   log.info({ caFile, created, dnsNames: tls.dnsNames }, 'self-signed certificate');
   return unchanging(serving);
 }
 
 async function manage(
-  { tls, kubeconfig, kubeContext, maxStaleness }: Config,
+  { tls, kubeconfig, kubeContext, maxStalenessMs }: Config,
   events: CertificateEvents,
-  now: () => number,
+  clock: Clock,
 ): Promise<CertificateSource> {
-  const { secret, webhookConfiguration, lifetime } = tls.managed;
+  const { secret, webhookConfiguration, lifetimeMs } = tls.managed;
   const [namespace = '', secretName = ''] = secret.split('/');
-  const { connectTrust } = await import('../sources/kubernetes/connect.ts');
+  const { connectCaBundle } = await import('../sources/kubernetes/connect.ts');
   const { ManagedCertificate } = await import('../tls/managed-certificate.ts');
-  const api = connectTrust(
+  const api = connectCaBundle(
     kubeconfig,
     kubeContext,
-    { namespace, secretName, configurationName: webhookConfiguration, maxStaleness },
+    { namespace, secretName, configurationName: webhookConfiguration, maxStalenessMs },
     { onFailure: events.onProblem, onStep: events.onStep },
-    now,
+    clock,
   );
   const options = {
     names: tls.dnsNames,
-    lifetime,
+    lifetimeMs,
     secretName: secret,
     configurationName: webhookConfiguration,
   };
-  return new ManagedCertificate(api, options, events, now);
+  return new ManagedCertificate(api, options, events, clock);
 }
 
 /**

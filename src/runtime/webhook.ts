@@ -2,18 +2,20 @@
  * Owns the running webhook: what is built of what, in which order it starts, when it is ready, and how it stops without
  * losing a request.
  */
+import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
-import { createMetrics, type Metrics } from '../metrics/metrics.ts';
-import { UseRecorder } from '../provisioner/use-recorder.ts';
-import { buildApp, buildMetricsApp, renewCertificate } from '../server/app.ts';
+import { createMetrics, type Metrics } from '../webhook/metrics.ts';
+import { UsageRecorder } from '../webhook/usage-recorder.ts';
+import { buildMetricsServer } from '../http/metrics-server.ts';
+import { buildApp, renewCertificate } from '../webhook/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
-import { buildSource } from './build-source.ts';
+import { connectSource } from './connect.ts';
 import { kindsAsOf, readinessOf, secondsSince } from './readiness.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
-import { keepTickShape } from './tick-shape.ts';
+import { keepTickShape } from './next-tick-workaround.ts';
 import { readTrustedClients } from './tls.ts';
 
 export interface Webhook {
@@ -37,58 +39,59 @@ export async function startWebhook(
   config: Config,
   certificate: CertificateSource,
   log: FastifyBaseLogger,
-  now: () => number = Date.now,
+  clock: Clock = SYSTEM_CLOCK,
 ): Promise<Webhook> {
   keepTickShape();
   const index = new ClusterIndex();
   let source: Source | undefined;
   const metrics = createMetrics({
     cachesByPhase: () => index.imageCaches.countByPhase,
-    ageSeconds: () => secondsSince(index.freshAt(), now()),
+    ageSeconds: () => secondsSince(index.confirmedAtMs(), clock.now()),
     problems: () => certificate.problems().length + (source?.problems().length ?? 0),
-    kinds: () => kindsAsOf(source?.status() ?? [], now()),
+    kinds: () => kindsAsOf(source?.status() ?? [], clock.now()),
     certificateEnds: () => certificate.ends(),
   });
-  const built = await buildSource(
+  const connected = await connectSource(
     { ...config, recordEvents: true },
     index,
     tellAll(config, index, metrics, log),
-    now,
+    clock,
   );
-  source = built.source;
+  source = connected.source;
   const clients = readTrustedClients(config);
   const stopping = new AbortController();
-  const uses = await recordUses(config, log, stopping.signal, now);
+  const uses = await recordUses(config, log, stopping.signal, clock);
   let draining = false;
   const app = buildApp({
     view: index,
-    config,
+    decision: config,
     metrics,
-    now,
+    now: () => clock.now(),
     tls: certificate.get(),
     log,
-    readiness: () => readinessOf(index, built.source, certificate, draining, config.maxStaleness, now()),
+    readiness: () =>
+      readinessOf(index, connected.source, certificate, draining, config.maxStalenessMs, clock.now()),
     draining: () => draining,
-    findUnboundPod: built.findUnboundPod,
+    findUnboundPod: connected.findUnboundPod,
     clients,
     onHit: (name) => uses?.note(name),
   });
-  const metricsApp = buildMetricsApp({ registry: metrics.registry, log });
+  const metricsApp = buildMetricsServer({ registry: metrics.registry, log });
   const address = await app.listen({ host: config.host, port: config.port });
   const metricsAddress = await listenOrClose(metricsApp, config, app);
   certificate.start((renewed) => renewCertificate(app, renewed, clients));
-  const synced = built.source.start();
+  const synced = connected.source.start();
   return {
     address,
     metricsAddress,
     synced,
-    stop: async (delay = config.shutdownDelay) => {
+    stop: async (delay = config.shutdownDelayMs) => {
       draining = true;
       log.info({ delay }, 'shutting down: unready, still answering');
       await sleep(delay);
       await app.close();
       await metricsApp.close();
-      await built.source.stop();
+      await connected.source.stop();
       await certificate.stop();
       stopping.abort();
       await uses?.stop();
@@ -121,11 +124,15 @@ async function recordUses(
   { createOnMiss, source, kubeconfig, kubeContext }: Config,
   log: FastifyBaseLogger,
   signal: AbortSignal,
-  now: () => number,
-): Promise<UseRecorder | undefined> {
+  clock: Clock,
+): Promise<UsageRecorder | undefined> {
   if (createOnMiss.by !== 'controller' || source !== 'kubernetes') return undefined;
-  const { connectUses } = await import('../sources/kubernetes/connect.ts');
-  return new UseRecorder(connectUses(kubeconfig, kubeContext, signal), (problem) => log.warn(problem), now);
+  const { connectUsage } = await import('../sources/kubernetes/connect.ts');
+  return new UsageRecorder(
+    connectUsage(kubeconfig, kubeContext, signal),
+    (problem) => log.warn(problem),
+    clock,
+  );
 }
 
 /** A taken metrics port must not leave the webhook's port open behind an error. */

@@ -21,7 +21,7 @@ export interface KindStatus {
   readonly state: 'listing' | 'watching' | 'absent' | 'retrying';
   readonly objects: number;
   /** Milliseconds since 1970 of the last word that these are all; undefined before the first. */
-  readonly confirmedAt: number | undefined;
+  readonly confirmedAtMs: number | undefined;
 }
 
 /** What a source tells while it works. */

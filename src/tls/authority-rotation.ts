@@ -12,8 +12,8 @@ import { endOf } from './certificate-source.ts';
 
 /** A key pair and its life, in milliseconds since 1970. */
 export interface Dated extends KeyPair {
-  readonly issuedAt: number;
-  readonly endsAt: number;
+  readonly issuedAtMs: number;
+  readonly endsAtMs: number;
 }
 
 export interface Authorities {
@@ -30,13 +30,13 @@ export type DueStep = 'create' | 'rotate' | 'forget';
 const RENEWED_AFTER = 2 / 3;
 
 export function dated({ cert, key }: KeyPair): Dated {
-  const issuedAt = new Date(new X509Certificate(cert).validFrom).getTime() + BACKDATED;
-  return { cert, key, issuedAt, endsAt: endOf(cert) };
+  const issuedAtMs = new Date(new X509Certificate(cert).validFrom).getTime() + BACKDATED;
+  return { cert, key, issuedAtMs, endsAtMs: endOf(cert) };
 }
 
 /** @param now milliseconds since 1970 */
-export function isDueForRenewal({ issuedAt, endsAt }: Dated, now: number): boolean {
-  return now >= issuedAt + (endsAt - issuedAt) * RENEWED_AFTER;
+export function isDueForRenewal({ issuedAtMs, endsAtMs }: Dated, now: number): boolean {
+  return now >= issuedAtMs + (endsAtMs - issuedAtMs) * RENEWED_AFTER;
 }
 
 /**
@@ -47,7 +47,7 @@ export function dueStep(authorities: Authorities | undefined, now: number): DueS
   if (!authorities) return 'create';
   const { current, previous } = authorities;
   if (isDueForRenewal(current, now)) return 'rotate';
-  return previous && now >= previous.endsAt ? 'forget' : undefined;
+  return previous && now >= previous.endsAtMs ? 'forget' : undefined;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function takeStep(
 ): Promise<Authorities> {
   if (step === 'forget' && authorities) return { ...authorities, previous: undefined };
   const former = authorities?.current;
-  const previous = former && now < former.endsAt ? former : undefined;
+  const previous = former && now < former.endsAtMs ? former : undefined;
   return { current: dated(await create()), previous };
 }
 

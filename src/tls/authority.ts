@@ -6,7 +6,7 @@ import { generateKeyPair, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
-import { DAY } from '../core/time.ts';
+import { DAY } from '../core/kubernetes/time.ts';
 
 /** Certificate and private key, PEM. */
 export interface KeyPair {

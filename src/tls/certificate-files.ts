@@ -1,7 +1,7 @@
 /** Owns the reading of a certificate and its key, with errors that say which of them is at fault. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../core/error-message.ts';
+import { messageOf } from '../core/kubernetes/json.ts';
 import type { KeyPair } from './authority.ts';
 
 /** Thrown where a certificate or a key cannot be used. */

@@ -3,7 +3,7 @@
  * on every file system and for the symlinks by which Kubernetes swaps a mounted Secret. A pair that cannot be used
  * leaves the former one in force.
  */
-import { messageOf } from '../core/error-message.ts';
+import { messageOf } from '../core/kubernetes/json.ts';
 import type { KeyPair } from './authority.ts';
 import { readKeyPair } from './certificate-files.ts';
 import { endOf, type CertificateEvents, type CertificateSource } from './certificate-source.ts';

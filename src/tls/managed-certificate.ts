@@ -9,7 +9,8 @@
  * 3. once it has done so for a while, each replica serves with a certificate of the new CA;
  * 4. the old CA goes when it ends.
  */
-import { messageOf } from '../core/error-message.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { messageOf } from '../core/kubernetes/json.ts';
 import {
   createAuthority,
   createKeyInBackground,
@@ -45,7 +46,7 @@ export interface WebhookTrust {
 }
 
 /** The API calls that are needed here. */
-export interface TrustApi {
+export interface CaBundleApi {
   /** From now on tells what is there, at first and after each change; null: nothing. */
   start(observer: {
     readonly onSecret: (secret: AuthoritySecret | null) => void;
@@ -63,8 +64,8 @@ export interface TrustApi {
 export interface ManagedOptions {
   /** DNS names and IP addresses that clients call the webhook by. */
   readonly names: readonly string[];
-  /** Milliseconds that a CA is good for. */
-  readonly lifetime: number;
+  /** How long a CA is good for. */
+  readonly lifetimeMs: number;
   /** For messages. */
   readonly secretName: string;
   readonly configurationName: string;
@@ -80,10 +81,10 @@ const LOOK_EVERY = 1000;
 const RETRY_AFTER = 5000;
 
 export class ManagedCertificate implements CertificateSource {
-  readonly #api: TrustApi;
+  readonly #api: CaBundleApi;
   readonly #options: ManagedOptions;
   readonly #events: CertificateEvents;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   /** Undefined: not heard of yet; null: not there. */
   #secret: AuthoritySecret | null | undefined;
   #trust: WebhookTrust | null | undefined;
@@ -98,22 +99,21 @@ export class ManagedCertificate implements CertificateSource {
   /** The CA that signed it; undefined for the one that nobody can trust. */
   #signer: Dated | undefined;
   #problem: string | undefined;
-  #restUntil = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #restUntilMs = 0;
+  #timer: Pick<Timer, 'cancel'> | undefined;
   #working: Promise<void> | undefined;
   #wokenAgain = false;
   #stopped = false;
 
   /**
    * Until the Secret has been read there is a certificate that nobody can trust, so that health can be asked for.
-   * @param now milliseconds since 1970
    */
-  constructor(api: TrustApi, options: ManagedOptions, events: CertificateEvents, now: () => number) {
+  constructor(api: CaBundleApi, options: ManagedOptions, events: CertificateEvents, clock: Clock) {
     this.#api = api;
     this.#options = options;
     this.#events = events;
-    this.#now = now;
-    this.#serving = dated(issueServingCertificate(createAuthority(now()), options.names, now()));
+    this.#clock = clock;
+    this.#serving = dated(issueServingCertificate(createAuthority(clock.now()), options.names, clock.now()));
   }
 
   get(): KeyPair {
@@ -130,15 +130,15 @@ export class ManagedCertificate implements CertificateSource {
 
   ends(): ReadonlyMap<string, number> {
     const ends = new Map<string, number>();
-    if (this.#signer) ends.set('serving', this.#serving.endsAt);
+    if (this.#signer) ends.set('serving', this.#serving.endsAtMs);
     const current = this.#authorities?.current;
-    if (current) ends.set('authority', current.endsAt);
+    if (current) ends.set('authority', current.endsAtMs);
     return ends;
   }
 
   start(onRenewed: (pair: KeyPair) => void): void {
     const wake = (): void => this.#wake(onRenewed);
-    this.#timer = setInterval(wake, LOOK_EVERY).unref();
+    this.#timer = this.#clock.every(LOOK_EVERY, wake);
     this.#api.start({
       onSecret: (secret) => {
         this.#secret = secret;
@@ -153,7 +153,7 @@ export class ManagedCertificate implements CertificateSource {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     await this.#api.stop();
     await this.#working;
   }
@@ -167,14 +167,14 @@ export class ManagedCertificate implements CertificateSource {
   }
 
   async #work(onRenewed: (pair: KeyPair) => void): Promise<void> {
-    while (this.#wokenAgain && !this.#stopped && this.#now() >= this.#restUntil) {
+    while (this.#wokenAgain && !this.#stopped && this.#clock.now() >= this.#restUntilMs) {
       this.#wokenAgain = false;
       try {
         // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
         this.#note(await this.#look(onRenewed));
       } catch (error) {
         if (this.#stopped) return;
-        this.#restUntil = this.#now() + RETRY_AFTER;
+        this.#restUntilMs = this.#clock.now() + RETRY_AFTER;
         this.#note(messageOf(error));
       }
     }
@@ -202,9 +202,9 @@ export class ManagedCertificate implements CertificateSource {
   }
 
   async #takeDueStep(authorities: Authorities | undefined, secret: AuthoritySecret): Promise<void> {
-    const step = dueStep(authorities, this.#now());
+    const step = dueStep(authorities, this.#clock.now());
     if (!step) return;
-    const next = await takeStep(step, authorities, () => this.#createAuthority(), this.#now());
+    const next = await takeStep(step, authorities, () => this.#createAuthority(), this.#clock.now());
     // Where another replica was faster, what it has written will be told.
     if (await this.#api.writeSecret(writeAuthorities(next), secret.resourceVersion))
       this.#events.onStep(`Secret ${this.#options.secretName}: ${STEP_MESSAGE[step]}`);
@@ -225,18 +225,18 @@ export class ManagedCertificate implements CertificateSource {
   }
 
   async #createAuthority(): Promise<KeyPair> {
-    return createAuthority(this.#now(), this.#options.lifetime, await createKeyInBackground());
+    return createAuthority(this.#clock.now(), this.#options.lifetimeMs, await createKeyInBackground());
   }
 
   async #keepTrust(authorities: Authorities, trust: WebhookTrust): Promise<void> {
     const bundle = trustBundle(authorities);
     if (trust.bundles.every(({ caBundle }) => caBundle === bundle)) {
       const { cert } = authorities.current;
-      if (this.#trusted?.cert !== cert) this.#trusted = { cert, since: this.#now() };
+      if (this.#trusted?.cert !== cert) this.#trusted = { cert, since: this.#clock.now() };
       return;
     }
-    if (this.#now() - this.#trustWrittenAt < LOOK_EVERY) return;
-    this.#trustWrittenAt = this.#now();
+    if (this.#clock.now() - this.#trustWrittenAt < LOOK_EVERY) return;
+    this.#trustWrittenAt = this.#clock.now();
     const webhooks = trust.bundles.map(({ webhook }) => webhook);
     if (await this.#api.writeTrust(webhooks, bundle, trust.resourceVersion))
       this.#events.onStep(`caBundle of ${webhooks.join(', ')} written`);
@@ -244,21 +244,23 @@ export class ManagedCertificate implements CertificateSource {
 
   async #renew(authorities: Authorities, onRenewed: (pair: KeyPair) => void): Promise<void> {
     const signer = this.#signerOf(authorities);
-    if (this.#now() >= signer.endsAt) return;
-    if (signer.cert === this.#signer?.cert && !isDueForRenewal(this.#serving, this.#now())) return;
+    if (this.#clock.now() >= signer.endsAtMs) return;
+    if (signer.cert === this.#signer?.cert && !isDueForRenewal(this.#serving, this.#clock.now())) return;
     const key: PrivateKey = await createKeyInBackground();
-    const { names, lifetime } = this.#options;
-    this.#serving = dated(issueServingCertificate(signer, names, this.#now(), lifetime * SERVING_SHARE, key));
+    const { names, lifetimeMs } = this.#options;
+    this.#serving = dated(
+      issueServingCertificate(signer, names, this.#clock.now(), lifetimeMs * SERVING_SHARE, key),
+    );
     this.#signer = signer;
     onRenewed(this.#serving);
-    const until = new Date(this.#serving.endsAt).toISOString();
+    const until = new Date(this.#serving.endsAtMs).toISOString();
     this.#events.onStep(`serving with a certificate that is good until ${until}`);
   }
 
   #signerOf({ current, previous }: Authorities): Dated {
-    const now = this.#now();
-    const settling = Math.min(LONGEST_SETTLING, this.#options.lifetime * SETTLING_SHARE);
-    if (!previous || previous.endsAt - now <= settling) return current;
+    const now = this.#clock.now();
+    const settling = Math.min(LONGEST_SETTLING, this.#options.lifetimeMs * SETTLING_SHARE);
+    if (!previous || previous.endsAtMs - now <= settling) return current;
     const settled = this.#trusted?.cert === current.cert && now - this.#trusted.since >= settling;
     return settled ? current : previous;
   }

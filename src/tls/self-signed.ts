@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { DAY } from '../core/time.ts';
+import { DAY } from '../core/kubernetes/time.ts';
 import { createAuthority, issueServingCertificate, type KeyPair } from './authority.ts';
 import { readKeyPair } from './certificate-files.ts';
 

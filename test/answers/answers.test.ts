@@ -178,7 +178,8 @@ describe('the answers are what they were', () => {
       MUTANTS,
       24,
       () => undefined,
-      ({ status, text, patched }) => answers.addText(`${status} ${withoutPatch(text)} ${JSON.stringify(patched)}`),
+      ({ status, text, patched }) =>
+        answers.addText(`${status} ${withoutPatch(text)} ${JSON.stringify(patched)}`),
     );
     answers.expectAs('mutants');
   });

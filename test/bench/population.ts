@@ -4,7 +4,7 @@
  */
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../src/core/image/reference.ts';
-import { GIB } from '../../src/core/quantity.ts';
+import { GIB } from '../../src/core/kubernetes/quantity.ts';
 
 export const SIDECAR = 'registry.example.com/mesh/proxy:1.22.3';
 const SIDECAR_SHARE = 0.95;
@@ -86,8 +86,8 @@ export function toImageCache(description: CacheDescription): ImageCache {
     sizeBytes: sizeGiB * GIB,
     phase: 'Ready',
     progress: '100%',
-    createdAt,
-    expiresAt: undefined,
+    createdAtMs: createdAt,
+    expiresAtMs: undefined,
     deleting: false,
     region: undefined,
   };

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { environmentName, flagName, SETTINGS, type Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/config.ts';
+import { environmentName, flagName, SETTINGS } from '../../src/config/settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/validate.ts';
 import { temporaryFolder } from '../support/webhook.ts';
@@ -42,8 +43,8 @@ describe('the configuration', () => {
       scope: 'eci',
       region: '',
       minimumMatch: 'image',
-      expiryMargin: 600_000,
-      maxStaleness: 60_000,
+      expiryMarginMs: 600_000,
+      maxStalenessMs: 60_000,
       onInvalidAnnotation: 'warn',
       pin: { notReady: 'deny', unknown: 'warn' },
       dialect: 'modern',
@@ -62,7 +63,7 @@ describe('the configuration', () => {
         dnsNames: ['localhost', '127.0.0.1', '::1'],
         clientCa: '',
         clientNames: [],
-        managed: { secret: '', webhookConfiguration: 'imagecache-webhook', lifetime: 31_536_000_000 },
+        managed: { secret: '', webhookConfiguration: 'imagecache-webhook', lifetimeMs: 31_536_000_000 },
       },
       controller: {
         quota: 100,
@@ -71,9 +72,9 @@ describe('the configuration', () => {
         flash: false,
         retentionDays: 0,
         lease: 'kube-system/imagecache-controller',
-        leaseDuration: 15_000,
+        leaseDurationMs: 15_000,
       },
-      shutdownDelay: 5000,
+      shutdownDelayMs: 5000,
       logLevel: 'info',
     } satisfies Config);
   });
@@ -115,8 +116,8 @@ describe('the configuration', () => {
     ['0', 0],
     ['0s', 0],
   ])('reads the duration %s', (text, milliseconds) => {
-    expect(load(`expiryMargin: ${text}`).expiryMargin).toBe(milliseconds);
-    expect(load(undefined, { IMC_EXPIRY_MARGIN: text }).expiryMargin).toBe(milliseconds);
+    expect(load(`expiryMargin: ${text}`).expiryMarginMs).toBe(milliseconds);
+    expect(load(undefined, { IMC_EXPIRY_MARGIN: text }).expiryMarginMs).toBe(milliseconds);
   });
 });
 

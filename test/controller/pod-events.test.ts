@@ -1,7 +1,7 @@
 /** What is told of pods and the caches that they found. That the API server takes it is shown in test/e2e. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { readWatchedPod, type WatchedPod } from '../../src/core/provision/watched-pod.ts';
-import { PodEvents } from '../../src/provisioner/pod-events.ts';
+import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
+import { PodEvents } from '../../src/controller/pod-events.ts';
 import { cacheObject, indexOf, NOW, podObject, type CacheSpec, type Json } from '../support/objects.ts';
 
 const MARKED = { 'imagecache-webhook.io/create-on-miss': 'x' };
@@ -17,14 +17,14 @@ beforeEach(() => {
   events = new PodEvents(({ name }, _type, reason, message) => told.push(`${name} ${reason}: ${message}`));
 });
 
-function pod(name: string, annotations: Record<string, string>, createdAt = '2026-11-21T12:00:00Z'): void {
+function pod(name: string, annotations: Record<string, string>, createdAtMs = '2026-11-21T12:00:00Z'): void {
   const object = podObject({ images: ['a:1', 'b:1'] });
   const metadata = {
     ...(object['metadata'] as Json),
     name,
     uid: name,
     annotations,
-    creationTimestamp: createdAt,
+    creationTimestamp: createdAtMs,
   };
   pods.push(readWatchedPod({ ...object, metadata }));
 }

@@ -1,6 +1,7 @@
 /** Decisions at binding: what is left for it when a pod is created, and what a Binding is given. */
 import { describe, expect, it } from 'vitest';
-import { decideOnBinding, readBinding, type BindingDecision } from '../../src/core/binding.ts';
+import { decideOnBinding, readBinding, type BindingDecision } from '../../src/core/decision/binding.ts';
+import { patchForBinding, type Operation } from '../../src/webhook/json-patch.ts';
 import { readPod } from '../../src/core/pod.ts';
 import {
   cacheObject,
@@ -83,7 +84,9 @@ const binding = (annotations?: Json, node = 'virtual-kubelet'): Json => ({
   target: { kind: 'Node', name: node },
 });
 
-interface Bound extends BindingDecision {
+interface Bound {
+  readonly decision: BindingDecision['decision'];
+  readonly patch: readonly Operation[];
   /** Of the pod, once the API server has merged the Binding's into it. */
   readonly annotations: Json;
 }
@@ -97,9 +100,10 @@ function bind(
   const index = indexOf(...caches.map(cacheObject), ...(options.objects ?? []));
   const config = configWith({ ...HYBRID, ...options.change });
   const result = decideOnBinding(readBinding(object, undefined), readPod(pod, undefined), index, config, NOW);
-  const { metadata } = applied(object, result.patch) as { metadata: { annotations?: Json } };
+  const patch = patchForBinding(result);
+  const { metadata } = applied(object, patch) as { metadata: { annotations?: Json } };
   const before = (pod['metadata'] as { annotations: Json }).annotations;
-  return { ...result, annotations: { ...before, ...metadata.annotations } };
+  return { decision: result.decision, patch, annotations: { ...before, ...metadata.annotations } };
 }
 
 /** A pod as it is after it was created under these caches, our decision and all. */

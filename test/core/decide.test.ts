@@ -1,7 +1,7 @@
 /** The steps of the decision, in the order of design.md, each with all of its options. */
 import { describe, expect, it } from 'vitest';
-import { FILTERS } from '../../src/core/match/filters.ts';
-import { TIE_BREAKS } from '../../src/core/match/pick.ts';
+import { FILTERS } from '../../src/core/decision/match/filters.ts';
+import { TIE_BREAKS } from '../../src/core/decision/match/order.ts';
 import {
   cacheObject,
   decideFor,
@@ -443,7 +443,7 @@ describe('filters', () => {
       'a cache that expires after a shorter margin',
       {},
       cacheObject({ name: 'x', expires: '2026-11-21T12:10:00Z' }),
-      { expiryMargin: 1000 },
+      { expiryMarginMs: 1000 },
       undefined,
     ],
     [
@@ -681,7 +681,7 @@ describe('an index that is not to be trusted', () => {
 
   it('that was never filled leaves the choice to ECI, with a warning', () => {
     const index = indexOf(READY);
-    const empty = Object.defineProperty(index, 'freshAt', { value: () => undefined });
+    const empty = Object.defineProperty(index, 'confirmedAtMs', { value: () => undefined });
     const { decision, annotations } = decideFor(podObject(), empty);
     expect(decision).toMatchObject({
       outcome: 'skipped',
@@ -700,7 +700,7 @@ describe('an index that is not to be trusted', () => {
 
   it('that is just as old as maxStaleness is still true', () => {
     expect(decideFor(podObject(), indexOf(READY), {}, NOW + 60_000).decision.outcome).toBe('hit');
-    expect(decideFor(podObject(), indexOf(READY), { maxStaleness: 120_000 }, stale).decision.outcome).toBe(
+    expect(decideFor(podObject(), indexOf(READY), { maxStalenessMs: 120_000 }, stale).decision.outcome).toBe(
       'hit',
     );
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, GIB, parseBytes } from '../../src/core/quantity.ts';
+import { formatBytes, GIB, parseBytes } from '../../src/core/kubernetes/quantity.ts';
 
 describe('a Kubernetes quantity is read as whole bytes', () => {
   it.each([

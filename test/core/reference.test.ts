@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { imageSetHash, podImages } from '../../src/core/image/pod-images.ts';
+import { imageSetHash, podImages, type PodImages } from '../../src/core/image/image-set.ts';
+import type { Container } from '../../src/core/pod.ts';
 import { parseImageReference } from '../../src/core/image/reference.ts';
 import { sha256Hex } from '../../src/core/image/sha256.ts';
 
@@ -75,8 +76,8 @@ describe('an image reference is normalised as the OCI distribution grammar does'
         (text) => {
           const reference = parseImageReference(text);
           if (reference) {
-            const { key, keyHash, repository, repositoryHash } = reference;
-            expect(parseImageReference(key)).toMatchObject({ key, keyHash, repository, repositoryHash });
+            const { key, repository } = reference;
+            expect(parseImageReference(key)).toMatchObject({ key, repository });
           }
         },
       ),
@@ -85,17 +86,17 @@ describe('an image reference is normalised as the OCI distribution grammar does'
 });
 
 describe('the images of a pod', () => {
-  const container = (
-    image: string,
-  ): { name: string; image: string; imagePullPolicy: undefined; pointer: string } => ({
+  const container = (image: string): Container => ({
     name: 'c',
     image,
     imagePullPolicy: undefined,
     pointer: '',
   });
 
+  const imagesOf = (containers: readonly Container[]): PodImages => podImages(containers)!;
+
   it('are the distinct references, however they are spelled', () => {
-    const images = podImages(['nginx', 'docker.io/library/nginx:latest', 'nginx:1', 'nginx'].map(container));
+    const images = imagesOf(['nginx', 'docker.io/library/nginx:latest', 'nginx:1', 'nginx'].map(container));
     expect(images.references.map(({ key }) => key)).toEqual([
       'docker.io/library/nginx:latest',
       'docker.io/library/nginx:1',
@@ -104,12 +105,31 @@ describe('the images of a pod', () => {
   });
 
   it('count the ones that are no valid reference, once each', () => {
-    const images = podImages(['nginx', 'NGINX', 'NGINX', ''].map(container));
+    const images = imagesOf(['nginx', 'NGINX', 'NGINX', ''].map(container));
     expect(images).toMatchObject({ invalid: ['NGINX', ''], count: 3 });
   });
 
+  it('are not read beyond a hundred, however many there are, and whether they are valid or not', () => {
+    const names = (count: number, of: (i: number) => string): Container[] =>
+      Array.from({ length: count }, (_, i) => container(of(i)));
+    expect(podImages(names(100, (i) => `a:${i}`))?.count).toBe(100);
+    expect(podImages(names(1000, (i) => `a:${i % 100}`))?.count).toBe(100);
+    expect(podImages(names(101, (i) => `a:${i}`))).toBeUndefined();
+    expect(podImages(names(101, (i) => `A${i}`))).toBeUndefined();
+    let read = 0;
+    const counting = names(100_000, (i) => `a:${i}`).map((each) => ({
+      ...each,
+      get image() {
+        read++;
+        return each.image;
+      },
+    }));
+    expect(podImages(counting)).toBeUndefined();
+    expect(read).toBe(101);
+  });
+
   it('have a hash that depends on the set alone, and fits a label value', () => {
-    const hashOf = (...texts: string[]): string => imageSetHash(podImages(texts.map(container)).references);
+    const hashOf = (...texts: string[]): string => imageSetHash(imagesOf(texts.map(container)).references);
     expect(hashOf('a:1', 'b:1', 'b:1')).toBe(hashOf('docker.io/library/b:1', 'a:1'));
     expect(hashOf('a:1')).not.toBe(hashOf('a:2'));
     expect(hashOf('a:1')).toMatch(/^[0-9a-f]{32}$/);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readRequest } from '../../src/core/annotation/request.ts';
-import { GIB } from '../../src/core/quantity.ts';
+import { readRequest } from '../../src/core/decision/request.ts';
+import { GIB } from '../../src/core/kubernetes/quantity.ts';
 
 const P = 'k8s.aliyun.com/';
 

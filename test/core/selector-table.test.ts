@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { matchesLabels, readLabelSelector } from '../../src/core/profile/label-selector.ts';
-import { SelectorTable } from '../../src/core/profile/selector-table.ts';
+import { matchesLabels, readLabelSelector } from '../../src/core/kubernetes/label-selector.ts';
+import { SelectorTable } from '../../src/core/decision/profile/selector-table.ts';
 
 const key = fc.constantFrom('a', 'b', 'c');
 const value = fc.constantFrom('1', '2', '3');

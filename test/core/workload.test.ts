@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { podsOf } from '../../src/core/workload.ts';
+import { podsOf } from '../../src/core/kubernetes/workload.ts';
 import type { Json } from '../support/objects.ts';
 
 const template = {

@@ -1,6 +1,6 @@
 /** Step 7: what is written, under which names, and what is left as it was. */
 import { describe, expect, it } from 'vitest';
-import { limitWarnings } from '../../src/core/warnings.ts';
+import { limitWarnings } from '../../src/core/decision/warnings.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
 import {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CREATE_ON_MISS } from '../../src/core/annotation/keys.ts';
+import { CREATE_ON_MISS } from '../../src/core/annotations.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
 import { sendHttps } from '../support/https.ts';
 import { end, spawnOwned } from '../support/owned-process.ts';

@@ -2,6 +2,7 @@
  * The controller's rules with the lives that pods really have: a scheduler binds them, kwok plays the virtual node that they
  * pull and run on, and `imc simulate-eci` makes the caches.
  */
+import { SYSTEM_CLOCK } from '../../src/clock.ts';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
@@ -59,7 +60,10 @@ beforeAll(async () => {
     maxStaleness: '6s',
   };
   const config = loadConfig(undefined, new Map(Object.entries(settings)), {});
-  controller = await startController(config, pino({ level: 'silent' }), () => Date.now() + aheadBy);
+  controller = await startController(config, pino({ level: 'silent' }), {
+    ...SYSTEM_CLOCK,
+    now: () => Date.now() + aheadBy,
+  });
   await controller.synced;
   start(['simulate-eci', '--source=kubernetes', `--kubeconfig=${plane.kubeconfig}`, '--creation-time=1s']);
 });

@@ -2,14 +2,15 @@
  * The controller as the chart installs it, beside the webhook, before a real API server. ECI is played by the tests: they
  * give the caches their IDs and phases.
  */
+import { SYSTEM_CLOCK } from '../../src/clock.ts';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KubeConfig } from '@kubernetes/client-node';
-import { UseRecorder, type UseApi } from '../../src/provisioner/use-recorder.ts';
+import { UsageRecorder, type UsageApi } from '../../src/webhook/usage-recorder.ts';
 import { ApiClient } from '../../src/sources/kubernetes/api-client.ts';
-import { ProvisionSource } from '../../src/sources/kubernetes/provision-source.ts';
-import { KubernetesUseApi } from '../../src/sources/kubernetes/use-api.ts';
+import { ControllerSource } from '../../src/sources/kubernetes/controller-source.ts';
+import { KubernetesUsageApi } from '../../src/sources/kubernetes/usage-api.ts';
 import { eventually } from '../support/eventually.ts';
 import { killRunning, start } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
@@ -478,11 +479,11 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const config = new KubeConfig();
     config.loadFromString(await kubeconfigOf(`${RELEASE}-controller`));
     const events = { onFailure: () => undefined, onStep: () => undefined, onChange: () => undefined };
-    const source = new ProvisionSource(
+    const source = new ControllerSource(
       new ApiClient(() => config),
       events,
-      { maxStaleness: 60_000, prewarm: false },
-      Date.now,
+      { maxStalenessMs: 60_000, prewarm: false },
+      SYSTEM_CLOCK,
     );
     expect(await source.delete({ name, uid: 'of-another' })).toBe(false);
     expect(await caches()).toHaveLength(1);
@@ -585,9 +586,9 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const config = new KubeConfig();
     config.loadFromString(await kubeconfigOf(RELEASE));
     const stopping = new AbortController();
-    const api = new KubernetesUseApi(new ApiClient(() => config), stopping.signal);
+    const api = new KubernetesUsageApi(new ApiClient(() => config), stopping.signal);
     let writes = 0;
-    const counting: UseApi = {
+    const counting: UsageApi = {
       read: (cache) => api.read(cache),
       write: async (...args) => {
         const written = await api.write(...args);
@@ -599,7 +600,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const recorders = Array.from(
       { length: 3 },
       () =>
-        new UseRecorder(counting, (problem) => problems.push(problem), Date.now, {
+        new UsageRecorder(counting, (problem) => problems.push(problem), SYSTEM_CLOCK, {
           lookEvery: 20,
           writeEvery: 1000,
         }),

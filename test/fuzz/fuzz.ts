@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import inject from 'light-my-request';
-import { OWN_PREFIX, REQUEST_KEYS } from '../../src/core/annotation/keys.ts';
+import { OWN_PREFIX, REQUEST_KEYS } from '../../src/core/annotations.ts';
 import { readPod } from '../../src/core/pod.ts';
-import type { Metrics } from '../../src/metrics/metrics.ts';
+import type { Metrics } from '../../src/webhook/metrics.ts';
 import { loadIndex, readPods } from '../../src/runtime/offline.ts';
 import { randomFrom } from '../bench/population.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
@@ -33,7 +33,7 @@ const GARBLED = 0.05;
  * come when nothing has been heard of the cluster for too long.
  */
 const BEGINS = Date.parse('2026-11-25T00:00:00Z');
-const STALE_AFTER = 2 * DEFAULT_CONFIG.maxStaleness;
+const STALE_AFTER = 2 * DEFAULT_CONFIG.maxStalenessMs;
 /** To the virtual node of the examples. */
 const BINDING = {
   apiVersion: 'v1',
@@ -118,7 +118,7 @@ async function build(now: () => number): Promise<Target> {
   const pod = readPod(podObject({ images: ['nginx:1.14.2'] }), 'default');
   const { app, metrics } = buildTestApp({
     view,
-    config,
+    decision: config,
     now,
     findUnboundPod: () => Promise.resolve({ pod, from: 'watch' }),
   });

@@ -1,11 +1,5 @@
 /** Makes reviews that nobody would send out of reviews that kube-apiserver sends: the same for the same seed. */
-import {
-  AUTO,
-  CREATE_ON_MISS,
-  DECISION,
-  EXTRA_STORAGE,
-  REQUEST_KEYS,
-} from '../../src/core/annotation/keys.ts';
+import { AUTO, CREATE_ON_MISS, DECISION, EXTRA_STORAGE, REQUEST_KEYS } from '../../src/core/annotations.ts';
 import type { Json } from '../support/objects.ts';
 
 type Container = Record<string, unknown> | unknown[];

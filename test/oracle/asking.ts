@@ -1,5 +1,5 @@
 /** Asks index and decision what the oracle is asked. */
-import { surveyCandidates } from '../../src/core/match/matcher.ts';
+import { surveyCandidates } from '../../src/core/decision/match/matcher.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { cacheObject, decideFor, podObject, type Decided, type Json } from '../support/objects.ts';
 import {
@@ -46,7 +46,7 @@ export function decideAsked(index: ClusterIndex, asked: OraclePod, chosen: Oracl
     index,
     {
       minimumMatch: chosen.minimumMatch,
-      expiryMargin: chosen.expiryMargin,
+      expiryMarginMs: chosen.expiryMargin,
       region: chosen.region,
       pin: { notReady: chosen.notReady, unknown: chosen.unknown },
     },

@@ -1,5 +1,5 @@
 /** Tells how much more a tick costs after full garbage collections than before, with the guard (`kept`) or without. */
-import { keepTickShape } from '../../src/runtime/tick-shape.ts';
+import { keepTickShape } from '../../src/runtime/next-tick-workaround.ts';
 
 const WINDOWS = 15;
 const TICKS = 20_000;

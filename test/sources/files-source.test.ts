@@ -1,4 +1,5 @@
 /** The files source, on real files: what it reads, how fast it follows, and what it does with what is broken. */
+import { SYSTEM_CLOCK } from '../../src/clock.ts';
 import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
@@ -55,9 +56,12 @@ async function watch(files: Record<string, unknown> = {}): Promise<Watched> {
       onProgress: () => undefined,
       onChange: () => undefined,
     },
-    () => {
-      looks++;
-      return Date.now();
+    {
+      ...SYSTEM_CLOCK,
+      now: () => {
+        looks++;
+        return Date.now();
+      },
     },
   );
   cleanups.push(folder.remove, () => source.stop());
@@ -142,7 +146,7 @@ describe('reads', () => {
         onProgress: () => undefined,
         onChange: () => undefined,
       },
-      Date.now,
+      SYSTEM_CLOCK,
     );
     await source.start();
     await source.stop();
@@ -160,7 +164,7 @@ describe('reads', () => {
       '/nowhere',
       new ClusterIndex(),
       { onProblem: () => undefined, onProgress: () => undefined, onChange: () => undefined },
-      Date.now,
+      SYSTEM_CLOCK,
     );
     await expect(source.start()).rejects.toThrow("ENOENT: no such file or directory, scandir '/nowhere'");
   });
@@ -185,8 +189,8 @@ status: {imageCacheId: imc-bare}
       sizeBytes: 20 * 2 ** 30,
       phase: '',
       progress: '',
-      createdAt: Date.parse('2026-11-01T00:00:00Z'),
-      expiresAt: undefined,
+      createdAtMs: Date.parse('2026-11-01T00:00:00Z'),
+      expiresAtMs: undefined,
       deleting: false,
       region: undefined,
     });
@@ -242,8 +246,8 @@ describe('follows within a second', () => {
 
   it('and confirms with each look that the index is true', async () => {
     const { index } = await watch();
-    const before = index.freshAt()!;
-    await soon(() => expect(index.freshAt()).toBeGreaterThan(before));
+    const before = index.confirmedAtMs()!;
+    await soon(() => expect(index.confirmedAtMs()).toBeGreaterThan(before));
   });
 });
 
@@ -322,9 +326,9 @@ describe('what is broken is told by file and line, and what was there before sta
     cleanups.push(() => rmSync(`${path}-gone`, { recursive: true }));
     await soon(() => expect(problems).toEqual([expect.stringContaining('cannot be read: ENOENT')]));
     expect(source.problems()).toHaveLength(1);
-    const age = index.freshAt();
+    const age = index.confirmedAtMs();
     expect(has('a')).toEqual(['a']);
-    expect(index.freshAt()).toBe(age);
+    expect(index.confirmedAtMs()).toBe(age);
     renameSync(`${path}-gone`, path);
     await soon(() => expect(source.problems()).toEqual([]));
     mkdirSync(`${path}-gone`);

@@ -1,7 +1,7 @@
 /** A list as it comes from the API server: the same objects as JSON.parse finds, however the bytes are cut. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../src/core/json.ts';
+import type { JsonObject } from '../../src/core/kubernetes/json.ts';
 import { readList, type ListEnd } from '../../src/sources/kubernetes/list-stream.ts';
 import { inChunks } from '../support/chunks.ts';
 

@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
-import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
-import { buildApp, type AppOptions } from '../../src/server/app.ts';
+import { createMetrics, type Metrics } from '../../src/webhook/metrics.ts';
+import { buildApp, type AppOptions } from '../../src/webhook/app.ts';
 import { DEFAULT_CONFIG } from './default-config.ts';
 import { SERVING_CERTIFICATE } from './webhook.ts';
 
@@ -23,7 +23,7 @@ export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
   });
   const app = buildApp({
     view: new ClusterIndex(),
-    config: DEFAULT_CONFIG,
+    decision: DEFAULT_CONFIG,
     metrics,
     now: Date.now,
     tls: SERVING_CERTIFICATE,

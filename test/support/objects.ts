@@ -1,11 +1,12 @@
 /** Makes the objects that tests speak of: pods, ImageCaches, an index that is up to date. */
 import { DEFAULT_CONFIG } from './default-config.ts';
-import { decideOnJson, type Decision } from '../../src/core/decide.ts';
-import { explain, type Explanation } from '../../src/core/explain.ts';
-import type { DecisionConfig } from '../../src/core/config.ts';
+import { patchFor, type Operation } from '../../src/webhook/json-patch.ts';
+import { decideOnJson, type Decision } from '../../src/core/decision/decide.ts';
+import { explain, type Explanation } from '../../src/core/decision/explanation.ts';
+import type { DecisionOptions } from '../../src/core/decision/options.ts';
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import type { Pod } from '../../src/core/pod.ts';
-import { GIB } from '../../src/core/quantity.ts';
+import { GIB } from '../../src/core/kubernetes/quantity.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
@@ -86,8 +87,8 @@ export function indexedCache(i: number, change: Partial<ImageCache> = {}): Image
     sizeBytes: 20 * GIB,
     phase: 'Ready',
     progress: '100%',
-    createdAt: i,
-    expiresAt: undefined,
+    createdAtMs: i,
+    expiresAtMs: undefined,
     deleting: false,
     region: undefined,
     ...change,
@@ -130,12 +131,12 @@ export function indexOf(...objects: readonly Json[]): ClusterIndex {
 }
 
 /** A change to the default options, as deep as it goes. */
-export type ConfigChange = Partial<Omit<DecisionConfig, 'pin' | 'createOnMiss'>> & {
-  readonly pin?: Partial<DecisionConfig['pin']>;
-  readonly createOnMiss?: Partial<DecisionConfig['createOnMiss']>;
+export type ConfigChange = Partial<Omit<DecisionOptions, 'pin' | 'createOnMiss'>> & {
+  readonly pin?: Partial<DecisionOptions['pin']>;
+  readonly createOnMiss?: Partial<DecisionOptions['createOnMiss']>;
 };
 
-export function configWith(change: ConfigChange = {}): DecisionConfig {
+export function configWith(change: ConfigChange = {}): DecisionOptions {
   return {
     ...DEFAULT_CONFIG,
     ...change,
@@ -146,7 +147,7 @@ export function configWith(change: ConfigChange = {}): DecisionConfig {
 
 export interface Decided {
   readonly decision: Decision;
-  readonly explanation: Explanation;
+  readonly explanation: Explanation & { readonly patch: readonly Operation[] };
   readonly seen: Pod;
   readonly annotations: Record<string, string>;
   readonly labels: Record<string, string>;
@@ -157,7 +158,7 @@ export function decideFor(object: Json, index: ClusterIndex, change: ConfigChang
   const { seen, decision } = decideOnJson(object, undefined, index, configWith(change), now);
   return {
     decision,
-    explanation: explain(decision, seen),
+    explanation: { ...explain(decision), patch: patchFor(seen, decision) },
     seen,
     annotations: Object.fromEntries(decision.pod.annotations),
     labels: Object.fromEntries(decision.pod.labels),

@@ -1,6 +1,6 @@
 /** Reads and applies the patches of our answers, with a JSON Patch implementation that is not ours. */
 import jsonPatch from 'fast-json-patch';
-import type { Operation } from '../../src/core/patch/json-patch.ts';
+import type { Operation } from '../../src/webhook/json-patch.ts';
 
 /** The operations of an AdmissionResponse; none where it has no patch. */
 export function operationsOf({ patch }: { readonly patch?: string }): readonly Operation[] {

@@ -27,7 +27,7 @@ describe('a CA of our own', () => {
     expect(dueStep(undefined, START)).toBe('create');
     const made = await takeStep('create', undefined, () => Promise.resolve(create(START)), START);
     expect(made.previous).toBeUndefined();
-    expect(made.current).toMatchObject({ issuedAt: START, endsAt: START + LIFETIME });
+    expect(made.current).toMatchObject({ issuedAtMs: START, endsAtMs: START + LIFETIME });
   });
 
   it('is left alone until two thirds of its life, and then has a new one beside it', async () => {

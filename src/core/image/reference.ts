@@ -3,8 +3,7 @@
  * `nginx` and `docker.io/library/nginx:latest` are one image. Leaves pulling and registries to others.
  */
 
-import { remembering } from '../remembering.ts';
-import { hashText } from '../text-hash.ts';
+import { memoize } from '../memoize.ts';
 
 export interface ImageReference {
   /** Registry and repository, normalised: `docker.io/library/nginx`. */
@@ -13,9 +12,6 @@ export interface ImageReference {
   readonly key: string;
   /** The tag, `latest` where neither tag nor digest is written, undefined where only a digest is. */
   readonly tag: string | undefined;
-  /** Hashes of the two texts (core/text-hash.ts): made once, because references are looked up again and again. */
-  readonly repositoryHash: number;
-  readonly keyHash: number;
 }
 
 const DEFAULT_REGISTRY = 'docker.io';
@@ -33,7 +29,7 @@ const DIGEST = /^(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}
 const IMAGE_ID = /^[a-f0-9]{64}$/;
 
 /** The same few thousand images come again and again. */
-const parsed = remembering(10_000, parse);
+const parsed = memoize(10_000, parse);
 
 /**
  * Parses a container image as a pod or an ImageCache writes it.
@@ -60,10 +56,8 @@ function parse(text: string): ImageReference | undefined {
   const tag = digest === undefined ? (writtenTag ?? 'latest') : writtenTag;
   const version = digest === undefined ? `:${tag}` : `@${digest}`;
   const key = `${repository}${version}`;
-  const repositoryHash = hashText(repository);
-  const keyHash = hashText(version, repositoryHash);
   // The text itself, where it is the same: one string less to keep.
-  return { repository, key: key === text ? text : key, tag, repositoryHash, keyHash };
+  return { repository, key: key === text ? text : key, tag };
 }
 
 /** Registry and path with the defaults of the grammar filled in, or undefined where it is not a name. */

@@ -4,11 +4,11 @@
  * the clock alone, so that who plays ECI may be stopped and started at any time. Phases, fields and the day that a failed
  * one is kept: domain facts; what makes one faster: seed 004.
  */
-import { FLASH, REUSE } from '../annotation/keys.ts';
-import { partOf, readText, type JsonObject } from '../json.ts';
+import { FLASH, REUSE } from '../annotations.ts';
+import { partOf, readText, type JsonObject } from '../kubernetes/json.ts';
 import { FAILED, READY } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
-import { DAY, formatTime, parseTime } from '../time.ts';
+import { DAY, formatTime, parseTime } from '../kubernetes/time.ts';
 
 export interface LifeOptions {
   /** Milliseconds that an ordinary cache takes from its first sight until it is Ready. */

@@ -14,8 +14,7 @@ import {
   type ScalarTag,
   type SchemaOptions,
 } from 'yaml';
-import { messageOf } from '../../core/error-message.ts';
-import { isObject, Unreadable } from '../../core/json.ts';
+import { messageOf, isObject, Unreadable } from '../../core/kubernetes/json.ts';
 
 /** A fault in a file, for people. */
 export interface FileProblem {

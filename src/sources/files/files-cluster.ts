@@ -2,13 +2,13 @@
  * Owns a folder of manifests as the controller sees it: the pods and workloads in it, the ImageCaches that it made, and new
  * ones as files of their own. There is one controller to a folder, so that nobody has to be elected.
  */
+import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
-import { CREATE_ON_MISS } from '../../core/annotation/keys.ts';
-import { messageOf } from '../../core/error-message.ts';
-import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
-import { isOwnCache, type OwnCache } from '../../core/provision/own-cache.ts';
-import { namesOf, readWatchedPod, type WatchedPod } from '../../core/provision/watched-pod.ts';
-import { readWatchedWorkload, type WatchedWorkload } from '../../core/provision/watched-workload.ts';
+import { CREATE_ON_MISS } from '../../core/annotations.ts';
+import { messageOf, isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
+import { namesOf, readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
+import { readWatchedWorkload, type WatchedWorkload } from '../../core/controller/watched-workload.ts';
 import { isWorkload } from '../kinds/workload.ts';
 import { readManifest } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
@@ -22,39 +22,38 @@ export class FilesCluster {
   readonly #folder: ObjectFolder;
   readonly #onChange: () => void;
   readonly #onProblem: (problem: string) => void;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   #pods: readonly WatchedPod[] = [];
   #workloads: readonly WatchedWorkload[] = [];
   /** Names of pull secrets, by `namespace/name`. */
   #accounts: ReadonlyMap<string, readonly string[]> = new Map();
   #own = new Map<string, { readonly cache: OwnCache; readonly standing: StandingObject }>();
-  #confirmedAt: number | undefined;
+  #confirmedAtMs: number | undefined;
   #lastSeen = '';
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Pick<Timer, 'cancel'> | undefined;
   #looking: Promise<void> = Promise.resolve();
 
-  /** @param now milliseconds since 1970 */
   constructor(
     path: string,
     events: { readonly onChange: () => void; readonly onProblem: (problem: string) => void },
-    now: () => number,
+    clock: Clock,
   ) {
     this.#folder = new ObjectFolder(path);
     this.#onChange = events.onChange;
     this.#onProblem = events.onProblem;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /** @throws where the folder cannot be read */
   async start(): Promise<void> {
     await this.#look();
-    this.#timer = setInterval(() => {
+    this.#timer = this.#clock.every(LOOK_EVERY, () => {
       this.#looking = this.#look().catch((error: unknown) => this.#onProblem(messageOf(error)));
-    }, LOOK_EVERY);
+    });
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     await this.#looking;
   }
 
@@ -78,8 +77,8 @@ export class FilesCluster {
     return Array.from(this.#own.values(), ({ cache }) => cache);
   }
 
-  confirmedAt(): number | undefined {
-    return this.#confirmedAt;
+  confirmedAtMs(): number | undefined {
+    return this.#confirmedAtMs;
   }
 
   problems(): readonly string[] {
@@ -88,19 +87,19 @@ export class FilesCluster {
 
   status(): readonly KindStatus[] {
     const kinds = { 'own ImageCache': this.#own.size, Pod: this.#pods.length };
-    const confirmedAt = this.#confirmedAt;
+    const confirmedAtMs = this.#confirmedAtMs;
     return Object.entries(kinds).map(([kind, objects]) => ({
       kind,
       objects,
       state: 'watching',
-      confirmedAt,
+      confirmedAtMs,
     }));
   }
 
   /** With what an API server gives to every object. */
   async create(object: JsonObject): Promise<'created' | 'exists'> {
     const metadata = partOf(object, 'metadata');
-    const creationTimestamp = new Date(this.#now()).toISOString();
+    const creationTimestamp = new Date(this.#clock.now()).toISOString();
     try {
       await this.#folder.add(String(metadata['name']), {
         ...object,
@@ -147,7 +146,7 @@ export class FilesCluster {
         ]),
       ),
     );
-    this.#confirmedAt = this.#now();
+    this.#confirmedAtMs = this.#clock.now();
     const seen = JSON.stringify(all.map(({ object }) => object));
     if (seen !== this.#lastSeen) this.#onChange();
     this.#lastSeen = seen;

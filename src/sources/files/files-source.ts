@@ -3,10 +3,10 @@
  * step with the index. A file that cannot be parsed keeps what it held before, whole; an object that cannot be read
  * keeps its own former state, and the rest of its file takes effect.
  */
+import type { Clock } from '../../clock.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../core/error-message.ts';
-import { Unreadable } from '../../core/json.ts';
+import { messageOf, Unreadable } from '../../core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, isUsed, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
 import { readManifest } from '../kinds/manifest.ts';
@@ -29,7 +29,7 @@ export class FilesSource implements Source {
   readonly #folder: Folder;
   readonly #index: ClusterIndex;
   readonly #events: SourceEvents;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #files = new Map<string, HeldFile>();
   /** What the index holds, by identity. */
   #inForce = new Map<string, IndexEntry>();
@@ -39,12 +39,11 @@ export class FilesSource implements Source {
   #looking: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  /** @param now milliseconds since 1970 */
-  constructor(path: string, index: ClusterIndex, events: SourceEvents, now: () => number) {
+  constructor(path: string, index: ClusterIndex, events: SourceEvents, clock: Clock) {
     this.#folder = new Folder(path);
     this.#index = index;
     this.#events = events;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   problems(): readonly string[] {
@@ -55,8 +54,8 @@ export class FilesSource implements Source {
     const counts = new Map<string, number>();
     for (const { kind } of this.#inForce.values()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     const state = this.#folderProblem === undefined ? 'watching' : 'retrying';
-    const confirmedAt = this.#index.freshAt();
-    return [...counts].map(([kind, objects]) => ({ kind, objects, state, confirmedAt }));
+    const confirmedAtMs = this.#index.confirmedAtMs();
+    return [...counts].map(([kind, objects]) => ({ kind, objects, state, confirmedAtMs }));
   }
 
   async start(): Promise<void> {
@@ -97,7 +96,7 @@ export class FilesSource implements Source {
     // oxlint-disable-next-line no-await-in-loop
     for (const file of changed) this.#files.set(file, await this.#read(file));
     if (changed.length + removed.length > 0) this.#bringInForce();
-    this.#index.confirm(this.#now());
+    this.#index.confirm(this.#clock.now());
   }
 
   async #read(file: string): Promise<HeldFile> {

@@ -2,10 +2,9 @@
  * Owns the eci-profile ConfigMap: `data.selectors`, a JSON array of selectors that apply in order. The vendor's example
  * carries `#` comments that users are told to remove, and forget to, so they are read over. Domain facts.
  */
-import { messageOf } from '../../core/error-message.ts';
-import type { ProfileSelector } from '../../core/profile/effect.ts';
-import { readLabelSelector } from '../../core/profile/label-selector.ts';
-import { isObject, typeName, Unreadable } from '../../core/json.ts';
+import { messageOf, isObject, typeName, Unreadable } from '../../core/kubernetes/json.ts';
+import type { ProfileSelector } from '../../core/decision/profile/effects.ts';
+import { readLabelSelector } from '../../core/kubernetes/label-selector.ts';
 import { readPart, type Manifest } from './manifest.ts';
 import { readEffect } from './selector.ts';
 

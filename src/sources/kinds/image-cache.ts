@@ -1,13 +1,19 @@
 /** Owns the projection of an ImageCache object (eci.alibabacloud.com/v1) to what the decision needs. Domain facts. */
-import { isBeingDeleted } from '../../core/being-deleted.ts';
+import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import type { ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
-import { GIB } from '../../core/quantity.ts';
-import { readText, Unreadable } from '../../core/json.ts';
-import { REGION_LABEL } from '../../core/scope.ts';
+import { GIB } from '../../core/kubernetes/quantity.ts';
+import { readText, Unreadable } from '../../core/kubernetes/json.ts';
+import { REGION_LABEL } from '../../core/decision/region.ts';
 import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
 
 export const IMAGE_CACHE = 'eci.alibabacloud.com/ImageCache';
+/** The API server's path of all ImageCaches. */
+export const IMAGE_CACHES = '/apis/eci.alibabacloud.com/v1/imagecaches';
+
+export function imageCachePath(name: string): string {
+  return `${IMAGE_CACHES}/${name}`;
+}
 
 /** GiB; what a cache gets that names no size. */
 const DEFAULT_SIZE = 20;
@@ -21,9 +27,9 @@ export function readImageCache({ name, metadata, object }: Manifest): ImageCache
   if (typeof size !== 'number' || !(size > 0) || !Number.isFinite(size)) {
     throw new Unreadable('spec.imageCacheSize', 'must be a positive number of GiB');
   }
-  const createdAt = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp');
+  const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp');
   const startedAt = readTime(status['startTime'], 'status.startTime');
-  const expiresAt = readTime(status['expireDateTime'], 'status.expireDateTime');
+  const expiresAtMs = readTime(status['expireDateTime'], 'status.expireDateTime');
   const labels = readLabels(metadata);
 
   return {
@@ -33,8 +39,8 @@ export function readImageCache({ name, metadata, object }: Manifest): ImageCache
     sizeBytes: Math.round(size * GIB),
     phase: readText(status['phase']) ?? '',
     progress: readText(status['progress']) ?? '',
-    createdAt: createdAt ?? startedAt ?? 0,
-    expiresAt,
+    createdAtMs: createdAtMs ?? startedAt ?? 0,
+    expiresAtMs,
     deleting: isBeingDeleted(metadata),
     // An ImageCache has no region of its own; where caches of several regions meet, this label tells them apart.
     region: labels.get(REGION_LABEL),

@@ -1,10 +1,9 @@
 /** Owns the list of kinds that the webhook reads, and the way of each into the index and out of it. */
-import { kindOf } from '../../core/group-kind.ts';
+import { kindOf } from '../../core/kubernetes/object.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { CONFIG_MAP, isEciProfile, readEciProfile } from './eci-profile.ts';
 import { IMAGE_CACHE, readImageCache } from './image-cache.ts';
-import type { Manifest } from './manifest.ts';
-import { NAMESPACE, readNamespace } from './namespace.ts';
+import { readLabels, type Manifest } from './manifest.ts';
 import { NODE, readNode } from './node.ts';
 import { readSelector, SELECTOR } from './selector.ts';
 
@@ -28,6 +27,8 @@ interface Kind {
   readonly delete: (index: ClusterIndex, identity: Identity) => void;
 }
 
+export const NAMESPACE = '/Namespace';
+
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   [
     IMAGE_CACHE,
@@ -43,8 +44,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     NAMESPACE,
     {
       read: (manifest) => {
-        const labels = readNamespace(manifest);
-        const { name } = manifest;
+        const { name, metadata } = manifest;
+        const labels = readLabels(metadata);
         return (index) => index.namespaces.apply(name, labels);
       },
       delete: (index, { name }) => index.namespaces.delete(name),

@@ -2,7 +2,7 @@
  * Owns what every Kubernetes object has in common, as a source reads it before it knows more. All that reads in this
  * folder throws Unreadable where an object is not what it should be.
  */
-import { readGroupKind } from '../../core/group-kind.ts';
+import { readGroupKind } from '../../core/kubernetes/object.ts';
 import {
   isObject,
   readStringMap,
@@ -11,7 +11,7 @@ import {
   Unreadable,
   type JsonObject,
   type StringMap,
-} from '../../core/json.ts';
+} from '../../core/kubernetes/json.ts';
 
 export interface Manifest {
   /** `eci.alibabacloud.com/ImageCache`, `/ConfigMap`. */

@@ -2,10 +2,10 @@
  * Owns the projection of a Selector object (eci.aliyun.com/v1 and v1beta1), the custom resource of eci-profile, and of
  * what it shares with the entries of the eci-profile ConfigMap. Domain facts, "eci-profile".
  */
-import { OWN_PREFIX } from '../../core/annotation/keys.ts';
-import type { Destination, Metadata, PrioritySelector } from '../../core/profile/effect.ts';
-import { readLabelSelector } from '../../core/profile/label-selector.ts';
-import { readStringMap, Unreadable, type JsonObject } from '../../core/json.ts';
+import { OWN_PREFIX } from '../../core/annotations.ts';
+import type { Destination, Metadata, PrioritySelector } from '../../core/decision/profile/effects.ts';
+import { readLabelSelector } from '../../core/kubernetes/label-selector.ts';
+import { readStringMap, Unreadable, type JsonObject } from '../../core/kubernetes/json.ts';
 import { readPart, type Manifest } from './manifest.ts';
 
 export const SELECTOR = 'eci.aliyun.com/Selector';

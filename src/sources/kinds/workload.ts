@@ -1,6 +1,6 @@
 /** Owns which kinds of workloads the controller makes caches for before a miss, and where an API server has them. */
-import { readGroupKind } from '../../core/group-kind.ts';
-import type { JsonObject } from '../../core/json.ts';
+import { readGroupKind } from '../../core/kubernetes/object.ts';
+import type { JsonObject } from '../../core/kubernetes/json.ts';
 
 export interface WorkloadKind {
   readonly kind: string;

@@ -7,7 +7,7 @@ import { request as requestHttp, type IncomingMessage, type OutgoingHttpHeaders 
 import { Agent, request as requestHttps, type RequestOptions } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { isObject, readText } from '../../core/json.ts';
+import { isObject, readText } from '../../core/kubernetes/json.ts';
 
 /** An answer of the API server that is no success. */
 export class ApiError extends Error {

@@ -2,10 +2,11 @@
  * Owns the Kubernetes Events that we put on objects, where `kubectl describe` shows them. Written on the
  * side: nothing waits for one, and one that cannot be written is logged and lost.
  */
+import type { Clock } from '../../clock.ts';
 import { createHash } from 'node:crypto';
-import { messageOf } from '../../core/error-message.ts';
-import type { Subject } from '../../core/subject.ts';
-import { formatTime } from '../../core/time.ts';
+import { messageOf } from '../../core/kubernetes/json.ts';
+import type { ObjectReference } from '../../core/kubernetes/object.ts';
+import { formatTime } from '../../core/kubernetes/time.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 
 /** What the API server takes; the length that Go clients cut at. */
@@ -16,39 +17,38 @@ export class EventRecorder {
   readonly #component: string;
   readonly #signal: AbortSignal;
   readonly #onFailure: (message: string) => void;
-  readonly #now: () => number;
+  readonly #clock: Clock;
 
   /**
    * @param component who speaks
-   * @param now milliseconds since 1970
    */
   constructor(
     api: ApiClient,
     component: string,
     signal: AbortSignal,
     onFailure: (message: string) => void,
-    now: () => number,
+    clock: Clock,
   ) {
     this.#api = api;
     this.#component = component;
     this.#signal = signal;
     this.#onFailure = onFailure;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /** @param reason in UpperCamelCase, for machines */
-  record(about: Subject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  record(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void {
     void this.#write(about, type, reason, message);
   }
 
-  async #write(about: Subject, type: string, reason: string, message: string): Promise<void> {
+  async #write(about: ObjectReference, type: string, reason: string, message: string): Promise<void> {
     const { kind, namespace, name, uid, resourceVersion } = about;
     // Named after what it is about, so that all replicas write one Event together: the second finds it there.
     const hash = createHash('sha256')
       .update(`${reason}\n${uid}\n${resourceVersion ?? ''}\n${message}`)
       .digest('hex')
       .slice(0, 16);
-    const at = formatTime(this.#now());
+    const at = formatTime(this.#clock.now());
     const body = {
       apiVersion: 'v1',
       kind: 'Event',

@@ -2,13 +2,12 @@
  * Owns the way of one kind's objects into the index and out of it, and what becomes of an object that cannot be read:
  * it is reported, once, and either its last good state stays in force or it is not used.
  */
-import { messageOf } from '../../core/error-message.ts';
-import type { JsonObject } from '../../core/json.ts';
+import { messageOf, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
 import { manifestOf, type Manifest } from '../kinds/manifest.ts';
 import type { SourceEvents } from '../source.ts';
-import type { Store } from './reflector.ts';
+import type { Store } from './list-all.ts';
 
 export interface IndexStoreOptions {
   /**

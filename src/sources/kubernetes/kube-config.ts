@@ -3,7 +3,7 @@
  * In order: the file that is configured, what KUBECONFIG names, ~/.kube/config, the service account.
  */
 import { KubeConfig } from '@kubernetes/client-node';
-import { messageOf } from '../../core/error-message.ts';
+import { messageOf } from '../../core/kubernetes/json.ts';
 
 /** Where client-node points when it has found nothing. */
 const NOTHING_FOUND = 'http://localhost:8080';

@@ -3,9 +3,8 @@
  * it: whoever renews it leads; whoever sees it unchanged for as long as it is good takes it over. Only the own clock
  * counts, never the times in the Lease, because clocks differ between machines.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../core/error-message.ts';
-import { isObject, partOf, readText, type JsonObject } from '../../core/json.ts';
+import type { Clock } from '../../clock.ts';
+import { messageOf, isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 
 export interface LeaseOptions {
@@ -13,8 +12,8 @@ export interface LeaseOptions {
   readonly name: string;
   /** Of this replica; no two have the same. */
   readonly identity: string;
-  /** Milliseconds, whole seconds: how long a Lease is good that nobody renews. */
-  readonly duration: number;
+  /** How long a Lease is good that nobody renews; whole seconds. */
+  readonly durationMs: number;
 }
 
 export interface LeaseEvents {
@@ -39,10 +38,12 @@ export class LeaderElection {
   readonly #api: ApiClient;
   readonly #options: LeaseOptions;
   readonly #events: LeaseEvents;
+  readonly #clock: Clock;
   #seen: Seen | undefined;
   #problem: string | undefined;
 
-  constructor(api: ApiClient, options: LeaseOptions, events: LeaseEvents) {
+  constructor(api: ApiClient, options: LeaseOptions, events: LeaseEvents, clock: Clock) {
+    this.#clock = clock;
     this.#api = api;
     this.#options = options;
     this.#events = events;
@@ -59,7 +60,7 @@ export class LeaderElection {
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
-    const { name, duration } = this.#options;
+    const { name, durationMs } = this.#options;
     this.#events.onStep(`leading: Lease ${name} is held`);
     const over = new AbortController();
     const end = (): void => over.abort();
@@ -68,14 +69,14 @@ export class LeaderElection {
       this.#events.onFailure(messageOf(error));
       end();
     });
-    let renewedAt = performance.now();
+    let renewedAt = this.#clock.elapsed();
     while (!over.signal.aborted) {
       // oxlint-disable-next-line no-await-in-loop -- renewals follow one another
       await this.#rest(over.signal);
       if (over.signal.aborted) break;
       // oxlint-disable-next-line no-await-in-loop
-      if (await this.#tryToHold(over.signal)) renewedAt = performance.now();
-      else if (performance.now() - renewedAt > duration * RENEW_WITHIN || !this.#isHeldByUs()) end();
+      if (await this.#tryToHold(over.signal)) renewedAt = this.#clock.elapsed();
+      else if (this.#clock.elapsed() - renewedAt > durationMs * RENEW_WITHIN || !this.#isHeldByUs()) end();
     }
     signal.removeEventListener('abort', end);
     await leading;
@@ -106,23 +107,23 @@ export class LeaderElection {
   }
 
   async #hold(lease: JsonObject | undefined, signal: AbortSignal): Promise<boolean> {
-    const { identity, duration } = this.#options;
+    const { identity, durationMs } = this.#options;
     if (!lease) {
       await this.#write('POST', this.#collection(), this.#leaseOf(undefined), signal);
       return true;
     }
     const holder = readText(partOf(lease, 'spec')['holderIdentity']) ?? '';
     const version = versionOf(lease);
-    if (this.#seen?.version !== version) this.#seen = { version, holder, at: performance.now() };
-    const isFree = holder === '' || holder === identity || performance.now() - this.#seen.at > duration;
+    if (this.#seen?.version !== version) this.#seen = { version, holder, at: this.#clock.elapsed() };
+    const isFree = holder === '' || holder === identity || this.#clock.elapsed() - this.#seen.at > durationMs;
     if (!isFree) return false;
     await this.#write('PUT', this.#path(), this.#leaseOf(lease), signal);
     return true;
   }
 
   #leaseOf(former: JsonObject | undefined): JsonObject {
-    const { namespace, name, identity, duration } = this.#options;
-    const now = new Date().toISOString().replace('Z', '000Z');
+    const { namespace, name, identity, durationMs } = this.#options;
+    const now = new Date(this.#clock.now()).toISOString().replace('Z', '000Z');
     const spec = partOf(former ?? {}, 'spec');
     const isRenewal = spec['holderIdentity'] === identity;
     const transitions = Number(spec['leaseTransitions'] ?? 0);
@@ -132,7 +133,7 @@ export class LeaderElection {
       metadata: { ...partOf(former ?? {}, 'metadata'), namespace, name },
       spec: {
         holderIdentity: identity,
-        leaseDurationSeconds: duration / 1000,
+        leaseDurationSeconds: durationMs / 1000,
         acquireTime: isRenewal ? spec['acquireTime'] : now,
         renewTime: now,
         leaseTransitions: isRenewal || !former ? transitions : transitions + 1,
@@ -169,7 +170,7 @@ export class LeaderElection {
 
   async #write(method: 'POST' | 'PUT', path: string, body: JsonObject, signal: AbortSignal): Promise<void> {
     const written = asObject(await this.#api.json({ method, path, body, timeout: this.#timeout(), signal }));
-    this.#seen = { version: versionOf(written), holder: this.#options.identity, at: performance.now() };
+    this.#seen = { version: versionOf(written), holder: this.#options.identity, at: this.#clock.elapsed() };
   }
 
   #path(): string {
@@ -181,13 +182,12 @@ export class LeaderElection {
   }
 
   #timeout(): number {
-    return this.#options.duration / 3;
+    return this.#options.durationMs / 3;
   }
 
   /** Not all at once. */
   async #rest(signal: AbortSignal): Promise<void> {
-    const time = this.#options.duration * TRY_EVERY * (1 + Math.random() / 5);
-    await sleep(time, undefined, { signal }).catch(() => undefined);
+    await this.#clock.sleep(this.#options.durationMs * TRY_EVERY * (1 + this.#clock.random() / 5), signal);
   }
 }
 

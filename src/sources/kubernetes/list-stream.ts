@@ -4,7 +4,7 @@
  * nothing is longer than an object. It only finds where objects begin and end: reading them is JSON.parse's.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 
 export interface ListEnd {
   /** Where a watch may start. */

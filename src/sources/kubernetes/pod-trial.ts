@@ -1,6 +1,6 @@
 /** Owns a pod that is created as a dry run: what the API server and its webhooks make of it, with nothing stored. */
 import { buffer } from 'node:stream/consumers';
-import { isObject, type JsonObject } from '../../core/json.ts';
+import { isObject, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { ApiClient, ApiRequest } from './api-client.ts';
 
 export interface PodTrial {

@@ -2,10 +2,13 @@
  * Owns the pods that have no node yet: a watch of them alone (field selector `spec.nodeName=`), and one GET for a pod
  * that the watch has not seen, because it was created a moment ago or the watch is behind.
  */
-import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import type { Clock } from '../../clock.ts';
+import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { readPod, type Pod } from '../../core/pod.ts';
 import type { ApiClient } from './api-client.ts';
-import { Reflector, timingFor, type ReflectorEvents, type Resource, type Store } from './reflector.ts';
+import type { Resource, Store } from './list-all.ts';
+import { Reflector, type ReflectorEvents } from './reflector.ts';
+import { timingFor } from './reflector-timing.ts';
 
 const UNBOUND_PODS: Resource = {
   kind: 'Pod',
@@ -40,25 +43,24 @@ export class UnboundPods {
   readonly store: Store;
   readonly #api: ApiClient;
   readonly #signal: AbortSignal;
-  readonly #maxStaleness: number;
-  readonly #now: () => number;
+  readonly #maxStalenessMs: number;
+  readonly #clock: Clock;
   readonly #pods = new Map<string, UnboundPod | undefined>();
 
   /**
-   * @param maxStaleness milliseconds for which the watch is believed without word
-   * @param now milliseconds since 1970
+   * @param maxStalenessMs milliseconds for which the watch is believed without word
    */
   constructor(
     api: ApiClient,
     events: ReflectorEvents,
     signal: AbortSignal,
-    maxStaleness: number,
-    now: () => number,
+    maxStalenessMs: number,
+    clock: Clock,
   ) {
     this.#api = api;
     this.#signal = signal;
-    this.#maxStaleness = maxStaleness;
-    this.#now = now;
+    this.#maxStalenessMs = maxStalenessMs;
+    this.#clock = clock;
     this.store = {
       // A pod that cannot be read is kept as such: the GET will say what is wrong with it.
       apply: (key, object) => this.#pods.set(key, tryRead(object)),
@@ -66,7 +68,7 @@ export class UnboundPods {
       keys: () => this.#pods.keys(),
       size: () => this.#pods.size,
     };
-    this.reflector = new Reflector(UNBOUND_PODS, api, this.store, timingFor(maxStaleness), events, now);
+    this.reflector = new Reflector(UNBOUND_PODS, api, this.store, timingFor(maxStalenessMs), events, clock);
   }
 
   /**
@@ -74,8 +76,8 @@ export class UnboundPods {
    * @throws ApiError where the API server does not give it; Error where there is no answer in time; Unreadable
    */
   async find({ namespace, name, uid }: PodIdentity): Promise<FoundPod> {
-    const { confirmedAt } = this.reflector;
-    const inStep = confirmedAt !== undefined && this.#now() - confirmedAt <= this.#maxStaleness;
+    const { confirmedAtMs } = this.reflector;
+    const inStep = confirmedAtMs !== undefined && this.#clock.now() - confirmedAtMs <= this.#maxStalenessMs;
     const held = inStep ? this.#pods.get(`${namespace}/${name}`) : undefined;
     if (held && (uid === undefined || held.uid === uid)) return { pod: held.pod, from: 'watch' };
 

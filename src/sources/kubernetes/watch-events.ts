@@ -2,8 +2,7 @@
  * Owns the watch stream as it is on the wire: bytes to events, one JSON object a line. Reads strictly: what cannot be
  * read may have been an event, so the stream ends there and whoever follows it asks again from what it last knew.
  */
-import { messageOf } from '../../core/error-message.ts';
-import { isObject, readText, type JsonObject } from '../../core/json.ts';
+import { messageOf, isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { ApiError } from './api-client.ts';
 
 export interface WatchEvent {

@@ -2,42 +2,43 @@
  * Owns the workloads whose templates will make pods, and the pull secrets of their ServiceAccounts. The controller does
  * without where it cannot have them: nothing but what is made before a miss depends on them.
  */
-import { GIVEN_UP_AFTER } from '../../core/provision/plan.ts';
-import type { Workloads } from '../../core/provision/prewarm.ts';
-import { namesOf } from '../../core/provision/watched-pod.ts';
-import { readWatchedWorkload, type WatchedWorkload } from '../../core/provision/watched-workload.ts';
-import { isSameMap, type JsonObject } from '../../core/json.ts';
+import type { Clock } from '../../clock.ts';
+import { GIVEN_UP_AFTER } from '../../core/controller/plan.ts';
+import type { Workloads } from '../../core/controller/prewarm.ts';
+import { namesOf } from '../../core/controller/watched-pod.ts';
+import { readWatchedWorkload, type WatchedWorkload } from '../../core/controller/watched-workload.ts';
+import { isSameMap, type JsonObject } from '../../core/kubernetes/json.ts';
 import { WORKLOADS, type WorkloadKind } from '../kinds/workload.ts';
-import { confirmedAtOf, type Following } from './following.ts';
-import type { Resource, Store } from './reflector.ts';
-import { Table, type TableEvents } from './table.ts';
+import { confirmedAtOf, type ReflectedKind } from './reflectors.ts';
+import type { Resource, Store } from './list-all.ts';
+import { ObjectStore, type ObjectStoreEvents } from './object-store.ts';
 
 export class WorkloadSource implements Workloads {
-  readonly #tables: readonly Table<WatchedWorkload>[];
-  readonly #accounts: Table<readonly string[]>;
-  readonly following: readonly Following[];
+  readonly #tables: readonly ObjectStore<WatchedWorkload>[];
+  readonly #accounts: ObjectStore<readonly string[]>;
+  readonly following: readonly ReflectedKind[];
 
   /**
    * @param follow has a store follow a resource, once all are started
-   * @param now milliseconds since 1970
    */
   constructor(
-    follow: (resource: Resource, store: Store) => Following,
-    events: Pick<TableEvents<unknown>, 'onChange' | 'onUnreadable'>,
-    now: () => number,
+    follow: (resource: Resource, store: Store) => ReflectedKind,
+    events: Pick<ObjectStoreEvents<unknown>, 'onChange' | 'onUnreadable'>,
+    clock: Clock,
   ) {
     // What changed before yesterday is not thought of, and need not be kept.
-    const isRecent = ({ changedAt }: WatchedWorkload): boolean => now() - changedAt < GIVEN_UP_AFTER;
-    const workloadTable = ({ kind, apiVersion }: WorkloadKind): Table<WatchedWorkload> => {
+    const isRecent = ({ changedAtMs }: WatchedWorkload): boolean =>
+      clock.now() - changedAtMs < GIVEN_UP_AFTER;
+    const workloadTable = ({ kind, apiVersion }: WorkloadKind): ObjectStore<WatchedWorkload> => {
       const read = (object: JsonObject): WatchedWorkload | undefined => {
         // An item of a list does not say what it is.
         const workload = readWatchedWorkload({ ...object, apiVersion, kind });
         return isRecent(workload) ? workload : undefined;
       };
-      return new Table(read, { ...events, isSame: isSameTemplate });
+      return new ObjectStore(read, { ...events, isSame: isSameTemplate });
     };
     this.#tables = WORKLOADS.map(workloadTable);
-    this.#accounts = new Table<readonly string[]>((object) => namesOf(object['imagePullSecrets']), {
+    this.#accounts = new ObjectStore<readonly string[]>((object) => namesOf(object['imagePullSecrets']), {
       onChange: () => undefined,
       onUnreadable: events.onUnreadable,
     });
@@ -66,7 +67,7 @@ function resourceOf({ kind, called = kind, apiVersion, plural, mayBeAbsent }: Wo
 /** Its status changes all the time. What comes within the same second is looked at once it has settled. */
 function isSameTemplate(before: WatchedWorkload, after: WatchedWorkload): boolean {
   return (
-    before.changedAt === after.changedAt &&
+    before.changedAtMs === after.changedAtMs &&
     before.subject.uid === after.subject.uid &&
     isSameMap(before.labels, after.labels)
   );

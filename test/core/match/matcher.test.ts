@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ImageCache } from '../../../src/core/image-cache.ts';
 import { parseImageReference } from '../../../src/core/image/reference.ts';
-import { FILTERS } from '../../../src/core/match/filters.ts';
-import { matchImages, type MatchQuestion } from '../../../src/core/match/matcher.ts';
-import { GIB } from '../../../src/core/quantity.ts';
+import { FILTERS } from '../../../src/core/decision/match/filters.ts';
+import { findBestMatch, type MatchRequest } from '../../../src/core/decision/match/matcher.ts';
+import { GIB } from '../../../src/core/kubernetes/quantity.ts';
 import { ClusterIndex } from '../../../src/index/cluster-index.ts';
 import { indexedCache, NOW } from '../../support/objects.ts';
 
@@ -18,7 +18,7 @@ function indexOf(change: (i: number) => Partial<ImageCache>): ClusterIndex {
   return index;
 }
 
-const QUESTION: MatchQuestion = {
+const REQUEST: MatchRequest = {
   images: IMAGES,
   targetBytes: 0,
   requirement: { kind: 'perfect' },
@@ -26,7 +26,7 @@ const QUESTION: MatchQuestion = {
   imageCount: IMAGES.length,
   storageBytes: 30 * GIB,
   region: 'cn-beijing',
-  now: NOW,
+  nowMs: NOW,
   expiryMarginMs: 600_000,
 };
 
@@ -36,7 +36,7 @@ describe('of thousands of candidates that one filter or another refuses', () => 
   it.each<[string, (i: number) => Partial<ImageCache>, string]>([
     ['the size', () => ({}), 'TooLarge'],
     ['the region', () => ({ sizeBytes: GIB, region: 'cn-hangzhou' }), 'OtherRegion'],
-    ['the end of its life', () => ({ sizeBytes: GIB, expiresAt: NOW + 1 }), 'Expiring'],
+    ['the end of its life', () => ({ sizeBytes: GIB, expiresAtMs: NOW + 1 }), 'Expiring'],
     [
       'the images, of which one is another version',
       () => ({ sizeBytes: GIB, images: IMAGES.slice(1) }),
@@ -47,7 +47,7 @@ describe('of thousands of candidates that one filter or another refuses', () => 
     const index = indexOf(change);
     const described = FILTERS.map((filter) => vi.spyOn(filter, 'describe'));
     const asked = FILTERS.map((filter) => vi.spyOn(filter, 'refuses'));
-    const { winner, verdicts, refused } = matchImages(QUESTION, index);
+    const { winner, verdicts, refused } = findBestMatch(REQUEST, index);
     expect(winner).toBeUndefined();
     expect(verdicts).toHaveLength(4);
     expect([...refused.keys()]).toEqual([code]);
@@ -60,7 +60,7 @@ describe('of thousands of candidates that one filter or another refuses', () => 
 it('the one that passes is found among them, with how many came before it and what broke the tie', () => {
   // Of one size, the newest comes first.
   const index = indexOf((i) => ({ sizeBytes: GIB, ...(i >= 100 && { region: 'cn-hangzhou' }) }));
-  const { winner, considered, refused, verdicts } = matchImages(QUESTION, index);
+  const { winner, considered, refused, verdicts } = findBestMatch(REQUEST, index);
   expect(winner?.cache.name).toBe('cache-99');
   // All that are newer, itself, and the next.
   expect(considered).toBe(CACHES - 100 + 2);

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { compareTies, firstInOrder } from '../../../src/core/match/pick.ts';
+import { compareTies, firstInOrder } from '../../../src/core/decision/match/order.ts';
 
 it('the first few in the order are the beginning of the whole order', () => {
   const cache = fc.record({
     sizeBytes: fc.integer({ min: 1, max: 4 }),
-    createdAt: fc.integer({ min: 1, max: 3 }),
+    createdAtMs: fc.integer({ min: 1, max: 3 }),
     name: fc.string({ minLength: 1, maxLength: 3 }),
   });
   fc.assert(

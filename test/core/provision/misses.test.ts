@@ -1,10 +1,10 @@
 /** What is missed at this moment, and what a cache for it would be. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cacheObject as ownCacheObject } from '../../../src/core/provision/own-cache.ts';
-import { missesOf, type Miss } from '../../../src/core/provision/misses.ts';
-import { firstNameOf, isOwnName, nameOf, nameOfAttempt } from '../../../src/core/provision/wish.ts';
-import { readWatchedPod } from '../../../src/core/provision/watched-pod.ts';
+import { cacheObject as ownCacheObject } from '../../../src/core/controller/own-cache.ts';
+import { missesOf, type Miss } from '../../../src/core/controller/misses.ts';
+import { firstNameOf, isOwnName, nameOf, nameOfAttempt } from '../../../src/core/controller/desired-cache.ts';
+import { readWatchedPod } from '../../../src/core/controller/watched-pod.ts';
 import type { ClusterIndex } from '../../../src/index/cluster-index.ts';
 import { readEntry } from '../../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../../src/sources/kinds/manifest.ts';
@@ -42,7 +42,7 @@ function missed(pods: readonly Json[], index: ClusterIndex, change = BY_CONTROLL
   return [...missesOf(pods.map(readWatchedPod), index, configWith(change), NOW).values()];
 }
 
-const texts = ({ wish }: Miss): string[] => wish.images.map(({ text }) => text);
+const texts = ({ desired }: Miss): string[] => desired.images.map(({ text }) => text);
 
 describe('what is missed', () => {
   it("is the pod's images as it writes them, each once, sorted by what they stand for", () => {
@@ -55,7 +55,7 @@ describe('what is missed', () => {
     );
     const [miss] = missed([pod], index);
     expect(texts(miss!)).toEqual(['a.example/a:1', 'b/b@sha256:' + '0'.repeat(64), 'nginx']);
-    expect(miss!.wish.imageSet).toBe(
+    expect(miss!.desired.imageSet).toBe(
       decideFor(podObject({ images: texts(miss!) }), index, BY_CONTROLLER).decision.createOnMiss,
     );
   });
@@ -74,7 +74,7 @@ describe('what is missed', () => {
       createdPod({ images: ['a:1', 'b:1'] }, index, BY_CONTROLLER, at('2026-11-21T09:00:00Z')),
     ];
     const misses = missed(pods, index);
-    expect(misses).toMatchObject([{ pods: 3, missedAt: Date.parse('2026-11-21T11:30:00Z') }]);
+    expect(misses).toMatchObject([{ pods: 3, missedAtMs: Date.parse('2026-11-21T11:30:00Z') }]);
   });
 
   it('is another where it takes other credentials, another registry or another size', () => {
@@ -89,7 +89,11 @@ describe('what is missed', () => {
     ].map((pod) => createdPod({ images: ['a:1'], ...pod }, index));
     const misses = missed(pods, index);
     expect(
-      misses.map(({ wish }) => [wish.pullSecrets, wish.sizeGib, Object.fromEntries(wish.registry)]),
+      misses.map(({ desired }) => [
+        desired.pullSecrets,
+        desired.sizeGib,
+        Object.fromEntries(desired.registry),
+      ]),
     ).toEqual([
       [[], 30, {}],
       [['default:a'], 30, {}],
@@ -174,10 +178,10 @@ describe('more images than a cache may have', () => {
           const misses = missed([pod], index, change);
           const all = new Set([...held.flat().map(name), ...misses.flatMap(texts)]);
           expect(wanted.map(name).filter((image) => !all.has(image))).toEqual([]);
-          for (const { wish } of misses) {
-            expect(wish.images.length).toBeLessThanOrEqual(20);
+          for (const { desired } of misses) {
+            expect(desired.images.length).toBeLessThanOrEqual(20);
             const made = ownCacheObject(
-              wish,
+              desired,
               { reuse: false, flash: false, retentionDays: undefined },
               1,
               NOW,
@@ -199,14 +203,14 @@ describe('the ImageCache for a miss', () => {
   const options = { reuse: false, flash: false, retentionDays: undefined };
 
   it('has no retention, no reuse and no instant creation unless configured', () => {
-    expect(ownCacheObject(miss!.wish, options, 1, NOW)).toEqual({
+    expect(ownCacheObject(miss!.desired, options, 1, NOW)).toEqual({
       apiVersion: 'eci.alibabacloud.com/v1',
       kind: 'ImageCache',
       metadata: {
-        name: nameOf(miss!.wish),
+        name: nameOf(miss!.desired),
         labels: {
           'imagecache-webhook.io/made-by': 'controller',
-          'imagecache-webhook.io/image-set': miss!.wish.imageSet,
+          'imagecache-webhook.io/image-set': miss!.desired.imageSet,
         },
         annotations: {
           'imagecache-webhook.io/attempt': '1',
@@ -215,9 +219,11 @@ describe('the ImageCache for a miss', () => {
       },
       spec: { images: ['a:1'], imageCacheSize: 30 },
     });
-    expect(ownCacheObject(miss!.wish, { reuse: true, flash: true, retentionDays: 7 }, 2, NOW)).toMatchObject({
+    expect(
+      ownCacheObject(miss!.desired, { reuse: true, flash: true, retentionDays: 7 }, 2, NOW),
+    ).toMatchObject({
       metadata: {
-        name: `${nameOf(miss!.wish)}-2`,
+        name: `${nameOf(miss!.desired)}-2`,
         annotations: { 'k8s.aliyun.com/imc-enable-reuse': 'true', 'k8s.aliyun.com/imc-enable-flash': 'true' },
       },
       spec: { retentionDays: 7 },
@@ -225,7 +231,7 @@ describe('the ImageCache for a miss', () => {
   });
 
   it('has a name that tells its attempts apart, and is known by it', () => {
-    const name = nameOf(miss!.wish);
+    const name = nameOf(miss!.desired);
     for (const attempt of [1, 2, 30]) {
       expect(firstNameOf(nameOfAttempt(name, attempt))).toBe(name);
       expect(isOwnName(nameOfAttempt(name, attempt))).toBe(true);

@@ -1,10 +1,10 @@
 /** What is made and what goes, held to a plain model, and to what may never happen. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Miss } from '../../../src/core/provision/misses.ts';
-import type { OwnCache } from '../../../src/core/provision/own-cache.ts';
-import { GIVEN_UP_AFTER, plan, type Plan } from '../../../src/core/provision/plan.ts';
-import { nameOf, nameOfAttempt, type Wish } from '../../../src/core/provision/wish.ts';
+import type { Miss } from '../../../src/core/controller/misses.ts';
+import type { OwnCache } from '../../../src/core/controller/own-cache.ts';
+import { GIVEN_UP_AFTER, plan, type Plan } from '../../../src/core/controller/plan.ts';
+import { nameOf, nameOfAttempt, type DesiredCache } from '../../../src/core/controller/desired-cache.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const MINUTE = 60_000;
@@ -12,7 +12,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const OPTIONS = { quota: 3, idleAfter: 30 * DAY };
 
-function wish(image: string): Wish {
+function desired(image: string): DesiredCache {
   return {
     images: [{ text: image, key: `docker.io/library/${image}` }],
     imageSet: image,
@@ -22,7 +22,7 @@ function wish(image: string): Wish {
   };
 }
 
-const nameFor = (image: string): string => nameOf(wish(image));
+const nameFor = (image: string): string => nameOf(desired(image));
 
 /** @param ago milliseconds since it was last used */
 function cache(image: string, ago: number, change: Partial<OwnCache> = {}): OwnCache {
@@ -33,13 +33,13 @@ function cache(image: string, ago: number, change: Partial<OwnCache> = {}): OwnC
     uid: `uid-of-${name}`,
     id: `imc-${image}`,
     phase: 'Ready',
-    createdAt: at,
-    updatedAt: at,
-    expiresAt: undefined,
+    createdAtMs: at,
+    updatedAtMs: at,
+    expiresAtMs: undefined,
     deleting: false,
     attempt: 1,
-    firstAttemptAt: at,
-    lastUsedAt: at,
+    firstAttemptAtMs: at,
+    lastUsedAtMs: at,
     ...change,
   };
 }
@@ -50,8 +50,8 @@ function missed(misses: Readonly<Record<string, number>>): Map<string, Miss> {
     Object.entries(misses).map(([image, ago]) => [
       nameFor(image),
       {
-        wish: wish(image),
-        missedAt: NOW - ago,
+        desired: desired(image),
+        missedAtMs: NOW - ago,
         pods: 1,
         lastBy: { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: image, uid: image },
       },
@@ -61,7 +61,7 @@ function missed(misses: Readonly<Record<string, number>>): Map<string, Miss> {
 
 const summary = ({ deletions, creations }: Plan): unknown => ({
   deleted: deletions.map((each) => `${each.reason} ${each.cache.id}`),
-  created: creations.map(({ miss, attempt }) => `${miss.wish.imageSet} ${attempt}`),
+  created: creations.map(({ miss, attempt }) => `${miss.desired.imageSet} ${attempt}`),
 });
 
 describe('a miss', () => {
@@ -81,7 +81,7 @@ describe('a miss', () => {
   it('of yesterday has none made: who started cold then says nothing of who starts next', () => {
     const result = plan([], missed({ a: GIVEN_UP_AFTER, b: GIVEN_UP_AFTER - 1 }), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: [], created: ['b 1'] });
-    expect(result.lookAgainAt).toBe(NOW + 1);
+    expect(result.lookAgainAtMs).toBe(NOW + 1);
   });
 });
 
@@ -126,14 +126,14 @@ describe('without being asked', () => {
     const own = [cache('a', 30 * DAY), cache('b', 30 * DAY - 1), cache('c', 31 * DAY)];
     const result = plan(own, new Map(), new Set(['imc-c']), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: ['Idle imc-a'], created: [] });
-    expect(result.lookAgainAt).toBe(NOW + 1);
+    expect(result.lookAgainAtMs).toBe(NOW + 1);
   });
 
   it('one that has expired goes', () => {
-    const own = [cache('a', HOUR, { expiresAt: NOW }), cache('b', HOUR, { expiresAt: NOW + 5 })];
+    const own = [cache('a', HOUR, { expiresAtMs: NOW }), cache('b', HOUR, { expiresAtMs: NOW + 5 })];
     const result = plan(own, new Map(), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: ['Expired imc-a'], created: [] });
-    expect(result.lookAgainAt).toBe(NOW + 5);
+    expect(result.lookAgainAtMs).toBe(NOW + 5);
   });
 
   it('one that is being deleted already is left to it, and takes no room', () => {
@@ -149,8 +149,8 @@ describe('one that has failed', () => {
       name: nameOfAttempt(nameFor('a'), attempt),
       phase: 'Failed',
       attempt,
-      updatedAt: NOW - minutesAgo * MINUTE,
-      firstAttemptAt: NOW - firstAgo,
+      updatedAtMs: NOW - minutesAgo * MINUTE,
+      firstAttemptAtMs: NOW - firstAgo,
     });
   const planFor = (own: readonly OwnCache[], miss = missed({ a: MINUTE })): Plan =>
     plan(own, miss, new Set(), OPTIONS, NOW);
@@ -169,7 +169,7 @@ describe('one that has failed', () => {
     });
     const early = planFor([failed(minutes - 1, attempt)]);
     expect(summary(early)).toEqual({ deleted: [], created: [] });
-    expect(early.lookAgainAt).toBe(NOW + MINUTE);
+    expect(early.lookAgainAtMs).toBe(NOW + MINUTE);
   });
 
   it('goes once another has followed it', () => {
@@ -194,13 +194,13 @@ function carryOut(own: readonly OwnCache[], { deletions, creations }: Plan, step
   const gone = new Set(deletions.slice(0, steps).map((each) => each.cache));
   const made = creations
     .slice(0, Math.max(steps - deletions.length, 0))
-    .map(({ miss, name, attempt, firstAttemptAt }) =>
-      cache(miss.wish.imageSet, 0, {
+    .map(({ miss, name, attempt, firstAttemptAtMs }) =>
+      cache(miss.desired.imageSet, 0, {
         name: nameOfAttempt(name, attempt),
         id: undefined,
         phase: '',
         attempt,
-        firstAttemptAt,
+        firstAttemptAtMs,
       }),
     );
   return [...own.filter((each) => !gone.has(each)), ...made];
@@ -226,7 +226,7 @@ describe('whatever the cluster', () => {
         attempt,
         phase,
         deleting,
-        expiresAt: expired ? NOW - 1 : undefined,
+        expiresAtMs: expired ? NOW - 1 : undefined,
       }),
     );
   const world = fc.record({
@@ -289,19 +289,21 @@ describe('whatever the cluster', () => {
     fc.assert(
       fc.property(world, ({ own: any, misses, quota }) => {
         const own = any
-          .filter(({ attempt, deleting, expiresAt }) => attempt === 1 && !deleting && expiresAt === undefined)
+          .filter(
+            ({ attempt, deleting, expiresAtMs }) => attempt === 1 && !deleting && expiresAtMs === undefined,
+          )
           .map((each) => ({ ...each, phase: 'Ready' }));
         const names = new Set(own.map(({ name }) => name));
         const list = [
-          ...own.map(({ name, lastUsedAt }) => ({
+          ...own.map(({ name, lastUsedAtMs }) => ({
             name,
             // Who still misses it, uses it.
-            at: Math.max(lastUsedAt, misses.get(name)?.missedAt ?? 0),
+            at: Math.max(lastUsedAtMs, misses.get(name)?.missedAtMs ?? 0),
             isThere: true,
           })),
           ...[...misses]
             .filter(([name]) => !names.has(name))
-            .map(([name, { missedAt }]) => ({ name, at: missedAt, isThere: false })),
+            .map(([name, { missedAtMs }]) => ({ name, at: missedAtMs, isThere: false })),
         ].toSorted(
           (a, b) =>
             b.at - a.at ||

@@ -1,10 +1,10 @@
 /** Whose pods are thought of before they come: which workloads, when, and what a cache for them would be. */
 import { describe, expect, it } from 'vitest';
-import { missesOf } from '../../../src/core/provision/misses.ts';
-import { comingPods, SETTLED_AFTER, type PrewarmOptions } from '../../../src/core/provision/prewarm.ts';
-import { readWatchedPod } from '../../../src/core/provision/watched-pod.ts';
-import { readWatchedWorkload } from '../../../src/core/provision/watched-workload.ts';
-import { nameOf } from '../../../src/core/provision/wish.ts';
+import { missesOf } from '../../../src/core/controller/misses.ts';
+import { comingPods, SETTLED_AFTER, type PrewarmOptions } from '../../../src/core/controller/prewarm.ts';
+import { readWatchedPod } from '../../../src/core/controller/watched-pod.ts';
+import { readWatchedWorkload } from '../../../src/core/controller/watched-workload.ts';
+import { nameOf } from '../../../src/core/controller/desired-cache.ts';
 import { configWith, decideFor, indexOf, NOW, type ConfigChange, type Json } from '../../support/objects.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
@@ -57,7 +57,9 @@ function misses(workloads: readonly Json[], setting: Setting = {}): ReturnType<t
 
 /** The images of each cache that would be made. */
 function imagesOf(workloads: readonly Json[], setting: Setting = {}): string[][] {
-  return Array.from(misses(workloads, setting).values(), ({ wish }) => wish.images.map(({ text }) => text));
+  return Array.from(misses(workloads, setting).values(), ({ desired }) =>
+    desired.images.map(({ text }) => text),
+  );
 }
 
 describe('before its first pod, a cache is made for the template of', () => {
@@ -136,15 +138,16 @@ describe('before its first pod, a cache is made for the template of', () => {
       metadata: { ...pod.metadata, annotations: decided.annotations, labels: decided.labels },
     };
     const [ofPod] = missesOf([readWatchedPod(marked)], indexOf(), configWith(BY_CONTROLLER), NOW).values();
-    expect(ofPod!.wish).toEqual(miss!.wish);
-    expect(nameOf(ofPod!.wish)).toBe(name);
+    expect(ofPod!.desired).toEqual(miss!.desired);
+    expect(nameOf(ofPod!.desired)).toBe(name);
   });
 });
 
 describe('the pull secrets are', () => {
   const secrets = { 'team/default': ['of-default'], 'team/builder': ['b', 'a'] };
   const secretsFor = (spec: Json): readonly string[] =>
-    [...misses([workload({ template: template(['a:1'], spec) })], { secrets }).values()][0]!.wish.pullSecrets;
+    [...misses([workload({ template: template(['a:1'], spec) })], { secrets }).values()][0]!.desired
+      .pullSecrets;
 
   it("those of the pod's ServiceAccount, as admission adds them", () => {
     expect(secretsFor({})).toEqual(['team:of-default']);
@@ -198,9 +201,9 @@ describe('when', () => {
       pullSecretsOf: () => [],
     };
     const early = comingPods(known, index, ALL, NOW);
-    expect(early).toEqual({ pods: [], lookAgainAt: NOW - 3000 + SETTLED_AFTER });
-    const due = comingPods(known, index, ALL, early.lookAgainAt);
-    expect([due.pods.length, due.lookAgainAt]).toEqual([1, Infinity]);
+    expect(early).toEqual({ pods: [], lookAgainAtMs: NOW - 3000 + SETTLED_AFTER });
+    const due = comingPods(known, index, ALL, early.lookAgainAtMs);
+    expect([due.pods.length, due.lookAgainAtMs]).toEqual([1, Infinity]);
   });
 });
 
@@ -247,14 +250,14 @@ describe('what', () => {
     const one = deployment(['a:1', 'b:1'], { name: 'one', creationTimestamp: ago(2 * HOUR) });
     const other = deployment(['b:1', 'a:1'], { name: 'other', creationTimestamp: ago(HOUR) });
     const [miss, ...more] = misses([one, other]).values();
-    expect([more, miss!.pods, miss!.lastBy.name, miss!.missedAt]).toEqual([[], 0, 'other', NOW - HOUR]);
+    expect([more, miss!.pods, miss!.lastBy.name, miss!.missedAtMs]).toEqual([[], 0, 'other', NOW - HOUR]);
   });
 
   it('a Knative Service stands back for the Deployment that Knative has made of it since', () => {
-    const service = (createdAt: string): Json =>
+    const service = (createdAtMs: string): Json =>
       workload(
         { template: template(['a:1']) },
-        { creationTimestamp: createdAt },
+        { creationTimestamp: createdAtMs },
         'Service',
         'serving.knative.dev/v1',
       );

@@ -1,0 +1,283 @@
+/**
+ * Owns the configuration: every key, its type, its default and what it means, in one table from which validation, the
+ * environment, the flags, `--help` and the README's table follow. A key `pin.notReady` is `pin: {notReady: …}` in the
+ * file, IMC_PIN_NOT_READY in the environment and --pin-not-ready on the command line.
+ */
+import {
+  BOOLEAN,
+  COUNT,
+  DURATION,
+  NAMES,
+  OBJECT_NAME,
+  oneOf,
+  PORT,
+  SOURCE,
+  TEXT,
+  TEXTS,
+  type ValueType,
+} from './value-type.ts';
+
+export interface Setting {
+  /** The key: `pin.notReady`. */
+  readonly path: string;
+  readonly type: ValueType;
+  readonly default: unknown;
+  readonly help: string;
+}
+
+export const SETTINGS: readonly Setting[] = [
+  {
+    path: 'source',
+    type: SOURCE,
+    default: '',
+    help: 'Where ImageCaches, Namespaces, Nodes and the eci-profile come from: `kubernetes`, a cluster; `files:DIR`, a watched folder of manifests.',
+  },
+  {
+    path: 'kubeconfig',
+    type: TEXT,
+    default: '',
+    help: 'File with the way to the cluster. Without it: what KUBECONFIG names, else ~/.kube/config, else the service account of our pod.',
+  },
+  {
+    path: 'kubeContext',
+    type: TEXT,
+    default: '',
+    help: 'Context of the kubeconfig to use, instead of its current one.',
+  },
+  {
+    path: 'scope',
+    type: oneOf('eci', 'all'),
+    default: 'eci',
+    help: '`eci`: pods that carry a sign of ECI or an image-cache annotation. `all`: every pod, for serverless clusters.',
+  },
+  {
+    path: 'bindTime',
+    type: BOOLEAN,
+    default: false,
+    help: 'For hybrid clusters: decide for a pod that may run on a normal node when it is bound, and only if its node is virtual.',
+  },
+  {
+    path: 'region',
+    type: TEXT,
+    default: '',
+    help: "The cluster's region. A cache labelled with another `topology.kubernetes.io/region` is not chosen.",
+  },
+  {
+    path: 'minimumMatch',
+    type: oneOf('image', 'repository'),
+    default: 'image',
+    help: "What a cache must hold at least: one of the pod's images, or (`repository`) another version of one.",
+  },
+  {
+    path: 'expiryMargin',
+    type: DURATION,
+    default: '10m',
+    help: 'A cache that expires sooner than this is not chosen.',
+  },
+  {
+    path: 'maxStaleness',
+    type: DURATION,
+    default: '60s',
+    help: 'An index without word from its source for longer is not trusted: the choice is left to ECI, no pin is denied.',
+  },
+  {
+    path: 'onInvalidAnnotation',
+    type: oneOf('warn', 'deny'),
+    default: 'warn',
+    help: 'A malformed annotation value is ignored with a warning, or the pod is denied.',
+  },
+  {
+    path: 'pin.notReady',
+    type: oneOf('deny', 'warn', 'auto'),
+    default: 'deny',
+    help: 'A pinned cache that is not Ready, expired or being deleted: deny the pod, keep the pin, or match automatically.',
+  },
+  {
+    path: 'pin.unknown',
+    type: oneOf('warn', 'deny'),
+    default: 'warn',
+    help: 'A pinned ID that no ImageCache in the cluster has: keep it with a warning (ECI may know it), or deny the pod.',
+  },
+  {
+    path: 'dialect',
+    type: oneOf('modern', 'legacy', 'both'),
+    default: 'modern',
+    help: 'Names to write: `eci-imc-id` and `eci-auto-imc`, the older `eci-image-snapshot-id` and `eci-image-cache`, or both.',
+  },
+  {
+    path: 'pullPolicy',
+    type: oneOf('warn', 'keep', 'enforce'),
+    default: 'warn',
+    help: 'Containers that pull Always although the cache holds their image: warn, stay silent, or write IfNotPresent.',
+  },
+  {
+    path: 'createOnMiss.when',
+    type: oneOf('no-match', 'incomplete'),
+    default: 'no-match',
+    help: 'Ask for a cache when none qualifies, or also when the best one lacks some of the images.',
+  },
+  {
+    path: 'createOnMiss.by',
+    type: oneOf('eci', 'controller'),
+    default: 'eci',
+    help: "Who makes it: ECI by itself, or a controller that acts on the marker (ECI's own creation is then switched off).",
+  },
+  {
+    path: 'host',
+    type: TEXT,
+    default: '0.0.0.0',
+    help: 'Address to listen on.',
+  },
+  {
+    path: 'port',
+    type: PORT,
+    default: 8443,
+    help: 'Port of the webhook (HTTPS): /mutate, /healthz, /readyz.',
+  },
+  {
+    path: 'metricsPort',
+    type: PORT,
+    default: 9090,
+    help: 'Port of the metrics (plain HTTP): /metrics.',
+  },
+  {
+    path: 'tls.cert',
+    type: TEXT,
+    default: '',
+    help: 'File with the serving certificate (PEM, with its chain). Goes with `tls.key`; renewed files are taken into use within seconds.',
+  },
+  {
+    path: 'tls.key',
+    type: TEXT,
+    default: '',
+    help: "File with the certificate's private key (PEM).",
+  },
+  {
+    path: 'tls.selfSigned',
+    type: TEXT,
+    default: '',
+    help: 'Instead of the two: a folder in which a CA and a certificate are made, kept, and used again.',
+  },
+  {
+    path: 'tls.dnsNames',
+    type: NAMES,
+    default: ['localhost', '127.0.0.1', '::1'],
+    help: 'DNS names and IP addresses of a certificate that the webhook makes.',
+  },
+  {
+    path: 'tls.managed.secret',
+    type: OBJECT_NAME,
+    default: '',
+    help: 'Instead of files: a Secret, NAMESPACE/NAME, in which all replicas keep a CA of their own. It has to be there, and may be empty.',
+  },
+  {
+    path: 'tls.managed.webhookConfiguration',
+    type: TEXT,
+    default: 'imagecache-webhook',
+    help: 'MutatingWebhookConfiguration whose caBundle is then that CA.',
+  },
+  {
+    path: 'tls.managed.lifetime',
+    type: DURATION,
+    default: '8760h',
+    help: 'How long a CA is good for. After two thirds a new one is made, and both are trusted until the old one ends. Serving certificates last a sixth of it.',
+  },
+  {
+    path: 'tls.clientCa',
+    type: TEXT,
+    default: '',
+    help: 'File with CAs (PEM), read at the start. Only clients with a certificate of one of them may then use /mutate.',
+  },
+  {
+    path: 'tls.clientNames',
+    type: TEXTS,
+    default: [],
+    help: "Common names that a client's certificate may then have; any where there are none.",
+  },
+  {
+    path: 'prewarm',
+    type: BOOLEAN,
+    default: false,
+    help: "Whether the controller also makes the cache when a workload's template changes, before its first pod.",
+  },
+  {
+    path: 'prewarmNamespaces',
+    type: oneOf('all', 'labelled'),
+    default: 'all',
+    help: 'In which namespaces: `all` that are not labelled `imagecache-webhook.io/prewarm: disabled`, or those alone that are labelled `enabled`.',
+  },
+  {
+    path: 'prewarmExcept',
+    type: TEXTS,
+    default: ['kube-system'],
+    help: 'Namespaces in which it never does, because their pods are not sent to the webhook.',
+  },
+  {
+    path: 'controller.quota',
+    type: COUNT,
+    default: 100,
+    help: 'How many ImageCaches the controller keeps. Beyond that the least recently used one goes first.',
+  },
+  {
+    path: 'controller.idleDays',
+    type: COUNT,
+    default: 30,
+    help: 'Days after which an ImageCache of the controller goes that no pod was given.',
+  },
+  {
+    path: 'controller.reuse',
+    type: BOOLEAN,
+    default: false,
+    help: 'Whether ECI may use layers of other caches again for those that the controller makes.',
+  },
+  {
+    path: 'controller.flash',
+    type: BOOLEAN,
+    default: false,
+    help: 'Whether they are made as instant caches.',
+  },
+  {
+    path: 'controller.retentionDays',
+    type: COUNT,
+    default: 0,
+    help: 'Days after which ECI itself deletes them, whether they are used or not; 0: never.',
+  },
+  {
+    path: 'controller.lease',
+    type: OBJECT_NAME,
+    default: 'kube-system/imagecache-controller',
+    help: 'Lease, NAMESPACE/NAME, by which the replicas of the controller elect the one that acts.',
+  },
+  {
+    path: 'controller.leaseDuration',
+    type: DURATION,
+    default: '15s',
+    help: 'How long a leader may be silent before another takes its place; whole seconds.',
+  },
+  {
+    path: 'shutdownDelay',
+    type: DURATION,
+    default: '5s',
+    help: 'How long the webhook still answers after SIGTERM, unready already, so that the cluster can route around it.',
+  },
+  {
+    path: 'logLevel',
+    type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    help: 'Least level of the log. `debug` has a line for each decision.',
+  },
+];
+
+/** `pin.notReady` → `IMC_PIN_NOT_READY`. */
+export function environmentName(path: string): string {
+  return `IMC_${words(path).join('_').toUpperCase()}`;
+}
+
+/** `pin.notReady` → `pin-not-ready`, of which the flag is `--pin-not-ready`. */
+export function flagName(path: string): string {
+  return words(path).join('-');
+}
+
+function words(path: string): string[] {
+  return path.replaceAll(/[A-Z]/g, '.$&').toLowerCase().split('.');
+}

@@ -1,0 +1,226 @@
+/**
+ * Owns the carrying out of the plan, while this replica leads: after each change, and when time alone makes another one,
+ * it looks at the cluster as it is, and makes and deletes what core/provision/plan.ts says. It remembers nothing that
+ * matters: who leads next derives the same from the same cluster.
+ */
+import type { Clock } from '../clock.ts';
+import type { DecisionOptions } from '../core/decision/options.ts';
+import { messageOf, type JsonObject } from '../core/kubernetes/json.ts';
+import { FAILED, READY } from '../core/image-cache.ts';
+import { oldestOf } from '../core/staleness.ts';
+import { missesOf, type Miss } from '../core/controller/misses.ts';
+import { cacheObject, type CacheOptions, type OwnCache } from '../core/controller/own-cache.ts';
+import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/controller/plan.ts';
+import { comingPods, type PrewarmOptions, type Workloads } from '../core/controller/prewarm.ts';
+import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
+import { firstNameOf, nameOfAttempt } from '../core/controller/desired-cache.ts';
+import type { View } from '../core/decision/view.ts';
+import { PodEvents, type Tell } from './pod-events.ts';
+
+/** The cluster as it is, and what may be done to it. */
+export interface Cluster extends Workloads {
+  markedPods(): Iterable<WatchedPod>;
+  pendingPods(): Iterable<WatchedPod>;
+  ownCaches(): readonly OwnCache[];
+  /** The oldest word on any of these, in milliseconds since 1970; undefined before the first. */
+  confirmedAtMs(): number | undefined;
+  /** @returns `refused` where the API server says that it will never take it. @throws where it may later */
+  create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }>;
+  /** @returns false where it is gone already */
+  delete(cache: OwnCache): Promise<boolean>;
+  readonly tell: Tell;
+}
+
+export interface ReconcilerOptions extends PlanOptions, CacheOptions {
+  readonly decision: DecisionOptions;
+  /** Undefined: caches are made on a miss alone. */
+  readonly prewarm: PrewarmOptions | undefined;
+}
+
+/** What becomes of it, for the log and the metrics. */
+export interface ProvisionEvents {
+  readonly onCreated: (name: string, creation: Creation) => void;
+  readonly onDeleted: (deletion: Deletion) => void;
+  /** @param seconds since it was made */
+  readonly onReady: (cache: OwnCache, seconds: number) => void;
+  readonly onFailed: (cache: OwnCache) => void;
+  /** How many misses found no room, after each look. */
+  readonly onRefused: (count: number) => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Milliseconds in which what belongs together comes together: the pods of a Deployment. */
+const GATHERING = 200;
+/** How much longer it rests than it thinks: 20,000 marked pods take most of a second, and change all the time. */
+const REST_SHARE = 4;
+/** Between two looks at the longest: what was refused, and clocks that were set. */
+const LONGEST_REST = 60_000;
+const RETRY = { first: 1000, longest: 30_000 };
+/** Before a cache that the API server refuses is tried again: somebody may have changed what it refuses by. */
+const REFUSED_FOR = 300_000;
+
+export class Reconciler {
+  readonly #cluster: Cluster;
+  readonly #view: View;
+  readonly #config: ReconcilerOptions;
+  readonly #events: ProvisionEvents;
+  readonly #podEvents: PodEvents;
+  readonly #clock: Clock;
+  /** Until when what the API server has refused is not tried again, by name. */
+  readonly #refused = new Map<string, number>();
+  /** Phases as of the last look, by uid; undefined before the first, which tells of nothing that is new. */
+  #phases: ReadonlyMap<string, string> | undefined;
+  #problem: string | undefined;
+  /** Milliseconds of the last plan. */
+  #planTook = 0;
+  /** Whether something has changed since the last look began. */
+  #isWoken = false;
+  #waiting: AbortController | undefined;
+
+  constructor(
+    cluster: Cluster,
+    view: View,
+    config: ReconcilerOptions,
+    events: ProvisionEvents,
+    clock: Clock,
+  ) {
+    this.#cluster = cluster;
+    this.#view = view;
+    this.#config = config;
+    this.#events = events;
+    this.#podEvents = new PodEvents((...said) => cluster.tell(...said));
+    this.#clock = clock;
+  }
+
+  /** Something has changed. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#waiting?.abort();
+  }
+
+  /** Until the signal. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      this.#isWoken = false;
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
+        const wait = await this.#look(signal);
+        failures = 0;
+        // oxlint-disable-next-line no-await-in-loop
+        await this.#restUntilWoken(wait, signal);
+        // oxlint-disable-next-line no-await-in-loop
+        await this.#clock.sleep(Math.max(GATHERING, this.#planTook * REST_SHARE), signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#report(messageOf(error));
+        const wait = Math.min(RETRY.first * 2 ** Math.min(failures, 10), RETRY.longest);
+        failures += 1;
+        // oxlint-disable-next-line no-await-in-loop
+        await this.#clock.sleep(wait, signal);
+      }
+    }
+  }
+
+  async #restUntilWoken(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (this.#isWoken) return;
+    const waiting = new AbortController();
+    const end = (): void => waiting.abort();
+    this.#waiting = waiting;
+    signal.addEventListener('abort', end);
+    await this.#clock.sleep(milliseconds, waiting.signal);
+    signal.removeEventListener('abort', end);
+    this.#waiting = undefined;
+  }
+
+  /** @returns milliseconds until the next look is due without a change */
+  async #look(signal: AbortSignal): Promise<number> {
+    const now = this.#clock.now();
+    const fault = this.#staleness(now);
+    if (fault !== undefined) {
+      this.#report(fault);
+      return RETRY.first;
+    }
+    const failed = this.#notePhases();
+    const { misses, deletions, creations, refused, lookAgainAtMs } = this.#plan(now);
+    for (const { name } of failed) this.#podEvents.failed(name, misses.get(firstNameOf(name)));
+    this.#events.onRefused(refused.length);
+    for (const miss of refused) this.#podEvents.refused(miss, this.#config.quota);
+    this.#podEvents.starting(this.#cluster.pendingPods(), this.#view, now);
+    for (const deletion of deletions) {
+      if (signal.aborted) return 0;
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, to be gentle with the API server
+      if (await this.#cluster.delete(deletion.cache)) this.#events.onDeleted(deletion);
+    }
+    for (const creation of creations) {
+      if (signal.aborted) return 0;
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#create(creation);
+    }
+    this.#problem = undefined;
+    return Math.min(Math.max(lookAgainAtMs - now, 0), LONGEST_REST);
+  }
+
+  #plan(now: number): Plan & { readonly misses: ReadonlyMap<string, Miss> } {
+    const { decision, prewarm } = this.#config;
+    const began = this.#clock.elapsed();
+    const coming = prewarm
+      ? comingPods(this.#cluster, this.#view, prewarm, now)
+      : { pods: [], lookAgainAtMs: Infinity };
+    const pods = [...this.#cluster.markedPods(), ...coming.pods];
+    const misses = missesOf(pods, this.#view, decision, now);
+    const inUse = new Set<string>();
+    for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
+    const planned = plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
+    this.#planTook = this.#clock.elapsed() - began;
+    return { ...planned, misses, lookAgainAtMs: Math.min(planned.lookAgainAtMs, coming.lookAgainAtMs) };
+  }
+
+  async #create(creation: Creation): Promise<void> {
+    const { miss, attempt, firstAttemptAtMs } = creation;
+    const name = nameOfAttempt(creation.name, attempt);
+    if (this.#clock.now() < (this.#refused.get(name) ?? 0)) return;
+    const answer = await this.#cluster.create(
+      cacheObject(miss.desired, this.#config, attempt, firstAttemptAtMs),
+    );
+    if (answer === 'created') {
+      this.#events.onCreated(name, creation);
+      this.#podEvents.created(name, miss);
+    }
+    if (typeof answer !== 'object') return;
+    this.#refused.set(name, this.#clock.now() + REFUSED_FOR);
+    this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
+  }
+
+  /** Tells of each cache that has become Ready or failed since the last look. @returns those that failed */
+  #notePhases(): readonly OwnCache[] {
+    const phases = new Map<string, string>();
+    const failed: OwnCache[] = [];
+    for (const cache of this.#cluster.ownCaches()) {
+      const { uid, phase, createdAtMs, updatedAtMs } = cache;
+      phases.set(uid, phase);
+      if (!this.#phases || this.#phases.get(uid) === phase) continue;
+      if (phase === READY) this.#events.onReady(cache, Math.max(updatedAtMs - createdAtMs, 0) / 1000);
+      if (phase !== FAILED) continue;
+      this.#events.onFailed(cache);
+      failed.push(cache);
+    }
+    this.#phases = phases;
+    return failed;
+  }
+
+  /** What is old must not be acted upon: a cache would go that is used, or one be made that is there. */
+  #staleness(now: number): string | undefined {
+    const { maxStalenessMs } = this.#config.decision;
+    const oldest = oldestOf([this.#view.confirmedAtMs(), this.#cluster.confirmedAtMs()]);
+    if (oldest === undefined) return 'the cluster has not been read yet';
+    return now - oldest > maxStalenessMs
+      ? `the cluster was last confirmed more than ${maxStalenessMs / 1000} s ago: nothing is done`
+      : undefined;
+  }
+
+  #report(problem: string): void {
+    if (problem !== this.#problem) this.#events.onProblem(problem);
+    this.#problem = problem;
+  }
+}

@@ -1,0 +1,79 @@
+/** Owns what the controller keeps of a pod that may miss a cache, or may be about to start from one. */
+import { ACR_INSTANCE, PIN, REGISTRY_KEYS } from '../annotations.ts';
+import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
+import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
+import { readPod, type Pod } from '../pod.ts';
+import { parseTime } from '../kubernetes/time.ts';
+
+export interface WatchedPod {
+  readonly pod: Pod;
+  /** The object whose pod it is: itself, or the workload whose template will make it. */
+  readonly subject: ObjectReference;
+  /** Milliseconds since 1970. */
+  readonly createdAtMs: number;
+  readonly deleting: boolean;
+  /** `namespace:secretName`, sorted, distinct. */
+  readonly pullSecrets: readonly string[];
+  /** Under the names that an ImageCache has for them. */
+  readonly registry: StringMap;
+}
+
+/** @throws Unreadable */
+export function readWatchedPod(object: JsonObject): WatchedPod {
+  return watchedPod(object, undefined, objectReference(object, 'v1', 'Pod'), readLife(object));
+}
+
+/**
+ * @param object a Pod, or what a template will make one of
+ * @param namespace where it does not say it itself
+ * @param life of whoever it is watched by
+ * @throws Unreadable
+ */
+export function watchedPod(
+  object: JsonObject,
+  namespace: string | undefined,
+  subject: ObjectReference,
+  life: Pick<WatchedPod, 'createdAtMs' | 'deleting'>,
+): WatchedPod {
+  const pod = readPod(object, namespace);
+  return {
+    pod,
+    subject,
+    ...life,
+    pullSecrets: qualified(namesOf(partOf(object, 'spec')['imagePullSecrets']), pod.namespace),
+    registry: registryOf(pod.annotations),
+  };
+}
+
+/** When an object was created, 0 where it does not say; and whether it is going. */
+export function readLife(object: JsonObject): Pick<WatchedPod, 'createdAtMs' | 'deleting'> {
+  const metadata = partOf(object, 'metadata');
+  return { createdAtMs: parseTime(metadata['creationTimestamp']) ?? 0, deleting: isBeingDeleted(metadata) };
+}
+
+/** The IDs of the caches that it starts from, or asks for. */
+export function cachesPointedTo({ pod: { annotations } }: WatchedPod): string[] {
+  return [annotations.get(PIN.modern), annotations.get(PIN.legacy)].filter((id) => id !== undefined);
+}
+
+/** Of a list of references to objects, as `imagePullSecrets` is one. */
+export function namesOf(list: unknown): string[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((each: unknown) => (isObject(each) ? (readText(each['name']) ?? []) : []));
+}
+
+/** Secrets as an ImageCache names them, which is in no namespace: sorted, distinct. */
+export function qualified(names: readonly string[], namespace: string): string[] {
+  return [...new Set(names)].map((name) => `${namespace}:${name}`).toSorted();
+}
+
+function registryOf(annotations: StringMap): StringMap {
+  const registry = new Map<string, string>();
+  const oneInstance = annotations.get(ACR_INSTANCE.pod);
+  if (oneInstance !== undefined) registry.set(ACR_INSTANCE.cache, oneInstance);
+  for (const key of REGISTRY_KEYS) {
+    const value = annotations.get(key);
+    if (value !== undefined) registry.set(key, value);
+  }
+  return registry;
+}

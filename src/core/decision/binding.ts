@@ -1,0 +1,78 @@
+/**
+ * The decision when a pod is bound, and its node is known. The API server merges the annotations of a Binding into the
+ * pod in the write that sets its node, and nothing else; annotations cannot be removed that way (docs/domain.md).
+ */
+import type { DecisionOptions } from './options.ts';
+import { decide, type Decision } from './decide.ts';
+import {
+  isObject,
+  readStringMap,
+  readText,
+  typeName,
+  Unreadable,
+  type StringMap,
+} from '../kubernetes/json.ts';
+import type { Pod } from '../pod.ts';
+import type { View } from './view.ts';
+
+export interface Binding {
+  readonly namespace: string;
+  readonly podName: string;
+  /** Undefined if the scheduler does not say which pod of that name it means. */
+  readonly podUid: string | undefined;
+  readonly nodeName: string;
+  readonly annotations: StringMap;
+  readonly present: Pod['present'];
+}
+
+/**
+ * Reads a Binding, whose name is the pod's.
+ * @param namespace the namespace of the request, which wins over the one in the object
+ * @throws Unreadable
+ */
+export function readBinding(value: unknown, namespace: string | undefined): Binding {
+  if (!isObject(value)) throw new Unreadable('binding', `is ${typeName(value)}; it must be an object`);
+  const { metadata, target } = value;
+  if (!isObject(metadata)) throw new Unreadable('metadata', 'is missing');
+  const podName = readText(metadata['name']);
+  if (podName === undefined) throw new Unreadable('metadata.name', 'is missing');
+  const nodeName = isObject(target) ? readText(target['name']) : undefined;
+  if (nodeName === undefined) throw new Unreadable('target.name', 'is missing');
+  const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
+  return {
+    namespace: namespace ?? readText(metadata['namespace']) ?? 'default',
+    podName,
+    podUid: readText(metadata['uid']),
+    nodeName,
+    annotations,
+    present: { metadata: true, annotations: isObject(metadata['annotations']), labels: true },
+  };
+}
+
+export interface BindingDecision {
+  readonly binding: Binding;
+  /** The pod as it would be bound without us. */
+  readonly seen: Pod;
+  readonly decision: Decision;
+  /** The annotations that the Binding should have; those that it has if the pod is denied. */
+  readonly annotations: StringMap;
+}
+
+/**
+ * Decides for a pod as it is bound.
+ * @param pod as it is before it is bound
+ */
+export function decideOnBinding(
+  binding: Binding,
+  pod: Pod,
+  view: View,
+  options: DecisionOptions,
+  nowMs: number,
+): BindingDecision {
+  const before = new Map([...pod.annotations, ...binding.annotations]);
+  const seen = { ...pod, annotations: before, nodeName: binding.nodeName };
+  const decision = decide(seen, view, options, nowMs, 'binding');
+  if (decision.outcome === 'denied') return { binding, seen, decision, annotations: binding.annotations };
+  const written = [...decision.pod.annotations].filter(([key, value]) => before.get(key) !== value);
+  return { binding, seen, decision, annotations: new Map([...binding.annotations, ...written]) };
+}

@@ -1,0 +1,76 @@
+/** What the steps of a decision share: the context that each step reads, and the result that it returns. */
+import type { ImageCache } from '../image-cache.ts';
+import type { PodImages } from '../image/image-set.ts';
+import type { Pod } from '../pod.ts';
+import { stalenessOf, type Staleness } from '../staleness.ts';
+import type { FilterContext } from './match/filters.ts';
+import type { MatchResult } from './match/matcher.ts';
+import type { DecisionOptions } from './options.ts';
+import type { Metadata } from './profile/effects.ts';
+import type { Outcome, ReasonCode } from './reasons.ts';
+import { regionOf } from './region.ts';
+import type { Request } from './request.ts';
+import type { EciSign } from './scope.ts';
+import type { View } from './view.ts';
+import type { Writing } from './write.ts';
+
+/** When a decision is made: when the pod is created, or when it is bound to a node. */
+export type Moment = 'creation' | 'binding';
+
+export interface DecisionContext {
+  readonly moment: Moment;
+  /** The pod as it arrived, with what an earlier decision of ours wrote. */
+  readonly seen: Pod;
+  /** The pod as its user wrote it. */
+  readonly user: Pod;
+  /** What the decision writes into: `user`, and at a binding the labels and containers that the pod has by then. */
+  readonly base: Pod;
+  /** The annotations and labels of `base` with the profile's effects. */
+  readonly metadata: Metadata;
+  /** What shows that the pod goes to ECI; undefined if nothing but its annotations makes it ours. */
+  readonly sign: EciSign | undefined;
+  /** Whether the decision waits for the binding, when the node is known. */
+  readonly waitsForNode: boolean;
+  /** Names of the selectors whose effects were applied. */
+  readonly effects: readonly string[];
+  readonly request: Request;
+  readonly images: PodImages;
+  readonly view: View;
+  readonly options: DecisionOptions;
+  readonly nowMs: number;
+}
+
+export interface StepResult {
+  readonly outcome: Outcome;
+  readonly reason: ReasonCode;
+  /** One sentence. */
+  readonly why: string;
+  readonly warnings: readonly string[];
+  readonly cacheId?: string | undefined;
+  readonly cache?: ImageCache | undefined;
+  readonly match?: MatchResult | undefined;
+  /** Undefined: nothing is written except the profile's effects. */
+  readonly writing?: Writing | undefined;
+}
+
+export function indexStaleness({ view, options, nowMs }: DecisionContext): Staleness | undefined {
+  return stalenessOf(view.confirmedAtMs(), options.maxStalenessMs, nowMs);
+}
+
+/** @param expiryMarginMs how much longer than now a cache must live */
+export function filterContext(context: DecisionContext, expiryMarginMs: number): FilterContext {
+  const { user, view, options, request, images, nowMs } = context;
+  return {
+    requirement: request.requirement,
+    minimumMatch: options.minimumMatch,
+    imageCount: images.count,
+    storageBytes: request.storageBytes,
+    region: regionOf(user, view, options.region),
+    nowMs,
+    expiryMarginMs,
+  };
+}
+
+export function denied(reason: ReasonCode, why: string, cacheId?: string, cache?: ImageCache): StepResult {
+  return { outcome: 'denied', reason, why, cacheId, cache, warnings: [] };
+}

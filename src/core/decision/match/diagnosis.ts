@@ -1,0 +1,42 @@
+/** Owns the sentences that say why a cache was chosen, or why none was, from the matcher's account. */
+import type { ImageCache } from '../../image-cache.ts';
+import type { Refusal } from './filters.ts';
+import type { MatchResult, Verdict } from './matcher.ts';
+import { compareDegree } from './order.ts';
+
+/** `ImageCache web (imc-1) holds 2 of 2 images; before web-old, as it is newer`. */
+export function describeMatch(match: MatchResult, imageCount: number): string {
+  const { winner, verdicts } = match;
+  if (winner) {
+    const { cache, degree } = winner;
+    const other = degree.sameRepository > 0 ? ` and ${degree.sameRepository} in another version` : '';
+    const runnerUp = verdicts.find((verdict) => verdict.lostBecause !== undefined);
+    const tie = runnerUp ? `; before ${runnerUp.cache.name}, as it ${runnerUp.lostBecause}` : '';
+    const better = verdicts.find((each) => each.refusal && compareDegree(each.degree, degree) < 0);
+    const missed = better?.refusal
+      ? `; a better match, ${nameOf(better.cache)}, ${better.refusal.message}`
+      : '';
+    return `${nameOf(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}${missed}`;
+  }
+  if (match.considered === 0) return "no ImageCache holds any of the pod's images";
+  const counts = Array.from(match.refused, ([code, count]) => `${count} ${code}`).join(', ');
+  return `no ImageCache qualifies: ${counts}; ${closest(verdicts)}`;
+}
+
+/** The refused candidate that says most: of those with the most exact images, one whose state alone is at fault. */
+function closest(verdicts: readonly Verdict[]): string {
+  const most = Math.max(...verdicts.map((verdict) => verdict.degree.exact));
+  const best = verdicts.filter((verdict) => verdict.degree.exact === most);
+  const verdict = best.find(({ refusal }) => refusal?.code !== 'NotEnoughImages') ?? best[0];
+  return verdict ? `${nameOf(verdict.cache)} ${verdict.refusal?.message ?? 'lost'}` : '';
+}
+
+export function describePinRefusal(cache: ImageCache, refusal: Refusal): string {
+  // Where the phase is not itself the reason, it is told all the same.
+  const state = refusal.code === 'NotReady' ? '' : ` (phase ${cache.phase}, progress ${cache.progress})`;
+  return `the pod pins ${nameOf(cache)}, which ${refusal.message}${state}`;
+}
+
+function nameOf(cache: ImageCache): string {
+  return `ImageCache ${cache.name}${cache.id === undefined ? '' : ` (${cache.id})`}`;
+}

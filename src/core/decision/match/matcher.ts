@@ -1,0 +1,181 @@
+/**
+ * Owns automatic matching: candidates in order, through the filters, to the first that passes; and the account of
+ * it. Filters: filters.ts. Degree: score.ts. Order: pick.ts.
+ */
+import type { ImageReference } from '../../image/reference.ts';
+import type { ImageCache } from '../../image-cache.ts';
+import type { Candidate, CandidateLevel, View } from '../view.ts';
+import {
+  reachesMinimum,
+  reachesRequirement,
+  refusalOf,
+  refusingFilter,
+  type FilterContext,
+  type Refusal,
+} from './filters.ts';
+import { compareDegree, compareTies, firstInOrder, nextBetter, whyBefore } from './order.ts';
+import type { FilterCode } from '../reasons.ts';
+import { NO_MATCH, type Degree } from './degree.ts';
+
+/** What is asked of the caches. */
+export interface MatchRequest extends FilterContext {
+  /** The pod's images, distinct by key. */
+  readonly images: readonly ImageReference[];
+  /** Their total size in bytes; one of unknown size counts 0. */
+  readonly targetBytes: number;
+}
+
+/** A candidate and what became of it. */
+export interface Verdict extends Candidate {
+  /** Undefined where it passed every filter: the winner, or one that the winner comes before. */
+  readonly refusal: Refusal | undefined;
+  /** For one that passed and lost: why the winner comes before it. */
+  readonly lostBecause: string | undefined;
+}
+
+export interface MatchResult {
+  readonly request: MatchRequest;
+  readonly winner: Candidate | undefined;
+  /** The best of what was considered: usable caches, the best first, the winner among them; then unusable ones. */
+  readonly verdicts: readonly Verdict[];
+  /** How many candidates were considered; those that can change nothing are not. */
+  readonly considered: number;
+  /** How many of those each filter removed. */
+  readonly refused: ReadonlyMap<FilterCode, number>;
+}
+
+/** How many candidates of each kind an account names: enough to say what broke a tie, or what came close. */
+const NAMED = 4;
+
+/** Picks the best cache for a pod: looks at each candidate of a degree that can win, and puts into words only a few. */
+export function findBestMatch(request: MatchRequest, view: View): MatchResult {
+  const levels = view.candidates(request.images);
+  const account = new Account(request);
+  const winner = considerUsable(levels, account);
+  // Never a choice, but "the cache for this is at 40%" is what someone with a cold pod wants to hear.
+  considerUnusable(levels, account, winner && nextBetter(winner.degree));
+  const { verdicts, considered, refused } = account;
+  return { request, winner, verdicts, considered, refused };
+}
+
+/** What is said of the candidates in the end. */
+class Account {
+  readonly request: MatchRequest;
+  readonly verdicts: Verdict[] = [];
+  readonly refused = new Map<FilterCode, number>();
+  considered = 0;
+
+  constructor(request: MatchRequest) {
+    this.request = request;
+  }
+
+  /** Counts some caches of a degree. Whatever refuses the first of them in the order is listed first. */
+  count(degree: Degree, caches: readonly ImageCache[]): void {
+    const { targetBytes } = this.request;
+    const byCode = Map.groupBy(caches, (cache) => refusingFilter({ cache, degree }, this.request)?.code);
+    const firsts = Array.from(byCode, ([code, refused]) => ({
+      code,
+      count: refused.length,
+      first: firstInOrder(refused, 1, targetBytes)[0]!,
+    }));
+    for (const { code, count } of firsts.toSorted((a, b) => compareTies(a.first, b.first, targetBytes)))
+      if (code !== undefined) this.refused.set(code, (this.refused.get(code) ?? 0) + count);
+    this.considered += caches.length;
+  }
+
+  name(candidate: Candidate, winner?: Candidate): void {
+    this.verdicts.push(verdictOn(candidate, this.request, winner));
+  }
+
+  countAndName(caches: readonly ImageCache[], degree: Degree, winner?: Candidate): void {
+    this.count(degree, caches);
+    for (const cache of caches) this.name({ cache, degree }, winner);
+  }
+}
+
+/** @returns the first that passes, from the best degree down to one that is not enough */
+function considerUsable(levels: readonly CandidateLevel[], account: Account): Candidate | undefined {
+  const { request } = account;
+  for (const { degree, usable } of levels) {
+    if (usable.length === 0) continue;
+    if (!reachesRequirement(degree, request)) {
+      // Degrees fall, so nothing can win any more. If nothing was considered yet, a few say what came closest.
+      if (account.considered === 0 && reachesMinimum(degree, request.minimumMatch))
+        account.countAndName(firstInOrder(usable, NAMED, request.targetBytes), degree);
+      return undefined;
+    }
+    const winner = considerLevel(degree, usable, account);
+    if (winner) return winner;
+  }
+  return undefined;
+}
+
+/** Finds the first in the order that passes; counts those before it, and names the next, which says what broke the tie. */
+function considerLevel(
+  degree: Degree,
+  caches: readonly ImageCache[],
+  account: Account,
+): Candidate | undefined {
+  const { request } = account;
+  const { targetBytes } = request;
+  const passing = caches.filter((cache) => !refusingFilter({ cache, degree }, request));
+  const [best] = firstInOrder(passing, 1, targetBytes);
+  const isBefore = (cache: ImageCache): boolean => !best || compareTies(cache, best, targetBytes) < 0;
+  const refused = caches.filter(isBefore);
+  account.count(degree, refused);
+  for (const cache of firstInOrder(refused, Math.max(NAMED - account.verdicts.length, 0), targetBytes))
+    account.name({ cache, degree });
+  if (!best) return undefined;
+  const winner = { cache: best, degree };
+  account.countAndName([best], degree);
+  const after = caches.filter((cache) => compareTies(best, cache, targetBytes) < 0);
+  account.countAndName(firstInOrder(after, 1, targetBytes), degree, winner);
+  return winner;
+}
+
+/** @param atLeast beside a chosen cache, only what would have been better matters */
+function considerUnusable(
+  levels: readonly CandidateLevel[],
+  account: Account,
+  atLeast: Degree = NO_MATCH,
+): void {
+  const { request } = account;
+  let named = 0;
+  for (const { degree, unusable } of levels) {
+    if (named === NAMED || compareDegree(degree, atLeast) > 0) return;
+    if (unusable.length === 0) continue;
+    const isEnough = reachesRequirement(degree, request);
+    if (!isEnough && (named > 0 || !reachesMinimum(degree, request.minimumMatch))) return;
+    const few = firstInOrder(unusable, NAMED - named, request.targetBytes);
+    account.countAndName(few, degree);
+    named += few.length;
+  }
+}
+
+function verdictOn(candidate: Candidate, request: MatchRequest, winner: Candidate | undefined): Verdict {
+  const refusal = refusalOf(candidate, request);
+  const beaten = !refusal && winner && winner.cache !== candidate.cache;
+  const lostBecause = beaten ? whyBefore(winner, candidate, request.targetBytes) : undefined;
+  return { ...candidate, refusal, lostBecause };
+}
+
+/**
+ * Up to `limit` usable candidates, the best first, and as many unusable ones, each with its verdict: for people, who
+ * want to see also what could not matter.
+ */
+export function surveyCandidates({ request, winner }: MatchResult, view: View, limit: number): Verdict[] {
+  const levels = view.candidates(request.images);
+  const best = (cachesOf: (level: CandidateLevel) => readonly ImageCache[]): Candidate[] => {
+    const candidates: Candidate[] = [];
+    for (const level of levels) {
+      const left = limit - candidates.length;
+      if (left === 0) break;
+      for (const cache of firstInOrder(cachesOf(level), left, request.targetBytes))
+        candidates.push({ cache, degree: level.degree });
+    }
+    return candidates;
+  };
+  return [...best(({ usable }) => usable), ...best(({ unusable }) => unusable)].map((candidate) =>
+    verdictOn(candidate, request, winner),
+  );
+}

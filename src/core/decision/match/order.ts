@@ -1,0 +1,75 @@
+/**
+ * Owns the order of candidates: the first in this order that passes every filter is the one.
+ * Degree, size, creation time: seed 001, "Option B". The name comes last, so that every replica picks the same.
+ */
+import type { ImageCache } from '../../image-cache.ts';
+import type { Candidate } from '../view.ts';
+import type { Degree } from './degree.ts';
+
+/** What the order looks at beyond the degree, the same for every cache with equal images. */
+export type Ranked = Pick<ImageCache, 'sizeBytes' | 'createdAtMs' | 'name'>;
+
+type Compare<T> = (a: T, b: T) => number;
+
+interface TieBreak {
+  /** What to say of the one that comes first: "it …". */
+  readonly because: string;
+  /** Negative where `a` comes first. @param targetBytes total size of the pod's images, unknown ones 0 */
+  readonly compare: (a: Ranked, b: Ranked, targetBytes: number) => number;
+}
+
+const newestFirst: Compare<Ranked> = (a, b) => b.createdAtMs - a.createdAtMs;
+const byName: Compare<Ranked> = (a, b) => (a.name < b.name ? -1 : Number(a.name > b.name));
+
+export const TIE_BREAKS: readonly TieBreak[] = [
+  {
+    because: "is closer in size to the pod's images",
+    compare: (a, b, targetBytes) => Math.abs(a.sizeBytes - targetBytes) - Math.abs(b.sizeBytes - targetBytes),
+  },
+  { because: 'is newer', compare: newestFirst },
+  { because: 'comes first by name', compare: byName },
+];
+
+/** Negative where `a` is the higher degree: more exact images, then more of the rest in another version. */
+export function compareDegree(a: Degree, b: Degree): number {
+  return b.exact - a.exact || b.sameRepository - a.sameRepository;
+}
+
+/** The lowest degree that is higher; it may be one that no cache can have. */
+export function nextBetter({ exact, sameRepository }: Degree): Degree {
+  return { exact, sameRepository: sameRepository + 1 };
+}
+
+/** The tie-breaks in their order, for caches of equal degree. */
+export function compareTies(a: Ranked, b: Ranked, targetBytes: number): number {
+  for (const { compare } of TIE_BREAKS) {
+    const order = compare(a, b, targetBytes);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+/** The first few caches of one degree, in their order; looks at each once, and sorts only those few. */
+export function firstInOrder<T extends Ranked>(
+  caches: readonly T[],
+  count: number,
+  targetBytes: number,
+): T[] {
+  if (count >= caches.length) return caches.toSorted((a, b) => compareTies(a, b, targetBytes));
+  const first: T[] = [];
+  for (const cache of caches) {
+    const last = first.at(-1);
+    if (first.length === count && last && compareTies(last, cache, targetBytes) < 0) continue;
+    const place = first.findIndex((each) => compareTies(cache, each, targetBytes) < 0);
+    first.splice(place < 0 ? first.length : place, 0, cache);
+    if (first.length > count) first.pop();
+  }
+  return first;
+}
+
+/** Why the winner comes before the runner-up: what to say of the winner. */
+export function whyBefore(winner: Candidate, runnerUp: Candidate, targetBytes: number): string {
+  if (compareDegree(winner.degree, runnerUp.degree) !== 0) return "matches more of the pod's images";
+  const decisive = TIE_BREAKS.find(({ compare }) => compare(winner.cache, runnerUp.cache, targetBytes) !== 0);
+  return decisive?.because ?? 'comes first';
+}

@@ -1,0 +1,30 @@
+/** The options of a decision, as types. src/config/settings.ts has their defaults and explains each. */
+import type { MinimumMatch } from './match/filters.ts';
+import type { Scope } from './scope.ts';
+
+/** The annotation names that the webhook writes: `eci-*imc*`, the older `eci-image-*`, or both. */
+export type Dialect = 'modern' | 'legacy' | 'both';
+
+export interface DecisionOptions {
+  /** Whether a pod that may still run on a normal node is decided when it is bound. */
+  readonly bindTime: boolean;
+  readonly scope: Scope;
+  /** The cluster's region; empty if unknown. */
+  readonly region: string;
+  readonly onInvalidAnnotation: 'warn' | 'deny';
+  readonly pin: {
+    readonly notReady: 'deny' | 'warn' | 'auto';
+    readonly unknown: 'warn' | 'deny';
+  };
+  readonly minimumMatch: MinimumMatch;
+  readonly dialect: Dialect;
+  readonly pullPolicy: 'warn' | 'keep' | 'enforce';
+  readonly createOnMiss: {
+    readonly when: 'no-match' | 'incomplete';
+    readonly by: 'eci' | 'controller';
+  };
+  /** A cache that expires sooner than this is not chosen. */
+  readonly expiryMarginMs: number;
+  /** An index that was not confirmed for longer than this is not trusted. */
+  readonly maxStalenessMs: number;
+}

@@ -1,0 +1,69 @@
+/**
+ * Owns the search for the selectors that match a pod. Nearly all name a label and a value that their pods, or their
+ * namespaces, must have; such a one is looked for under that label, so that a thousand selectors cost what few do.
+ */
+import type { StringMap } from '../../kubernetes/json.ts';
+import { matchesLabels, type LabelSelector } from '../../kubernetes/label-selector.ts';
+
+/** What a selector looks at. */
+export interface Selecting {
+  readonly namespaceSelector: LabelSelector;
+  readonly objectSelector: LabelSelector;
+}
+
+/** Selectors by their places in the order, under the label and the value that they want. */
+type ByLabel = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
+
+export class SelectorTable<T extends Selecting> {
+  readonly all: readonly T[];
+  readonly #byPodLabel: ByLabel;
+  readonly #byNamespaceLabel: ByLabel;
+  /** Those that name no label and value. */
+  readonly #others: readonly number[];
+
+  /** @param selectors in the order in which they apply */
+  constructor(selectors: readonly T[]) {
+    this.all = selectors;
+    const byPodLabel = new Map<string, Map<string, number[]>>();
+    const byNamespaceLabel = new Map<string, Map<string, number[]>>();
+    this.#others = [...selectors.keys()].filter((place) => {
+      const { objectSelector, namespaceSelector } = selectors[place]!;
+      return !enter(byPodLabel, objectSelector, place) && !enter(byNamespaceLabel, namespaceSelector, place);
+    });
+    this.#byPodLabel = byPodLabel;
+    this.#byNamespaceLabel = byNamespaceLabel;
+  }
+
+  /** The selectors that match, in order. */
+  matching(podLabels: StringMap, namespaceLabels: StringMap): T[] {
+    const places = [
+      ...this.#others,
+      ...placesUnder(this.#byPodLabel, podLabels),
+      ...placesUnder(this.#byNamespaceLabel, namespaceLabels),
+    ];
+    return places
+      .toSorted((a, b) => a - b)
+      .map((place) => this.all[place]!)
+      .filter(
+        ({ objectSelector, namespaceSelector }) =>
+          matchesLabels(objectSelector, podLabels) && matchesLabels(namespaceSelector, namespaceLabels),
+      );
+  }
+}
+
+/** @returns whether the selector names a label and its values; it is then entered under each */
+function enter(table: Map<string, Map<string, number[]>>, selector: LabelSelector, place: number): boolean {
+  const wanted = selector.find(({ operator }) => operator === 'In');
+  if (!wanted) return false;
+  const byValue = table.get(wanted.key) ?? new Map<string, number[]>();
+  table.set(wanted.key, byValue);
+  for (const value of wanted.values) byValue.set(value, [...(byValue.get(value) ?? []), place]);
+  return true;
+}
+
+function placesUnder(table: ByLabel, labels: StringMap): number[] {
+  const places: number[] = [];
+  if (table.size === 0) return places;
+  for (const [key, value] of labels) places.push(...(table.get(key)?.get(value) ?? []));
+  return places;
+}

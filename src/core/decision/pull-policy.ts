@@ -1,0 +1,38 @@
+/**
+ * Owns what imagePullPolicy does to a cache hit: with Always the kubelet asks the registry for the image although the
+ * disk holds it (seed 000, "Pull policy").
+ */
+import type { ImageCache } from '../image-cache.ts';
+import type { PodImages } from '../image/image-set.ts';
+import type { Container, Pod } from '../pod.ts';
+
+/** The containers whose image is in the cache and that pull all the same. */
+export function containersThatPullAnyway(
+  containers: readonly Container[],
+  cache: ImageCache,
+  images: PodImages,
+): Container[] {
+  const held = new Set(cache.images.map((image) => image.key));
+  return containers.filter((container) => {
+    const reference = images.referenceOf(container.image);
+    if (!reference || !held.has(reference.key)) return false;
+    // Kubernetes' default where none is written: Always for the tag latest, IfNotPresent for any other.
+    const policy = container.imagePullPolicy ?? (reference.tag === 'latest' ? 'Always' : 'IfNotPresent');
+    return policy === 'Always';
+  });
+}
+
+export function pullWarning(containers: readonly Container[]): string {
+  const [first, ...others] = containers.map((container) => container.name);
+  const who =
+    others.length === 0 ? `container ${first} has` : `containers ${first} and ${others.length} more have`;
+  return `${who} imagePullPolicy Always: the image is in the cache, yet each start asks the registry and pulls what changed; set IfNotPresent`;
+}
+
+export function enforceIfNotPresent(pod: Pod, which: readonly Container[]): Pod {
+  if (which.length === 0) return pod;
+  const containers = pod.containers.map((container) =>
+    which.includes(container) ? { ...container, imagePullPolicy: 'IfNotPresent' } : container,
+  );
+  return { ...pod, containers };
+}

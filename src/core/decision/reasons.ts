@@ -1,0 +1,35 @@
+/**
+ * Owns the codes of every outcome and of every refusal: stable names for logs, metrics and machines.
+ * The sentences are made where the facts are.
+ */
+
+export type Outcome = 'hit' | 'pinned' | 'miss' | 'denied' | 'skipped';
+
+/** Why a decision came out as it did. */
+export const REASONS = {
+  BestMatch: 'a cache was chosen by automatic matching',
+  Pinned: "the user's cache is Ready",
+  PinnedUnknown: "the user's cache has no ImageCache object in this cluster; ECI itself may know it",
+  PinnedNotReady: "the user's cache is not Ready, and pin.notReady is warn",
+  PinnedUnchecked: "the user's cache could not be looked up in an index that is not up to date",
+  NoCacheHoldsImages: 'no cache shares an image with the pod',
+  NoCacheQualifies: 'caches share images with the pod, and each was refused',
+  ImageCacheNotComplete: "denied: the user's cache is not Ready (ECI's own reason)",
+  ImageCacheNotFound: "denied: the user's cache is unknown, and pin.unknown is deny (ECI's own reason)",
+  InvalidAnnotation: 'denied: an annotation is malformed, and onInvalidAnnotation is deny',
+  NotForEci: 'nothing says that the pod goes to ECI, and it carries no image-cache annotation',
+  ImageCachesUnsupported: 'the cluster does not have the ImageCache resource',
+  TooManyImages: 'the pod has more distinct images than a decision looks at',
+  NodeNotKnown: 'the pod may run on a normal node; it is decided when it is bound (bindTime)',
+  PodNotFound: 'the pod of a binding is known neither from the watch nor from the API server',
+  AutoMatchOff: 'automatic matching is off for the pod',
+  IndexNotSynced: 'the index has not been filled yet; the choice is left to ECI',
+  IndexStale: 'the index is older than maxStaleness; the choice is left to ECI',
+  PodUnreadable: 'the pod cannot be read; the API server refuses it itself',
+} as const;
+
+export type ReasonCode = keyof typeof REASONS;
+
+/** Why a candidate was refused, named after the filter that did. */
+export type FilterCode =
+  'NotReady' | 'Expiring' | 'BeingDeleted' | 'OtherRegion' | 'TooLarge' | 'NotEnoughImages';

@@ -1,0 +1,144 @@
+/**
+ * Owns the request: what a pod asks for, read from its annotations by precedence (design.md, step 3; seed 000,
+ * "Annotation precedence"; seed 001, "Step 2"), and why it was read so.
+ *
+ *   pin      eci-imc-id         >  eci-image-snapshot-id
+ *   auto     eci-auto-imc       >  eci-image-cache          >  the default: true for ECI pods
+ *   degree   imc-perfect-match: "true"  >  imc-match-count-request: N
+ *
+ * A pin wins over automatic matching, also over "false". A malformed value counts as absent.
+ */
+import type { Requirement } from './match/filters.ts';
+import { GIB, parseBytes } from '../kubernetes/quantity.ts';
+import type { StringMap } from '../kubernetes/json.ts';
+import {
+  AUTO,
+  EXTRA_STORAGE,
+  MATCH_COUNT,
+  PERFECT_MATCH,
+  PIN,
+  REQUEST_KEYS,
+  type KeyPair,
+} from '../annotations.ts';
+
+/** What every ECI instance has without asking (seed 004, "Automatic creation"). */
+const DEFAULT_STORAGE_BYTES = 30 * GIB;
+
+export interface Request {
+  readonly pin: string | undefined;
+  /** Whether a cache is to be matched automatically where there is no pin. */
+  readonly auto: boolean;
+  /** The annotation that said so; undefined where the default did. */
+  readonly autoKey: string | undefined;
+  readonly requirement: Requirement;
+  /** What the pod's instance can hold: 30 GiB and the pod's extra ephemeral storage. */
+  readonly storageBytes: number;
+}
+
+export interface RequestReading {
+  readonly request: Request;
+  /** Sentences about values that are malformed and were ignored. */
+  readonly malformed: readonly string[];
+  /** Sentences about names that contradict each other. */
+  readonly conflicts: readonly string[];
+}
+
+/** Go's strconv.ParseBool, which is what reads these annotations at the vendor's. */
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
+  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
+]);
+
+interface ValueType<T> {
+  readonly parse: (text: string) => T | undefined;
+  readonly allowed: string;
+}
+
+const BOOLEAN: ValueType<boolean> = {
+  parse: (text) => BOOLEANS.get(text),
+  allowed: '"true" or "false"',
+};
+const CACHE_ID: ValueType<string> = {
+  parse: (text) => (/^[\x21-\x7e]{1,253}$/.test(text) ? text : undefined),
+  allowed: 'the ID of an ImageCache (imc-...), without spaces',
+};
+const COUNT: ValueType<number> = {
+  parse: (text) => {
+    const count = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+    return count > 0 ? count : undefined;
+  },
+  allowed: 'a positive integer, such as "2"',
+};
+const BYTES: ValueType<number> = {
+  parse: parseBytes,
+  allowed: 'a Kubernetes quantity, such as "50Gi"',
+};
+
+/** Whether a value is one of the spellings of this boolean. */
+export function isBoolean(text: string | undefined, value: boolean): boolean {
+  return text !== undefined && BOOLEANS.get(text) === value;
+}
+
+/** Whether the annotations hold any of the six image-cache annotations. */
+export function asksForImageCache(annotations: StringMap): boolean {
+  return REQUEST_KEYS.some((key) => annotations.has(key));
+}
+
+/** @param boundForEci whether the default of automatic matching is on */
+export function readRequest(annotations: StringMap, boundForEci: boolean): RequestReading {
+  const malformed: string[] = [];
+  const conflicts: string[] = [];
+
+  const read = <T>(key: string, type: ValueType<T>): T | undefined => {
+    const text = annotations.get(key);
+    if (text === undefined) return undefined;
+    const value = type.parse(text);
+    if (value === undefined) {
+      malformed.push(`annotation ${key}: ${quote(text)} is ignored; it must be ${type.allowed}`);
+    }
+    return value;
+  };
+  const readPair = <T>(
+    pair: KeyPair,
+    type: ValueType<T>,
+  ): { value: T | undefined; key: string | undefined } => {
+    const modern = read(pair.modern, type);
+    const legacy = read(pair.legacy, type);
+    if (modern !== undefined && legacy !== undefined && modern !== legacy) {
+      conflicts.push(
+        `annotations ${pair.modern}: ${quote(String(modern))} and ${pair.legacy}: ${quote(String(legacy))} disagree; ` +
+          'the first one wins',
+      );
+    }
+    if (modern !== undefined) return { value: modern, key: pair.modern };
+    return { value: legacy, key: legacy === undefined ? undefined : pair.legacy };
+  };
+
+  const pin = readPair(PIN, CACHE_ID);
+  const auto = readPair(AUTO, BOOLEAN);
+  const perfect = read(PERFECT_MATCH, BOOLEAN);
+  const count = read(MATCH_COUNT, COUNT);
+  const extraBytes = read(EXTRA_STORAGE, BYTES) ?? 0;
+
+  return {
+    request: {
+      pin: pin.value,
+      auto: auto.value ?? boundForEci,
+      autoKey: auto.key,
+      requirement: requirementOf(perfect, count),
+      storageBytes: DEFAULT_STORAGE_BYTES + extraBytes,
+    },
+    malformed,
+    conflicts,
+  };
+}
+
+function requirementOf(perfect: boolean | undefined, count: number | undefined): Requirement {
+  if (perfect === true) return { kind: 'perfect' };
+  return count === undefined ? { kind: 'minimum' } : { kind: 'count', count };
+}
+
+/** A value as a warning shows it: quoted, and short enough to leave room for what is allowed. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}

@@ -1,0 +1,44 @@
+/**
+ * The look-ups that a decision needs. The index implements them. All of them answer from memory, and nothing awaits
+ * between the first look-up and the patch: so every decision sees one state of the cluster.
+ */
+import type { ImageCache } from '../image-cache.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { StringMap } from '../kubernetes/json.ts';
+import type { Degree } from './match/degree.ts';
+import type { Profile } from './profile/effects.ts';
+
+/** A cache that shares at least one image or one repository with the pod. */
+export interface Candidate {
+  readonly cache: ImageCache;
+  readonly degree: Degree;
+}
+
+/** All candidates of one degree, in no order. */
+export interface CandidateLevel {
+  readonly degree: Degree;
+  /** The caches that are Ready and not being deleted. */
+  readonly usable: readonly ImageCache[];
+  /** The other caches: no pod is given one, and they often explain why a pod starts cold. */
+  readonly unusable: readonly ImageCache[];
+}
+
+export interface View {
+  /** When the API server last confirmed the index; undefined before the first time. */
+  confirmedAtMs(): number | undefined;
+  /** False if the cluster does not have the ImageCache resource at all, which differs from having no ImageCache. */
+  supportsImageCaches(): boolean;
+  /** Empty for an unknown namespace. */
+  namespaceLabels(name: string): StringMap;
+  /** Empty for an unknown node. */
+  nodeLabels(name: string): StringMap;
+  /** The largest size in bytes that any node reports for the image; undefined if no node holds it. */
+  imageSize(imageKey: string): number | undefined;
+  cacheById(id: string): ImageCache | undefined;
+  profile(): Profile;
+  /**
+   * The caches that share an image or a repository with a pod, the highest degree first.
+   * @param images distinct by key
+   */
+  candidates(images: readonly ImageReference[]): readonly CandidateLevel[];
+}

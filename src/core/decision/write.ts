@@ -1,0 +1,87 @@
+/**
+ * Owns what a decision writes into the pod: the ID, the request and the marker, under the names of the dialect
+ * (design.md, step 7). Everything else is left as it was.
+ */
+import type { Dialect } from './options.ts';
+import type { StringMap } from '../kubernetes/json.ts';
+import { AUTO, CREATE_ON_MISS, DECISION, PIN, type KeyPair } from '../annotations.ts';
+import { isBoolean, type Request } from './request.ts';
+
+export interface Writing {
+  /** The ID to start from; `'none'` takes a pin out that would fail the pod; undefined leaves pins alone. */
+  readonly pin: { readonly id: string } | 'none' | undefined;
+  /** What ECI's own automatic matching is told; undefined leaves it alone. */
+  readonly auto: boolean | undefined;
+  /** Hash of the image set that a cache should be made for. */
+  readonly createOnMiss: string | undefined;
+}
+
+/** The names that each dialect writes. */
+const NAMES: Readonly<Record<Dialect, (pair: KeyPair) => readonly string[]>> = {
+  modern: (pair) => [pair.modern],
+  legacy: (pair) => [pair.legacy],
+  both: (pair) => [pair.modern, pair.legacy],
+};
+
+/**
+ * The names to write a value under: the dialect's, and the modern one wherever the pod has it, because ECI would
+ * prefer it to a legacy one that says something else.
+ */
+function namesFor(pair: KeyPair, dialect: Dialect, annotations: StringMap): ReadonlySet<string> {
+  return new Set([...NAMES[dialect](pair), ...(annotations.has(pair.modern) ? [pair.modern] : [])]);
+}
+
+export function writeAnnotations(
+  present: StringMap,
+  request: Request,
+  writing: Writing,
+  dialect: Dialect,
+): StringMap {
+  const annotations = new Map(present);
+  if (writing.pin === 'none') {
+    annotations.delete(PIN.modern);
+    annotations.delete(PIN.legacy);
+  } else if (writing.pin) {
+    for (const name of namesFor(PIN, dialect, present)) annotations.set(name, writing.pin.id);
+  }
+  if (writing.auto !== undefined) writeAuto(annotations, request, writing.auto, dialect);
+  if (writing.createOnMiss !== undefined) annotations.set(CREATE_ON_MISS, writing.createOnMiss);
+  return annotations;
+}
+
+/** What an annotation is set to that should go where none can be removed, so that it says what its absence would. */
+const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
+  [PIN.modern, ''],
+  [PIN.legacy, ''],
+  [AUTO.modern, 'true'],
+  [AUTO.legacy, 'true'],
+  [CREATE_ON_MISS, ''],
+]);
+
+/**
+ * The annotations as wanted, without removing one that is there: a Binding only ever adds and overwrites. (The decision
+ * annotation is written last, over whatever is there.)
+ */
+export function withoutRemovals(present: StringMap, wanted: StringMap): StringMap {
+  const annotations = new Map(wanted);
+  for (const [key, value] of present)
+    if (!wanted.has(key) && key !== DECISION) annotations.set(key, AS_IF_ABSENT.get(key) ?? value);
+  return annotations;
+}
+
+/**
+ * Where nobody asked and matching is on by default, only the legacy name needs to be written: its default at the
+ * vendor's is off, that of the modern name is on (domain facts, "Pod annotations").
+ */
+function writeAuto(
+  annotations: Map<string, string>,
+  request: Request,
+  auto: boolean,
+  dialect: Dialect,
+): void {
+  const impliedByDefault = auto && request.autoKey === undefined;
+  for (const name of namesFor(AUTO, dialect, annotations)) {
+    if (impliedByDefault && name === AUTO.modern) continue;
+    if (!isBoolean(annotations.get(name), auto)) annotations.set(name, String(auto));
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Owns Kubernetes label selectors: `matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist,
+ * all ANDed, read once and matched per pod. A key that is absent satisfies NotIn, as in Kubernetes.
+ */
+import { isObject, readStringMap, typeName, Unreadable, type StringMap } from './json.ts';
+
+interface Requirement {
+  readonly key: string;
+  readonly operator: Operator;
+  readonly values: ReadonlySet<string>;
+}
+
+/** The requirements, ANDed; an empty selector matches everything. */
+export type LabelSelector = readonly Requirement[];
+
+const OPERATORS = {
+  In: (value: string | undefined, values: ReadonlySet<string>) => value !== undefined && values.has(value),
+  NotIn: (value: string | undefined, values: ReadonlySet<string>) =>
+    value === undefined || !values.has(value),
+  Exists: (value: string | undefined) => value !== undefined,
+  DoesNotExist: (value: string | undefined) => value === undefined,
+};
+
+type Operator = keyof typeof OPERATORS;
+
+function isOperator(value: unknown): value is Operator {
+  return typeof value === 'string' && Object.hasOwn(OPERATORS, value);
+}
+
+export function matchesLabels(selector: LabelSelector, labels: StringMap): boolean {
+  return selector.every(({ key, operator, values }) => OPERATORS[operator](labels.get(key), values));
+}
+
+/**
+ * Reads a LabelSelector; absent and null are no constraint.
+ * @throws Unreadable
+ */
+export function readLabelSelector(value: unknown, path: string): LabelSelector {
+  if (value === undefined || value === null) return [];
+  if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
+  for (const key of Object.keys(value)) {
+    if (key !== 'matchLabels' && key !== 'matchExpressions') {
+      throw new Unreadable(`${path}.${key}`, 'is unknown; allowed are matchLabels and matchExpressions');
+    }
+  }
+  const labels = readStringMap(value['matchLabels'], `${path}.matchLabels`);
+  const requirements: Requirement[] = Array.from(labels, ([key, label]) => ({
+    key,
+    operator: 'In',
+    values: new Set([label]),
+  }));
+
+  const expressions = value['matchExpressions'] ?? [];
+  if (!Array.isArray(expressions)) {
+    throw new Unreadable(`${path}.matchExpressions`, `is ${typeName(expressions)}; it must be an array`);
+  }
+  for (const [index, expression] of expressions.entries()) {
+    const requirement = readRequirement(expression, `${path}.matchExpressions[${index}]`);
+    requirements.push(requirement);
+  }
+  return requirements;
+}
+
+function readRequirement(value: unknown, path: string): Requirement {
+  if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
+  const { key, operator } = value;
+  if (typeof key !== 'string' || key === '') throw new Unreadable(`${path}.key`, 'must be a label key');
+  if (!isOperator(operator)) {
+    throw new Unreadable(
+      `${path}.operator`,
+      `is ${JSON.stringify(operator)}; allowed are ${Object.keys(OPERATORS).join(', ')}`,
+    );
+  }
+  const values: unknown = value['values'] ?? [];
+  if (!Array.isArray(values) || !values.every((item) => typeof item === 'string')) {
+    throw new Unreadable(`${path}.values`, 'must be an array of strings');
+  }
+  const wantsValues = operator === 'In' || operator === 'NotIn';
+  if (wantsValues !== values.length > 0) {
+    throw new Unreadable(
+      `${path}.values`,
+      `must ${wantsValues ? 'not ' : ''}be empty for the operator ${operator}`,
+    );
+  }
+  return { key, operator, values: new Set(values) };
+}

@@ -1,0 +1,53 @@
+/** Reads what every Kubernetes object has: its kind, its metadata, and how others refer to it. */
+import { partOf, readText, Unreadable, type JsonObject, type StringMap } from './json.ts';
+
+/** How an Event names the object that it is about: Kubernetes' ObjectReference. */
+export interface ObjectReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Set if an Event is about this one version of the object. */
+  readonly resourceVersion?: string | undefined;
+}
+
+/** @param apiVersion and `kind` are parameters, because an item of a list does not say them itself */
+export function objectReference(object: JsonObject, apiVersion: string, kind: string): ObjectReference {
+  const { namespace, name, uid } = partOf(object, 'metadata');
+  return {
+    apiVersion,
+    kind,
+    namespace: readText(namespace) ?? 'default',
+    name: readText(name) ?? '',
+    uid: readText(uid) ?? '',
+  };
+}
+
+/**
+ * `apps/Deployment`, `eci.alibabacloud.com/ImageCache`, and `/Pod` for the core group, which has no name.
+ * @throws Unreadable if the object states no apiVersion or no kind
+ */
+export function readGroupKind({ apiVersion, kind }: JsonObject): string {
+  if (typeof apiVersion !== 'string') throw new Unreadable('apiVersion', 'is missing');
+  if (typeof kind !== 'string') throw new Unreadable('kind', 'is missing');
+  return `${apiVersion.slice(0, Math.max(apiVersion.indexOf('/'), 0))}/${kind}`;
+}
+
+/** The kind without its group: `Deployment`. */
+export function kindOf(groupKind: string): string {
+  return groupKind.slice(groupKind.indexOf('/') + 1);
+}
+
+/** Whether somebody has deleted the object, which stays until its finalizers are done. */
+export function isBeingDeleted(metadata: JsonObject): boolean {
+  return (metadata['deletionTimestamp'] ?? undefined) !== undefined;
+}
+
+/** The fields of a Node that a decision reads. */
+export interface Node {
+  readonly name: string;
+  readonly labels: StringMap;
+  /** Bytes by image key, from `status.images`. */
+  readonly imageSizes: ReadonlyMap<string, number>;
+}

@@ -1,0 +1,122 @@
+/**
+ * Owns which pods a manifest makes: a Pod itself, or the pod templates inside a workload, as its controller would make
+ * pods of them. What controllers add of their own (queue-proxy, argoexec) is not in the manifest and so not here.
+ */
+import { kindOf, readGroupKind } from './object.ts';
+import { isObject, readText, typeName, Unreadable, type JsonObject } from './json.ts';
+
+export interface WorkloadPod {
+  /** `Deployment web`, `Workflow hello-, template whalesay`. */
+  readonly title: string;
+  /** Undefined where the manifest names none. */
+  readonly namespace: string | undefined;
+  /** A Pod object, not yet read. */
+  readonly pod: unknown;
+}
+
+/** Where each kind holds its pod template, by group and kind. */
+const TEMPLATE_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/Pod', []],
+  ['/PodTemplate', ['template']],
+  ['/ReplicationController', ['spec', 'template']],
+  ['apps/Deployment', ['spec', 'template']],
+  ['apps/StatefulSet', ['spec', 'template']],
+  ['apps/DaemonSet', ['spec', 'template']],
+  ['apps/ReplicaSet', ['spec', 'template']],
+  ['batch/Job', ['spec', 'template']],
+  ['batch/CronJob', ['spec', 'jobTemplate', 'spec', 'template']],
+  ['serving.knative.dev/Service', ['spec', 'template']],
+  ['serving.knative.dev/Configuration', ['spec', 'template']],
+  ['argoproj.io/Rollout', ['spec', 'template']],
+]);
+
+/** Where each kind of Argo Workflows holds its workflow spec. */
+const WORKFLOW_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['argoproj.io/Workflow', ['spec']],
+  ['argoproj.io/WorkflowTemplate', ['spec']],
+  ['argoproj.io/ClusterWorkflowTemplate', ['spec']],
+  ['argoproj.io/CronWorkflow', ['spec', 'workflowSpec']],
+]);
+
+export const WORKLOAD_KINDS: readonly string[] = [...TEMPLATE_PATHS.keys(), ...WORKFLOW_PATHS.keys()].map(
+  kindOf,
+);
+
+/** Where a kind holds what its pods are made of; empty for the whole of it, as with a kind that makes no pods. */
+export function templatePathOf(groupKind: string): readonly string[] {
+  return TEMPLATE_PATHS.get(groupKind) ?? WORKFLOW_PATHS.get(groupKind) ?? [];
+}
+
+/**
+ * @returns empty for a kind that makes no pods
+ * @throws Unreadable where a workload lacks its template
+ */
+export function podsOf(manifest: unknown): WorkloadPod[] {
+  if (!isObject(manifest)) throw new Unreadable('document', `is ${typeName(manifest)}; it must be an object`);
+  const groupKind = readGroupKind(manifest);
+  const metadata = isObject(manifest['metadata']) ? manifest['metadata'] : {};
+  const name = readText(metadata['name']) ?? readText(metadata['generateName']) ?? '';
+  const namespace = readText(metadata['namespace']);
+  const title = `${kindOf(groupKind)} ${name}`.trim();
+
+  const templatePath = TEMPLATE_PATHS.get(groupKind);
+  if (templatePath) return [{ title, namespace, pod: named(at(manifest, templatePath), name) }];
+  const workflowPath = WORKFLOW_PATHS.get(groupKind);
+  return workflowPath ? workflowPods(at(manifest, workflowPath), title, namespace) : [];
+}
+
+function at(manifest: JsonObject, path: readonly string[]): JsonObject {
+  let part = manifest;
+  for (const [depth, key] of path.entries()) {
+    const inner = part[key];
+    if (!isObject(inner)) throw new Unreadable(path.slice(0, depth + 1).join('.'), 'is missing');
+    part = inner;
+  }
+  return part;
+}
+
+/** A template's pods are named after their workload. */
+function named(template: JsonObject, name: string): JsonObject {
+  const metadata = isObject(template['metadata']) ? template['metadata'] : {};
+  return { ...template, metadata: { ...metadata, name: readText(metadata['name']) ?? name } };
+}
+
+/** One pod for each template that runs containers; steps, DAGs and suspensions run none. */
+function workflowPods(spec: JsonObject, title: string, namespace: string | undefined): WorkloadPod[] {
+  const templates = Array.isArray(spec['templates']) ? spec['templates'].filter(isObject) : [];
+  return templates.flatMap((template): WorkloadPod[] => {
+    const containers = workflowContainers(template);
+    if (containers.length === 0) return [];
+    const name = readText(template['name']) ?? '';
+    const pod = {
+      metadata: mergeMetadata(name, spec['podMetadata'], template['metadata']),
+      spec: {
+        nodeSelector: template['nodeSelector'] ?? spec['nodeSelector'],
+        serviceAccountName: template['serviceAccountName'] ?? spec['serviceAccountName'],
+        imagePullSecrets: spec['imagePullSecrets'],
+        initContainers: template['initContainers'],
+        containers: [...containers, ...asArray(template['sidecars'])],
+      },
+    };
+    return [{ title: `${title}, template ${name}`, namespace, pod }];
+  });
+}
+
+function workflowContainers({ container, script, containerSet }: JsonObject): unknown[] {
+  const main = container ?? script;
+  if (isObject(main)) return [{ name: 'main', ...main }];
+  return isObject(containerSet) ? asArray(containerSet['containers']) : [];
+}
+
+/** The workflow's podMetadata, then the template's own, which wins. */
+function mergeMetadata(name: string, ...parts: readonly unknown[]): JsonObject {
+  const merge = (field: string): JsonObject =>
+    Object.fromEntries(
+      parts.flatMap((part) => (isObject(part) && isObject(part[field]) ? Object.entries(part[field]) : [])),
+    );
+  return { name, annotations: merge('annotations'), labels: merge('labels') };
+}
+
+function asArray(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}

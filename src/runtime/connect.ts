@@ -1,0 +1,110 @@
+/** Connects each part of the program to its objects: those of a cluster, or those of a folder of manifests. */
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import type { Cluster } from '../controller/reconciler.ts';
+import type { JsonObject } from '../core/kubernetes/json.ts';
+import type { ClusterIndex } from '../index/cluster-index.ts';
+import { FilesCluster } from '../sources/files/files-cluster.ts';
+import { FilesSource } from '../sources/files/files-source.ts';
+import { FolderImageCaches } from '../sources/files/image-cache-files.ts';
+import type { ControllerEvents } from '../sources/kubernetes/connect.ts';
+import type { WebhookSourceOptions } from '../sources/kubernetes/webhook-source.ts';
+import type { KindStatus, Source, SourceEvents } from '../sources/source.ts';
+import type { FindUnboundPod } from '../webhook/answer.ts';
+
+// Everything below loads the Kubernetes client only if it is used, because that takes longer than the rest of `imc explain`.
+
+const FILES = 'files:';
+
+/** The folder of the source `files:DIR`; undefined if the source is a cluster. */
+export function folderOf({ source }: Pick<Config, 'source'>): string | undefined {
+  return source.startsWith(FILES) ? source.slice(FILES.length) : undefined;
+}
+
+export type SourceConfig = Pick<Config, 'source' | 'kubeconfig' | 'kubeContext'> & WebhookSourceOptions;
+
+export interface ConnectedSource {
+  readonly source: Source;
+  /** Undefined if the source does not follow pods. */
+  readonly findUnboundPod: FindUnboundPod | undefined;
+}
+
+/**
+ * Connects what fills the index of the webhook.
+ * @throws if the configuration leads to no cluster
+ */
+export async function connectSource(
+  config: SourceConfig,
+  index: ClusterIndex,
+  events: SourceEvents,
+  clock: Clock,
+): Promise<ConnectedSource> {
+  const folder = folderOf(config);
+  if (folder !== undefined)
+    return { source: new FilesSource(folder, index, events, clock), findUnboundPod: undefined };
+  const { connectWebhookSource } = await import('../sources/kubernetes/connect.ts');
+  const source = connectWebhookSource(config.kubeconfig, config.kubeContext, index, events, config, clock);
+  const pods = source.unboundPods;
+  return { source, findUnboundPod: pods && ((pod) => pods.find(pod)) };
+}
+
+export interface ConnectedController {
+  /** Fills the index. */
+  readonly source: Source;
+  readonly cluster: Cluster & {
+    readonly start: () => Promise<void>;
+    readonly stop: () => Promise<void>;
+    readonly problems: () => readonly string[];
+    readonly status: () => readonly KindStatus[];
+  };
+  /** Calls `onLead` whenever this replica leads, until the signal. */
+  readonly election: { readonly run: (signal: AbortSignal) => Promise<void> };
+}
+
+/**
+ * Connects what the controller works with.
+ * @param identity of this replica; no two replicas have the same
+ * @throws if the configuration leads to no cluster
+ */
+export async function connectController(
+  config: Config,
+  identity: string,
+  index: ClusterIndex,
+  events: ControllerEvents,
+  clock: Clock,
+): Promise<ConnectedController> {
+  const folder = folderOf(config);
+  if (folder === undefined) {
+    const { connectControllerSources } = await import('../sources/kubernetes/connect.ts');
+    return connectControllerSources(config, identity, index, events, clock);
+  }
+  const { onProblem, onStep, onChange, onLead } = events;
+  return {
+    source: new FilesSource(folder, index, { onProblem, onProgress: onStep, onChange }, clock),
+    cluster: new FilesCluster(folder, { onProblem, onChange }, clock),
+    // A folder has one controller, which always leads.
+    election: { run: onLead },
+  };
+}
+
+/** The ImageCaches as objects, for what reads and changes them itself. */
+export interface ImageCacheObjects {
+  /** All of them, as they are now. @throws if they cannot be read */
+  caches(): Promise<readonly JsonObject[]>;
+  setStatus(object: JsonObject, status: JsonObject): Promise<void>;
+  delete(object: JsonObject): Promise<void>;
+}
+
+/**
+ * @param signal ends the requests under way
+ * @throws if the configuration leads to no source
+ */
+export async function connectImageCaches(
+  config: Config,
+  signal = new AbortController().signal,
+): Promise<ImageCacheObjects> {
+  const folder = folderOf(config);
+  if (folder !== undefined) return new FolderImageCaches(folder);
+  const { connectImageCacheObjects } = await import('../sources/kubernetes/connect.ts');
+  return connectImageCacheObjects(config.kubeconfig, config.kubeContext, signal);
+}

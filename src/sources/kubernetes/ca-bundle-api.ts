@@ -1,0 +1,214 @@
+/**
+ * Owns the two objects of the cluster that the webhook's own CA is kept in: the Secret that holds it, and the webhook
+ * configuration that names it. What is written into them is src/tls's.
+ */
+import type { Clock } from '../../clock.ts';
+import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
+import { ReflectorGroup, problemsOf } from './reflectors.ts';
+import type { Resource, Store } from './list-all.ts';
+import { Reflector, type ReflectorEvents } from './reflector.ts';
+import { timingFor } from './reflector-timing.ts';
+
+const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+
+export interface CaBundleApiOptions {
+  /** Of the Secret. */
+  readonly namespace: string;
+  readonly secretName: string;
+  readonly configurationName: string;
+  /** Milliseconds for which what was confirmed is true without further word. */
+  readonly maxStalenessMs: number;
+}
+
+interface SecretState {
+  /** Decoded. */
+  readonly data: ReadonlyMap<string, string>;
+  readonly resourceVersion: string;
+}
+
+interface TrustState {
+  readonly bundles: readonly { readonly webhook: string; readonly caBundle: string }[];
+  readonly resourceVersion: string;
+}
+
+interface Observer {
+  readonly onSecret: (secret: SecretState | null) => void;
+  readonly onTrust: (trust: TrustState | null) => void;
+}
+
+type Telling = Pick<ReflectorEvents, 'onFailure' | 'onStep'>;
+
+export class KubernetesCaBundleApi {
+  readonly #api: ApiClient;
+  readonly #options: CaBundleApiOptions;
+  readonly #telling: Telling;
+  readonly #clock: Clock;
+  readonly #follower = new ReflectorGroup();
+  #secret: Followed | undefined;
+  #configuration: Followed | undefined;
+
+  constructor(api: ApiClient, options: CaBundleApiOptions, telling: Telling, clock: Clock) {
+    this.#api = api;
+    this.#options = options;
+    this.#telling = telling;
+    this.#clock = clock;
+  }
+
+  start({ onSecret, onTrust }: Observer): void {
+    const { namespace, secretName, configurationName } = this.#options;
+    this.#secret = this.#follow('Secret', `/api/v1/namespaces/${namespace}/secrets`, secretName, (object) =>
+      onSecret(object && readSecret(object)),
+    );
+    this.#configuration = this.#follow(
+      'MutatingWebhookConfiguration',
+      CONFIGURATIONS,
+      configurationName,
+      (object) => onTrust(object && readTrust(object)),
+    );
+    this.#follower.start(this.#followed());
+  }
+
+  stop(): Promise<void> {
+    return this.#follower.stop();
+  }
+
+  problems(): readonly string[] {
+    return problemsOf(this.#followed());
+  }
+
+  #followed(): readonly Followed[] {
+    return [this.#secret, this.#configuration].filter((each) => each !== undefined);
+  }
+
+  writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean> {
+    const { namespace, secretName } = this.#options;
+    return this.#write(this.#secret, {
+      path: `/api/v1/namespaces/${namespace}/secrets/${secretName}`,
+      contentType: 'merge-patch+json',
+      body: {
+        metadata: { resourceVersion },
+        // An empty key leaves the Secret.
+        data: Object.fromEntries(Array.from(data, ([key, text]) => [key, text === '' ? null : encode(text)])),
+      },
+    });
+  }
+
+  /** By name, which is what a strategic merge patch goes by. */
+  writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean> {
+    return this.#write(this.#configuration, {
+      path: `${CONFIGURATIONS}/${this.#options.configurationName}`,
+      contentType: 'strategic-merge-patch+json',
+      body: {
+        metadata: { resourceVersion },
+        webhooks: webhooks.map((name) => ({ name, clientConfig: { caBundle: encode(caBundle) } })),
+      },
+    });
+  }
+
+  /** @returns false where somebody was faster; what he wrote is on its way here */
+  async #write(
+    followed: Followed | undefined,
+    request: Pick<ApiRequest, 'path' | 'contentType' | 'body'>,
+  ): Promise<boolean> {
+    try {
+      const written = await this.#api.json({
+        ...request,
+        method: 'PATCH',
+        signal: this.#follower.signal,
+      });
+      // Told at once, or the next look would be at what stood there before.
+      if (isObject(written)) followed?.tell(written);
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 409) return false;
+      throw error;
+    }
+  }
+
+  #follow(kind: string, path: string, name: string, tell: (object: JsonObject | null) => void): Followed {
+    const resource: Resource = {
+      kind,
+      paths: [path],
+      fieldSelector: `metadata.name=${name}`,
+      mayBeAbsent: false,
+    };
+    const store = new OneObject(tell);
+    const events: ReflectorEvents = { ...this.#telling, onConfirmed: () => store.confirm() };
+    const timing = timingFor(this.#options.maxStalenessMs);
+    return { reflector: new Reflector(resource, this.#api, store, timing, events, this.#clock), tell };
+  }
+}
+
+interface Followed {
+  readonly reflector: Reflector;
+  readonly tell: (object: JsonObject | null) => void;
+}
+
+/** The one object that there can be, or that there is none. */
+class OneObject implements Store {
+  readonly #tell: (object: JsonObject | null) => void;
+  #key: string | undefined;
+  /** Whether it was told of, or told that there is none. */
+  #told = false;
+
+  constructor(tell: (object: JsonObject | null) => void) {
+    this.#tell = tell;
+  }
+
+  apply(key: string, object: JsonObject): void {
+    this.#key = key;
+    this.#told = true;
+    this.#tell(object);
+  }
+
+  delete(): void {
+    this.#key = undefined;
+    this.#tell(null);
+  }
+
+  keys(): Iterable<string> {
+    return this.#key === undefined ? [] : [this.#key];
+  }
+
+  size(): number {
+    return this.#key === undefined ? 0 : 1;
+  }
+
+  /** A complete list that did not bring it says that there is none. */
+  confirm(): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#tell(null);
+  }
+}
+
+function readSecret(object: JsonObject): SecretState {
+  return {
+    data: new Map(Object.entries(partOf(object, 'data')).map(([key, value]) => [key, decode(value)])),
+    resourceVersion: versionOf(object),
+  };
+}
+
+function readTrust(object: JsonObject): TrustState {
+  const webhooks: readonly unknown[] = Array.isArray(object['webhooks']) ? object['webhooks'] : [];
+  return {
+    bundles: webhooks.filter(isObject).map((webhook) => ({
+      webhook: readText(webhook['name']) ?? '',
+      caBundle: decode(partOf(webhook, 'clientConfig')['caBundle']),
+    })),
+    resourceVersion: versionOf(object),
+  };
+}
+
+function versionOf(object: JsonObject): string {
+  return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';
+}
+
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function decode(value: unknown): string {
+  return Buffer.from(readText(value) ?? '', 'base64').toString();
+}

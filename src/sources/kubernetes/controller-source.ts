@@ -1,0 +1,197 @@
+/**
+ * Owns what the controller sees of the cluster beyond the index: the pods with the marker, the pods that have not
+ * started yet (they may point to a cache; and a marker that came with a binding is no label), the ImageCaches that it
+ * made, and the workloads where caches are made before a miss. And the calls by which it makes and deletes those.
+ */
+import type { Clock } from '../../clock.ts';
+import { CREATE_ON_MISS, MADE_BY } from '../../core/annotations.ts';
+import { messageOf, type JsonObject } from '../../core/kubernetes/json.ts';
+import type { OwnCache } from '../../core/controller/own-cache.ts';
+import type { ObjectReference } from '../../core/kubernetes/object.ts';
+import type { WatchedWorkload } from '../../core/controller/watched-workload.ts';
+import { readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
+import { IMAGE_CACHE, IMAGE_CACHES, imageCachePath } from '../kinds/image-cache.ts';
+import { manifestOf } from '../kinds/manifest.ts';
+import { readOwnCache } from '../kinds/own-cache.ts';
+import type { KindStatus } from '../source.ts';
+import { ApiError, type ApiClient } from './api-client.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { confirmedAtOf, ReflectorGroup, problemsOf, statusOf, type ReflectedKind } from './reflectors.ts';
+import type { Resource, Store } from './list-all.ts';
+import { Reflector, type ReflectorEvents } from './reflector.ts';
+import { timingFor } from './reflector-timing.ts';
+import { ObjectStore } from './object-store.ts';
+import { WorkloadSource } from './workload-source.ts';
+
+const MARKED_PODS: Resource = {
+  kind: 'marked Pod',
+  paths: ['/api/v1/pods'],
+  labelSelector: CREATE_ON_MISS,
+  mayBeAbsent: false,
+};
+const PENDING_PODS: Resource = {
+  kind: 'pending Pod',
+  paths: ['/api/v1/pods'],
+  fieldSelector: 'status.phase=Pending',
+  mayBeAbsent: false,
+};
+const OWN_CACHES: Resource = {
+  kind: 'own ImageCache',
+  paths: [IMAGE_CACHES],
+  labelSelector: `${MADE_BY.label}=${MADE_BY.controller}`,
+  mayBeAbsent: true,
+};
+
+export interface ProvisionEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
+  /** Something that a plan depends on is not what it was. */
+  readonly onChange: () => void;
+}
+
+export interface ControllerSourceOptions {
+  /** Milliseconds for which what was confirmed is true without further word. */
+  readonly maxStalenessMs: number;
+  /** Whether workloads are followed too. */
+  readonly prewarm: boolean;
+}
+
+export class ControllerSource {
+  readonly #api: ApiClient;
+  readonly #follower = new ReflectorGroup();
+  readonly #marked: ObjectStore<WatchedPod>;
+  readonly #pending: ObjectStore<WatchedPod>;
+  readonly #own: ObjectStore<OwnCache>;
+  readonly #following: readonly ReflectedKind[];
+  /** Undefined where nothing is made before a miss. */
+  readonly #workloads: WorkloadSource | undefined;
+  readonly #recorder: EventRecorder;
+  readonly #synced = Promise.withResolvers<void>();
+
+  constructor(
+    api: ApiClient,
+    events: ProvisionEvents,
+    { maxStalenessMs, prewarm }: ControllerSourceOptions,
+    clock: Clock,
+  ) {
+    this.#api = api;
+    this.#recorder = new EventRecorder(
+      api,
+      'imagecache-controller',
+      this.#follower.signal,
+      events.onFailure,
+      clock,
+    );
+    const telling = {
+      onChange: events.onChange,
+      onUnreadable: (what: string, error: unknown): void =>
+        events.onFailure(`${what} cannot be read and is passed over: ${messageOf(error)}`),
+    };
+    this.#marked = new ObjectStore(readWatchedPod, telling);
+    this.#pending = new ObjectStore(readWatchedPod, telling);
+    this.#own = new ObjectStore((object) => readOwnCache(manifestOf(IMAGE_CACHE, object)), telling);
+    const reflectorEvents = { ...events, onConfirmed: () => this.#confirm() };
+    const timing = timingFor(maxStalenessMs);
+    const follow = (resource: Resource, store: Store): ReflectedKind => ({
+      reflector: new Reflector(resource, api, store, timing, reflectorEvents, clock),
+      store,
+    });
+    this.#following = [
+      follow(MARKED_PODS, this.#marked),
+      follow(PENDING_PODS, this.#pending),
+      follow(OWN_CACHES, this.#own),
+    ];
+    if (prewarm) this.#workloads = new WorkloadSource(follow, telling, clock);
+  }
+
+  /** @returns once everything is here that a miss depends on */
+  start(): Promise<void> {
+    this.#follower.start(this.#all());
+    return this.#synced.promise;
+  }
+
+  stop(): Promise<void> {
+    return this.#follower.stop();
+  }
+
+  /** Pods with the marker, each once. */
+  markedPods(): Iterable<WatchedPod> {
+    const pods = new Map(this.#marked.entries());
+    for (const [key, watched] of this.#pending.entries())
+      if (watched.pod.annotations.has(CREATE_ON_MISS)) pods.set(key, watched);
+    return pods.values();
+  }
+
+  pendingPods(): Iterable<WatchedPod> {
+    return this.#pending.values();
+  }
+
+  ownCaches(): readonly OwnCache[] {
+    return [...this.#own.values()];
+  }
+
+  workloads(): Iterable<WatchedWorkload> {
+    return this.#workloads?.workloads() ?? [];
+  }
+
+  pullSecretsOf(namespace: string, account: string): readonly string[] {
+    return this.#workloads?.pullSecretsOf(namespace, account) ?? [];
+  }
+
+  /** The oldest word on any that a miss depends on, in milliseconds since 1970; undefined before the first of each. */
+  confirmedAtMs(): number | undefined {
+    return confirmedAtOf(this.#following);
+  }
+
+  problems(): readonly string[] {
+    return problemsOf(this.#all());
+  }
+
+  status(): readonly KindStatus[] {
+    return statusOf(this.#all());
+  }
+
+  /** @throws ApiError; Error where there is no answer */
+  async create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }> {
+    try {
+      await this.#api.json({
+        path: IMAGE_CACHES,
+        method: 'POST',
+        body: object,
+        signal: this.#follower.signal,
+      });
+      return 'created';
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 409) return 'exists';
+      if (error.status === 400 || error.status === 422) return { refused: error.message };
+      throw error;
+    }
+  }
+
+  /** The very object; another of the same name is left alone. @returns false where it is gone already */
+  async delete({ name, uid }: Pick<OwnCache, 'name' | 'uid'>): Promise<boolean> {
+    try {
+      await this.#api.json({
+        path: imageCachePath(name),
+        method: 'DELETE',
+        body: { preconditions: { uid } },
+        signal: this.#follower.signal,
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && [404, 409].includes(error.status)) return false;
+      throw error;
+    }
+  }
+
+  tell(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#recorder.record(about, type, reason, message);
+  }
+
+  #all(): readonly ReflectedKind[] {
+    return [...this.#following, ...(this.#workloads?.following ?? [])];
+  }
+
+  #confirm(): void {
+    if (this.confirmedAtMs() !== undefined) this.#synced.resolve();
+  }
+}

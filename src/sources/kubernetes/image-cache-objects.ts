@@ -1,0 +1,49 @@
+/** Owns the ImageCaches of a cluster as who plays ECI sees them: read whole at each look, which is enough to try things out. */
+import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
+import { IMAGE_CACHES, imageCachePath } from '../kinds/image-cache.ts';
+
+export class ClusterImageCaches {
+  readonly #api: ApiClient;
+  readonly #signal: AbortSignal;
+
+  /** @param signal ends what is under way */
+  constructor(api: ApiClient, signal: AbortSignal) {
+    this.#api = api;
+    this.#signal = signal;
+  }
+
+  async caches(): Promise<readonly JsonObject[]> {
+    const list = await this.#call({ path: IMAGE_CACHES });
+    const items: readonly unknown[] = isObject(list) && Array.isArray(list['items']) ? list['items'] : [];
+    return items.filter(isObject);
+  }
+
+  /** Nothing where it has gone meanwhile. */
+  async setStatus(object: JsonObject, status: JsonObject): Promise<void> {
+    await this.#call({
+      path: `${pathOf(object)}/status`,
+      method: 'PATCH',
+      contentType: 'merge-patch+json',
+      body: { status },
+    });
+  }
+
+  async delete(object: JsonObject): Promise<void> {
+    await this.#call({ path: pathOf(object), method: 'DELETE' });
+  }
+
+  async #call(request: Omit<ApiRequest, 'signal'>): Promise<unknown> {
+    try {
+      return await this.#api.json({ ...request, signal: this.#signal });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404 && request.path !== IMAGE_CACHES)
+        return undefined;
+      throw error;
+    }
+  }
+}
+
+function pathOf(object: JsonObject): string {
+  return imageCachePath(readText(partOf(object, 'metadata')['name']) ?? '');
+}

@@ -1,0 +1,118 @@
+/** Lists all objects of a kind, page by page, into a store, which then holds these and no others. */
+import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { partOf, type JsonObject } from '../../core/kubernetes/json.ts';
+import { ApiError, type ApiClient } from './api-client.ts';
+import { readList, type ListEnd } from './list-stream.ts';
+
+/** A kind of object, and the paths that the API server may have it under. */
+export interface Resource {
+  /** `ImageCache`: for people and metrics. */
+  readonly kind: string;
+  /** Paths of the collection, in order of preference: versions of one resource. The first that is served is used. */
+  readonly paths: readonly string[];
+  /** Restricts what is listed and watched: `metadata.name=eci-profile`. */
+  readonly fieldSelector?: string;
+  /** The same by labels: `app=web`, or the name of a label that the objects have. */
+  readonly labelSelector?: string;
+  /** Whether a cluster may lack the kind, as it does a custom resource that nobody installed. */
+  readonly mayBeAbsent: boolean;
+}
+
+/** Where the objects go. None of these throws: a bad object is for the store to report. */
+export interface Store {
+  readonly apply: (key: string, object: JsonObject) => void;
+  readonly delete: (key: string) => void;
+  readonly keys: () => Iterable<string>;
+  readonly size: () => number;
+  /** Whether the API server has the kind at all; called once all its objects are here, or all are gone. */
+  readonly setServed?: (served: boolean) => void;
+}
+
+/** Objects a page, as Go clients have it: small for the API server, and few pages, because etcd counts all objects at each. */
+const PAGE = 500;
+/** After this many deletions others get their turn. */
+const DELETIONS_AT_ONCE = 500;
+
+export interface Listed {
+  /** The path of the resource that is served. */
+  readonly path: string;
+  /** Where a watch may start. */
+  readonly resourceVersion: string;
+}
+
+/**
+ * @param timeout milliseconds for a page
+ * @returns undefined if no path is served and the kind may be absent
+ * @throws ApiError; Error if there is no answer, or no list
+ */
+export async function listAll(
+  resource: Resource,
+  api: ApiClient,
+  store: Store,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<Listed | undefined> {
+  for (const path of resource.paths) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- the second path only if the first is not served
+      const resourceVersion = await listPages(path, resource, api, store, timeout, signal);
+      return { path, resourceVersion };
+    } catch (error) {
+      if (!resource.mayBeAbsent || !(error instanceof ApiError && error.status === 404)) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function listPages(
+  path: string,
+  resource: Resource,
+  api: ApiClient,
+  store: Store,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const listed = new Set<string>();
+  let token: string | undefined;
+  let version: string | undefined;
+  do {
+    const query = { limit: `${PAGE}`, continue: token, ...selectorsOf(resource) };
+    const read = (answer: IncomingMessage): Promise<ListEnd> =>
+      readList(answer, (object) => {
+        const key = keyOf(object);
+        if (key === undefined) return;
+        listed.add(key);
+        store.apply(key, object);
+      });
+    // oxlint-disable-next-line no-await-in-loop -- each page names the next
+    const end = await api.read({ path, query, timeout, signal }, read);
+    version ??= end.resourceVersion;
+    token = end.continue;
+  } while (token !== undefined);
+  await deleteAllBut(listed, store);
+  return version;
+}
+
+export async function deleteAllBut(listed: ReadonlySet<string>, store: Store): Promise<void> {
+  let deleted = 0;
+  for (const key of store.keys()) {
+    if (listed.has(key)) continue;
+    store.delete(key);
+    // oxlint-disable-next-line no-await-in-loop -- it is here to let others have their turn
+    if (++deleted % DELETIONS_AT_ONCE === 0) await nextTurn();
+  }
+}
+
+/** As parameters of a list or a watch. */
+export function selectorsOf(resource: Resource): Pick<Resource, 'fieldSelector' | 'labelSelector'> {
+  const { fieldSelector, labelSelector } = resource;
+  return { ...(fieldSelector && { fieldSelector }), ...(labelSelector && { labelSelector }) };
+}
+
+/** `namespace/name`, or the name alone; undefined for an object without a name. */
+export function keyOf(object: JsonObject): string | undefined {
+  const { name, namespace } = partOf(object, 'metadata');
+  if (typeof name !== 'string') return undefined;
+  return typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name;
+}

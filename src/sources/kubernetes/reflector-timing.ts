@@ -1,0 +1,28 @@
+/** How long a reflector waits for what, as follows from how old its knowledge may become. */
+
+/** All in milliseconds. */
+export interface Timing {
+  /** How long the server is asked to keep a watch open; whole seconds. */
+  readonly watchFor: number;
+  /** A watch without a byte for so long is dead. */
+  readonly silence: number;
+  /** How long the head of a response, or a page of a list, may take. */
+  readonly answerWithin: number;
+  /** The longest wait after failures in a row. */
+  readonly backoffLimit: number;
+  /** How often to look whether an absent kind was installed. */
+  readonly absentRecheck: number;
+}
+
+/** @param maxStalenessMs how long knowledge counts as true without word from the API server */
+export function timingFor(maxStalenessMs: number): Timing {
+  const third = maxStalenessMs / 3;
+  const watchFor = Math.min(Math.max(Math.floor(third / 1000), 1) * 1000, 300_000);
+  return {
+    watchFor,
+    silence: watchFor + Math.min(third / 2, 5000),
+    answerWithin: Math.min(third, 15_000),
+    backoffLimit: Math.min(third, 10_000),
+    absentRecheck: Math.min(third, 5000),
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Owns the `kubernetes` source: which kinds are followed, one reflector each, and how old the index as a whole is: as
+ * old as the kind that was confirmed longest ago.
+ */
+import type { Clock } from '../../clock.ts';
+import { kindOf, objectReference, type ObjectReference } from '../../core/kubernetes/object.ts';
+import type { ClusterIndex } from '../../index/cluster-index.ts';
+import { readText } from '../../core/kubernetes/json.ts';
+import type { Manifest } from '../kinds/manifest.ts';
+import { CONFIG_MAP } from '../kinds/eci-profile.ts';
+import { IMAGE_CACHE, IMAGE_CACHES } from '../kinds/image-cache.ts';
+import { NAMESPACE } from '../kinds/index-entry.ts';
+import { NODE } from '../kinds/node.ts';
+import { SELECTOR } from '../kinds/selector.ts';
+import type { KindStatus, Source, SourceEvents } from '../source.ts';
+import type { ApiClient } from './api-client.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { confirmedAtOf, ReflectorGroup, problemsOf, statusOf, type ReflectedKind } from './reflectors.ts';
+import { IndexStore, type IndexStoreOptions } from './index-store.ts';
+import type { Resource } from './list-all.ts';
+import { Reflector } from './reflector.ts';
+import { timingFor } from './reflector-timing.ts';
+import { UnboundPods } from './unbound-pods.ts';
+
+interface IndexedKind extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'lastGoodStays'> {
+  readonly groupKind: string;
+  /** Of the Event on an object that cannot be read; without it there is none. */
+  readonly eventReason?: string;
+}
+
+const INDEXED_KINDS: readonly IndexedKind[] = [
+  {
+    groupKind: IMAGE_CACHE,
+    paths: [IMAGE_CACHES],
+    mayBeAbsent: true,
+    lastGoodStays: false,
+  },
+  {
+    groupKind: SELECTOR,
+    paths: ['/apis/eci.aliyun.com/v1/selectors', '/apis/eci.aliyun.com/v1beta1/selectors'],
+    mayBeAbsent: true,
+    lastGoodStays: true,
+  },
+  {
+    groupKind: CONFIG_MAP,
+    paths: ['/api/v1/namespaces/kube-system/configmaps'],
+    fieldSelector: 'metadata.name=eci-profile',
+    mayBeAbsent: false,
+    lastGoodStays: true,
+    eventReason: 'InvalidEciProfile',
+  },
+  { groupKind: NAMESPACE, paths: ['/api/v1/namespaces'], mayBeAbsent: false, lastGoodStays: true },
+  { groupKind: NODE, paths: ['/api/v1/nodes'], mayBeAbsent: false, lastGoodStays: true },
+];
+
+export interface WebhookSourceOptions {
+  /** Milliseconds for which what was confirmed is true without further word. */
+  readonly maxStalenessMs: number;
+  /** Whether pods without a node are followed too. */
+  readonly bindTime: boolean;
+  /** Whether what cannot be read becomes an Event in the cluster; nothing else is ever written to it. */
+  readonly recordEvents: boolean;
+}
+
+export class WebhookSource implements Source {
+  /** Undefined where they are not followed. */
+  readonly unboundPods: UnboundPods | undefined;
+  readonly #index: ClusterIndex;
+  readonly #stores: readonly IndexStore[];
+  readonly #following: readonly ReflectedKind[];
+  readonly #follower = new ReflectorGroup();
+  readonly #synced = Promise.withResolvers<void>();
+
+  constructor(
+    api: ApiClient,
+    index: ClusterIndex,
+    events: SourceEvents,
+    { maxStalenessMs, bindTime, recordEvents }: WebhookSourceOptions,
+    clock: Clock,
+  ) {
+    this.#index = index;
+    const recorder = new EventRecorder(
+      api,
+      'imagecache-webhook',
+      this.#follower.signal,
+      events.onProblem,
+      clock,
+    );
+    const timing = timingFor(maxStalenessMs);
+    const telling = { onFailure: events.onProblem, onStep: events.onProgress };
+    const stores: IndexStore[] = [];
+    this.#following = INDEXED_KINDS.map(({ groupKind, lastGoodStays, eventReason, ...where }) => {
+      const kind = kindOf(groupKind);
+      const store = new IndexStore(groupKind, index, events, {
+        lastGoodStays,
+        setServed: (served) => {
+          if (groupKind === IMAGE_CACHE) index.setImageCachesSupported(served);
+        },
+        onUnreadable: (manifest, problem) => {
+          if (recordEvents && eventReason !== undefined)
+            recorder.record(subjectOfEvent(manifest), 'Warning', eventReason, problem);
+        },
+      });
+      stores.push(store);
+      const reflector = new Reflector(
+        { kind, ...where },
+        api,
+        store,
+        timing,
+        { ...telling, onConfirmed: () => this.#confirm() },
+        clock,
+      );
+      return { reflector, store };
+    });
+    this.#stores = stores;
+    if (bindTime) {
+      // Their age is not the index's: a pod that this watch does not have is asked for.
+      const podEvents = { ...telling, onConfirmed: (): void => undefined };
+      this.unboundPods = new UnboundPods(api, podEvents, this.#follower.signal, maxStalenessMs, clock);
+    }
+  }
+
+  /** Never rejects: an API server that cannot be reached yet is asked again. */
+  start(): Promise<void> {
+    this.#follower.start(this.#all());
+    return this.#synced.promise;
+  }
+
+  stop(): Promise<void> {
+    return this.#follower.stop();
+  }
+
+  problems(): readonly string[] {
+    return [...problemsOf(this.#all()), ...this.#stores.flatMap((store) => [...store.problems()])];
+  }
+
+  status(): readonly KindStatus[] {
+    return statusOf(this.#all());
+  }
+
+  #all(): readonly ReflectedKind[] {
+    return this.unboundPods ? [...this.#following, this.unboundPods] : this.#following;
+  }
+
+  #confirm(): void {
+    const oldest = confirmedAtOf(this.#following);
+    if (oldest === undefined) return;
+    this.#index.confirm(oldest);
+    this.#synced.resolve();
+  }
+}
+
+function subjectOfEvent({ groupKind, metadata, object }: Manifest): ObjectReference {
+  return {
+    ...objectReference(object, readText(object['apiVersion']) ?? 'v1', kindOf(groupKind)),
+    resourceVersion: readText(metadata['resourceVersion']),
+  };
+}

@@ -1,0 +1,161 @@
+/**
+ * The answer to a review: the pod is read, decided on, counted and logged. A fault of ours, or a pod that cannot be found
+ * or read, lets the pod through as it is.
+ */
+import type { FastifyBaseLogger } from 'fastify';
+import { decideOnBinding, readBinding, type Binding } from '../core/decision/binding.ts';
+import { decide, decideOnUnreadable, leftAlone, type Decision } from '../core/decision/decide.ts';
+import { explain } from '../core/decision/explanation.ts';
+import type { DecisionOptions } from '../core/decision/options.ts';
+import { isVirtualNode } from '../core/decision/scope.ts';
+import type { View } from '../core/decision/view.ts';
+import { messageOf, Unreadable } from '../core/kubernetes/json.ts';
+import { readPod, UNREAD_POD, type Pod } from '../core/pod.ts';
+import { ALLOWED_AS_IT_IS, encodeResponse, type EncodedResponse, type Review } from './admission-review.ts';
+import { DecisionCache, type Changes } from './decision-cache.ts';
+import { addToMetrics, incrementsOf, OPERATION, type Increments } from './decision-metrics.ts';
+import { patchFor, patchForBinding, type Operation } from './json-patch.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Finds a pod that has no node yet; rejects if there is none, or no answer in time. */
+export type FindUnboundPod = (pod: {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string | undefined;
+}) => Promise<{ readonly pod: Pod; readonly from: 'watch' | 'get' }>;
+
+export interface AnswerOptions {
+  readonly log: FastifyBaseLogger;
+  readonly view: View & Changes;
+  readonly decision: DecisionOptions;
+  readonly metrics: Metrics;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Undefined if bindings are not decided. */
+  readonly findUnboundPod: FindUnboundPod | undefined;
+  /** Called with the name of each ImageCache that a pod is given. */
+  readonly onHit: (cacheName: string) => void;
+}
+
+/** A decision with what follows from it alone, so that all of it can be remembered together. */
+interface Answer {
+  readonly decision: Decision;
+  readonly patch: readonly Operation[];
+  readonly response: EncodedResponse;
+  /** Undefined until the answer is first given to a request that counts. */
+  increments: Increments | undefined;
+}
+
+function toAnswer(decision: Decision, patch: readonly Operation[]): Answer {
+  return { decision, patch, response: encodeResponse(decision, patch), increments: undefined };
+}
+
+export class Answering {
+  readonly #options: AnswerOptions;
+  readonly #cache: DecisionCache<Answer>;
+
+  constructor(options: AnswerOptions) {
+    this.#options = options;
+    this.#cache = new DecisionCache(options.view, options.decision);
+  }
+
+  /** Answers the creation of a pod. Everything is in memory, so that no request waits for another. */
+  answerPod(review: Review): EncodedResponse {
+    try {
+      const started = performance.now();
+      return this.#give(review, this.#decideOnPod(review), started);
+    } catch (error) {
+      return this.#letThrough(review, error);
+    }
+  }
+
+  #decideOnPod({ object, namespace }: Review): Answer {
+    const { view, decision: options, now } = this.#options;
+    try {
+      const pod = readPod(object, namespace);
+      const nowMs = now();
+      return this.#cache.remembered(pod, nowMs, () => {
+        const decision = decide(pod, view, options, nowMs);
+        return toAnswer(decision, patchFor(pod, decision));
+      });
+    } catch (error) {
+      if (error instanceof Unreadable) return toAnswer(decideOnUnreadable(error), []);
+      throw error;
+    }
+  }
+
+  /** Answers the binding of a pod to its node, with at most one request to the API server. Never rejects. */
+  async answerBinding(review: Review): Promise<EncodedResponse> {
+    const { view, decision: options, findUnboundPod, now } = this.#options;
+    if (!findUnboundPod) return ALLOWED_AS_IT_IS;
+    try {
+      const binding = readBinding(review.object, review.namespace);
+      if (!isVirtualNode(binding.nodeName, view)) return ALLOWED_AS_IT_IS;
+      const pod = await this.#find(review, binding, findUnboundPod);
+      const started = performance.now();
+      const decided = decideOnBinding(binding, pod, view, options, now());
+      return this.#give(review, toAnswer(decided.decision, patchForBinding(decided)), started);
+    } catch (error) {
+      if (error instanceof PodNotFound) return this.#leaveAlone(review, 'PodNotFound', error.message);
+      if (error instanceof Unreadable)
+        return this.#leaveAlone(review, 'PodUnreadable', `the binding cannot be read: ${error.message}`);
+      return this.#letThrough(review, error);
+    }
+  }
+
+  async #find(
+    { dryRun }: Review,
+    { namespace, podName, podUid }: Binding,
+    findUnboundPod: FindUnboundPod,
+  ): Promise<Pod> {
+    const count = (found: 'watch' | 'get' | 'none'): void => {
+      if (!dryRun) this.#options.metrics.boundPods.inc({ found });
+    };
+    try {
+      const { pod, from } = await findUnboundPod({ namespace, name: podName, uid: podUid });
+      count(from);
+      return pod;
+    } catch (error) {
+      count('none');
+      const message = `no image cache chosen: pod ${namespace}/${podName} cannot be read: ${messageOf(error)}`;
+      throw new PodNotFound(message, { cause: error });
+    }
+  }
+
+  /** Counts and logs an answer that is about to be sent. @param started by performance.now() */
+  #give({ uid, namespace, dryRun, target }: Review, answer: Answer, started: number): EncodedResponse {
+    const { metrics, decision: options, onHit, log } = this.#options;
+    const { decision, patch, response } = answer;
+    if (!dryRun) {
+      answer.increments ??= incrementsOf(decision, target, options.createOnMiss.by, metrics);
+      addToMetrics(answer.increments, metrics);
+      metrics.decisionSeconds.observe((performance.now() - started) / 1000);
+      if (decision.outcome === 'hit' && decision.cache) onHit(decision.cache.name);
+    }
+    if (log.level === 'debug' || log.level === 'trace')
+      log.debug({ uid, namespace, dryRun, target, explanation: { ...explain(decision), patch } }, 'decided');
+    return response;
+  }
+
+  /** There is no pod to decide on. */
+  #leaveAlone(
+    { dryRun, target }: Review,
+    reason: 'PodNotFound' | 'PodUnreadable',
+    why: string,
+  ): EncodedResponse {
+    const { metrics, log } = this.#options;
+    const decision = leftAlone(UNREAD_POD, reason, why, [why]);
+    if (!dryRun) metrics.decisions.inc({ operation: OPERATION[target], outcome: decision.outcome, reason });
+    log.warn({ reason, dryRun }, why);
+    return encodeResponse(decision, []);
+  }
+
+  #letThrough({ uid }: Review, error: unknown): EncodedResponse {
+    const { metrics, log } = this.#options;
+    metrics.internalErrors.inc();
+    log.error({ err: error, uid }, 'the webhook failed; the pod is let through as it is');
+    return ALLOWED_AS_IT_IS;
+  }
+}
+
+class PodNotFound extends Error {}

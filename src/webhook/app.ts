@@ -1,0 +1,102 @@
+/** Builds the webhook's HTTPS server; src/runtime makes it listen. It speaks HTTP/1.1, as kube-apiserver does to webhooks. */
+import type { Socket } from 'node:net';
+import { Server, TLSSocket, type SecureContextOptions } from 'node:tls';
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { health, type Readiness } from '../http/health.ts';
+import type { KeyPair } from '../tls/authority.ts';
+import type { TrustedClients } from './client-certificate.ts';
+import { mutate, type MutateOptions } from './mutate.ts';
+
+export interface AppOptions extends MutateOptions {
+  readonly tls: KeyPair;
+  readonly readiness: () => Readiness;
+}
+
+/** Longer than the 90 s after which Go clients close an idle connection, so that we never close it first. */
+const KEEP_ALIVE_MS = 120_000;
+/** For a request to arrive whole; the API server itself waits at most 30 s. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Limits for a hostile client. An API server has a few dozen connections, and its requests fit easily. */
+const LIMITS = {
+  /** Milliseconds, all three. */
+  handshakeTimeout: 10_000,
+  headersTimeout: 10_000,
+  /** How often Node looks for requests that take too long. */
+  connectionsCheckingInterval: 5000,
+  /** Bytes. */
+  maxHeaderSize: 16_384,
+};
+const MAX_CONNECTIONS = 1000;
+
+export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyInstance {
+  const { clients, log } = options;
+  const app = Fastify({
+    https: {
+      ...secureContext(tls, clients),
+      ...LIMITS,
+      ALPNProtocols: ['http/1.1'],
+      requestCert: clients !== undefined,
+      // The route refuses a client without a certificate: probes have none.
+      rejectUnauthorized: false,
+    },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    // Requests in flight while the server closes are answered, not refused.
+    return503OnClosing: false,
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  closeUnusedConnections(app);
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const statusCode = error.statusCode ?? 500;
+    log.warn({ statusCode, method: request.method, url: request.url }, error.message);
+    void reply.code(statusCode).send(error);
+  });
+  void app.register(mutate, options);
+  void app.register(health, { readiness });
+  return app;
+}
+
+function secureContext({ cert, key }: KeyPair, clients: TrustedClients | undefined): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', ...(clients && { ca: clients.ca }) };
+}
+
+/** From now on new connections are given this one; those that are open stay as they are. */
+export function renewCertificate(
+  app: FastifyInstance,
+  tls: KeyPair,
+  clients: TrustedClients | undefined,
+): void {
+  if (app.server instanceof Server) app.server.setSecureContext(secureContext(tls, clients));
+}
+
+/**
+ * Go clients open connections ahead of need. Node does not count one that never carried a request as idle, and would
+ * let it hold up the stop until the client gives it up, a minute and a half later.
+ */
+function closeUnusedConnections(app: FastifyInstance): void {
+  /** By its other end, which a TCP connection shares with the TLS connection that then stands for it. */
+  const open = new Map<string, Socket>();
+  let closing = false;
+  app.server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    open.set(peer, socket);
+    socket.once('close', () => open.delete(peer));
+    if (closing) socket.destroy();
+  });
+  app.server.on('secureConnection', (socket: Socket) => open.set(peerOf(socket), socket));
+  app.addHook('preClose', (done) => {
+    closing = true;
+    for (const socket of open.values()) if (carriedNothing(socket)) socket.destroy();
+    done();
+  });
+}
+
+/** A TLS connection counts what it deciphered; a TCP connection stands here for one that is not secured yet. */
+function carriedNothing(socket: Socket): boolean {
+  return !(socket instanceof TLSSocket) || socket.bytesRead === 0;
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}

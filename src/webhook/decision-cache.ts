@@ -1,0 +1,107 @@
+/**
+ * Remembers what was answered to a pod, because the pods of one workload come by the hundred and are the same to a
+ * decision. `decide` knows nothing of it: here stands what an answer depends on, and when it no longer holds.
+ */
+import type { Decision } from '../core/decision/decide.ts';
+import type { DecisionOptions } from '../core/decision/options.ts';
+import { Memory } from '../core/memoize.ts';
+import type { Pod } from '../core/pod.ts';
+import { stalenessOf } from '../core/staleness.ts';
+
+/** How the index tells that something changed: each generation grows with each change. */
+export interface Changes {
+  confirmedAtMs(): number | undefined;
+  /** Of everything that a decision looks up, except the ImageCaches. */
+  clusterGeneration(): number;
+  /** Of the ImageCaches; that one expires, or will within the margin, is a change too. */
+  cacheGeneration(nowMs: number, expiryMarginMs: number): number;
+  /** Whether a cache with at least `atLeast` of these images or repositories has changed since a cacheGeneration. */
+  cachesChangedSince(generation: number, names: readonly string[], atLeast: number): boolean;
+}
+
+/** Which changes to ImageCaches end an answer: those to at least `atLeast` of the names, or to any cache. */
+type Dependency = 'any cache' | { readonly names: readonly string[]; readonly atLeast: number };
+
+interface Entry<T> {
+  readonly answer: T;
+  readonly dependency: Dependency;
+  /** The cacheGeneration up to which the answer is known to hold. */
+  generation: number;
+}
+
+/** Between this many answers and twice as many are kept, of a few kB each. */
+const ENTRIES = 2000;
+/** Characters. A pod with more text is not remembered, or a few thousand of them would take all memory. */
+const LONGEST_POD = 8000;
+
+export class DecisionCache<T extends { readonly decision: Decision }> {
+  readonly #changes: Changes;
+  readonly #options: DecisionOptions;
+  readonly #entries = new Memory<Entry<T>>(ENTRIES);
+  #clusterGeneration = -1;
+
+  constructor(changes: Changes, options: DecisionOptions) {
+    this.#changes = changes;
+    this.#options = options;
+  }
+
+  /** @param answer called if no answer for such a pod is remembered and still holds */
+  remembered(pod: Pod, nowMs: number, answer: () => T): T {
+    const { expiryMarginMs, maxStalenessMs } = this.#options;
+    // A stale index is trusted for nothing, and then a decision looks at no cache.
+    if (stalenessOf(this.#changes.confirmedAtMs(), maxStalenessMs, nowMs)) return answer();
+    const key = keyOf(pod);
+    if (key === undefined) return answer();
+    const clusterGeneration = this.#changes.clusterGeneration();
+    if (clusterGeneration !== this.#clusterGeneration) this.#entries.clear();
+    this.#clusterGeneration = clusterGeneration;
+    const generation = this.#changes.cacheGeneration(nowMs, expiryMarginMs);
+    const known = this.#entries.get(key);
+    if (known && this.#stillHolds(known, generation)) return known.answer;
+    const made = answer();
+    this.#entries.set(key, { answer: made, dependency: dependencyOf(made.decision), generation });
+    return made;
+  }
+
+  #stillHolds(entry: Entry<T>, generation: number): boolean {
+    if (entry.generation === generation) return true;
+    const { dependency } = entry;
+    if (dependency === 'any cache') return false;
+    const { names, atLeast } = dependency;
+    if (this.#changes.cachesChangedSince(entry.generation, names, atLeast)) return false;
+    entry.generation = generation;
+    return true;
+  }
+}
+
+/**
+ * The chosen cache holds `exact` of the pod's images. Another cache can replace it, or be mentioned beside it, only if
+ * it holds as many: then at least so many of the images have changed with it.
+ */
+function dependencyOf({ request, images, match }: Decision): Dependency {
+  if (request?.pin !== undefined) return 'any cache';
+  if (!match || !images) return { names: [], atLeast: 1 };
+  const exact = match.winner?.degree.exact ?? 0;
+  return exact > 0
+    ? { names: images.references.map(({ key }) => key), atLeast: exact }
+    : { names: images.references.map(({ repository }) => repository), atLeast: 1 };
+}
+
+/** All that a decision reads of a pod, as one text; undefined if it is too long to be remembered. */
+function keyOf(pod: Pod): string | undefined {
+  const { namespace, labels, annotations, nodeName, nodeSelector, containers, present } = pod;
+  const maps = [labels, annotations, nodeSelector];
+  if (maps.some((map) => map.size > LONGEST_POD) || containers.length > LONGEST_POD) return undefined;
+  let length = 0;
+  for (const map of maps) for (const [name, value] of map) length += name.length + value.length;
+  for (const { name, image } of containers) length += name.length + image.length;
+  if (length > LONGEST_POD) return undefined;
+  // The name of the pod is left out, because it decides nothing.
+  return JSON.stringify([
+    namespace,
+    nodeName,
+    present,
+    ...maps.map((map) => [...map]),
+    containers.map(({ name, image, imagePullPolicy, pointer }) => [name, image, imagePullPolicy, pointer]),
+  ]);
+}

@@ -1,0 +1,48 @@
+/** Which metrics a decision adds to, and how much. */
+import type { Decision } from '../core/decision/decide.ts';
+import { lackingImages } from '../core/decision/explanation.ts';
+import type { DecisionOptions } from '../core/decision/options.ts';
+import type { Count } from '../http/tally.ts';
+import type { Review } from './admission-review.ts';
+import type { Metrics } from './metrics.ts';
+
+/**
+ * What a decision adds. A remembered decision is given out thousands of times and adds the same each time, so this is
+ * found once and kept with it.
+ */
+export interface Increments {
+  readonly counts: readonly { readonly count: Count; readonly by: number }[];
+  readonly missedImages: readonly string[];
+}
+
+/** The label `operation` of a decision. */
+export const OPERATION = { pod: 'create', binding: 'bind', other: 'other' } as const;
+
+/** @param by who makes the cache on a miss */
+export function incrementsOf(
+  decision: Decision,
+  target: Review['target'],
+  by: DecisionOptions['createOnMiss']['by'],
+  metrics: Metrics,
+): Increments {
+  const { outcome, reason, degree, images, createOnMiss, match, warnings } = decision;
+  const operation = OPERATION[target];
+  const counts = [
+    { count: metrics.decisions.at({ operation, outcome, reason }), by: 1 },
+    { count: metrics.warnings.at({}), by: warnings.length },
+  ];
+  if (images && (outcome === 'hit' || outcome === 'miss')) {
+    const cached = { yes: degree.exact, no: images.count - degree.exact };
+    for (const [label, number] of Object.entries(cached))
+      if (number > 0) counts.push({ count: metrics.podImages.at({ cached: label }), by: number });
+  }
+  for (const [filter, number] of match?.refused ?? [])
+    counts.push({ count: metrics.refusals.at({ filter }), by: number });
+  if (createOnMiss !== undefined) counts.push({ count: metrics.createOnMiss.at({ by }), by: 1 });
+  return { counts, missedImages: lackingImages(decision) };
+}
+
+export function addToMetrics({ counts, missedImages }: Increments, metrics: Metrics): void {
+  for (const { count, by } of counts) count.count += by;
+  for (const image of missedImages) metrics.missedImages.inc(image);
+}

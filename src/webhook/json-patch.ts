@@ -1,0 +1,61 @@
+/** The JSON Patch (RFC 6902) that turns a pod into the pod as decided. It covers the parts of a pod that we may change. */
+import jsonPatch from 'fast-json-patch';
+import type { BindingDecision } from '../core/decision/binding.ts';
+import type { Decision } from '../core/decision/decide.ts';
+import { EMPTY_MAP, type StringMap } from '../core/kubernetes/json.ts';
+import type { Container, Pod } from '../core/pod.ts';
+
+/** An operation of a JSON Patch, as the API server reads it. */
+export interface Operation {
+  readonly op: string;
+  readonly path: string;
+  readonly value?: unknown;
+}
+
+/** The parts of a pod that we may change: annotations, labels and pull policies. */
+interface Changeable {
+  readonly annotations: StringMap;
+  readonly labels: StringMap;
+  readonly containers: readonly Container[];
+}
+
+/** @returns no operations if nothing changes, or if the pod is denied */
+export function patchFor(seen: Pod, { outcome, pod }: Decision): readonly Operation[] {
+  return outcome === 'denied' ? [] : patchBetween(seen, pod, seen.present);
+}
+
+/** The patch of a Binding, whose annotations the API server merges into the pod's. */
+export function patchForBinding({ binding, annotations }: BindingDecision): readonly Operation[] {
+  const rest = { labels: EMPTY_MAP, containers: [] };
+  return patchBetween(
+    { ...rest, annotations: binding.annotations },
+    { ...rest, annotations },
+    binding.present,
+  );
+}
+
+function patchBetween(from: Changeable, to: Changeable, present: Pod['present']): readonly Operation[] {
+  return jsonPatch.compare(toDocument(from, present), toDocument(to, present));
+}
+
+/** @param present which parents exist in the JSON, even if they are empty */
+function toDocument({ annotations, labels, containers }: Changeable, present: Pod['present']): object {
+  const metadata = {
+    ...((present.annotations || annotations.size > 0) && { annotations: Object.fromEntries(annotations) }),
+    ...((present.labels || labels.size > 0) && { labels: Object.fromEntries(labels) }),
+  };
+  const hasMetadata = present.metadata || Object.keys(metadata).length > 0;
+  return {
+    ...(hasMetadata && { metadata }),
+    spec: {
+      initContainers: pullPoliciesOf(containers, '/spec/initContainers/'),
+      containers: pullPoliciesOf(containers, '/spec/containers/'),
+    },
+  };
+}
+
+function pullPoliciesOf(containers: readonly Container[], prefix: string): object[] {
+  return containers
+    .filter(({ pointer }) => pointer.startsWith(prefix))
+    .map(({ imagePullPolicy }) => (imagePullPolicy === undefined ? {} : { imagePullPolicy }));
+}

@@ -1,0 +1,90 @@
+/**
+ * The route POST /mutate, as one line: readBody > decodeReview > readPod > remembered(decide > patchFor > encodeResponse)
+ * > addUid > send.
+ */
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import { addUid, ALLOWED_AS_IT_IS, decodeReview, type EncodedResponse } from './admission-review.ts';
+import { Answering, type AnswerOptions } from './answer.ts';
+import { refuseStrangers, type TrustedClients } from './client-certificate.ts';
+import { BODY_LIMIT, readBody } from './request-body.ts';
+
+export interface MutateOptions extends AnswerOptions {
+  /** While true, every response asks its client to open another connection, which then goes to another replica. */
+  readonly draining: () => boolean;
+  /** Undefined if everybody may ask. */
+  readonly clients: TrustedClients | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** When the headers had arrived, by performance.now(). Fastify's own elapsedTime is 0 without its logger. */
+    arrivedAt: number;
+  }
+}
+
+/** Fastify would otherwise add the parameter to each response itself. */
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
+  const { metrics, draining, clients } = options;
+  const answering = new Answering(options);
+  const succeeded = metrics.requestSeconds.at({ status: 200 });
+  acceptJsonBytes(app);
+  app.decorateRequest('arrivedAt', 0);
+  app.addHook('onRequest', (request, _reply, next) => {
+    request.arrivedAt = performance.now();
+    next();
+  });
+  if (clients) app.addHook('onRequest', refuseStrangers(clients));
+  app.post('/mutate', (request, reply) => {
+    const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
+    const send = (response: EncodedResponse): void => {
+      succeeded.observe(secondsOf(request));
+      if (draining()) reply.header('connection', 'close');
+      void reply.type(JSON_TYPE).send(addUid(review, response));
+    };
+    switch (review.target) {
+      case 'pod':
+        send(answering.answerPod(review));
+        break;
+      case 'binding':
+        void answering.answerBinding(review).then(send);
+        break;
+      case 'other':
+        send(ALLOWED_AS_IT_IS);
+    }
+  });
+  app.route({
+    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '/mutate',
+    // Before the body is read: the method is at fault, not the body.
+    onRequest: refuseMethod,
+    handler: refuseMethod,
+  });
+  app.addHook('onError', (request, _reply, error, next) => {
+    metrics.requestSeconds.at({ status: error.statusCode ?? 500 }).observe(secondsOf(request));
+    next();
+  });
+  done();
+};
+
+function secondsOf({ arrivedAt }: FastifyRequest): number {
+  return (performance.now() - arrivedAt) / 1000;
+}
+
+/** The body stays bytes, because decodeReview is stricter than Fastify; no other content type is accepted. */
+function acceptJsonBytes(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', (_request, payload, parsed) =>
+    readBody(payload, BODY_LIMIT, parsed),
+  );
+}
+
+class MethodNotAllowed extends Error {
+  readonly statusCode = 405;
+}
+
+function refuseMethod(_request: FastifyRequest, reply: FastifyReply): never {
+  reply.header('allow', 'POST');
+  throw new MethodNotAllowed('POST an AdmissionReview to /mutate');
+}

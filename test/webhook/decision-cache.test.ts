@@ -1,0 +1,293 @@
+/** What is remembered must be what would be decided. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decide, type Decision } from '../../src/core/decision/decide.ts';
+import { explain } from '../../src/core/decision/explanation.ts';
+import { readPod, type Pod } from '../../src/core/pod.ts';
+import { ClusterIndex } from '../../src/index/cluster-index.ts';
+import { readEntry } from '../../src/sources/kinds/index-entry.ts';
+import { readManifest } from '../../src/sources/kinds/manifest.ts';
+import { DecisionCache } from '../../src/webhook/decision-cache.ts';
+import {
+  cacheObject,
+  configWith,
+  namespaceObject,
+  nodeObject,
+  NOW,
+  podObject,
+  selectorObject,
+  type CacheSpec,
+  type ConfigChange,
+  type Json,
+} from '../support/objects.ts';
+
+const MINUTE = 60_000;
+const PIN = 'k8s.aliyun.com/eci-imc-id';
+
+/** A cluster, and decisions that are remembered. */
+class Cluster {
+  readonly index = new ClusterIndex();
+  now = NOW;
+  made = 0;
+  readonly #options;
+  readonly #cache;
+
+  constructor(change: ConfigChange = {}) {
+    this.#options = configWith(change);
+    this.#cache = new DecisionCache(this.index, this.#options);
+    this.index.confirm(NOW);
+  }
+
+  put(cache: CacheSpec): void {
+    this.apply(cacheObject(cache));
+  }
+
+  apply(object: Json): void {
+    readEntry(readManifest(object)).apply(this.index);
+  }
+
+  remove(object: Json): void {
+    readEntry(readManifest(object)).delete(this.index);
+  }
+
+  anew(pod: Pod): Decision {
+    return decide(pod, this.index, this.#options, this.now);
+  }
+
+  remembered(pod: Pod): Decision {
+    return this.#cache.remembered(pod, this.now, () => {
+      this.made++;
+      return { decision: this.anew(pod) };
+    }).decision;
+  }
+
+  /** Whether asking for this pod makes a decision, instead of giving out a remembered one. */
+  decidesAnew(pod: Pod): boolean {
+    const before = this.made;
+    expect(explain(this.remembered(pod))).toEqual(explain(this.anew(pod)));
+    return this.made > before;
+  }
+}
+
+function readObject(object: Json): Pod {
+  return readPod(object, 'default');
+}
+
+function podWith(images: string[], annotations: Record<string, string> = {}): Pod {
+  return readObject(podObject({ images, annotations }));
+}
+
+const image = fc.constantFrom('a:1', 'a:2', 'b:1', 'c:1');
+const eci = { 'alibabacloud.com/eci': 'true' };
+
+const object = fc.oneof(
+  fc
+    .record({
+      name: fc.constantFrom('one', 'two', 'three', 'four', 'five', 'six'),
+      images: fc.uniqueArray(image, { minLength: 1 }),
+      size: fc.constantFrom(20, 30, 50),
+      created: fc.constantFrom(1, 2).map((days) => new Date(NOW - days * 24 * 60 * MINUTE).toISOString()),
+      phase: fc.constantFrom('Ready', 'Ready', 'Creating'),
+      expires: fc.constantFrom(undefined, 1, 9, 11, 12),
+      deleting: fc.boolean(),
+    })
+    .map(({ expires, ...cache }) =>
+      cacheObject({
+        ...cache,
+        ...(expires !== undefined && { expires: new Date(NOW + expires * MINUTE).toISOString() }),
+      }),
+    ),
+  fc.constantFrom({}, eci).map((labels) => namespaceObject('default', labels)),
+  fc.constantFrom(10, 40).map((gib) => nodeObject('worker', {}, { 'a:1': gib * 2 ** 30 })),
+  fc
+    .constantFrom('1', '2')
+    .map((count) =>
+      selectorObject('all', { effect: { annotations: { 'k8s.aliyun.com/imc-match-count-request': count } } }),
+    ),
+);
+
+const pod = fc
+  .record({
+    images: fc.array(image, { minLength: 1, maxLength: 3 }),
+    labels: fc.constantFrom({}, eci),
+    annotations: fc.constantFrom<Record<string, string>[]>(
+      {},
+      { [PIN]: 'imc-one' },
+      { 'k8s.aliyun.com/imc-perfect-match': 'true' },
+    ),
+  })
+  .map((spec) => readObject(podObject(spec)));
+
+type Step =
+  | { readonly apply: Json }
+  | { readonly remove: Json }
+  | { readonly wait: number }
+  | { readonly confirm: true };
+const step: fc.Arbitrary<Step> = fc.oneof(
+  object.map((apply) => ({ apply })),
+  object.map((remove) => ({ remove })),
+  fc.constantFrom(-500, 1, 500, 30_000, MINUTE, 10 * MINUTE).map((wait) => ({ wait })),
+  fc.constant({ confirm: true } as const),
+);
+
+describe('a remembered decision', () => {
+  it.each([
+    { pin: { notReady: 'deny' } },
+    { pin: { notReady: 'warn' } },
+    { pin: { notReady: 'auto' } },
+    { minimumMatch: 'repository' },
+  ] as const)('is the one that would be made now, whatever changed meanwhile (%j)', (options) => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 30, size: 'max' }),
+        fc.array(pod, { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 1, max: 6 }),
+        (steps, pods, every) => {
+          const cluster = new Cluster(options);
+          for (const [i, each] of steps.entries()) {
+            if ('apply' in each) cluster.apply(each.apply);
+            else if ('remove' in each) cluster.remove(each.remove);
+            else if ('wait' in each) cluster.now += each.wait;
+            else cluster.index.confirm(cluster.now);
+            // Many things may have changed since the last pod of a workload.
+            if (i % every !== 0) continue;
+            for (const asked of pods) cluster.decidesAnew(asked);
+          }
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+
+  it('is not made again for the second pod of a workload', () => {
+    const cluster = new Cluster();
+    const [first, second] = ['web-1', 'web-2'].map((name) => {
+      const plain = podObject({ labels: { app: 'web' } });
+      return readObject({ ...plain, metadata: { ...(plain['metadata'] as Json), name } });
+    });
+    expect([cluster.decidesAnew(first!), cluster.decidesAnew(second!)]).toEqual([true, false]);
+  });
+
+  it('is let go when many others were made since: some thousands are kept', () => {
+    const cluster = new Cluster();
+    const web = podWith(['web:1']);
+    const decideOnOthers = (count: number): void => {
+      for (let i = 0; i < count; i++) cluster.remembered(podWith([`other-${cluster.made}:1`]));
+    };
+    cluster.remembered(web);
+    decideOnOthers(1900);
+    expect(cluster.decidesAnew(web)).toBe(false);
+    decideOnOthers(6000);
+    expect(cluster.decidesAnew(web)).toBe(true);
+  });
+
+  it('is not kept for a pod with a great deal of text, or a few thousand of those would take all memory', () => {
+    const cluster = new Cluster();
+    const noted = (length: number): Pod => podWith(['a:1'], { note: 'x'.repeat(length) });
+    expect([cluster.decidesAnew(noted(1000)), cluster.decidesAnew(noted(1000))]).toEqual([true, false]);
+    expect([cluster.decidesAnew(noted(10_000)), cluster.decidesAnew(noted(10_000))]).toEqual([true, true]);
+  });
+
+  it.each([
+    ['one annotation is not two', { a: 'b","c","d' }, { a: 'b', c: 'd' }],
+    ['a value is not another', { a: '1' }, { a: '2' }],
+  ])('is for a pod that reads the same and for no other: %s', (_title, one, two) => {
+    const cluster = new Cluster();
+    expect(cluster.decidesAnew(podWith(['a:1'], one))).toBe(true);
+    expect(cluster.decidesAnew(podWith(['a:1'], two as Record<string, string>))).toBe(true);
+  });
+
+  describe('while caches come and go', () => {
+    const BOTH = ['web:1', 'sidecar:1'];
+
+    it('outlives a change to a cache that shares less with the pod than the chosen one, as through a sidecar', () => {
+      const cluster = new Cluster();
+      const asked = podWith(BOTH);
+      cluster.put({ name: 'web', images: BOTH });
+      expect(cluster.decidesAnew(asked)).toBe(true);
+      cluster.put({ name: 'other', images: ['other:1', 'sidecar:1'] });
+      cluster.put({ name: 'failed', images: ['other:1', 'sidecar:1'], phase: 'Failed' });
+      expect(cluster.decidesAnew(asked)).toBe(false);
+      cluster.put({ name: 'web', images: BOTH, phase: 'Updating' });
+      expect(cluster.decidesAnew(asked)).toBe(true);
+    });
+
+    it.each(['deny', 'warn', 'auto'] as const)(
+      'ends when a pinned cache that was not Ready becomes Ready, with pin.notReady: %s',
+      (notReady) => {
+        const cluster = new Cluster({ pin: { notReady } });
+        const asked = podWith(BOTH, { [PIN]: 'imc-pinned' });
+        // It holds none of the pod's images: only the pin leads to it.
+        cluster.put({ name: 'pinned', images: ['unrelated:1'], phase: 'Creating' });
+        cluster.put({ name: 'web', images: BOTH });
+        expect(cluster.remembered(asked).reason).not.toBe('Pinned');
+        cluster.put({ name: 'pinned', images: ['unrelated:1'] });
+        expect(cluster.remembered(asked).reason).toBe('Pinned');
+      },
+    );
+
+    it('of a miss ends when a cache with another version comes, if that counts', () => {
+      const cluster = new Cluster({ minimumMatch: 'repository' });
+      const asked = podWith(['web:1']);
+      expect(cluster.remembered(asked).outcome).toBe('miss');
+      cluster.put({ name: 'unrelated', images: ['other:1'] });
+      expect(cluster.decidesAnew(asked)).toBe(false);
+      cluster.put({ name: 'web', images: ['web:2'] });
+      expect(cluster.remembered(asked).outcome).toBe('hit');
+    });
+
+    it('does not outlive a change that matters, however many that do not matter came since', () => {
+      const cluster = new Cluster();
+      const asked = podWith(BOTH);
+      cluster.put({ name: 'web', images: BOTH, size: 30 });
+      expect(cluster.remembered(asked).cache?.name).toBe('web');
+      cluster.put({ name: 'better', images: BOTH, size: 20 });
+      for (let i = 0; i < 150_000; i++) cluster.put({ name: 'other', images: [`other:${i}`] });
+      expect(cluster.remembered(asked).cache?.name).toBe('better');
+    });
+  });
+
+  describe('as time passes', () => {
+    const expiringIn = (minutes: number): CacheSpec => ({
+      name: 'web',
+      images: ['web:1'],
+      expires: new Date(NOW + minutes * MINUTE).toISOString(),
+    });
+
+    it('ends when its cache comes as near to its expiry as expiryMargin, and when it expires', () => {
+      const cluster = new Cluster({ expiryMarginMs: 10 * MINUTE, maxStalenessMs: 100 * MINUTE });
+      cluster.put(expiringIn(30));
+      const asked = podWith(['web:1']);
+      const at = (ms: number): string => {
+        cluster.now = NOW + ms;
+        return `${String(cluster.decidesAnew(asked))} ${cluster.remembered(asked).outcome}`;
+      };
+      expect(at(0)).toBe('true hit');
+      expect(at(20 * MINUTE - 1)).toBe('false hit');
+      expect(at(20 * MINUTE)).toBe('true miss');
+      expect(at(30 * MINUTE - 1)).toBe('false miss');
+      expect(at(30 * MINUTE)).toBe('true miss');
+      expect(at(50 * MINUTE)).toBe('false miss');
+    });
+
+    it('ends when the clock is set back to before the expiry', () => {
+      const cluster = new Cluster({ expiryMarginMs: 0, maxStalenessMs: 100 * MINUTE });
+      cluster.put(expiringIn(30));
+      const asked = podWith(['web:1']);
+      cluster.now = NOW + 31 * MINUTE;
+      expect(cluster.remembered(asked).outcome).toBe('miss');
+      cluster.now = NOW;
+      expect(cluster.remembered(asked).outcome).toBe('hit');
+    });
+
+    it('is not used while the index is stale, and used again after that', () => {
+      const cluster = new Cluster({ maxStalenessMs: MINUTE });
+      const asked = podWith(['web:1']);
+      expect(cluster.decidesAnew(asked)).toBe(true);
+      cluster.now = NOW + 2 * MINUTE;
+      expect(cluster.remembered(asked).reason).toBe('IndexStale');
+      cluster.index.confirm(cluster.now);
+      expect(cluster.decidesAnew(asked)).toBe(false);
+    });
+  });
+});
