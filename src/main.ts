@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Owns the process: arguments in, exit code out; the only process.exit. */
+/** The process: arguments in, exit code out. Nothing else calls process.exit. */
 import { text } from 'node:stream/consumers';
 import { runCli } from './cli/cli.ts';
 
@@ -12,7 +12,7 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
   process.exit(1);
 }
 
-// Whoever reads our output may have read enough (`imc explain … | head`).
+// The reader of our output may have closed it, as in `imc explain … | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);
@@ -22,7 +22,7 @@ const stopped = new Promise<void>((resolve) => {
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      // Whoever asks twice does not want to wait.
+      // A second Ctrl-C ends the process at once.
       if (asked) process.exit(130);
       asked = true;
       resolve();

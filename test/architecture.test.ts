@@ -72,7 +72,7 @@ describe.each(FILES)('%s', (file) => {
 
   it('opens with a sentence that says what it is responsible for', () => {
     expect(readFileSync(file, 'utf8').replace('#!/usr/bin/env node\n', '')).toMatch(
-      /^\/\*\*[\s*]+[A-Z][^]{15,}?\*\//,
+      /^\/\*\*[\s*]+[A-Z`][^]{15,}?\*\//,
     );
   });
 

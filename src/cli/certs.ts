@@ -1,4 +1,4 @@
-/** Owns `imc certs`: a CA and a serving certificate in a folder. */
+/** `imc certs`: makes a CA and a serving certificate in a folder. */
 import { NAMES } from '../config/value-type.ts';
 import { createCertificates } from '../runtime/tls.ts';
 import { UsageError, type Command } from './command.ts';

@@ -1,4 +1,4 @@
-/** Owns `imc check`: says whether pods are decided in a cluster, and what to look at if they are not. */
+/** `imc check`: says whether the webhook decides on the pods of a cluster, and what to look at if it does not. */
 import { loadConfig } from '../config/load.ts';
 import { DURATION } from '../config/value-type.ts';
 import { checkPodsAreDecided } from '../runtime/check.ts';

@@ -1,4 +1,4 @@
-/** Owns the command line: which subcommand runs, and how an error ends it. */
+/** The command line: finds the subcommand, and turns an error into a message and an exit code. */
 import { messageOf } from '../core/kubernetes/json.ts';
 import { closest } from '../config/suggest.ts';
 import { ConfigError } from '../config/validate.ts';
@@ -13,7 +13,7 @@ import { status } from './status.ts';
 
 const COMMANDS: readonly Command[] = [serve, controller, explain, status, check, certs, simulateEci];
 
-/** Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration cannot be used. */
+/** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is invalid. */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -1,6 +1,6 @@
-/** Owns how a table looks to a person: columns, and ages as kubectl has them. */
+/** Formats tables and ages for people, as kubectl does. */
 
-/** Columns as wide as their widest cell; the last one is not padded. */
+/** Makes each column as wide as its widest cell; the last column is not padded. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) =>
@@ -11,7 +11,7 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** As kubectl does: the largest unit, `45s`, `12m`, `20h`, `3d`. */
+/** The largest unit that fits, as kubectl prints ages: `45s`, `12m`, `20h`, `3d`. */
 export function formatAge(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   if (seconds < 120) return `${seconds}s`;

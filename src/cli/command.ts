@@ -1,4 +1,4 @@
-/** Owns what a subcommand is, how its flags are read, and how its help looks. */
+/** What every subcommand has: its flags and their parsing, and its help. */
 import { parseArgs } from 'node:util';
 import { messageOf } from '../core/kubernetes/json.ts';
 import type { Config } from '../config/config.ts';
@@ -6,11 +6,11 @@ import { environmentName, flagName, SETTINGS } from '../config/settings.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
 import { closest } from '../config/suggest.ts';
 
-/** What a command sees of the world. */
+/** The outside world that a command may use. */
 export interface Io {
   readonly out: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly err: { write(text: string): unknown };
-  /** All of standard input. */
+  /** Reads standard input to its end. */
   readonly readInput: () => Promise<string>;
   /** Resolves at the first SIGTERM or SIGINT. */
   readonly untilStopped: () => Promise<void>;
@@ -19,7 +19,7 @@ export interface Io {
 export interface Flag {
   readonly name: string;
   readonly short?: string;
-  /** What stands for the value in the help. */
+  /** The placeholder of the value in the help. */
   readonly value: string;
   readonly help: string;
   readonly many?: boolean;
@@ -30,7 +30,7 @@ export interface Command {
   readonly summary: string;
   readonly usage: string;
   readonly flags: readonly Flag[];
-  /** Key paths of the settings that are flags of this command too. */
+  /** Paths of the settings that this command accepts as flags too. */
   readonly settings: readonly string[];
   /** @returns the exit code */
   readonly run: (flags: Flags, io: Io) => Promise<number>;
@@ -39,11 +39,11 @@ export interface Command {
 export interface Flags {
   readonly one: (name: string) => string | undefined;
   readonly all: (name: string) => readonly string[];
-  /** Settings that were given, by key path. */
+  /** The settings that were given as flags, by path. */
   readonly settings: ReadonlyMap<string, string>;
 }
 
-/** Thrown for a command line that cannot be used; answered with exit code 2 and a pointer to the help. */
+/** Thrown for an invalid command line; the process prints it with a pointer to the help and exits with 2. */
 export class UsageError extends Error {}
 
 export const CONFIG_FLAG: Flag = {
@@ -52,7 +52,7 @@ export const CONFIG_FLAG: Flag = {
   help: `Configuration file, YAML or JSON (also ${CONFIG_FILE_VARIABLE}).`,
 };
 
-/** @throws UsageError where no source is configured */
+/** @throws UsageError if no source is configured */
 export function requireSource({ source }: Config): void {
   if (source === '') {
     throw new UsageError(

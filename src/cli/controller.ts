@@ -1,12 +1,12 @@
-/** Owns `imc controller`: makes and retires caches on a miss, until it is told to stop. */
+/** `imc controller`: makes and retires ImageCaches until it is told to stop. */
 import { SETTINGS } from '../config/settings.ts';
 import { loadConfig } from '../config/load.ts';
 import { startController } from '../runtime/controller.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { CONFIG_FLAG, requireSource, UsageError, type Command } from './command.ts';
 
-/** Of a server that this is not. */
-const NOT_HERE = /^(?:port|tls\.|shutdownDelayMs)/;
+/** Settings that only the webhook has. */
+const NOT_HERE = /^(?:port|tls\.|shutdownDelay)/;
 
 export const controller: Command = {
   name: 'controller',

@@ -1,4 +1,4 @@
-/** Owns how an explanation looks to a person. Holds no rule: every word of substance comes from the explanation. */
+/** Formats an explanation for people. Decides nothing: all facts come from the explanation. */
 import { styleText } from 'node:util';
 import type { ExplainedCandidate, Explanation } from '../core/decision/explanation.ts';
 import type { Operation } from '../runtime/offline.ts';
@@ -7,7 +7,7 @@ import { isObject } from '../core/kubernetes/json.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { alignColumns, formatAge } from './columns.ts';
 
-/** One pod's explanation and where the pod comes from; what `-o json` prints, one a line. */
+/** The explanation of one pod, and where the pod comes from. `-o json` prints one a line. */
 export interface PodExplanation extends Explanation {
   readonly workload: string;
   readonly namespace: string;
@@ -27,7 +27,7 @@ const OUTCOME_STYLES = {
 
 const VERDICT_STYLES = { chosen: 'green', beaten: 'dim', refused: 'yellow' } as const;
 
-/** @param now milliseconds since 1970, for ages */
+/** @param now milliseconds since 1970; ages are counted from it */
 export function formatExplanation(explanation: PodExplanation, colour: boolean, now: number): string {
   const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
   const { workload, namespace, outcome, why, warnings, candidates, patch } = explanation;
@@ -106,7 +106,7 @@ function formatPatch(patch: readonly Operation[], paint: Paint): string {
   return `  ${paint('dim', 'patch')}\n${lines.join('\n')}`;
 }
 
-/** A map that is added whole is shown key by key, as if each key were added. */
+/** The lines for a value. A map that is added whole is shown key by key. */
 function leavesOf(path: string, value: unknown): [string, string | undefined][] {
   if (value === undefined) return [[path, undefined]];
   if (!isObject(value)) return [[path, typeof value === 'string' ? value : JSON.stringify(value)]];

@@ -1,4 +1,4 @@
-/** Owns `imc explain`: the decision for the pods of a manifest, without a cluster, and why. */
+/** `imc explain`: shows the decision for the pods of a manifest, and why, without creating them. */
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../core/kubernetes/json.ts';
 import { loadConfig } from '../config/load.ts';
@@ -11,7 +11,7 @@ import { decideOffline, loadIndex, readPods } from '../runtime/offline.ts';
 import { CONFIG_FLAG, requireSource, UsageError, type Command, type Flags, type Io } from './command.ts';
 import { formatExplanation, type PodExplanation } from './explain-table.ts';
 
-/** How many candidates of each kind to name: more than anyone reads, few enough to print. */
+/** How many candidates of each kind to show. */
 const SURVEYED = 20;
 
 type Format = (explanation: PodExplanation, io: Io, now: number) => string;

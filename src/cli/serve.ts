@@ -1,4 +1,4 @@
-/** Owns `imc serve`: the webhook, until it is told to stop. */
+/** `imc serve`: runs the webhook until it is told to stop. */
 import { SETTINGS } from '../config/settings.ts';
 import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../runtime/logger.ts';

@@ -1,11 +1,11 @@
-/** Owns `imc simulate-eci`: plays the part of ECI that makes image caches, where there is none. */
+/** `imc simulate-eci`: plays the part of ECI that makes image caches, for clusters without ECI. */
 import { loadConfig } from '../config/load.ts';
 import { DURATION } from '../config/value-type.ts';
 import { simulate } from '../runtime/simulator.ts';
 import { requireSource, UsageError, type Command } from './command.ts';
 
 const DEFAULT_TIME = '10s';
-/** Characters. */
+/** The width of the progress bar, in characters. */
 const BAR = 20;
 
 export const simulateEci: Command = {

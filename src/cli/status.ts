@@ -1,4 +1,4 @@
-/** Owns `imc status`: all ImageCaches in a table. */
+/** `imc status`: shows all ImageCaches in a table. */
 import { loadConfig } from '../config/load.ts';
 import { READY } from '../core/image-cache.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';

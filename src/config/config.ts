@@ -3,60 +3,60 @@ import type { DecisionOptions } from '../core/decision/options.ts';
 
 /** A key that is a duration has the name of its setting and `Ms`: `shutdownDelay` is read into `shutdownDelayMs`. */
 export interface Config extends DecisionOptions {
-  /** Where the objects come from: `kubernetes`, `files:DIR`; empty where none is configured. */
+  /** Where the objects come from: `kubernetes` or `files:DIR`; empty if no source is configured. */
   readonly source: string;
   /** Path of a kubeconfig; empty for the usual places. */
   readonly kubeconfig: string;
   /** Name of a context in it; empty for its current one. */
   readonly kubeContext: string;
-  /** Address that both ports are bound to. */
+  /** The address to which both ports are bound. */
   readonly host: string;
   readonly port: number;
   readonly metricsPort: number;
   readonly tls: {
-    /** Paths of PEM files; empty where not used. */
+    /** Paths of PEM files; empty if not used. */
     readonly cert: string;
     readonly key: string;
-    /** Folder for a CA and a certificate made here; empty where not used. */
+    /** The folder for a CA and a certificate that the webhook makes; empty if not used. */
     readonly selfSigned: string;
-    /** A CA that the webhook keeps in the cluster. */
+    /** A CA that the webhook makes and keeps in the cluster. */
     readonly managed: {
-      /** `namespace/name` of its Secret; empty where not used. */
+      /** `namespace/name` of the Secret with the CA; empty if not used. */
       readonly secret: string;
-      /** Name of the MutatingWebhookConfiguration whose caBundle it is. */
+      /** Name of the MutatingWebhookConfiguration whose caBundle the webhook maintains. */
       readonly webhookConfiguration: string;
-      /** How long that CA is good for. */
+      /** How long a CA is valid. */
       readonly lifetimeMs: number;
     };
-    /** Names and addresses in a certificate that is made here. */
+    /** DNS names and IP addresses in a certificate that the webhook makes. */
     readonly dnsNames: readonly string[];
-    /** Path of a PEM file; empty where everybody may ask. */
+    /** Path of a PEM file with the CAs of clients; empty if every client may use /mutate. */
     readonly clientCa: string;
-    /** Empty: any name. */
+    /** Common names that a client certificate may have; empty: any name. */
     readonly clientNames: readonly string[];
   };
-  /** Whether the controller makes caches for templates too, before their first pod. */
+  /** Whether the controller also makes caches for the templates of workloads, before their first pod. */
   readonly prewarm: boolean;
-  /** Of which namespaces, where nothing is labelled. */
+  /** Which namespaces to pre-warm: all that are not labelled `disabled`, or only those labelled `enabled`. */
   readonly prewarmNamespaces: 'all' | 'labelled';
-  /** Namespaces that are left out whatever their labels. */
+  /** Namespaces that are never pre-warmed, whatever their labels. */
   readonly prewarmExcept: readonly string[];
-  /** Of `imc controller`, which makes caches on a miss. */
+  /** Settings of `imc controller`. */
   readonly controller: {
-    /** How many caches of its own it keeps. */
+    /** How many caches the controller keeps. */
     readonly quota: number;
-    /** Days after which one that nobody used goes. */
+    /** The controller deletes a cache that no pod used for this many days. */
     readonly idleDays: number;
     readonly reuse: boolean;
     readonly flash: boolean;
-    /** 0: they never expire. */
+    /** Days after which ECI deletes a cache; 0: never. */
     readonly retentionDays: number;
-    /** `namespace/name` of the Lease by which replicas elect their leader. */
+    /** `namespace/name` of the Lease with which the replicas elect their leader. */
     readonly lease: string;
-    /** A leader that is silent for longer has lost the Lease. */
+    /** A leader that does not renew the Lease for longer than this has lost it. */
     readonly leaseDurationMs: number;
   };
-  /** Between turning unready and closing the port. */
+  /** How long the webhook still answers after it has turned unready. */
   readonly shutdownDelayMs: number;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 }

@@ -1,4 +1,7 @@
-/** Owns where the configuration comes from: defaults < file < environment < flags. The only reader of the environment. */
+/**
+ * Loads the configuration: defaults, then file, environment and flags, of which the later ones win. Nothing else reads
+ * the environment.
+ */
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import { messageOf, isObject, typeName } from '../core/kubernetes/json.ts';
@@ -9,12 +12,12 @@ import { ConfigError, flatten, validateLayer, validateTogether, type Layer } fro
 
 const PATHS = SETTINGS.map((setting) => setting.path);
 const ENVIRONMENT_PREFIX = 'IMC_';
-/** Names the file, so it is no key of it. */
+/** The variable that names the configuration file; it is no setting itself. */
 export const CONFIG_FILE_VARIABLE = 'IMC_CONFIG';
 
 /**
  * @param file the configuration file, YAML or JSON; undefined for none
- * @param flags values of the command line, by key path
+ * @param flags values from the command line, by the path of their setting
  * @throws ConfigError with every fault
  */
 export function loadConfig(
@@ -100,7 +103,7 @@ function nest(values: ReadonlyMap<string, unknown>): Config {
     }
     parent[type === DURATION ? `${last}Ms` : last] = values.get(path);
   }
-  // The table and the type are held together by a test: config.test.ts.
+  // A test compares the type with the table: config.test.ts.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return config as unknown as Config;
 }

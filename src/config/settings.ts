@@ -1,7 +1,7 @@
 /**
- * Owns the configuration: every key, its type, its default and what it means, in one table from which validation, the
- * environment, the flags, `--help` and the README's table follow. A key `pin.notReady` is `pin: {notReady: …}` in the
- * file, IMC_PIN_NOT_READY in the environment and --pin-not-ready on the command line.
+ * Every setting with its type, its default and its meaning, in one table. Validation, environment variables, flags,
+ * `--help` and the README's table are made from it. The key `pin.notReady` is `pin: {notReady: …}` in the file,
+ * IMC_PIN_NOT_READY in the environment, and --pin-not-ready on the command line.
  */
 import {
   BOOLEAN,
@@ -36,7 +36,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'kubeconfig',
     type: TEXT,
     default: '',
-    help: 'File with the way to the cluster. Without it: what KUBECONFIG names, else ~/.kube/config, else the service account of our pod.',
+    help: 'Path of a kubeconfig. Without it: the file that KUBECONFIG names, else ~/.kube/config, else the service account of the pod.',
   },
   {
     path: 'kubeContext',
@@ -78,7 +78,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'maxStaleness',
     type: DURATION,
     default: '60s',
-    help: 'An index without word from its source for longer is not trusted: the choice is left to ECI, no pin is denied.',
+    help: 'If the source has not confirmed the index for longer than this, the index is not trusted: the choice is left to ECI, and no pin is denied.',
   },
   {
     path: 'onInvalidAnnotation',
@@ -114,7 +114,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'createOnMiss.when',
     type: oneOf('no-match', 'incomplete'),
     default: 'no-match',
-    help: 'Ask for a cache when none qualifies, or also when the best one lacks some of the images.',
+    help: 'Ask for a cache if none qualifies, or also if the best one lacks some of the images.',
   },
   {
     path: 'createOnMiss.by',
@@ -144,7 +144,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.cert',
     type: TEXT,
     default: '',
-    help: 'File with the serving certificate (PEM, with its chain). Goes with `tls.key`; renewed files are taken into use within seconds.',
+    help: 'File with the serving certificate (PEM, with its chain). Needs `tls.key`; renewed files are used within seconds.',
   },
   {
     path: 'tls.key',
@@ -156,7 +156,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.selfSigned',
     type: TEXT,
     default: '',
-    help: 'Instead of the two: a folder in which a CA and a certificate are made, kept, and used again.',
+    help: 'Instead of these two: a folder in which the webhook makes a CA and a certificate, and finds them again after a restart.',
   },
   {
     path: 'tls.dnsNames',
@@ -168,19 +168,19 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.managed.secret',
     type: OBJECT_NAME,
     default: '',
-    help: 'Instead of files: a Secret, NAMESPACE/NAME, in which all replicas keep a CA of their own. It has to be there, and may be empty.',
+    help: 'Instead of files: the Secret, NAMESPACE/NAME, in which the replicas keep a CA that they make. It must exist, and may be empty.',
   },
   {
     path: 'tls.managed.webhookConfiguration',
     type: TEXT,
     default: 'imagecache-webhook',
-    help: 'MutatingWebhookConfiguration whose caBundle is then that CA.',
+    help: 'The MutatingWebhookConfiguration whose caBundle is set to that CA.',
   },
   {
     path: 'tls.managed.lifetime',
     type: DURATION,
     default: '8760h',
-    help: 'How long a CA is good for. After two thirds a new one is made, and both are trusted until the old one ends. Serving certificates last a sixth of it.',
+    help: 'How long a CA is valid. After two thirds of it a new CA is made, and clients trust both until the old one ends. Serving certificates last a sixth of it.',
   },
   {
     path: 'tls.clientCa',
@@ -192,79 +192,79 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.clientNames',
     type: TEXTS,
     default: [],
-    help: "Common names that a client's certificate may then have; any where there are none.",
+    help: "Common names that a client's certificate may have. Empty: any name.",
   },
   {
     path: 'prewarm',
     type: BOOLEAN,
     default: false,
-    help: "Whether the controller also makes the cache when a workload's template changes, before its first pod.",
+    help: "Whether the controller also makes a cache when a workload's template changes, before its first pod.",
   },
   {
     path: 'prewarmNamespaces',
     type: oneOf('all', 'labelled'),
     default: 'all',
-    help: 'In which namespaces: `all` that are not labelled `imagecache-webhook.io/prewarm: disabled`, or those alone that are labelled `enabled`.',
+    help: 'The namespaces to pre-warm: `all` except those labelled `imagecache-webhook.io/prewarm: disabled`, or only those labelled `enabled`.',
   },
   {
     path: 'prewarmExcept',
     type: TEXTS,
     default: ['kube-system'],
-    help: 'Namespaces in which it never does, because their pods are not sent to the webhook.',
+    help: 'Namespaces that are never pre-warmed, because the API server does not send their pods to the webhook.',
   },
   {
     path: 'controller.quota',
     type: COUNT,
     default: 100,
-    help: 'How many ImageCaches the controller keeps. Beyond that the least recently used one goes first.',
+    help: 'How many ImageCaches the controller keeps. Beyond that it deletes the least recently used one first.',
   },
   {
     path: 'controller.idleDays',
     type: COUNT,
     default: 30,
-    help: 'Days after which an ImageCache of the controller goes that no pod was given.',
+    help: "Delete the controller's ImageCaches that no pod used for this many days.",
   },
   {
     path: 'controller.reuse',
     type: BOOLEAN,
     default: false,
-    help: 'Whether ECI may use layers of other caches again for those that the controller makes.',
+    help: "Whether ECI reuses layers of other caches for the controller's ImageCaches.",
   },
   {
     path: 'controller.flash',
     type: BOOLEAN,
     default: false,
-    help: 'Whether they are made as instant caches.',
+    help: 'Whether the controller makes instant caches, which can be used at once and are filled later.',
   },
   {
     path: 'controller.retentionDays',
     type: COUNT,
     default: 0,
-    help: 'Days after which ECI itself deletes them, whether they are used or not; 0: never.',
+    help: "Days after which ECI itself deletes the controller's ImageCaches, used or not; 0: never.",
   },
   {
     path: 'controller.lease',
     type: OBJECT_NAME,
     default: 'kube-system/imagecache-controller',
-    help: 'Lease, NAMESPACE/NAME, by which the replicas of the controller elect the one that acts.',
+    help: 'Lease, NAMESPACE/NAME, with which the replicas of the controller elect their leader.',
   },
   {
     path: 'controller.leaseDuration',
     type: DURATION,
     default: '15s',
-    help: 'How long a leader may be silent before another takes its place; whole seconds.',
+    help: 'How long a leader may fail to renew the Lease before another replica takes over; whole seconds.',
   },
   {
     path: 'shutdownDelay',
     type: DURATION,
     default: '5s',
-    help: 'How long the webhook still answers after SIGTERM, unready already, so that the cluster can route around it.',
+    help: 'How long the webhook still answers after SIGTERM while it is already unready, so that the cluster stops sending it requests.',
   },
   {
     path: 'logLevel',
     type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
-    help: 'Least level of the log. `debug` has a line for each decision.',
+    help: 'The lowest level that is logged. `debug` has a line for each decision.',
   },
 ];
 
@@ -273,7 +273,7 @@ export function environmentName(path: string): string {
   return `IMC_${words(path).join('_').toUpperCase()}`;
 }
 
-/** `pin.notReady` → `pin-not-ready`, of which the flag is `--pin-not-ready`. */
+/** `pin.notReady` → `pin-not-ready`; the flag is `--pin-not-ready`. */
 export function flagName(path: string): string {
   return words(path).join('-');
 }

@@ -8,7 +8,7 @@ export function closest(name: string, known: readonly string[]): string | undefi
   return best && best.distance <= Math.ceil(name.length / 3) ? best.candidate : undefined;
 }
 
-/** Levenshtein's distance, row by row. */
+/** Levenshtein distance, row by row. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (const [i, letter] of Array.from(a).entries()) {

@@ -1,9 +1,9 @@
-/** Owns the check of a configuration: every fault at once, each with where it stands and what is allowed there. */
+/** Validates a configuration. Finds every fault at once, and says of each where it is and what is allowed there. */
 import { isObject } from '../core/kubernetes/json.ts';
 import { SETTINGS, type Setting } from './settings.ts';
 import { closest } from './suggest.ts';
 
-/** Thrown where a configuration cannot be used. */
+/** Thrown if a configuration is invalid. */
 export class ConfigError extends Error {
   readonly faults: readonly string[];
 
@@ -13,18 +13,21 @@ export class ConfigError extends Error {
   }
 }
 
-/** Values by key path, from one place. */
+/** The values from one place (file, environment or flags), by the path of their setting. */
 export interface Layer {
   /** How to name a key of this layer in an error: `imc.yaml: pin.notReady`, `IMC_PIN_NOT_READY`. */
   readonly nameOf: (path: string) => string;
   readonly values: ReadonlyMap<string, unknown>;
-  /** Names that are no key, as they were written. */
+  /** Names that are no setting, as they were written. */
   readonly unknown: readonly string[];
-  /** All names that are, for the suggestion. */
+  /** All names that are allowed, to suggest one of them. */
   readonly known: readonly string[];
 }
 
-/** @returns the parsed values of one layer, and adds what is wrong to `faults` */
+/**
+ * @param faults what is wrong is added to it
+ * @returns the parsed values of the layer
+ */
 export function validateLayer(layer: Layer, faults: string[]): Map<string, unknown> {
   for (const name of layer.unknown) {
     const close = closest(name, layer.known);
@@ -45,17 +48,17 @@ export function validateLayer(layer: Layer, faults: string[]): Map<string, unkno
   return parsed;
 }
 
-/** The known names of the same group, or all where it has none. */
+/** The known names of the same group; all known names if the group has none. */
 function siblings(name: string, known: readonly string[]): readonly string[] {
   const group = name.slice(0, name.lastIndexOf('.') + 1);
   const inGroup = known.filter((each) => each.startsWith(group));
   return inGroup.length > 0 ? inGroup : known;
 }
 
-/** Milliseconds. */
+/** The shortest lifetime of a managed CA, in milliseconds. */
 const SHORTEST_LIFETIME = 30_000;
 
-/** Faults that lie between keys, or in what a value means. */
+/** Finds combinations of values that are invalid, and values whose meaning is. */
 export function validateTogether(values: ReadonlyMap<string, unknown>, faults: string[]): void {
   const isSet = (path: string): boolean => values.get(path) !== '';
   const maxStaleness = values.get('maxStaleness');
@@ -80,7 +83,7 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
     );
 }
 
-/** Takes a nested object of a file apart into key paths. */
+/** Flattens the nested object of a file into paths. */
 export function flatten(value: unknown, prefix = ''): { values: Map<string, unknown>; unknown: string[] } {
   const values = new Map<string, unknown>();
   const unknown: string[] = [];

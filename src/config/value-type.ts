@@ -1,11 +1,11 @@
-/** Owns the types that a configuration value can have: how each is read, and what to say is allowed. */
+/** The types of configuration values: how each is parsed, and which values are allowed. */
 
-/** How a value is read. `allowed` completes the sentence "it must be …". */
+/** How a value is parsed. `allowed` completes the sentence "it must be …". */
 export interface ValueType<T = unknown> {
   readonly allowed: string;
-  /** What stands for a value in a flag's help. */
+  /** The placeholder of the value in a flag's help. */
   readonly placeholder: string;
-  /** @returns undefined where the value is not of this type; texts come from the environment and from flags */
+  /** @returns undefined if the value is not of this type; values from the environment and from flags are strings */
   readonly parse: (value: unknown) => T | undefined;
 }
 
@@ -58,7 +58,7 @@ export const COUNT: ValueType<number> = {
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Read into milliseconds. */
+/** Parses into milliseconds. */
 export const DURATION: ValueType<number> = {
   allowed: 'a duration such as "10m", "90s" or "1h30m"',
   placeholder: 'DURATION',

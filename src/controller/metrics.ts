@@ -1,7 +1,7 @@
-/** Owns the Prometheus metrics of the controller: their names, labels and meaning. */
+/** The Prometheus metrics of the controller: their names, labels and meaning. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What the gauges read when they are scraped. */
+/** Values that the gauges read when Prometheus scrapes them. */
 export interface ControllerState {
   readonly isLeading: () => boolean;
   /** Caches that the controller made, by phase. */
@@ -14,13 +14,13 @@ export interface ControllerMetrics {
   readonly deleted: Counter<'reason'>;
   readonly failed: Counter;
   readonly readySeconds: Histogram;
-  /** Misses that found no room at the last look. */
+  /** Misses for which the quota had no room when the controller last looked. */
   readonly refused: Gauge;
   readonly problems: Counter;
 }
 
 const PREFIX = 'imagecache_controller_';
-/** Seconds; to pull images and to take a snapshot takes minutes. */
+/** Seconds. Pulling images and taking a snapshot takes minutes. */
 const READY_BUCKETS = [10, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600];
 
 export function createControllerMetrics(state: ControllerState): ControllerMetrics {
@@ -29,7 +29,7 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
   const registers = [registry];
   const leading: Gauge = new Gauge({
     name: `${PREFIX}leading`,
-    help: 'Whether this replica is the one that acts: 1, or 0.',
+    help: '1 if this replica leads, else 0.',
     registers,
     collect: () => {
       leading.set(Number(state.isLeading()));
@@ -49,7 +49,7 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     registry,
     created: new Counter({
       name: `${PREFIX}created_total`,
-      help: 'ImageCaches made, by cause: a miss, or the template of a workload whose pods are yet to come.',
+      help: 'ImageCaches created, by cause: miss, or template (of a workload, before its first pod).',
       labelNames: ['cause'],
       registers,
     }),
@@ -61,23 +61,23 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     }),
     failed: new Counter({
       name: `${PREFIX}failed_total`,
-      help: 'ImageCaches of the controller that failed to be made.',
+      help: 'ImageCaches of the controller that failed.',
       registers,
     }),
     readySeconds: new Histogram({
       name: `${PREFIX}ready_seconds`,
-      help: 'Time from when an ImageCache was made, which is a moment after it was missed, until it was Ready.',
+      help: 'Time from the creation of an ImageCache until it was Ready.',
       buckets: READY_BUCKETS,
       registers,
     }),
     refused: new Gauge({
       name: `${PREFIX}refused_misses`,
-      help: 'Misses for which there was no room within the quota at the last look.',
+      help: 'Misses for which the quota had no room when the controller last looked.',
       registers,
     }),
     problems: new Counter({
       name: `${PREFIX}problems_total`,
-      help: 'Problems, as they began: with the API server, with the Lease, with what it refuses.',
+      help: 'Problems that began: with the API server, with the Lease, with an object that it refuses.',
       registers,
     }),
   };

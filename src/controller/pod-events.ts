@@ -1,6 +1,6 @@
 /**
- * Owns what `kubectl describe` says of pods and the caches that they found, or that are made for them: Events with the
- * reasons that ECI itself has (domain facts), one for all pods of which the same is to be said, on the last of them.
+ * Writes Events on pods: which cache a pod was given, or that one is being made for it. The reasons are ECI's own
+ * (docs/domain.md). Pods with the same message share one Event, which is written on the latest of them.
  */
 import { CREATE_ON_MISS } from '../core/annotations.ts';
 import { describePhase, isUsable, type ImageCache } from '../core/image-cache.ts';
@@ -11,7 +11,7 @@ import type { ObjectReference } from '../core/kubernetes/object.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
 import type { View } from '../core/decision/view.ts';
 
-/** Puts an Event on a pod or a workload. Nothing waits for it. */
+/** Writes an Event on a pod or a workload. Nothing waits until it is written. */
 export type Tell = (
   about: ObjectReference,
   type: 'Normal' | 'Warning',
@@ -19,11 +19,11 @@ export type Tell = (
   message: string,
 ) => void;
 
-/** Milliseconds between two Events that say the same of a cache; the later one counts the pods between. */
+/** Milliseconds between two Events with the same reason about one cache; the later Event counts the pods in between. */
 const TOLD_EVERY = 600_000;
-/** Told at one look; the others at the next. */
+/** Events that one reconciliation writes at most; the next writes the others. */
 const MOST_AT_ONCE = 20;
-/** Kept of the misses that were refused. */
+/** Refused misses that are remembered, so that each gets one Event. */
 const MOST_SAID = 10_000;
 
 type Found = 'SuccessfulHitImageCache' | 'ImageCacheNotComplete';
@@ -31,19 +31,22 @@ type Found = 'SuccessfulHitImageCache' | 'ImageCacheNotComplete';
 interface Group {
   readonly found: Found;
   readonly cache: ImageCache;
-  /** That were not told of yet. */
+  /** Pods since the last Event. */
   readonly pods: number;
   readonly last: WatchedPod;
-  /** Milliseconds since 1970; undefined where nothing was said of it yet. */
+  /** Undefined if there was no Event yet. */
   readonly toldAtMs: number | undefined;
 }
 
 export class PodEvents {
   readonly #tell: Tell;
-  /** Of refused misses what was said already, by image set and pod. */
+  /** The refused misses that have an Event already, by image set and pod. */
   readonly #refused = new Set<string>();
   readonly #groups = new Map<string, Group>();
-  /** By uid, the pods of the last look; undefined before the first, whose pods somebody else may have told of. */
+  /**
+   * The pods of the last reconciliation, by uid. Undefined before the first: its pods may have Events from an earlier
+   * leader.
+   */
   #seen: ReadonlySet<string> | undefined;
 
   constructor(tell: Tell) {
@@ -53,14 +56,14 @@ export class PodEvents {
   created(name: string, { pods, lastBy }: Miss): void {
     if (lastBy.kind === 'Pod')
       this.#tell(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found no image cache`);
-    const message = `ImageCache ${name} is made for ${imagesOf(lastBy)}; pods that are created once it is Ready start from it`;
+    const message = `ImageCache ${name} is being made for ${imagesOf(lastBy)}; pods that are created after it is Ready start from it`;
     this.#tell(lastBy, 'Normal', 'ImageCacheAutoCreated', message);
   }
 
-  /** @param miss that it was made for; undefined where nobody misses it any more */
+  /** @param miss the miss that the cache was made for; undefined if no pod misses it any more */
   failed(name: string, miss: Miss | undefined): void {
     if (!miss) return;
-    const message = `ImageCache ${name}, made for ${imagesOf(miss.lastBy)}, has failed, and is tried again later: kubectl describe imagecache ${name} says why, as for an image that cannot be pulled, or a quota of ECI`;
+    const message = `ImageCache ${name} for ${imagesOf(miss.lastBy)} failed and will be tried again; kubectl describe imagecache ${name} says why (an image that cannot be pulled, or a quota of ECI)`;
     this.#tell(miss.lastBy, 'Warning', 'ImageCacheNotComplete', message);
   }
 
@@ -69,12 +72,12 @@ export class PodEvents {
     if (this.#refused.has(key)) return;
     if (this.#refused.size >= MOST_SAID) this.#refused.clear();
     this.#refused.add(key);
-    const message = `no ImageCache is made for ${imagesOf(lastBy)}: the quota of ${quota} is full of caches that were used since`;
+    const message = `no ImageCache is made for ${imagesOf(lastBy)}: quota (${quota}) reached, and every cache was used after this miss`;
     this.#tell(lastBy, 'Warning', 'ImageCacheMissed', message);
   }
 
   /**
-   * @param pods those that have not started yet
+   * @param pods the pods that have not started yet
    * @param now milliseconds since 1970
    */
   starting(pods: Iterable<WatchedPod>, view: View, now: number): void {
@@ -115,13 +118,16 @@ export class PodEvents {
     const { exact } = degreeOf(wantedImages(references), images);
     const message =
       found === 'SuccessfulHitImageCache'
-        ? `${thisPod(pods)} was given ImageCache ${name} (${id}), which holds ${exact} of its ${references.length} images`
+        ? `${thisPod(pods)} ${pods < 2 ? 'was' : 'were'} given ImageCache ${name} (${id}), which holds ${exact} of ${references.length} images`
         : `${thisPod(pods)} cannot start from ImageCache ${name}, which is ${stateOf(cache)}`;
     this.#tell(last.subject, 'Normal', found, message);
   }
 }
 
-/** The cache that a pod was given or asks for; else one that was being made when it was created, and has all its images. */
+/**
+ * The cache that the pod was given or pins; else a cache that was being made when the pod was created and has all its
+ * images.
+ */
 function cacheFor(watched: WatchedPod, view: View): ImageCache | undefined {
   const { pod, createdAtMs } = watched;
   const [id] = cachesPointedTo(watched);
@@ -137,7 +143,7 @@ function stateOf(cache: ImageCache): string {
 
 function thisPod(pods: number): string {
   if (pods < 2) return 'this pod';
-  return `this pod, as ${pods - 1} other${pods > 2 ? 's' : ''} before it,`;
+  return `this pod and ${pods - 1} earlier one${pods > 2 ? 's' : ''}`;
 }
 
 function imagesOf({ kind }: ObjectReference): string {

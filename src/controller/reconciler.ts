@@ -1,7 +1,7 @@
 /**
- * Owns the carrying out of the plan, while this replica leads: after each change, and when time alone makes another one,
- * it looks at the cluster as it is, and makes and deletes what core/provision/plan.ts says. It remembers nothing that
- * matters: who leads next derives the same from the same cluster.
+ * The controller's reconciliation while this replica leads. After each change, and when time alone makes a difference,
+ * it compares the cluster with the plan (core/controller/plan.ts), and creates and deletes ImageCaches. It keeps no
+ * state that matters: the next leader derives the same plan from the same cluster.
  */
 import type { Clock } from '../clock.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
@@ -17,46 +17,52 @@ import { firstNameOf, nameOfAttempt } from '../core/controller/desired-cache.ts'
 import type { View } from '../core/decision/view.ts';
 import { PodEvents, type Tell } from './pod-events.ts';
 
-/** The cluster as it is, and what may be done to it. */
+/** The state of the cluster, and the changes that the controller may make. */
 export interface Cluster extends Workloads {
   markedPods(): Iterable<WatchedPod>;
   pendingPods(): Iterable<WatchedPod>;
   ownCaches(): readonly OwnCache[];
-  /** The oldest word on any of these, in milliseconds since 1970; undefined before the first. */
+  /** When the API server last confirmed all of this; undefined before the first time. */
   confirmedAtMs(): number | undefined;
-  /** @returns `refused` where the API server says that it will never take it. @throws where it may later */
+  /**
+   * @returns `refused` if the API server will never accept the object
+   * @throws if it may accept the object later
+   */
   create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }>;
-  /** @returns false where it is gone already */
+  /** @returns false if the object is gone already */
   delete(cache: OwnCache): Promise<boolean>;
   readonly tell: Tell;
 }
 
 export interface ReconcilerOptions extends PlanOptions, CacheOptions {
   readonly decision: DecisionOptions;
-  /** Undefined: caches are made on a miss alone. */
+  /** Undefined: caches are made after a miss only. */
   readonly prewarm: PrewarmOptions | undefined;
 }
 
-/** What becomes of it, for the log and the metrics. */
+/** Called for the log and the metrics. */
 export interface ProvisionEvents {
   readonly onCreated: (name: string, creation: Creation) => void;
   readonly onDeleted: (deletion: Deletion) => void;
-  /** @param seconds since it was made */
+  /** @param seconds since the cache was created */
   readonly onReady: (cache: OwnCache, seconds: number) => void;
   readonly onFailed: (cache: OwnCache) => void;
-  /** How many misses found no room, after each look. */
+  /** Called after each reconciliation with the number of misses that found no room. */
   readonly onRefused: (count: number) => void;
   readonly onProblem: (problem: string) => void;
 }
 
-/** Milliseconds in which what belongs together comes together: the pods of a Deployment. */
+/** Milliseconds to wait after a change, so that the pods of one Deployment are seen together. */
 const GATHERING = 200;
-/** How much longer it rests than it thinks: 20,000 marked pods take most of a second, and change all the time. */
+/**
+ * The controller rests this many times as long as its last plan took: a plan for 20,000 marked pods takes most of a
+ * second.
+ */
 const REST_SHARE = 4;
-/** Between two looks at the longest: what was refused, and clocks that were set. */
+/** The longest wait between two reconciliations, because refusals end and clocks are set. */
 const LONGEST_REST = 60_000;
 const RETRY = { first: 1000, longest: 30_000 };
-/** Before a cache that the API server refuses is tried again: somebody may have changed what it refuses by. */
+/** Milliseconds before a cache that the API server refused is tried again: what refused it may have changed. */
 const REFUSED_FOR = 300_000;
 
 export class Reconciler {
@@ -66,14 +72,14 @@ export class Reconciler {
   readonly #events: ProvisionEvents;
   readonly #podEvents: PodEvents;
   readonly #clock: Clock;
-  /** Until when what the API server has refused is not tried again, by name. */
+  /** Until when a cache that the API server refused is not tried again, by name. */
   readonly #refused = new Map<string, number>();
-  /** Phases as of the last look, by uid; undefined before the first, which tells of nothing that is new. */
+  /** The phases of the last reconciliation, by uid. Undefined before the first, which reports no change of phase. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
-  /** Milliseconds of the last plan. */
+  /** How long the last plan took. */
   #planTook = 0;
-  /** Whether something has changed since the last look began. */
+  /** Whether something has changed since the last reconciliation began. */
   #isWoken = false;
   #waiting: AbortController | undefined;
 
@@ -92,13 +98,13 @@ export class Reconciler {
     this.#clock = clock;
   }
 
-  /** Something has changed. */
+  /** Starts a reconciliation soon, because something has changed. */
   wake(): void {
     this.#isWoken = true;
     this.#waiting?.abort();
   }
 
-  /** Until the signal. Never rejects. */
+  /** Runs until the signal is aborted; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
@@ -133,7 +139,7 @@ export class Reconciler {
     this.#waiting = undefined;
   }
 
-  /** @returns milliseconds until the next look is due without a change */
+  /** @returns milliseconds until the next reconciliation is due even if nothing changes */
   async #look(signal: AbortSignal): Promise<number> {
     const now = this.#clock.now();
     const fault = this.#staleness(now);
@@ -192,7 +198,7 @@ export class Reconciler {
     this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
   }
 
-  /** Tells of each cache that has become Ready or failed since the last look. @returns those that failed */
+  /** Reports each cache that became Ready or failed since the last reconciliation. @returns those that failed */
   #notePhases(): readonly OwnCache[] {
     const phases = new Map<string, string>();
     const failed: OwnCache[] = [];
@@ -209,13 +215,15 @@ export class Reconciler {
     return failed;
   }
 
-  /** What is old must not be acted upon: a cache would go that is used, or one be made that is there. */
+  /**
+   * Why the controller must do nothing now: by old data it would delete a cache that is used, or make one that exists.
+   */
   #staleness(now: number): string | undefined {
     const { maxStalenessMs } = this.#config.decision;
     const oldest = oldestOf([this.#view.confirmedAtMs(), this.#cluster.confirmedAtMs()]);
     if (oldest === undefined) return 'the cluster has not been read yet';
     return now - oldest > maxStalenessMs
-      ? `the cluster was last confirmed more than ${maxStalenessMs / 1000} s ago: nothing is done`
+      ? `the cluster was last confirmed more than ${maxStalenessMs / 1000} s ago: the controller does nothing`
       : undefined;
   }
 

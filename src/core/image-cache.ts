@@ -1,32 +1,32 @@
-/** Owns the ImageCache as the decision sees it: projected from the custom resource, status included. */
+/** The ImageCache as a decision sees it: the fields of the custom resource that matter. */
 import type { ImageReference } from './image/reference.ts';
 
 export interface ImageCache {
-  /** Object name; unique, as ImageCaches are cluster-scoped. */
+  /** Unique in the cluster, as ImageCaches are cluster-scoped. */
   readonly name: string;
-  /** `imc-…`, undefined until ECI has given one. */
+  /** `imc-…`; undefined until ECI has assigned one. */
   readonly id: string | undefined;
-  /** Distinct by key, sorted by key, so that caches of the same images are recognised as such. */
+  /** Distinct by key and sorted by key, so that caches with the same images can be compared. */
   readonly images: readonly ImageReference[];
   readonly sizeBytes: number;
-  /** A phase of the ECI API; only `Ready` may be used by a pod. Empty until ECI has set one. */
+  /** A phase of the ECI API; a pod can use a cache only if it is `Ready`. Empty until ECI has set one. */
   readonly phase: string;
   /** As ECI writes it: `40%`. */
   readonly progress: string;
-  /** Milliseconds since 1970; 0 where unknown, which makes it the oldest. */
+  /** 0 if unknown, which makes the cache the oldest. */
   readonly createdAtMs: number;
-  /** Milliseconds since 1970; undefined: never. */
+  /** Undefined: never. */
   readonly expiresAtMs: number | undefined;
   readonly deleting: boolean;
   readonly region: string | undefined;
 }
 
-/** The phase in which a cache may be used. */
+/** The phase in which a pod can use the cache. */
 export const READY = 'Ready';
 /** The phase of a cache that could not be made. */
 export const FAILED = 'Failed';
 
-/** The index keeps apart the caches that no pod can use at all; the filters say why of each. */
+/** Whether a pod can be given the cache, as far as its state goes. The filters say why if not. */
 export function isUsable(cache: ImageCache): boolean {
   return cache.phase === READY && cache.id !== undefined && !cache.deleting;
 }

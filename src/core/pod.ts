@@ -1,6 +1,6 @@
 /**
- * Owns the pod as the decision sees it: the few fields that matter, read once from untrusted JSON.
- * Leaves validation of everything else to the API server.
+ * The pod as a decision sees it: the few fields that matter, read once from untrusted JSON. The API server validates
+ * the rest.
  */
 import {
   EMPTY_MAP,
@@ -16,7 +16,7 @@ import {
 export interface Container {
   readonly name: string;
   readonly image: string;
-  /** As written; undefined where Kubernetes would fill in its default. */
+  /** As written; undefined if Kubernetes would fill in its default. */
   readonly imagePullPolicy: string | undefined;
   /** JSON Pointer of the container in the pod: `/spec/initContainers/0`. */
   readonly pointer: string;
@@ -24,15 +24,15 @@ export interface Container {
 
 export interface Pod {
   readonly namespace: string;
-  /** Name, or the prefix that the API server will complete. For people only; it decides nothing. */
+  /** The name, or the prefix that the API server completes. For people; no decision depends on it. */
   readonly name: string;
   readonly labels: StringMap;
   readonly annotations: StringMap;
   readonly nodeName: string | undefined;
   readonly nodeSelector: StringMap;
-  /** Init containers, then containers, in the pod's order. */
+  /** Init containers, then containers, in their order. */
   readonly containers: readonly Container[];
-  /** Which parents of a patch's targets exist in the JSON, so that a patch can create the others. */
+  /** Which parents of our changes exist in the JSON, so that a patch creates only the others. */
   readonly present: { readonly metadata: boolean; readonly annotations: boolean; readonly labels: boolean };
 }
 

@@ -1,14 +1,14 @@
-/** Owns GET /healthz (the process serves) and GET /readyz (it may be sent pods). */
+/** GET /healthz (the process serves) and GET /readyz (the API server may send it pods). */
 import type { FastifyPluginCallback } from 'fastify';
 
 export interface Readiness {
   readonly ready: boolean;
-  /** Why it is not, or that it is. */
+  /** `ready`, or why it is not. */
   readonly status: string;
-  /** Seconds since the source last had word from its origin; null before the first. */
+  /** Seconds since the API server last confirmed the index; null before the first time. */
   readonly sourceAgeSeconds: number | null;
   readonly kinds: readonly KindReadiness[];
-  /** What is wrong with the source at the moment, the first few. */
+  /** The first few problems of the source. */
   readonly problems: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export interface KindReadiness {
   readonly kind: string;
   readonly state: string;
   readonly objects: number;
-  /** Seconds since the last word that these are all; null before the first. */
+  /** Seconds since the API server last confirmed the objects of this kind; null before the first time. */
   readonly ageSeconds: number | null;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Owns the counting of what happens with every pod. prom-client looks its labels up by a text that it makes anew each
- * time, which took a tenth of the webhook's throughput; so things are counted here, and it reads them when it is scraped.
+ * Counters and histograms that are cheap to count with. prom-client makes a text of the labels at each count, which
+ * took a tenth of the webhook's throughput; here the count is found once, and prom-client reads it at a scrape
+ * (docs/performance.md).
  */
 import { Counter, Histogram, type Registry } from 'prom-client';
 
@@ -12,7 +13,7 @@ interface MetricOptions<L extends string> {
 
 type Labels<L extends string> = Readonly<Record<L, string | number>>;
 
-/** What is counted under each combination of labels. */
+/** The values of a metric, by their labels. */
 class ByLabels<L extends string, T> {
   readonly #names: readonly L[];
   readonly #of = new Map<string, { readonly labels: Labels<L>; readonly counted: T }>();
@@ -38,7 +39,7 @@ class ByLabels<L extends string, T> {
   }
 }
 
-/** What is counted under one combination of labels. Whoever holds it need not look it up. */
+/** The count for one combination of labels. Keep it to avoid finding it again. */
 export interface Count {
   count: number;
 }
@@ -67,11 +68,11 @@ export class CounterTally<L extends string> {
   }
 }
 
-/** How many values fell into each bucket under one combination of labels. Whoever holds it need not look it up. */
+/** The number of values in each bucket, for one combination of labels. Keep it to avoid finding it again. */
 export class Buckets {
-  /** The upper ones, ascending. */
+  /** Upper bounds, ascending. */
   readonly bounds: readonly number[];
-  /** The one beyond the last bound included. */
+  /** One more than the bounds: the last bucket has no upper bound. */
   readonly counts: number[];
   sum = 0;
 
@@ -91,14 +92,14 @@ export class Buckets {
 export class HistogramTally<L extends string> {
   readonly #buckets: ByLabels<L, Buckets>;
 
-  /** @param options with the upper bounds of its buckets, ascending */
+  /** @param options with the upper bounds of the buckets, ascending */
   constructor(options: MetricOptions<L> & { readonly buckets: readonly number[] }, registry: Registry) {
     const { name, help, labelNames, buckets } = options;
     this.#buckets = new ByLabels(labelNames, () => new Buckets(buckets));
     const read = (): Promise<object> =>
       Promise.resolve({ name, help, type: 'histogram', values: this.#values(name) });
     const histogram = new Histogram({ name, help, labelNames, buckets: [...buckets], registers: [] });
-    // What the registry calls when it is scraped.
+    // The registry calls this method at a scrape.
     registry.registerMetric(Object.assign(histogram, { getForPromString: read }));
   }
 

@@ -1,20 +1,20 @@
 /**
- * Owns the counting by a label whose values users choose. Prometheus keeps a series for each value for ever, so only
- * those that are met most often have one of their own; the rest are counted together.
+ * Counts by a label whose values users choose. Prometheus keeps a series for each value for ever, so only the most
+ * frequent values have a series; all others are counted together.
  */
 import { Counter, type Registry } from 'prom-client';
 import type { Count } from './tally.ts';
 
-/** The value of the label that stands for all without a series of their own. */
+/** The label value of the series for all others. */
 const OTHERS = '(others)';
-/** How often, for each series, a value without one is met before the rarer series make room for new values. */
+/** A value without a series is met this many times, for each series, before the rarest series make room. */
 const PATIENCE = 10;
 
 export class TopTally {
   readonly #limit: number;
   readonly #counts = new Map<string, Count>();
   #others = 0;
-  /** Of the others, those since there was room last. */
+  /** Counts of the values without a series, since there was last room. */
   #turnedAway = 0;
 
   /** @param limit how many values have a series of their own */
@@ -53,8 +53,8 @@ export class TopTally {
   }
 
   /**
-   * The half that was met less often, of equals those that came first. Seldom, because each time costs a look at all,
-   * and Prometheus a series for each value that takes a place.
+   * Frees the half of the series that was met less often; among equals, the older ones. This is rare, because it looks
+   * at all series, and Prometheus keeps each new one.
    */
   #giveUpRarer(): void {
     this.#turnedAway = 0;

@@ -1,4 +1,4 @@
-/** Owns the whole index: what a source fills, and what a decision reads through the View. */
+/** The whole index: a source fills it, and decisions read it through the View. */
 import type { CandidateLevel, View } from '../core/decision/view.ts';
 import type { StringMap } from '../core/kubernetes/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';

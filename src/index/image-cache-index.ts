@@ -1,7 +1,7 @@
 /**
- * Owns the ImageCaches in memory, kept up to date per event: by name, by ID, and inverted, as lists of cache numbers for each
- * image and for each repository. A look-up is one pass over the lists of a pod's images, whatever else the index holds;
- * planned for 10,000 caches, correct at 100,000.
+ * The ImageCaches in memory, updated by each event: by name, by ID, and as lists of cache numbers for each image and
+ * each repository. A look-up goes once through the lists of the pod's images, however many other caches there are.
+ * Planned for 10,000 caches, correct at 100,000.
  */
 import { hasSameImages, isSame, isUsable, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
@@ -10,7 +10,7 @@ import type { CandidateLevel } from '../core/decision/view.ts';
 import { ChangeLog } from './change-log.ts';
 import { ExpiryClock } from './expiry-clock.ts';
 
-/** An image that some cache holds: one reference for all caches, and the numbers of those that hold it. */
+/** An image that some cache holds, and the numbers of the caches that hold it. They all share one reference object. */
 interface HeldImage {
   readonly reference: ImageReference;
   readonly numbers: number[];
@@ -19,19 +19,21 @@ interface HeldImage {
 const NO_NUMBERS: readonly number[] = [];
 
 export class ImageCacheIndex {
-  /** By number; a cache keeps its number as long as it has its name. */
+  /** By number. A cache keeps its number as long as the index has a cache of its name. */
   readonly #caches: (ImageCache | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
   readonly #numbers = new Map<string, number>();
-  /** More than one object may claim an ID; the first by name has it, so that every replica agrees. */
+  /** By cache ID. Several objects may claim one ID; the first by name has it, so that every replica agrees. */
   readonly #claimants = new Map<string, readonly ImageCache[]>();
   readonly #images = new Map<string, HeldImage>();
-  /** By repository, the numbers of the caches that hold any image of it. */
+  /** By repository, the numbers of the caches that hold an image of it. */
   readonly #repositories = new Map<string, number[]>();
   readonly #changes = new ChangeLog();
   readonly #expiries = new ExpiryClock();
   readonly #countByPhase = new Map<string, number>();
-  /** Where look-ups count. One for all of them, because a process that is given new memory each time waits for most of it. */
+  /**
+   * Where look-ups count. They share this memory, because new memory for each look-up takes longer than the counting.
+   */
   #counts = countsFor(64);
   #lookUps = 0;
 
@@ -65,12 +67,12 @@ export class ImageCacheIndex {
     return this.#claimants.get(id)?.[0];
   }
 
-  /** See View.candidates. Its levels can be read until the next look-up, which counts in the same place. */
+  /** See View.candidates. The levels can be read until the next look-up, which reuses the memory. */
   candidates(images: readonly ImageReference[]): CandidateLevel[] {
     const { exact, ofRepositories, touched, keys } = this.#counts;
     const lookUp = ++this.#lookUps;
     const { length, common } = this.#count(images);
-    // A degree as one number: neither part is larger than the number of images.
+    // A degree as one number: neither part exceeds the number of images.
     const stride = images.length + 1;
     const ofCommon = stride;
     const degrees = new Map<number, Degree>();
@@ -93,7 +95,7 @@ export class ImageCacheIndex {
       .toSorted(([a], [b]) => b - a)
       .map(([key, degree]) => ({
         degree,
-        // Picked out of all that were counted only if somebody asks.
+        // The caches of a degree are picked out only if they are asked for.
         get usable() {
           return select(key, true);
         },
@@ -117,9 +119,10 @@ export class ImageCacheIndex {
   }
 
   /**
-   * Counts, for the caches that share a repository with these images. Those that share no more than one image, which all
-   * caches of its repository hold, as a sidecar is, are not counted one by one: they are most, and all of one degree.
-   * @returns how many were counted, and the list of that image; empty if there is none
+   * Counts, for each cache that shares a repository with the images, how many images it holds. A sidecar is in nearly
+   * all caches; if a cache shares nothing but such an image, it is not counted, because all these caches have the same
+   * degree.
+   * @returns how many caches were counted, and the list of the common image; empty if there is none
    */
   #count(images: readonly ImageReference[]): { readonly length: number; readonly common: readonly number[] } {
     const { exact, ofRepositories, touched, touchedBy } = this.#counts;
@@ -161,7 +164,7 @@ export class ImageCacheIndex {
     return { length, common };
   }
 
-  /** Adds a cache, or puts it in the place of the one with its name. @returns whether anything changed */
+  /** Adds a cache, or replaces the one with its name. @returns whether anything changed */
   apply(cache: ImageCache): boolean {
     const number = this.#numbers.get(cache.name);
     const before = number === undefined ? undefined : this.#caches[number];
@@ -191,7 +194,7 @@ export class ImageCacheIndex {
     return true;
   }
 
-  /** Makes the index hold these caches and no others; those that stay as they are, are not touched. */
+  /** Makes the index hold these caches and no others. Unchanged caches are not touched. */
   reset(caches: Iterable<ImageCache>): void {
     const gone = new Set(this.#numbers.keys());
     for (const cache of caches) {
@@ -241,7 +244,11 @@ export class ImageCacheIndex {
 
   #setClaimants(id: string, claimants: readonly ImageCache[]): void {
     if (claimants.length === 0) this.#claimants.delete(id);
-    else this.#claimants.set(id, inOrderOfNames(claimants));
+    else
+      this.#claimants.set(
+        id,
+        claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      );
   }
 
   #countPhase({ phase }: ImageCache, by: number): void {
@@ -252,13 +259,16 @@ export class ImageCacheIndex {
 }
 
 interface Counts {
-  /** By number, and 0 between look-ups: how many of the pod's images the cache holds, and how many are of its repositories. */
+  /**
+   * By cache number, 0 between look-ups: how many of the pod's images the cache holds, and how many are of its
+   * repositories.
+   */
   readonly exact: Uint32Array;
   readonly ofRepositories: Uint32Array;
-  /** The numbers of the caches that share something with the pod, and beside each its degree as one number. */
+  /** The numbers of the caches that were counted, and beside each its degree as one number. */
   readonly touched: Uint32Array;
   readonly keys: Float64Array;
-  /** By number: the last look-up in which the cache was among those. */
+  /** By cache number: the last look-up that counted the cache. */
   readonly touchedBy: Float64Array;
 }
 
@@ -272,15 +282,11 @@ function countsFor(caches: number): Counts {
   };
 }
 
-function inOrderOfNames(caches: readonly ImageCache[]): readonly ImageCache[] {
-  return caches.length < 2 ? caches : caches.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-}
-
 function repositoriesOf({ images }: ImageCache): Set<string> {
   return new Set(images.map(({ repository }) => repository));
 }
 
-/** Takes a number out of the list under a key, and the key with the last one. */
+/** Removes a number from the list of a key, and the key with the last number. */
 function removeFrom<T>(
   lists: Map<string, T>,
   key: string,

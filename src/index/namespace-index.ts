@@ -1,11 +1,11 @@
-/** Owns the Namespaces in memory: their labels. */
+/** The labels of the Namespaces in memory. */
 import { EMPTY_MAP, isSameMap, type StringMap } from '../core/kubernetes/json.ts';
 
 export class NamespaceIndex {
   readonly #labels = new Map<string, StringMap>();
   #changes = 0;
 
-  /** How often what is in here has become something else. */
+  /** Grows with each change. */
   get changes(): number {
     return this.#changes;
   }

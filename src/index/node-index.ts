@@ -1,16 +1,16 @@
-/** Owns the Nodes in memory: their labels, and the sizes of the images that they hold. */
+/** The Nodes in memory: their labels, and the sizes of the images that they hold. */
 import type { Node } from '../core/kubernetes/object.ts';
 import { EMPTY_MAP, isSameMap, type StringMap } from '../core/kubernetes/json.ts';
 
 export class NodeIndex {
   readonly #nodes = new Map<string, Node>();
   #changes = 0;
-  /** Image key → node → bytes. */
+  /** Image key → node name → bytes. */
   readonly #sizes = new Map<string, Map<string, number>>();
-  /** Image key → the largest of them, so that a look-up does not depend on how many nodes hold the image. */
+  /** Image key → the largest size, so that a look-up does not depend on how many nodes hold the image. */
   readonly #largest = new Map<string, number>();
 
-  /** How often what is in here has become something else. */
+  /** Grows with each change. */
   get changes(): number {
     return this.#changes;
   }
@@ -27,7 +27,7 @@ export class NodeIndex {
     return this.#largest.get(key);
   }
 
-  /** @returns whether anything changed; kubelets write their nodes far more often than that */
+  /** @returns whether anything changed; the kubelet updates its Node far more often than that */
   apply(node: Node): boolean {
     const before = this.#nodes.get(node.name);
     if (before && isSameMap(before.labels, node.labels) && isSameMap(before.imageSizes, node.imageSizes))
@@ -41,7 +41,7 @@ export class NodeIndex {
       const known = sizes.get(node.name);
       if (known === bytes) continue;
       this.#sizes.set(key, sizes.set(node.name, bytes));
-      // Only where the largest itself shrank do the others have to be asked.
+      // The other nodes matter only if the largest size itself shrank.
       const largest = this.#largest.get(key) ?? 0;
       this.#largest.set(
         key,

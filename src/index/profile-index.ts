@@ -1,4 +1,4 @@
-/** Owns the profile in memory: Selector objects and the entries of the eci-profile ConfigMap, ready for matching. */
+/** The profile in memory: Selector objects, and the entries of the eci-profile ConfigMap. */
 import {
   comparePriority,
   type PrioritySelector,
@@ -14,18 +14,21 @@ export class ProfileIndex {
   #profile: Profile | undefined;
   #changes = 0;
 
-  /** How often what is in here may have become something else. */
+  /** Grows with each change. */
   get changes(): number {
     return this.#changes;
   }
 
-  /** Changes come in bursts and rarely, reads with every pod: a burst is worked in once, by the first read after it. */
+  /**
+   * Changes are rare and come in bursts, and reads come with every pod: the first read after a burst builds the
+   * profile.
+   */
   get profile(): Profile {
     this.#profile ??= this.#build();
     return this.#profile;
   }
 
-  /** @param key namespace and name, as the scope of the Selector differs between releases of its CRD */
+  /** @param key namespace and name, because the scope of the Selector CRD differs between its releases */
   applySelector(key: string, selector: PrioritySelector): void {
     this.#selectors.set(key, selector);
     this.#change();
@@ -35,7 +38,7 @@ export class ProfileIndex {
     if (this.#selectors.delete(key)) this.#change();
   }
 
-  /** @param entries the ConfigMap's selectors, in order; empty where there is no such ConfigMap */
+  /** @param entries the ConfigMap's selectors, in order; empty if there is no such ConfigMap */
   setEntries(entries: readonly ProfileSelector[]): void {
     this.#inOrder = entries;
     this.#change();
@@ -47,7 +50,7 @@ export class ProfileIndex {
   }
 
   #build(): Profile {
-    // By key first: where priority and name are the same, the namespace decides, and not the order of arrival.
+    // By key first: Selectors of equal priority and name are ordered by namespace, and not by their arrival.
     const selectors = [...this.#selectors]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([, selector]) => selector);

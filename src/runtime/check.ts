@@ -1,4 +1,4 @@
-/** Owns the check that pods are decided: it creates one as a dry run, and looks at what came back. */
+/** Checks that the webhook decides on pods: creates a pod as a dry run, and looks at the result. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { AUTO, DECISION } from '../core/annotations.ts';
@@ -8,22 +8,25 @@ import type { PodTrial } from '../sources/kubernetes/pod-trial.ts';
 interface CheckOptions {
   /** The namespace in which the pod would be created. */
   readonly namespace: string;
-  /** How long the check is tried again: what was just installed takes a moment. */
+  /** How long to try, because a fresh installation takes a moment. */
   readonly timeoutMs: number;
 }
 
 interface CheckResult {
-  /** What the webhook decided; undefined if it decided nothing. */
+  /** The webhook's decision; undefined if there is none. */
   readonly decision: { readonly outcome: string; readonly why: string } | undefined;
-  /** What the API server and its webhooks warned of. */
+  /** The warnings of the API server and of its webhooks. */
   readonly warnings: readonly string[];
 }
 
 const TRY_EVERY_MS = 500;
-/** How long a try may take at least, however little time is left. */
+/** The shortest timeout of a try, however little time is left. */
 const LEAST_TIME_MS = 1000;
 
-/** It asks for a cache, so that a webhook which leaves it alone says why; and it passes the strictest pod security standard. */
+/**
+ * It asks for a cache, so that the webhook says why if it leaves the pod alone; and it meets the strictest pod security
+ * standard.
+ */
 const POD: JsonObject = {
   apiVersion: 'v1',
   kind: 'Pod',
@@ -46,8 +49,8 @@ const POD: JsonObject = {
 };
 
 /**
- * Tries until a pod is decided, or the time is over; the last try may take a second more.
- * @throws what the last try threw: the pod was refused, or nobody answered
+ * Tries until a pod is decided or the time is over; the last try may take a second longer.
+ * @throws what the last try threw: the pod was refused, or there was no answer
  */
 export async function checkPodsAreDecided(
   { kubeconfig, kubeContext }: Config,
@@ -77,7 +80,7 @@ function readResult({ pod, warnings }: PodTrial): CheckResult {
   return { decision: { outcome: readText(outcome) ?? '', why: readText(why) ?? '' }, warnings };
 }
 
-/** Undefined if it is not JSON: then it is not the webhook's. */
+/** Undefined if the annotation is no JSON: then it is not the webhook's. */
 function parseRecord(text: string | undefined): unknown {
   try {
     return text === undefined ? undefined : JSON.parse(text);

@@ -1,4 +1,4 @@
-/** Owns the running controller: what is built of what, in which order it starts, and how it stops. */
+/** The running controller: what it is built of, in which order its parts start, and how it stops. */
 import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
 import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
@@ -16,17 +16,17 @@ import { connectController, type ConnectedController } from './connect.ts';
 import { kindsAsOf, secondsSince } from './readiness.ts';
 
 export interface Controller {
-  /** http://…, of health and metrics. */
+  /** http://…, for health and metrics. */
   readonly address: string;
   /** Resolves once the cluster has been read. */
   readonly synced: Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-/** More are in the log. */
+/** How many problems /readyz shows; the log has all of them. */
 const MAX_PROBLEMS = 10;
 
-/** @throws where the port is taken, or the configuration leads to no cluster */
+/** @throws if the port is taken, or the configuration leads to no cluster */
 export async function startController(
   config: Config,
   log: FastifyBaseLogger,
@@ -41,9 +41,9 @@ export async function startController(
   });
   const onProblem = (problem: string): void => {
     metrics.problems.inc();
-    log.warn(problem);
+    log.warn({ problem }, 'controller problem');
   };
-  const onStep = (message: string): void => log.info(message);
+  const onStep = (message: string): void => log.info({ step: message }, 'controller step');
   const connection: ConnectedController = await connectController(
     config,
     `${hostname()}-${randomUUID().slice(0, 8)}`,
@@ -86,20 +86,20 @@ export async function startController(
   });
   const address = await app.listen({ host: config.host, port: config.metricsPort });
   const synced = Promise.all([connection.source.start(), connection.cluster.start()]).then(() => undefined);
-  // Whoever leads has to know the cluster first.
+  // A leader must know the cluster before it acts.
   let electing = Promise.resolve();
   synced
     .then(() => {
       electing = connection.election.run(stopping.signal);
     })
-    // Whoever waits for it is told.
+    // The caller gets the error from `synced`.
     .catch(() => undefined);
   return {
     address,
     synced,
     stop: async () => {
       stopping.abort();
-      // What is under way is done, and the Lease given back.
+      // What is under way is finished, and the Lease is released.
       await electing;
       await connection.cluster.stop();
       await connection.source.stop();
@@ -119,20 +119,20 @@ function tellOf(
       metrics.created.inc({ cause: miss.pods > 0 ? 'miss' : 'template' });
       log.info(
         { imageCache: name, images: miss.desired.images.map(({ text }) => text), ...causeOf(miss), attempt },
-        'made',
+        'ImageCache created',
       );
     },
     onDeleted: ({ cache: { name, id, phase }, reason }) => {
       metrics.deleted.inc({ reason });
-      log.info({ imageCache: name, id, phase, reason }, 'deleted');
+      log.info({ imageCache: name, id, phase, reason }, 'ImageCache deleted');
     },
     onReady: ({ name, id }, seconds) => {
       metrics.readySeconds.observe(seconds);
-      log.info({ imageCache: name, id, seconds }, 'ready to be used');
+      log.info({ imageCache: name, id, seconds }, 'ImageCache ready');
     },
     onFailed: ({ name, attempt }) => {
       metrics.failed.inc();
-      log.warn({ imageCache: name, attempt }, 'failed to be made');
+      log.warn({ imageCache: name, attempt }, 'ImageCache failed');
     },
     onRefused: (count) => metrics.refused.set(count),
     onProblem,
@@ -144,7 +144,7 @@ function causeOf({ pods, lastBy: { kind, namespace, name } }: Miss): object {
   return pods > 0 ? { pods } : { template: `${kind} ${namespace}/${name}` };
 }
 
-/** Ready once the cluster has been read: whether it leads is nobody's concern. */
+/** Ready once the cluster has been read, whether this replica leads or not. */
 function readinessOf({ source, cluster }: ConnectedController, index: ClusterIndex, now: number): Readiness {
   const oldest = oldestOf([index.confirmedAtMs(), cluster.confirmedAtMs()]);
   const kinds: KindReadiness[] = kindsAsOf([...source.status(), ...cluster.status()], now);

@@ -1,4 +1,4 @@
-/** Owns the log: JSON lines on standard output, as log collectors want them. */
+/** The log: JSON lines on standard output, as log collectors read them. */
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 
 export function createLogger(level: string): Logger {

@@ -1,4 +1,4 @@
-/** Owns the decision without a server: an index filled once, and the pods of manifests in a text. */
+/** Decides without a server: fills an index once, and reads pods from manifests. */
 import { SYSTEM_CLOCK } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { podsOf, type WorkloadPod } from '../core/kubernetes/workload.ts';
@@ -15,9 +15,9 @@ export type { Operation };
 
 /**
  * Reads a source once.
- * @param onProblem told of each object or file that cannot be read
+ * @param onProblem called for each object or file that cannot be read
  * @param now milliseconds since 1970
- * @throws where it cannot be read
+ * @throws if the source cannot be read
  */
 export async function loadIndex(
   config: Config,
@@ -28,7 +28,7 @@ export async function loadIndex(
   const failed = Promise.withResolvers<never>();
   let source: Source | undefined;
   const events = {
-    // A server has other attempts; whoever waits for an explanation wants to know why there is none.
+    // A server tries again; a command reports why it has no answer.
     onProblem: (problem: string): void => {
       if (source?.status().some(({ state }) => state === 'retrying')) failed.reject(new Error(problem));
       else onProblem(problem);
@@ -49,7 +49,7 @@ export async function loadIndex(
 }
 
 function ignore(): void {
-  // Who reads a source once wants to hear of problems alone.
+  // A command that reads a source once needs to hear of problems only.
 }
 
 /** @param namespace of the pod, which wins over the one in its manifest */
@@ -69,7 +69,7 @@ export interface PodsInText {
   readonly problems: readonly string[];
 }
 
-/** @param file the name to use in problems */
+/** @param file the name that problems mention */
 export function readPods(file: string, text: string): PodsInText {
   const { documents, syntaxErrors } = readDocuments(file, text);
   const pods: WorkloadPod[] = [];

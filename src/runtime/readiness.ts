@@ -1,10 +1,10 @@
-/** Owns whether the webhook may be sent pods, and what it says of the source that it knows them by. */
+/** Whether the webhook is ready for pods, and the state of its source. */
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
 import type { KindStatus, Source } from '../sources/source.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
 
-/** More are in the log. */
+/** How many problems /readyz shows; the log has all of them. */
 const MAX_PROBLEMS = 10;
 
 /** @param now milliseconds since 1970 */
@@ -35,14 +35,14 @@ export function kindsAsOf(kinds: readonly KindStatus[], now: number): KindReadin
   }));
 }
 
-/** Null where there was nothing yet. */
+/** Null if there was no such time yet. */
 export function secondsSince(time: number | undefined, now: number): number | null {
   return time === undefined ? null : (now - time) / 1000;
 }
 
 /**
- * An index that has grown stale does not make the webhook unready: with no replica ready the API server would get no
- * answer at all, and what the webhook then answers is right.
+ * A stale index does not make the webhook unready: without a ready replica the API server would get no answer at all,
+ * and the answers of a stale webhook are right.
  */
 function describe(
   index: ClusterIndex,

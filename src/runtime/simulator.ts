@@ -1,4 +1,4 @@
-/** Owns the stand-in for ECI as it runs: it looks at the ImageCaches, and has happen to them what would happen. */
+/** The running simulator: polls the ImageCaches, and applies the status changes that ECI would make. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { messageOf, partOf, readText } from '../core/kubernetes/json.ts';
@@ -6,17 +6,17 @@ import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
 import { connectImageCaches, type ImageCacheObjects } from './connect.ts';
 
 export interface SimulatorEvents {
-  /** @param phase `Deleted` where it has expired */
+  /** @param phase `Deleted` if the cache expired */
   readonly onState: (name: string, phase: string, progress: string) => void;
   readonly onProblem: (problem: string) => void;
 }
 
-/** Milliseconds. */
+/** Milliseconds between two polls. */
 const LOOK_EVERY = 250;
 
 /**
- * Until it is told to stop.
- * @throws where the configuration leads to no source
+ * Runs until the signal is aborted.
+ * @throws if the configuration leads to no source
  */
 export async function simulate(
   config: Config,

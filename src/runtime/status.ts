@@ -1,4 +1,4 @@
-/** Owns the state of all ImageCaches, read once: those made by hand and those of the controller. */
+/** The state of all ImageCaches, read once: those made by hand and those of the controller. */
 import type { Config } from '../config/config.ts';
 import { HITS, LAST_USED } from '../core/annotations.ts';
 import {
@@ -19,24 +19,24 @@ import { connectImageCaches } from './connect.ts';
 export interface CacheStatus {
   readonly name: string;
   readonly id: string | null;
-  /** As they are written. */
+  /** As the object has them. */
   readonly images: readonly string[];
   readonly phase: string;
   readonly progress: string;
   readonly sizeBytes: number;
-  /** ISO 8601; null where unknown, or where it has not happened and will not. */
+  /** ISO 8601; null if unknown, or if it never happens. */
   readonly createdAt: string | null;
   readonly lastUsedAt: string | null;
   readonly expiresAt: string | null;
-  /** As far as the webhook noted them; null for one made by hand, of which it notes none. */
+  /** As the webhook recorded it; null for a cache made by hand, whose use is not recorded. */
   readonly hits: number | null;
   readonly madeBy: 'hand' | 'controller';
 }
 
 /**
  * Sorted by name.
- * @param onProblem told of each that cannot be read
- * @throws where the source cannot be read
+ * @param onProblem called for each object that cannot be read
+ * @throws if the source cannot be read
  */
 export async function readStatus(
   config: Config,

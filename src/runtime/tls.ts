@@ -1,4 +1,4 @@
-/** Owns where the serving certificate comes from: by the configuration, or made on request. */
+/** Opens the serving certificate that the configuration names, or makes one. */
 import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
@@ -8,7 +8,7 @@ import { readCertificates } from '../tls/certificate-files.ts';
 import { FileCertificate } from '../tls/file-certificate.ts';
 import { ensureSelfSigned, type SelfSigned } from '../tls/self-signed.ts';
 
-/** @throws CertificateError; Error where the configuration names no certificate, or leads to no cluster */
+/** @throws CertificateError; Error if the configuration names no certificate, or leads to no cluster */
 export async function openCertificate(
   config: Config,
   log: FastifyBaseLogger,
@@ -16,8 +16,8 @@ export async function openCertificate(
 ): Promise<CertificateSource> {
   const { tls } = config;
   const events: CertificateEvents = {
-    onStep: (message) => log.info(message),
-    onProblem: (problem) => log.warn(problem),
+    onStep: (step) => log.info({ step }, 'certificate step'),
+    onProblem: (problem) => log.warn({ problem }, 'certificate problem'),
   };
   if (tls.cert !== '') return new FileCertificate(tls.cert, tls.key, events);
   if (tls.managed.secret !== '') return manage(config, events, clock);
@@ -57,14 +57,14 @@ async function manage(
 }
 
 /**
- * Who may ask for decisions; undefined: everybody.
+ * The clients that may use /mutate; undefined: every client.
  * @throws CertificateError
  */
 export function readTrustedClients({ tls }: Config): TrustedClients | undefined {
   return tls.clientCa === '' ? undefined : { ca: readCertificates(tls.clientCa), names: tls.clientNames };
 }
 
-/** Makes what is missing in a folder: a CA, and a certificate for these DNS names and IP addresses. */
+/** Makes what a folder lacks: a CA, and a certificate for these DNS names and IP addresses. */
 export function createCertificates(folder: string, names: readonly string[]): SelfSigned {
   return ensureSelfSigned(folder, names, Date.now());
 }

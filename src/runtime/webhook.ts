@@ -1,5 +1,5 @@
 /**
- * Owns the running webhook: what is built of what, in which order it starts, when it is ready, and how it stops without
+ * The running webhook: what it is built of, in which order its parts start, when it is ready, and how it stops without
  * losing a request.
  */
 import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
@@ -19,21 +19,21 @@ import { keepTickShape } from './next-tick-workaround.ts';
 import { readTrustedClients } from './tls.ts';
 
 export interface Webhook {
-  /** https://…; with the port that was given out where 0 was asked for. */
+  /** https://…, with the port that the system chose if 0 was configured. */
   readonly address: string;
   readonly metricsAddress: string;
-  /** Resolves once the index has been filled; rejects where there is nothing to fill it from. */
+  /** Resolves once the index has been filled; rejects if there is nothing to fill it from. */
   readonly synced: Promise<void>;
   /**
-   * Turns unready, goes on answering for a while, answers what is in flight, and resolves.
+   * Turns unready, answers for a while longer, answers the requests in flight, and resolves.
    * @param delay milliseconds; `shutdownDelay` unless given
    */
   readonly stop: (delay?: number) => Promise<void>;
 }
 
 /**
- * Starts serving at once; /readyz says no until the source has been read.
- * @throws where a port is taken, or the configuration leads to no source
+ * Serves at once; /readyz says no until the source has been read.
+ * @throws if a port is taken, or the configuration leads to no source
  */
 export async function startWebhook(
   config: Config,
@@ -109,9 +109,9 @@ function tellAll(
   return {
     onProblem: (problem) => {
       metrics.sourceFailures.inc();
-      log.warn({ source }, problem);
+      log.warn({ source, problem }, 'source problem');
     },
-    onProgress: (message) => log.info({ source, imageCaches: index.imageCaches.size }, message),
+    onProgress: (step) => log.info({ source, step, imageCaches: index.imageCaches.size }, 'source step'),
     onChange: ({ applied, deleted }) => {
       if (applied > 0) metrics.sourceChanges.inc({ change: 'applied' }, applied);
       if (deleted > 0) metrics.sourceChanges.inc({ change: 'deleted' }, deleted);
@@ -119,7 +119,7 @@ function tellAll(
   };
 }
 
-/** Undefined where nobody retires caches by their use. */
+/** Undefined if no controller retires caches by their use. */
 async function recordUses(
   { createOnMiss, source, kubeconfig, kubeContext }: Config,
   log: FastifyBaseLogger,
@@ -130,12 +130,12 @@ async function recordUses(
   const { connectUsage } = await import('../sources/kubernetes/connect.ts');
   return new UsageRecorder(
     connectUsage(kubeconfig, kubeContext, signal),
-    (problem) => log.warn(problem),
+    (problem) => log.warn({ problem }, 'use of an ImageCache not recorded'),
     clock,
   );
 }
 
-/** A taken metrics port must not leave the webhook's port open behind an error. */
+/** If the metrics port is taken, the webhook's port must not stay open. */
 async function listenOrClose(
   metricsApp: FastifyInstance,
   config: Config,

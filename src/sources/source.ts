@@ -1,14 +1,14 @@
-/** Owns what every source of the cluster's objects offers to the rest. */
+/** What every source of the cluster's objects offers. */
 
 export interface Source {
   /**
-   * Fills the index, and from then on keeps it up to date.
+   * Fills the index, and keeps it up to date from then on.
    * @returns once the index has been filled
-   * @throws where there is nothing to fill it from
+   * @throws if there is nothing to fill it from
    */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** What cannot be read at the moment, each in a line. */
+  /** The objects and files that cannot be read now, one a line. */
   problems(): readonly string[];
   status(): readonly KindStatus[];
 }
@@ -17,19 +17,19 @@ export interface Source {
 export interface KindStatus {
   /** `ImageCache`. */
   readonly kind: string;
-  /** `absent`: the cluster does not have this kind, which is not the same as having no object of it. */
+  /** `absent`: the cluster does not have this kind, which differs from having no object of it. */
   readonly state: 'listing' | 'watching' | 'absent' | 'retrying';
   readonly objects: number;
-  /** Milliseconds since 1970 of the last word that these are all; undefined before the first. */
+  /** When the API server last confirmed the objects of this kind; undefined before the first time. */
   readonly confirmedAtMs: number | undefined;
 }
 
-/** What a source tells while it works. */
+/** What a source reports while it works. */
 export interface SourceEvents {
-  /** A new problem, as a line. */
+  /** A new problem, in one line. */
   readonly onProblem: (problem: string) => void;
-  /** Something that an operator may want to know, as a line: all objects were listed, a problem is over. */
+  /** A step that an operator may want to know of, in one line: all objects were listed, or a problem is over. */
   readonly onProgress: (message: string) => void;
-  /** Objects went into the index or out of it. */
+  /** Objects were put into the index or taken out of it. */
   readonly onChange: (change: { readonly applied: number; readonly deleted: number }) => void;
 }

@@ -1,32 +1,33 @@
 /**
- * Owns the life of the CA that the webhook keeps for itself, as data: what its Secret holds, when a new CA takes the
- * place of the old one, and what clients trust meanwhile. Who reads and writes the Secret is elsewhere.
+ * The life of the webhook's own CA, as data: what the Secret holds, when a new CA replaces the old one, and what
+ * clients must trust meanwhile. managed-certificate.ts reads and writes the Secret.
  *
- * Every replica follows these rules by its own clock and without a leader. That is safe because each step is written
- * over the very state that it was derived from, or not at all, and because no step undoes another.
+ * Every replica follows these rules by its own clock, without a leader. That is safe, because each step is written only
+ * if the Secret is still in the state that the step was derived from, and because no step undoes another
+ * (docs/decisions/own-ca.md).
  */
 import { X509Certificate } from 'node:crypto';
 import { BACKDATED, type KeyPair } from './authority.ts';
 import { CertificateError, checkKeyPair } from './certificate-files.ts';
 import { endOf } from './certificate-source.ts';
 
-/** A key pair and its life, in milliseconds since 1970. */
+/** A key pair and when it was issued and ends. */
 export interface Dated extends KeyPair {
   readonly issuedAtMs: number;
   readonly endsAtMs: number;
 }
 
 export interface Authorities {
-  /** The one that is there to stay. */
+  /** The CA that stays. */
   readonly current: Dated;
-  /** The one before it, while it is good: clients still trust it, and it signs until they trust the current one. */
+  /** The CA before it, until it ends: clients still trust it, and it signs until they trust the current one. */
   readonly previous: Dated | undefined;
 }
 
-/** What is due: a first CA, a new one beside the old one, or the end of the old one. */
+/** The step that is due: a first CA, a new one beside the old one, or the removal of the old one. */
 export type DueStep = 'create' | 'rotate' | 'forget';
 
-/** Of a certificate's life, after which it is replaced. */
+/** A certificate is replaced after this share of its life. */
 const RENEWED_AFTER = 2 / 3;
 
 export function dated({ cert, key }: KeyPair): Dated {
@@ -40,7 +41,7 @@ export function isDueForRenewal({ issuedAtMs, endsAtMs }: Dated, now: number): b
 }
 
 /**
- * Undefined where all is as it should be.
+ * Undefined if no step is due.
  * @param now milliseconds since 1970
  */
 export function dueStep(authorities: Authorities | undefined, now: number): DueStep | undefined {
@@ -51,7 +52,7 @@ export function dueStep(authorities: Authorities | undefined, now: number): DueS
 }
 
 /**
- * @param create makes a CA; called where one is needed
+ * @param create makes a CA; called if the step needs one
  * @param now milliseconds since 1970
  */
 export async function takeStep(
@@ -66,19 +67,19 @@ export async function takeStep(
   return { current: dated(await create()), previous };
 }
 
-/** What clients are to trust, PEM. */
+/** The CAs that clients must trust, PEM. */
 export function trustBundle({ current, previous }: Authorities): string {
   return current.cert + (previous?.cert ?? '');
 }
 
-/** Names of the Secret's keys: those of its own files, as Kubernetes has them, and the CA's before. */
+/** The keys of the Secret, for the current CA and for the one before. */
 const CURRENT = { cert: 'ca.crt', key: 'ca.key' };
 const PREVIOUS = { cert: 'previous-ca.crt', key: 'previous-ca.key' };
 
 /**
  * @param data of the Secret, decoded
- * @returns undefined where it holds no CA yet
- * @throws CertificateError where it holds something else
+ * @returns undefined if it holds no CA yet
+ * @throws CertificateError if it holds something else
  */
 export function readAuthorities(data: ReadonlyMap<string, string>): Authorities | undefined {
   const current = readAuthority(data, CURRENT);
@@ -94,7 +95,7 @@ function readAuthority(data: ReadonlyMap<string, string>, at: typeof CURRENT): D
   return pair;
 }
 
-/** The Secret's data, decoded; empty where nothing stands any more. */
+/** The data of the Secret, decoded; an empty text removes a key. */
 export function writeAuthorities({ current, previous }: Authorities): ReadonlyMap<string, string> {
   return new Map([
     [CURRENT.cert, current.cert],

@@ -1,6 +1,6 @@
 /**
- * Owns the issuing of certificates: a CA, and serving certificates signed by it. node-forge issues them, because
- * node:crypto cannot; the keys come from node:crypto, because node-forge takes seconds to find one.
+ * Issues certificates: a CA, and serving certificates signed by it. node-forge signs, because node:crypto cannot issue
+ * certificates; node:crypto makes the keys, because node-forge takes seconds for one.
  */
 import { generateKeyPair, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -23,7 +23,7 @@ export interface PrivateKey {
 
 const CA_LIFETIME = 3650 * DAY;
 const SERVING_LIFETIME = 365 * DAY;
-/** Clocks differ a little between machines. */
+/** Certificates are valid from a little earlier, because the clocks of machines differ. */
 export const BACKDATED = 5 * 60_000;
 const RSA = {
   modulusLength: 2048,
@@ -49,7 +49,7 @@ export function createAuthority(now: number, lifetime = CA_LIFETIME, created = c
 }
 
 /**
- * It never outlives the CA.
+ * The certificate never outlives the CA.
  * @param names DNS names and IP addresses, at least one
  * @param now milliseconds since 1970
  * @param lifetime milliseconds
@@ -77,12 +77,12 @@ export function issueServingCertificate(
   return { cert: forge.pki.certificateToPem(certificate), key };
 }
 
-/** Takes the processor for a tenth of a second or more. */
+/** Blocks for a tenth of a second or more. */
 function createKey(): PrivateKey {
   return toPrivateKey(generateKeyPairSync('rsa', RSA));
 }
 
-/** The same beside whatever else is going on. */
+/** The same without blocking. */
 export async function createKeyInBackground(): Promise<PrivateKey> {
   return toPrivateKey(await promisify(generateKeyPair)('rsa', RSA));
 }
@@ -96,8 +96,8 @@ function toPrivateKey(pem: { readonly publicKey: string; readonly privateKey: st
 }
 
 /**
- * A serial number of random bytes, as hexadecimal digits. The first bit is cleared, or the number would be negative, and
- * the second set, or it might begin with a zero byte, which DER forbids and OpenSSL then refuses to read.
+ * A serial number of random bytes, as hexadecimal digits. The first bit is cleared, because the number must be
+ * positive; the second is set, because DER forbids a leading zero byte, and OpenSSL refuses to read one.
  */
 export function toSerialNumber(random: Buffer): string {
   const bytes = Buffer.from(random);

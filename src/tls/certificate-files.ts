@@ -1,10 +1,10 @@
-/** Owns the reading of a certificate and its key, with errors that say which of them is at fault. */
+/** Reads a certificate and its key from files, with errors that say which of the two is at fault. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../core/kubernetes/json.ts';
 import type { KeyPair } from './authority.ts';
 
-/** Thrown where a certificate or a key cannot be used. */
+/** Thrown if a certificate or a key cannot be used. */
 export class CertificateError extends Error {}
 
 /** @throws CertificateError */
@@ -13,7 +13,7 @@ export function readKeyPair(certFile: string, keyFile: string): KeyPair {
 }
 
 /**
- * @returns the file as it is, PEM
+ * @returns the content of the file, PEM
  * @throws CertificateError
  */
 export function readCertificates(file: string): string {
@@ -23,8 +23,8 @@ export function readCertificates(file: string): string {
 }
 
 /**
- * A certificate and a key that are what they should be, and belong together.
- * @param certName where the certificate stands, for the error
+ * Checks that a certificate and a key are valid and belong together.
+ * @param certName where the certificate comes from, for the error
  * @throws CertificateError
  */
 export function checkKeyPair(certName: string, cert: string, keyName: string, key: string): KeyPair {

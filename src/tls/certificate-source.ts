@@ -1,30 +1,30 @@
-/** Owns what every source of the serving certificate offers to whoever serves with it. */
+/** What every source of the serving certificate offers. */
 import { X509Certificate } from 'node:crypto';
 import type { KeyPair } from './authority.ts';
 
 export interface CertificateSource {
-  /** What to serve with now. */
+  /** The pair to serve with now. */
   get(): KeyPair;
-  /** From now on keeps it up to date, and tells of each pair that takes its place. */
+  /** Starts renewing the pair, and reports each new one. */
   start(onRenewed: (pair: KeyPair) => void): void;
   stop(): Promise<void>;
-  /** Whether clients can trust what it gives. */
+  /** Whether clients can trust the pair. */
   healthy(): boolean;
-  /** What is wrong at the moment, each in a line. */
+  /** The current problems, one a line. */
   problems(): readonly string[];
-  /** When each certificate ends that somebody should renew in time, in milliseconds since 1970, by its purpose. */
+  /** When each certificate ends, in milliseconds since 1970, by its purpose. */
   ends(): ReadonlyMap<string, number>;
 }
 
-/** What a source tells while it works. */
+/** What a source reports while it works. */
 export interface CertificateEvents {
-  /** Something that an operator may want to know, as a line. */
+  /** A step that an operator may want to know of, in one line. */
   readonly onStep: (message: string) => void;
-  /** A new problem, as a line. */
+  /** A new problem, in one line. */
   readonly onProblem: (problem: string) => void;
 }
 
-/** A certificate that nobody renews. */
+/** A pair that is never renewed. */
 export function unchanging(pair: KeyPair): CertificateSource {
   return {
     get: () => pair,

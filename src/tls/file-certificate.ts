@@ -1,14 +1,14 @@
 /**
- * Owns keeping in step with certificate files that others renew. It looks at what they say, because that works the same
- * on every file system and for the symlinks by which Kubernetes swaps a mounted Secret. A pair that cannot be used
- * leaves the former one in force.
+ * Serves with certificate files that another program renews. It polls their content, because that works the same on
+ * every file system and for the symlinks by which Kubernetes swaps a mounted Secret. If a new pair cannot be used, the
+ * former one stays.
  */
 import { messageOf } from '../core/kubernetes/json.ts';
 import type { KeyPair } from './authority.ts';
 import { readKeyPair } from './certificate-files.ts';
 import { endOf, type CertificateEvents, type CertificateSource } from './certificate-source.ts';
 
-/** Milliseconds. A renewal is seen by the next look; who renews certificates leaves days for it. */
+/** Milliseconds between two polls. Certificates are renewed days before they end. */
 const LOOK_EVERY = 1000;
 
 export class FileCertificate implements CertificateSource {
@@ -16,7 +16,10 @@ export class FileCertificate implements CertificateSource {
   readonly #events: CertificateEvents;
   #inForce: KeyPair;
   #problem: string | undefined;
-  /** Told once of each thing that is wrong, and not of what is right again by the next look: a renewal takes two writes. */
+  /**
+   * The problem that was reported. A problem is reported only if the next poll finds it too, because a renewal takes
+   * two writes.
+   */
   #reported: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 

@@ -1,13 +1,13 @@
 /**
- * Owns the certificate that the webhook keeps for itself: a CA in a Secret that all replicas share, a serving
- * certificate of each replica's own in memory, and the CA in the caBundle of the webhook configuration, put back where
- * somebody takes it away. When what is due, authority-rotation.ts says; here it is carried out, in an order in which
- * at no moment a client meets a certificate that it does not trust yet:
+ * The certificate that the webhook manages itself: a CA in a Secret that all replicas share, a serving certificate of
+ * each replica in memory, and the CA in the caBundle of the webhook configuration, which is restored if somebody
+ * removes it. authority-rotation.ts says which step is due; the order makes sure that clients always trust the
+ * certificate that they meet:
  *
  * 1. the new CA is put into the Secret beside the old one, which goes on signing;
  * 2. the configuration is told to trust both;
  * 3. once it has done so for a while, each replica serves with a certificate of the new CA;
- * 4. the old CA goes when it ends.
+ * 4. the old CA is removed when it ends.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { messageOf } from '../core/kubernetes/json.ts';
@@ -31,49 +31,52 @@ import {
 } from './authority-rotation.ts';
 import type { CertificateEvents, CertificateSource } from './certificate-source.ts';
 
-/** The CA's Secret as it is at the moment. */
+/** The current state of the Secret with the CA. */
 export interface AuthoritySecret {
-  /** Decoded. */
+  /** Decoded from base64. */
   readonly data: ReadonlyMap<string, string>;
   readonly resourceVersion: string;
 }
 
-/** A webhook configuration as it is at the moment: whom the API server trusts, webhook by webhook. */
+/** The current caBundle of each webhook in the configuration. */
 export interface WebhookTrust {
   /** PEM. */
   readonly bundles: readonly { readonly webhook: string; readonly caBundle: string }[];
   readonly resourceVersion: string;
 }
 
-/** The API calls that are needed here. */
+/** The API calls that are needed here; sources/kubernetes implements them. */
 export interface CaBundleApi {
-  /** From now on tells what is there, at first and after each change; null: nothing. */
+  /** Reports the state of both objects, at first and after each change; null: the object does not exist. */
   start(observer: {
     readonly onSecret: (secret: AuthoritySecret | null) => void;
     readonly onTrust: (trust: WebhookTrust | null) => void;
   }): void;
   stop(): Promise<void>;
-  /** What is wrong with the way to the API server, each in a line. */
+  /** What is wrong with the connection to the API server, one a line. */
   problems(): readonly string[];
-  /** Overwrites the keys that are given. @returns false where the Secret has changed meanwhile; it is left alone then */
+  /** Overwrites the given keys. @returns false if the Secret has changed meanwhile; then nothing is written */
   writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean>;
   /** Overwrites the caBundle of each webhook. @returns as writeSecret does */
   writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean>;
 }
 
 export interface ManagedOptions {
-  /** DNS names and IP addresses that clients call the webhook by. */
+  /** DNS names and IP addresses that clients use for the webhook. */
   readonly names: readonly string[];
-  /** How long a CA is good for. */
+  /** How long a CA is valid. */
   readonly lifetimeMs: number;
-  /** For messages. */
+  /** Names for messages. */
   readonly secretName: string;
   readonly configurationName: string;
 }
 
-/** Of the CA's life. Replicas that are down do not renew, and others' clocks differ. */
+/**
+ * Share of the CA's life. A serving certificate lasts that long; replicas that are down do not renew, and clocks
+ * differ.
+ */
 const SERVING_SHARE = 1 / 6;
-/** Milliseconds from when the configuration trusts a CA until every API server is taken to have heard of it. */
+/** Milliseconds from when the configuration trusts a CA until every API server is expected to know. */
 const LONGEST_SETTLING = 60_000;
 const SETTLING_SHARE = 1 / 12;
 /** Milliseconds. */
@@ -85,18 +88,18 @@ export class ManagedCertificate implements CertificateSource {
   readonly #options: ManagedOptions;
   readonly #events: CertificateEvents;
   readonly #clock: Clock;
-  /** Undefined: not heard of yet; null: not there. */
+  /** Undefined: unknown yet; null: does not exist. */
   #secret: AuthoritySecret | null | undefined;
   #trust: WebhookTrust | null | undefined;
-  /** What the Secret held when it could be read last. */
+  /** The last readable content of the Secret. */
   #authorities: Authorities | undefined;
   #readFrom: AuthoritySecret | undefined;
-  /** Since when the configuration trusts which CA, as far as this replica knows. */
+  /** Which CA the configuration trusts, and since when, as far as this replica knows. */
   #trusted: { readonly cert: string; readonly since: number } | undefined;
-  /** Milliseconds since 1970. Where somebody else wants another caBundle, there must be an end to it. */
+  /** When this replica last wrote the caBundle. Limits the writes if another program wants another caBundle. */
   #trustWrittenAt = 0;
   #serving: Dated;
-  /** The CA that signed it; undefined for the one that nobody can trust. */
+  /** The CA that signed the serving certificate; undefined for the first one, which nobody can trust. */
   #signer: Dated | undefined;
   #problem: string | undefined;
   #restUntilMs = 0;
@@ -105,9 +108,7 @@ export class ManagedCertificate implements CertificateSource {
   #wokenAgain = false;
   #stopped = false;
 
-  /**
-   * Until the Secret has been read there is a certificate that nobody can trust, so that health can be asked for.
-   */
+  /** Until the Secret has been read, a certificate that nobody can trust serves /healthz. */
   constructor(api: CaBundleApi, options: ManagedOptions, events: CertificateEvents, clock: Clock) {
     this.#api = api;
     this.#options = options;
@@ -158,7 +159,7 @@ export class ManagedCertificate implements CertificateSource {
     await this.#working;
   }
 
-  /** One look at a time, and one more where something came meanwhile. */
+  /** One reconciliation at a time, and one more if something changed meanwhile. */
   #wake(onRenewed: (pair: KeyPair) => void): void {
     this.#wokenAgain = true;
     this.#working ??= this.#work(onRenewed).finally(() => {
@@ -185,13 +186,13 @@ export class ManagedCertificate implements CertificateSource {
     this.#problem = problem;
   }
 
-  /** @returns what is wrong, where nothing can be done about it here */
+  /** @returns a problem that only somebody else can solve; undefined if there is none */
   async #look(onRenewed: (pair: KeyPair) => void): Promise<string | undefined> {
     const secret = this.#secret;
     const fault = this.#readSecret(secret);
     const authorities = this.#authorities;
     if (authorities) {
-      // First what needs nobody's help, so that it is done whatever becomes of the rest.
+      // First the steps that need nothing but this replica, so that they do not depend on the others.
       await this.#renew(authorities, onRenewed);
       if (this.#trust) await this.#keepTrust(authorities, this.#trust);
     }
@@ -205,12 +206,12 @@ export class ManagedCertificate implements CertificateSource {
     const step = dueStep(authorities, this.#clock.now());
     if (!step) return;
     const next = await takeStep(step, authorities, () => this.#createAuthority(), this.#clock.now());
-    // Where another replica was faster, what it has written will be told.
+    // If another replica was faster, its change will be reported.
     if (await this.#api.writeSecret(writeAuthorities(next), secret.resourceVersion))
       this.#events.onStep(`Secret ${this.#options.secretName}: ${STEP_MESSAGE[step]}`);
   }
 
-  /** What the Secret says is in force as long as it can be read. @returns why it cannot */
+  /** Takes over the content of the Secret if it can be read. @returns why it cannot */
   #readSecret(secret: AuthoritySecret | null | undefined): string | undefined {
     if (secret === undefined) return undefined;
     const { secretName } = this.#options;
@@ -254,7 +255,7 @@ export class ManagedCertificate implements CertificateSource {
     this.#signer = signer;
     onRenewed(this.#serving);
     const until = new Date(this.#serving.endsAtMs).toISOString();
-    this.#events.onStep(`serving with a certificate that is good until ${until}`);
+    this.#events.onStep(`serving with a certificate that is valid until ${until}`);
   }
 
   #signerOf({ current, previous }: Authorities): Dated {

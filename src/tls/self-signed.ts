@@ -1,6 +1,6 @@
 /**
- * Owns the self-signed certificate in a folder: ca.crt, ca.key, tls.crt and tls.key, made once and used again, so that
- * whoever trusts the CA need not be told anew after a restart.
+ * The self-signed certificate in a folder: ca.crt, ca.key, tls.crt and tls.key. They are made once and used again, so
+ * that clients that trust the CA still do after a restart.
  */
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { readKeyPair } from './certificate-files.ts';
 
 export interface SelfSigned {
   readonly serving: KeyPair;
-  /** PEM; what clients are told to trust. */
+  /** The CA that clients must trust, PEM. */
   readonly ca: string;
   readonly caFile: string;
   readonly certFile: string;
@@ -21,14 +21,14 @@ export interface SelfSigned {
   readonly created: readonly ('CA' | 'certificate')[];
 }
 
-/** Milliseconds. A certificate that ends sooner is made anew at start. */
+/** Milliseconds. A certificate that ends sooner is replaced at start. */
 const RENEW_BEFORE = 30 * DAY;
 
 /**
- * Reads the folder's certificate, or makes what is missing, about to end, or lacks a name.
+ * Reads the folder's certificate; makes what is missing, ends soon, or lacks a name.
  * @param names DNS names and IP addresses
  * @param now milliseconds since 1970
- * @throws where the folder holds files that do not fit each other; nothing is overwritten then
+ * @throws if the folder's files do not fit each other; then nothing is overwritten
  */
 export function ensureSelfSigned(folder: string, names: readonly string[], now: number): SelfSigned {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -59,7 +59,7 @@ function readIfPresent(certFile: string, keyFile: string): KeyPair | undefined {
   return existsSync(certFile) && existsSync(keyFile) ? readKeyPair(certFile, keyFile) : undefined;
 }
 
-/** By way of a second file, so that a crash leaves the old one or the new one, never half of either. */
+/** Written to a second file and renamed, so that a crash leaves the old or the new content, and never half of it. */
 function write(path: string, text: string): void {
   const draft = `${path}.new`;
   writeFileSync(draft, text, { mode: 0o600 });

@@ -12,7 +12,7 @@ export interface Review {
   readonly apiVersion: string;
   readonly uid: string;
   readonly dryRun: boolean;
-  /** The pod's namespace; undefined where the request names none. */
+  /** The pod's namespace; undefined if the request names none. */
   readonly namespace: string | undefined;
   /** What is created. Everything else than a pod or a binding is allowed as it is. */
   readonly target: 'pod' | 'binding' | 'other';
@@ -75,7 +75,7 @@ function parseJson(body: Buffer | undefined): unknown {
 
 type Target = Review['target'];
 
-/** By resource and subresource. A Binding is created below its pod, or (`kubectl create`) by itself. */
+/** By resource and subresource. A Binding is created as a subresource of its pod, or by itself (`kubectl create`). */
 const TARGETS: ReadonlyMap<unknown, ReadonlyMap<unknown, Target>> = new Map([
   [
     'pods',

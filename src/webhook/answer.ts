@@ -146,7 +146,7 @@ export class Answering {
     const { metrics, log } = this.#options;
     const decision = leftAlone(UNREAD_POD, reason, why, [why]);
     if (!dryRun) metrics.decisions.inc({ operation: OPERATION[target], outcome: decision.outcome, reason });
-    log.warn({ reason, dryRun }, why);
+    log.warn({ reason, dryRun, why }, 'binding left alone');
     return encodeResponse(decision, []);
   }
 

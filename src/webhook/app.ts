@@ -49,7 +49,10 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
   closeUnusedConnections(app);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const statusCode = error.statusCode ?? 500;
-    log.warn({ statusCode, method: request.method, url: request.url }, error.message);
+    log.warn(
+      { statusCode, method: request.method, url: request.url, problem: error.message },
+      'request refused',
+    );
     void reply.code(statusCode).send(error);
   });
   void app.register(mutate, options);
@@ -61,7 +64,7 @@ function secureContext({ cert, key }: KeyPair, clients: TrustedClients | undefin
   return { cert, key, minVersion: 'TLSv1.2', ...(clients && { ca: clients.ca }) };
 }
 
-/** From now on new connections are given this one; those that are open stay as they are. */
+/** New connections get this certificate; open ones keep theirs. */
 export function renewCertificate(
   app: FastifyInstance,
   tls: KeyPair,
@@ -71,11 +74,11 @@ export function renewCertificate(
 }
 
 /**
- * Go clients open connections ahead of need. Node does not count one that never carried a request as idle, and would
- * let it hold up the stop until the client gives it up, a minute and a half later.
+ * Go clients open connections ahead of need. Node does not treat a connection without a request as idle, and such a
+ * connection would delay the stop for a minute and a half.
  */
 function closeUnusedConnections(app: FastifyInstance): void {
-  /** By its other end, which a TCP connection shares with the TLS connection that then stands for it. */
+  /** By the address of the client, which the TCP connection and its TLS connection share. */
   const open = new Map<string, Socket>();
   let closing = false;
   app.server.on('connection', (socket: Socket) => {
@@ -92,7 +95,7 @@ function closeUnusedConnections(app: FastifyInstance): void {
   });
 }
 
-/** A TLS connection counts what it deciphered; a TCP connection stands here for one that is not secured yet. */
+/** A TLS connection counts the bytes that it deciphered; a TCP connection here is one that is not secured yet. */
 function carriedNothing(socket: Socket): boolean {
   return !(socket instanceof TLSSocket) || socket.bytesRead === 0;
 }

@@ -18,7 +18,7 @@ export interface Increments {
 /** The label `operation` of a decision. */
 export const OPERATION = { pod: 'create', binding: 'bind', other: 'other' } as const;
 
-/** @param by who makes the cache on a miss */
+/** @param by who makes the cache after a miss */
 export function incrementsOf(
   decision: Decision,
   target: Review['target'],

@@ -1,17 +1,17 @@
-/** Owns the Prometheus metrics: their names, labels and meaning. Constructed once and handed in. */
+/** The Prometheus metrics of the webhook: their names, labels and meaning. */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { KindReadiness } from '../http/health.ts';
 import { CounterTally, HistogramTally, type Buckets } from '../http/tally.ts';
 import { TopTally } from '../http/top-tally.ts';
 
-/** What the gauges read when they are scraped. */
+/** Values that the gauges read when Prometheus scrapes them. */
 export interface IndexState {
   readonly kinds: () => readonly KindReadiness[];
   readonly cachesByPhase: () => ReadonlyMap<string, number>;
-  /** Seconds since the source last had word from its origin; null before the first. */
+  /** Seconds since the API server last confirmed the index; null before the first time. */
   readonly ageSeconds: () => number | null;
   readonly problems: () => number;
-  /** Milliseconds since 1970, by purpose. */
+  /** Milliseconds since 1970, by the purpose of the certificate. */
   readonly certificateEnds: () => ReadonlyMap<string, number>;
 }
 
@@ -32,13 +32,13 @@ export interface Metrics {
 }
 
 const PREFIX = 'imagecache_webhook_';
-/** Series of images; a dashboard shows the first twenty. */
+/** Images with a series of their own; the dashboard shows the first twenty. */
 const MISSED_IMAGES = 100;
 /** Seconds; decisions take microseconds. */
 const DECISION_BUCKETS = [
   0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1,
 ];
-/** Seconds; the API server waits 2 s by our chart, 10 s by its own default. */
+/** Seconds; the API server waits 2 s with our chart, and 10 s by default. */
 const REQUEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 export function createMetrics(index: IndexState): Metrics {
@@ -58,7 +58,7 @@ export function createMetrics(index: IndexState): Metrics {
   });
   const ageGauge: Gauge = new Gauge({
     name: `${PREFIX}source_age_seconds`,
-    help: 'Seconds since the source last had word from its origin; NaN before the first.',
+    help: 'Seconds since the API server last confirmed the index; NaN before the first time.',
     registers,
     collect: () => {
       ageGauge.set(index.ageSeconds() ?? Number.NaN);
@@ -78,17 +78,17 @@ export function createMetrics(index: IndexState): Metrics {
   perKind('source_objects', 'Objects that the source holds, by kind.', ({ objects }) => objects);
   perKind(
     'source_kind_age_seconds',
-    'Seconds since the source last had word of this kind; NaN before the first.',
+    'Seconds since the API server last confirmed the objects of this kind; NaN before the first time.',
     ({ ageSeconds }) => ageSeconds ?? Number.NaN,
   );
   perKind(
     'source_kind_served',
-    '1 where the cluster has this kind of object, 0 where it does not (a CRD that nobody installed).',
+    '1 if the cluster has this kind of object, 0 if it does not (a CRD that nobody installed).',
     ({ state }) => Number(state !== 'absent'),
   );
   const problemsGauge: Gauge = new Gauge({
     name: `${PREFIX}source_problems`,
-    help: 'Objects and files that cannot be read at the moment, those of the certificate included.',
+    help: 'Objects and files that cannot be read now, including those of the certificate.',
     registers,
     collect: () => {
       problemsGauge.set(index.problems());
@@ -97,7 +97,7 @@ export function createMetrics(index: IndexState): Metrics {
 
   const certificateGauge: Gauge = new Gauge({
     name: `${PREFIX}certificate_expiry_timestamp_seconds`,
-    help: 'When a certificate ends: `serving`, and `authority` where the webhook keeps a CA of its own.',
+    help: 'When a certificate ends: `serving`, and `authority` if the webhook keeps a CA of its own.',
     labelNames: ['certificate'],
     registers,
     collect: () => {
@@ -110,7 +110,7 @@ export function createMetrics(index: IndexState): Metrics {
     { name: `${PREFIX}warnings_total`, help: 'Warnings given to users.', labelNames: [] },
     registry,
   );
-  // There from the beginning, as a counter without labels should be.
+  // A counter without labels should exist from the beginning.
   warnings.inc({}, 0);
 
   return {
@@ -126,7 +126,7 @@ export function createMetrics(index: IndexState): Metrics {
     podImages: new CounterTally(
       {
         name: `${PREFIX}pod_images_total`,
-        help: 'Images of pods that were matched automatically, by whether the cache that they start from holds them.',
+        help: 'Images of pods that were matched automatically, by whether the chosen cache holds them.',
         labelNames: ['cached'],
       },
       registry,
@@ -134,7 +134,7 @@ export function createMetrics(index: IndexState): Metrics {
     missedImages: new TopTally(
       {
         name: `${PREFIX}missed_images_total`,
-        help: 'The same images that no cache held or the chosen one lacks, by image: those met most often.',
+        help: 'Images that the chosen cache lacks, or that no cache holds, by image; only the most frequent ones have a series.',
         label: 'image',
         limit: MISSED_IMAGES,
       },
@@ -143,7 +143,7 @@ export function createMetrics(index: IndexState): Metrics {
     createOnMiss: new CounterTally(
       {
         name: `${PREFIX}create_on_miss_total`,
-        help: 'Pods that were given the create-on-miss marker, by who is to make the cache.',
+        help: 'Pods that were given the create-on-miss marker, by who makes the cache.',
         labelNames: ['by'],
       },
       registry,
@@ -152,7 +152,7 @@ export function createMetrics(index: IndexState): Metrics {
       {
         name: `${PREFIX}decision_seconds`,
         labelNames: [],
-        help: 'Time from the pod as read to its patch.',
+        help: 'Time from the parsed review to the response.',
         buckets: DECISION_BUCKETS,
       },
       registry,
@@ -182,7 +182,7 @@ export function createMetrics(index: IndexState): Metrics {
     }),
     sourceFailures: new Counter({
       name: `${PREFIX}source_failures_total`,
-      help: 'Problems of the source, as they began: a lost watch, an object or file that cannot be read.',
+      help: 'Problems of the source that began: a lost watch, an object or a file that cannot be read.',
       registers,
     }),
     boundPods: new Counter({

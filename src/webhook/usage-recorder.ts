@@ -1,7 +1,7 @@
 /**
- * Owns the record of which caches of the controller are used: on the ImageCache itself, where whoever retires caches finds
- * it. The webhook notes each hit in memory; now and then what was noted is written, at most once in ten minutes for each
- * cache, whichever replica does it: one that finds a younger record than that keeps what it has for later.
+ * Records which of the controller's caches are used, as annotations of the ImageCache, for the controller that retires
+ * caches. The webhook counts hits in memory, and writes them at most once in ten minutes for each cache, whichever
+ * replica does it: a replica that finds a newer record keeps its hits for later.
  */
 import type { Clock } from '../clock.ts';
 import { HITS, LAST_USED } from '../core/annotations.ts';
@@ -9,16 +9,16 @@ import { messageOf } from '../core/kubernetes/json.ts';
 import { parseTime } from '../core/kubernetes/time.ts';
 import { isOwnName } from '../core/controller/desired-cache.ts';
 
-/** An ImageCache's annotations as they are now. */
+/** The current annotations of an ImageCache. */
 export interface RecordedUse {
   readonly annotations: ReadonlyMap<string, string>;
   readonly resourceVersion: string;
 }
 
 export interface UsageApi {
-  /** @returns undefined where there is no such ImageCache any more */
+  /** @returns undefined if the ImageCache is gone */
   read(name: string): Promise<RecordedUse | undefined>;
-  /** @returns false where it has changed meanwhile; it is left alone then */
+  /** @returns false if the ImageCache has changed meanwhile; then nothing is written */
   write(name: string, annotations: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean>;
 }
 
@@ -33,7 +33,7 @@ const TIMING: UseTiming = { lookEvery: 10_000, writeEvery: 600_000 };
 
 interface Noted {
   hits: number;
-  /** Not to be written before, in milliseconds since 1970. */
+  /** Not written before this time, in milliseconds since 1970. */
   dueAtMs: number;
 }
 
@@ -60,7 +60,7 @@ export class UsageRecorder {
     }, timing.lookEvery).unref();
   }
 
-  /** A pod was given the cache of this name. Called for each: it only counts. */
+  /** A pod was given the cache of this name. Called for every hit, so it only counts. */
   note(name: string): void {
     const noted = this.#noted.get(name);
     if (noted) noted.hits += 1;
@@ -105,7 +105,7 @@ export class UsageRecorder {
     }
     const { hits } = noted;
     const use = new Map([
-      // A few minutes late, which is nothing where days count; and so it is also when it was last written.
+      // A hit recorded a few minutes late does not matter: caches are retired by days.
       [LAST_USED, new Date(this.#clock.now()).toISOString()],
       [HITS, `${(Number(annotations.get(HITS)) || 0) + hits}`],
     ]);

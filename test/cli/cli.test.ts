@@ -257,7 +257,7 @@ describe('imc serve', () => {
     expect(await review()).toMatchObject({ auditAnnotations: { 'image-cache': 'imc-a' } });
 
     folder.write('b.yaml', 'a: [');
-    await waitFor(({ level, msg }) => level === 40 && String(msg).includes('b.yaml:1'));
+    await waitFor(({ level, problem }) => level === 40 && String(problem).includes('b.yaml:1'));
     folder.write('b.yaml', stringify(cacheObject({ name: 'b', created: '2026-11-20T00:00:00Z' })));
     await waitFor(({ imageCaches }) => imageCaches === 2);
     expect(await review()).toMatchObject({ auditAnnotations: { 'image-cache': 'imc-b' } });

@@ -47,7 +47,7 @@ describe('of pods that were given a cache', () => {
     given('q');
     given('r');
     expect(look()).toEqual([
-      'r SuccessfulHitImageCache: this pod, as 2 others before it, was given ImageCache x (imc-x), which holds 1 of its 2 images',
+      'r SuccessfulHitImageCache: this pod and 2 earlier ones were given ImageCache x (imc-x), which holds 1 of 2 images',
     ]);
     expect(look()).toEqual([]);
   });
@@ -60,7 +60,7 @@ describe('of pods that were given a cache', () => {
     given('r');
     expect(look({}, NOW + 9 * MINUTE)).toEqual([]);
     expect(look({}, NOW + 10 * MINUTE)).toEqual([
-      expect.stringMatching(/^r .*: this pod, as 1 other before it, was given/),
+      expect.stringMatching(/^r .*: this pod and 1 earlier one were given/),
     ]);
     expect(look({}, NOW + 30 * MINUTE)).toEqual([]);
     given('s');

@@ -105,7 +105,7 @@ async function show(folder: string, certs: string): Promise<void> {
     `  ${first.outcome.padEnd(5)}  the first pod finds no cache and is marked ${CREATE_ON_MISS}: ${labels[CREATE_ON_MISS]}`,
   );
   writeFileSync(join(folder, 'first.json'), JSON.stringify(first.pod));
-  const made = JSON.parse(await controller.line((line) => line.includes('"msg":"made"'))) as {
+  const made = JSON.parse(await controller.line((line) => line.includes('"msg":"ImageCache created"'))) as {
     imageCache: string;
   };
   print(`  made   the controller makes ImageCache ${made.imageCache}`);

@@ -199,7 +199,7 @@ describe.concurrent('while no word gets through', () => {
       expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
       // The list has told what is true; the watch that follows it has to last for a moment.
       await eventually(() =>
-        expect(webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
+        expect(webhook.logged.map(({ step }) => String(step))).toContainEqual(
           expect.stringMatching(/^ImageCache: in step again after \d/),
         ),
       );
@@ -268,7 +268,7 @@ describe('a token that is no longer valid', () => {
     // The API server believes a token for some seconds more.
     await eventually(
       () =>
-        expect(scene.webhook.logged.map(({ msg }) => String(msg))).toContainEqual(
+        expect(scene.webhook.logged.map(({ problem }) => String(problem))).toContainEqual(
           expect.stringMatching(/^ImageCache: HTTP 401/),
         ),
       30_000,

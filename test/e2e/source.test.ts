@@ -93,7 +93,7 @@ describe('an ImageCache', () => {
     await soon({ images: ['odd:1'], labels: ECI }, decided({ [PIN]: 'imc-odd' }));
     await setStatus(plane.api, 'odd', { expireDateTime: 'tomorrow' });
     await soon({ images: ['odd:1'], labels: ECI }, miss);
-    expect(webhook.logged.map(({ msg }) => msg)).toContain(
+    expect(webhook.logged.map(({ problem }) => problem)).toContain(
       'ImageCache odd: status.expireDateTime is no time; it must be like 2026-01-31T12:00:00Z; it is not used',
     );
     expect(await metrics()).toContain('imagecache_webhook_source_problems 1');
@@ -193,7 +193,7 @@ describe('eci-profile', () => {
       /^ConfigMap kube-system\/eci-profile: data\.selectors is not JSON: .*; its last good state stays in force$/,
     ) as string;
     await eventually(async () => {
-      expect(webhook.logged).toContainEqual(expect.objectContaining({ level: 40, msg: problem }));
+      expect(webhook.logged).toContainEqual(expect.objectContaining({ level: 40, problem }));
       expect(await metrics()).toContain('imagecache_webhook_source_problems 1');
       expect(await plane.api.list('/api/v1/namespaces/kube-system/events')).toContainEqual(
         expect.objectContaining({

@@ -69,7 +69,7 @@ describe('a renewed certificate', () => {
     await vi.waitFor(async () => expect(await presented()).not.toBe(before), SEEN);
     expect(await post(agent)).toMatchObject({ status: 200, localPort });
     agent.destroy();
-    expect(webhook.logged.map(({ msg }) => msg)).toContainEqual(
+    expect(webhook.logged.map(({ step }) => step)).toContainEqual(
       expect.stringContaining('serving with the renewed certificate'),
     );
   });
@@ -101,8 +101,8 @@ describe('a renewed certificate', () => {
     write({ cert: next.cert, key: issue().key });
     const problems = (): unknown[] =>
       webhook.logged
-        .map(({ msg }) => msg)
-        .filter((msg) => String(msg).includes('the former certificate stays in force'));
+        .map(({ problem }) => problem)
+        .filter((problem) => String(problem).includes('the former certificate stays in force'));
     await vi.waitFor(() => expect(problems()).toHaveLength(1), SEEN);
     expect(problems()[0]).toContain('is not the private key of the certificate in');
     expect(await presented()).toBe(before);

@@ -190,7 +190,10 @@ describe('a body as networks deliver it', () => {
     await vi.waitFor(
       () =>
         expect(webhook.logged).toContainEqual(
-          expect.objectContaining({ statusCode: 400, msg: expect.stringContaining('the body ended early') }),
+          expect.objectContaining({
+            statusCode: 400,
+            problem: expect.stringContaining('the body ended early'),
+          }),
         ),
       { timeout: 10_000 },
     );

@@ -1,7 +1,7 @@
 /**
- * Owns what is missed at this moment. A marker says that a pod missed a cache when it was created; whether it still does
- * is decided anew, by the very rules of the webhook and for the pod as its user wrote it. So nobody has to remember a
- * miss, and one that has become a hit meanwhile is none.
+ * Finds the misses of this moment. A marker says that a pod missed a cache when it was created; whether the pod still
+ * misses one is decided anew, by the rules of the webhook. So nothing has to remember a miss, and a miss that was
+ * served is gone.
  */
 import type { DecisionOptions } from '../decision/options.ts';
 import { decide, type Decision } from '../decision/decide.ts';
@@ -15,19 +15,19 @@ import { MOST_IMAGES, nameOf, sizeFor, type DesiredCache, type DesiredImage } fr
 
 export interface Miss {
   readonly desired: DesiredCache;
-  /** When a pod last missed it, in milliseconds since 1970. */
+  /** When the latest of the pods that miss it was created. */
   readonly missedAtMs: number;
-  /** How many pods do; 0 where only a workload's template says that some will. */
+  /** How many pods miss it; 0 if only the template of a workload says that its pods will. */
   readonly pods: number;
-  /** The pod, or the workload, that did last. */
+  /** The latest of those pods, or the workload. */
   readonly lastBy: ObjectReference;
 }
 
-/** Phases from which no cache comes any more. */
+/** A cache in one of these phases never becomes Ready. */
 const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
 
 /**
- * What is missed, by the name of the cache that would end it.
+ * The misses, by the name of the cache that would end each.
  * @param now milliseconds since 1970
  */
 export function missesOf(
@@ -55,7 +55,7 @@ export function missesOf(
   return misses;
 }
 
-/** Empty where the pod misses nothing, or what it misses is in the making. */
+/** Empty if the pod misses nothing, or if the cache that it misses is being made. */
 function desiredCaches(watched: WatchedPod, decision: Decision, view: View): DesiredCache[] {
   const { createOnMiss, images, request } = decision;
   if (createOnMiss === undefined || !images || !request) return [];
@@ -81,7 +81,10 @@ function desiredCaches(watched: WatchedPod, decision: Decision, view: View): Des
   return parts;
 }
 
-/** Of more images than a cache may have, those that no cache holds or will hold, by largest overlap first. */
+/**
+ * For a pod with more images than a cache may have: the images that no cache holds or will hold. The caches with the
+ * largest overlap count first.
+ */
 function withoutThoseHeld(images: readonly ImageReference[], view: View): readonly ImageReference[] {
   let left = images;
   for (;;) {
@@ -94,7 +97,7 @@ function withoutThoseHeld(images: readonly ImageReference[], view: View): readon
   }
 }
 
-/** A cache that has all of these images, and may become Ready. */
+/** A cache that has all these images and is being made. */
 export function completeInTheMaking(images: readonly ImageReference[], view: View): ImageCache | undefined {
   const best = bestInTheMaking(images, view);
   return best?.exact === images.length ? best.cache : undefined;
@@ -115,7 +118,7 @@ function bestInTheMaking(images: readonly ImageReference[], view: View): Overlap
   );
 }
 
-/** The cache that shares most with a pod, of those that count. */
+/** The cache that holds most of the images, among those that `counting` selects. */
 function bestOf(
   images: readonly ImageReference[],
   view: View,

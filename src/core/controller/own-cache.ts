@@ -1,30 +1,29 @@
-/** Owns an ImageCache that the controller made, as the plan sees it; and how one is written. */
+/** An ImageCache that the controller made, as the plan sees it; and the object that creates one. */
 import { ATTEMPT, FIRST_ATTEMPT, FLASH, IMAGE_SET, MADE_BY, REUSE } from '../annotations.ts';
 import { partOf, type JsonObject } from '../kubernetes/json.ts';
 import { nameOf, nameOfAttempt, type DesiredCache } from './desired-cache.ts';
 
-/** Times are in milliseconds since 1970. */
 export interface OwnCache {
   readonly name: string;
-  /** Tells it from another of the same name that came before or after it. */
+  /** Distinguishes it from an earlier or later object with the same name. */
   readonly uid: string;
-  /** Undefined until ECI has given one. */
+  /** Undefined until ECI has assigned one. */
   readonly id: string | undefined;
   /** Empty until ECI has set one. */
   readonly phase: string;
   readonly createdAtMs: number;
-  /** When its phase last changed, as far as ECI says. */
+  /** When ECI last reported a change; when the object was created if it reported none. */
   readonly updatedAtMs: number;
   readonly expiresAtMs: number | undefined;
   readonly deleting: boolean;
-  /** From 1. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
   readonly firstAttemptAtMs: number;
-  /** When a pod was last given it; when it was made, where none was yet. */
+  /** When a pod was last given the cache; when it was created if no pod was. */
   readonly lastUsedAtMs: number;
 }
 
-/** Whether an ImageCache is one that the controller made. */
+/** Whether the controller made this ImageCache. */
 export function isOwnCache(object: JsonObject): boolean {
   return partOf(partOf(object, 'metadata'), 'labels')[MADE_BY.label] === MADE_BY.controller;
 }
@@ -32,13 +31,12 @@ export function isOwnCache(object: JsonObject): boolean {
 export interface CacheOptions {
   readonly reuse: boolean;
   readonly flash: boolean;
-  /** Undefined: it never expires. */
+  /** Days after which ECI deletes the cache; undefined: never. */
   readonly retentionDays: number | undefined;
 }
 
 /**
- * The ImageCache for a desired. It has no owner: it outlives the pods that it was made for.
- * @param firstAttemptAtMs milliseconds since 1970
+ * The object that creates a desired cache. It has no owner, because the cache outlives the pods that it is made for.
  */
 export function cacheObject(
   desired: DesiredCache,

@@ -1,10 +1,10 @@
 /**
- * Owns what is to be done about what is missed, as data: which caches are made, which go, and why. From the state of
- * the cluster alone, so that whoever leads next goes on where the last one stopped, and doing it twice does it once.
+ * The plan, as data: which caches the controller makes and deletes, and why. It follows from the state of the cluster
+ * alone, so that a new leader continues where the last one stopped, and a repeated plan changes nothing.
  *
- * The quota is kept as the vendor keeps that of automatic caches (seed 004, "Eviction policy"): the least recently used
- * goes first. A miss counts as a use: what was missed longer ago than anything was used is not made, or two image sets
- * would drive each other out for ever.
+ * The quota works as ECI's own quota of automatic caches does: the least recently used cache goes first
+ * (docs/domain.md). A miss counts as a use, and an older miss never replaces a cache that was used later; otherwise two
+ * image sets would replace each other for ever.
  */
 import type { OwnCache } from './own-cache.ts';
 import type { Miss } from './misses.ts';
@@ -13,20 +13,19 @@ import { DAY } from '../kubernetes/time.ts';
 import { firstNameOf } from './desired-cache.ts';
 
 export interface PlanOptions {
-  /** How many caches of its own the controller keeps. */
+  /** How many caches the controller keeps. */
   readonly quota: number;
-  /** Milliseconds after which one that nobody used goes. */
+  /** The controller deletes a cache that no pod used for this many milliseconds. */
   readonly idleAfter: number;
 }
 
 export type DeletionReason = 'Expired' | 'Idle' | 'Quota' | 'Superseded';
 
 export interface Creation {
-  /** That of the first attempt. */
+  /** The name of the first attempt (desired-cache.ts). */
   readonly name: string;
   readonly miss: Miss;
   readonly attempt: number;
-  /** Milliseconds since 1970. */
   readonly firstAttemptAtMs: number;
 }
 
@@ -36,18 +35,18 @@ export interface Deletion {
 }
 
 export interface Plan {
-  /** To be done before what is made, so that there are never more than the quota. */
+  /** Deletions come before creations, so that there are never more caches than the quota. */
   readonly deletions: readonly Deletion[];
   readonly creations: readonly Creation[];
-  /** What would be made if there were room. */
+  /** Misses for which the quota has no room. */
   readonly refused: readonly Miss[];
-  /** When time alone makes another plan of this; milliseconds since 1970, Infinity for never. */
+  /** When time alone makes another plan; Infinity: never. */
   readonly lookAgainAtMs: number;
 }
 
-/** Milliseconds. What failed for a day is given up, and a pod that missed a day ago says nothing of the next. */
+/** Milliseconds. Attempts that failed for a day end, and a pod that missed a cache a day ago no longer counts. */
 export const GIVEN_UP_AFTER = DAY;
-/** Milliseconds from a first failure to the second attempt; twice as long from each to the next, up to a limit. */
+/** Milliseconds between the first failure and the second attempt; doubles with each attempt, up to a limit. */
 const RETRY = { first: 300_000, longest: 14_400_000 };
 
 /**
@@ -70,7 +69,7 @@ export function plan(
     return false;
   };
   const isInUse = ({ id }: OwnCache): boolean => id !== undefined && inUse.has(id);
-  // Pods still miss one that is not ready: who made room for another then would have to make it again.
+  // A cache that is still being made counts as used by the pods that miss it: deleted now, it would be made again.
   const usedAt = ({ name, lastUsedAtMs }: OwnCache): number =>
     Math.max(lastUsedAtMs, misses.get(firstNameOf(name))?.missedAtMs ?? 0);
 
@@ -80,7 +79,8 @@ export function plan(
   );
   const free = standing.filter((cache) => !isInUse(cache));
   const deletions: Deletion[] = [
-    // First, or who is stopped in between would leave one that nobody knows to be superseded.
+    // Superseded attempts come first: if the controller stopped in between, nothing would know that they are
+    // superseded.
     ...free.filter((cache) => !latest.has(cache)).map((cache) => ({ cache, reason: 'Superseded' as const })),
     ...free.flatMap((cache) => {
       if (!latest.has(cache)) return [];
@@ -93,10 +93,10 @@ export function plan(
 
   const victims = kept
     .filter((cache) => !isInUse(cache))
-    // What failed is no exception: it says when somebody first tried, which would begin anew with the next.
+    // Failed caches can be deleted too, but in the same order: a deleted one would lose the time of its first attempt.
     .toSorted((a, b) => usedAt(a) - usedAt(b) || (a.name < b.name ? -1 : 1));
   let room = quota - kept.length;
-  /** Has the least recently used go, if it was used before then. */
+  /** Deletes the least recently used cache, if it was last used before the given time. @returns whether it did */
   const makeRoom = (before: number): boolean => {
     const [victim] = victims;
     if (!victim || usedAt(victim) >= before) return false;
@@ -113,12 +113,12 @@ export function plan(
   const creations: Creation[] = [];
   const refused: Miss[] = [];
   for (const [name, miss] of newestFirst(misses)) {
-    // The name is free once the one that is going is gone.
+    // The name is taken until the cache that is being deleted is gone.
     if (leaving.has(name)) continue;
     const last = byAttempt(keptOf.get(name) ?? []).findLast((cache) => !going.has(cache));
     const next = last ? nextAttempt(name, miss, last, isDue) : firstAttempt(name, miss, now, isDue);
     if (!next) continue;
-    // One that failed leaves its room to the one that follows it.
+    // The next attempt takes the place of a failed one.
     const takesRoom = !last || isInUse(last);
     if (takesRoom && room <= 0 && !makeRoom(miss.missedAtMs)) {
       refused.push(miss);
@@ -138,7 +138,7 @@ function byAttempt(caches: readonly OwnCache[]): OwnCache[] {
   return caches.toSorted((a, b) => a.attempt - b.attempt);
 }
 
-/** @param idleAt when it has been unused for too long */
+/** @param idleAt when the cache has been unused for too long */
 function reasonToGo(
   { expiresAtMs }: OwnCache,
   idleAt: number,

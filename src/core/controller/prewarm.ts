@@ -1,6 +1,6 @@
 /**
- * Owns whose pods are thought of before they come: which workloads have a cache made for their template, and when. What
- * is missed by them then is found, and kept within the quota, as if they were there (misses.ts, plan.ts).
+ * Chooses the workloads to pre-warm, and when. The pods that their templates will make then pass misses.ts and plan.ts
+ * as real pods do.
  */
 import { PREWARM, WEBHOOK_SWITCH } from '../annotations.ts';
 import type { StringMap } from '../kubernetes/json.ts';
@@ -10,37 +10,37 @@ import { qualified, type WatchedPod } from './watched-pod.ts';
 import type { ComingPod, WatchedWorkload } from './watched-workload.ts';
 
 export interface PrewarmOptions {
-  /** Whether those count that are not labelled either way. */
+  /** Whether to pre-warm what is not labelled either way. */
   readonly unlabelled: boolean;
-  /** Namespaces that never count: their pods are not sent to the webhook. */
+  /** Namespaces that are never pre-warmed: the API server does not send their pods to the webhook. */
   readonly except: ReadonlySet<string>;
 }
 
-/** What the next pods will be. */
+/** The workloads, and what their pods will need. */
 export interface Workloads {
-  /** Empty until all of them are known. */
+  /** Empty until all workloads are known. */
   workloads(): Iterable<WatchedWorkload>;
-  /** Names of the Secrets that pods of a ServiceAccount get where they name none. */
+  /** Names of the Secrets that pods of this ServiceAccount get if they name none. */
   pullSecretsOf(namespace: string, account: string): readonly string[];
 }
 
 export interface ComingPods {
   readonly pods: readonly WatchedPod[];
-  /** When time alone makes another answer; milliseconds since 1970, Infinity for never. */
+  /** When time alone makes another answer; Infinity: never. */
   readonly lookAgainAtMs: number;
 }
 
 /**
- * Milliseconds for which a template must have stood: who writes several times in a row (a pipeline, a controller that
- * defaults) means the last. Long enough for Knative to have made the Deployment of a revision.
+ * Milliseconds for which a template must stay unchanged. A pipeline or a defaulting controller writes several times in
+ * a row, and only the last template counts; Knative needs as long to make the Deployment of a revision.
  */
 export const SETTLED_AFTER = 10_000;
 
-/** Knative's, on what it makes for a Service. */
+/** The label that Knative puts on what it makes for a Service. */
 const KNATIVE_SERVICE = { kind: 'serving.knative.dev/Service', label: 'serving.knative.dev/service' };
 
 /**
- * The pods of all templates that have changed within the last day, and stood since.
+ * The pods of all templates that changed within the last day and have stayed unchanged since.
  * @param now milliseconds since 1970
  */
 export function comingPods(known: Workloads, view: View, options: PrewarmOptions, now: number): ComingPods {
@@ -60,8 +60,8 @@ export function comingPods(known: Workloads, view: View, options: PrewarmOptions
 }
 
 /**
- * When the last Deployment of each Knative Service was made. It has what its pods will have, the Service has not: the
- * image by its digest, and the queue-proxy.
+ * When the latest Deployment of each Knative Service was made. Only the Deployment has the image by digest and the
+ * queue-proxy, as the pods will.
  */
 function newestRevisions(workloads: readonly WatchedWorkload[]): Map<string, number> {
   const newest = new Map<string, number>();
@@ -78,7 +78,7 @@ function nameOf({ groupKind, subject: { namespace, name } }: WatchedWorkload): s
   return `${groupKind} ${namespace}/${name}`;
 }
 
-/** The workload's own label speaks before that of its namespace. */
+/** The label of the workload wins over the label of its namespace. */
 function counts({ subject, labels }: WatchedWorkload, view: View, options: PrewarmOptions): boolean {
   if (options.except.has(subject.namespace)) return false;
   const ofNamespace = view.namespaceLabels(subject.namespace);
@@ -87,7 +87,7 @@ function counts({ subject, labels }: WatchedWorkload, view: View, options: Prewa
   return label === PREWARM.on || (label !== PREWARM.off && options.unlabelled);
 }
 
-/** Whether the webhook will be asked about it: if not, nobody will give it the cache. */
+/** Whether the API server will send the workload's pods to the webhook: if not, nothing would give them the cache. */
 function isSent({ watched: { pod } }: ComingPod): boolean {
   return !isSwitchedOff(pod.labels);
 }
@@ -96,7 +96,7 @@ function isSwitchedOff(labels: StringMap): boolean {
   return labels.get(WEBHOOK_SWITCH.label) === WEBHOOK_SWITCH.off;
 }
 
-/** As admission does: the account's only where the pod has none of its own. */
+/** As the ServiceAccount admission plugin does: the Secrets of the account only if the pod names none. */
 function withPullSecrets({ watched, account }: ComingPod, known: Workloads): WatchedPod {
   if (watched.pullSecrets.length > 0) return watched;
   const { namespace } = watched.pod;

@@ -1,4 +1,4 @@
-/** Owns what the controller keeps of a pod that may miss a cache, or may be about to start from one. */
+/** The parts of a pod that the controller keeps: of a pod that may miss a cache, or may be about to start from one. */
 import { ACR_INSTANCE, PIN, REGISTRY_KEYS } from '../annotations.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
@@ -7,14 +7,13 @@ import { parseTime } from '../kubernetes/time.ts';
 
 export interface WatchedPod {
   readonly pod: Pod;
-  /** The object whose pod it is: itself, or the workload whose template will make it. */
+  /** The object to report on: the pod, or the workload whose template will make it. */
   readonly subject: ObjectReference;
-  /** Milliseconds since 1970. */
   readonly createdAtMs: number;
   readonly deleting: boolean;
   /** `namespace:secretName`, sorted, distinct. */
   readonly pullSecrets: readonly string[];
-  /** Under the names that an ImageCache has for them. */
+  /** The pod's registry annotations, under the names that they have on an ImageCache. */
   readonly registry: StringMap;
 }
 
@@ -24,9 +23,9 @@ export function readWatchedPod(object: JsonObject): WatchedPod {
 }
 
 /**
- * @param object a Pod, or what a template will make one of
- * @param namespace where it does not say it itself
- * @param life of whoever it is watched by
+ * @param object a Pod, or the pod that a template will make
+ * @param namespace used if the object names none
+ * @param life when the pod, or the workload, was created, and whether it is being deleted
  * @throws Unreadable
  */
 export function watchedPod(
@@ -45,24 +44,24 @@ export function watchedPod(
   };
 }
 
-/** When an object was created, 0 where it does not say; and whether it is going. */
+/** When an object was created, 0 if it does not say; and whether it is being deleted. */
 export function readLife(object: JsonObject): Pick<WatchedPod, 'createdAtMs' | 'deleting'> {
   const metadata = partOf(object, 'metadata');
   return { createdAtMs: parseTime(metadata['creationTimestamp']) ?? 0, deleting: isBeingDeleted(metadata) };
 }
 
-/** The IDs of the caches that it starts from, or asks for. */
+/** The IDs of the caches that the pod was given or pins. */
 export function cachesPointedTo({ pod: { annotations } }: WatchedPod): string[] {
   return [annotations.get(PIN.modern), annotations.get(PIN.legacy)].filter((id) => id !== undefined);
 }
 
-/** Of a list of references to objects, as `imagePullSecrets` is one. */
+/** The names in a list of object references such as `imagePullSecrets`. */
 export function namesOf(list: unknown): string[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((each: unknown) => (isObject(each) ? (readText(each['name']) ?? []) : []));
 }
 
-/** Secrets as an ImageCache names them, which is in no namespace: sorted, distinct. */
+/** Secrets as a cluster-scoped ImageCache names them: with their namespace, sorted, distinct. */
 export function qualified(names: readonly string[], namespace: string): string[] {
   return [...new Set(names)].map((name) => `${namespace}:${name}`).toSorted();
 }

@@ -1,7 +1,7 @@
 /**
- * Owns what the controller keeps of a workload whose template will make pods: those pods, as core/workload.ts has them,
- * and when the template last changed. What admission adds to every pod (sidecars, defaults) is not known here; only the
- * pull secrets of the ServiceAccount are, which decide what can be pulled.
+ * The parts of a workload that the controller keeps: the pods that its template will make, and when the template last
+ * changed. What admission adds to every pod (sidecars, defaults) is unknown here, except the pull secrets of the
+ * ServiceAccount.
  */
 import {
   isObject,
@@ -21,19 +21,19 @@ export interface WatchedWorkload {
   readonly groupKind: string;
   readonly subject: ObjectReference;
   readonly labels: StringMap;
-  /** When its template last changed, or a little later; milliseconds since 1970. */
+  /** When the template last changed, or a little later. */
   readonly changedAtMs: number;
-  /** One for each template; created when the template last changed. */
+  /** One pod for each template; created when the template last changed. */
   readonly pods: readonly ComingPod[];
 }
 
 export interface ComingPod {
   readonly watched: WatchedPod;
-  /** Name of its ServiceAccount, whose pull secrets it gets where it names none itself. */
+  /** The name of its ServiceAccount, whose pull secrets its pods get if they name none. */
   readonly account: string;
 }
 
-/** What a workflow fills in when it runs; until then nobody knows the image. */
+/** A parameter that a workflow fills in when it runs; until then the image is unknown. */
 const PLACEHOLDER = '{{';
 
 /** @throws Unreadable */
@@ -57,8 +57,8 @@ export function readWatchedWorkload(object: JsonObject): WatchedWorkload {
 }
 
 /**
- * When each of those who manage fields below a path last wrote one of their fields: the only times in an object that a
- * change of its status does not touch. Not exact, as they may manage other fields too.
+ * When each manager of fields below `path` last wrote one of its fields. These times are the only ones in an object
+ * that an update of its status leaves alone. They are not exact, because a manager may have other fields too.
  */
 function writtenAt(object: JsonObject, path: readonly string[]): number[] {
   const entries = partOf(object, 'metadata')['managedFields'];

@@ -1,6 +1,6 @@
 /**
  * The decision when a pod is bound, and its node is known. The API server merges the annotations of a Binding into the
- * pod in the write that sets its node, and nothing else; annotations cannot be removed that way (docs/domain.md).
+ * pod in the same write that sets the node. It merges nothing else, and removes nothing (docs/domain.md, "Bindings").
  */
 import type { DecisionOptions } from './options.ts';
 import { decide, type Decision } from './decide.ts';
@@ -59,8 +59,8 @@ export interface BindingDecision {
 }
 
 /**
- * Decides for a pod as it is bound.
- * @param pod as it is before it is bound
+ * Decides for a pod when it is bound.
+ * @param pod as it was before
  */
 export function decideOnBinding(
   binding: Binding,

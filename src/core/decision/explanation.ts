@@ -1,7 +1,4 @@
-/**
- * Owns the explanation: one decision as plain data, for the log, the audit annotations, the metrics and the CLI, so
- * that all of them say the same.
- */
+/** The explanation: a view of a decision as plain data. The log and the CLI show it, so that both say the same. */
 import type { Request } from './request.ts';
 import type { Decision } from './decide.ts';
 import { describeRequirement } from './match/filters.ts';
@@ -22,16 +19,16 @@ export interface Explanation {
   readonly boundForEci: string | null;
   /** Profile selectors whose effects were applied, in order. */
   readonly effects: readonly string[];
-  /** Null where the decision did not get so far. */
+  /** Null if the decision ended before. */
   readonly request: ExplainedRequest | null;
   /** The pod's distinct images, normalised; invalid ones as they are written. */
   readonly images: readonly string[];
-  /** See lackingImages. */
+  /** The images that still have to be pulled; see lackingImages. */
   readonly lacking: readonly string[];
-  /** How many caches were looked at, and how many of them each filter removed. */
+  /** How many caches were considered, and how many of them each filter refused. */
   readonly considered: number;
   readonly refused: Readonly<Partial<Record<FilterCode, number>>>;
-  /** The best of those, the best first. */
+  /** The best of the considered caches, the best first. */
   readonly candidates: readonly ExplainedCandidate[];
   readonly createOnMiss: string | null;
   readonly warnings: readonly string[];
@@ -40,7 +37,7 @@ export interface Explanation {
 export interface ExplainedRequest {
   readonly pin: string | null;
   readonly auto: boolean;
-  /** The annotation that decided `auto`; null: the default. */
+  /** The annotation that decided `auto`; null if the default did. */
   readonly autoFrom: string | null;
   /** How many of the pod's images the cache must hold: `all`, `at least 2`. */
   readonly match: string;
@@ -54,12 +51,12 @@ export interface ExplainedCandidate {
   readonly progress: string;
   readonly degree: Degree;
   readonly sizeBytes: number;
-  /** ISO 8601; null where unknown. */
+  /** ISO 8601; null if unknown. */
   readonly createdAt: string | null;
   readonly verdict: 'chosen' | 'refused' | 'beaten';
-  /** The filter that refused it. */
+  /** The filter that refused the candidate. */
   readonly filter: FilterCode | null;
-  /** Why it was refused, or why the chosen one comes before it. */
+  /** Why it was refused, or why the chosen cache comes before it. */
   readonly because: string;
 }
 

@@ -1,14 +1,14 @@
 /**
- * Owns the memory of what we wrote. The decision annotation records the user's request and our writing; seeing it
- * again (reinvocation after a sidecar injector, or a manifest copied from a live pod), we decide from what the user
- * asked: what still stands as we wrote it is undone, what differs is the user speaking anew. design.md, "Rules".
+ * Remembers what an earlier decision wrote. The decision annotation records the user's request and our changes. If the
+ * pod comes again (after a sidecar injector, or as a manifest copied from a live pod), values that are as we wrote them
+ * are undone, and other values are the user's new request (docs/architecture.md, "The decision").
  */
 import type { Container, Pod } from '../pod.ts';
 import type { Profile } from './profile/effects.ts';
 import { isObject, readStringMap, type StringMap } from '../kubernetes/json.ts';
 import { CREATE_ON_MISS, DECISION, REQUEST_KEYS } from '../annotations.ts';
 
-/** What the annotation says beyond the record, for people. */
+/** The part of the annotation that is for people. */
 export interface DecisionSummary {
   readonly outcome: string;
   readonly why: string;
@@ -17,16 +17,16 @@ export interface DecisionSummary {
 interface WriteRecord {
   /** The user's own image-cache annotations. */
   readonly request: StringMap;
-  /** What we wrote over or beside them; null: we took it out. */
+  /** The annotations that we wrote; null: removed. */
   readonly annotations: ReadonlyMap<string, string | null>;
   readonly labels: StringMap;
-  /** Names of the containers whose Always we turned into IfNotPresent. */
+  /** Names of the containers whose pull policy we changed from Always to IfNotPresent. */
   readonly pullPolicies: ReadonlySet<string>;
 }
 
 /**
- * The pod without anything of ours. Only what we could have written is undone, whatever the annotation claims: a
- * tenant who forges it must not get another's annotation removed.
+ * The pod without our changes. Only values that we could have written are undone, whatever the annotation claims: a
+ * forged one must not remove another's annotation.
  */
 export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
   const text = pod.annotations.get(DECISION);
@@ -63,9 +63,9 @@ function restore(annotations: Map<string, string>, key: string, original: string
 }
 
 /**
- * The text of the decision annotation: outcome, request, what was written.
+ * The text of the decision annotation: outcome, request and changes.
  * @param user the pod as the user wrote it
- * @param written the pod as it will be, our marker included
+ * @param written the pod as it will be, with our marker
  */
 export function recordDecision(summary: DecisionSummary, user: Pod, written: Pod): string {
   const request = REQUEST_KEYS.flatMap((key) => {
@@ -91,11 +91,11 @@ function difference(from: StringMap, to: StringMap): Record<string, string | nul
   const changed: [string, string | null][] = [];
   for (const [key, value] of to) if (from.get(key) !== value) changed.push([key, value]);
   for (const key of from.keys()) if (!to.has(key)) changed.push([key, null]);
-  // Sorted, or the text would depend on the order in which the annotations came.
+  // Sorted, or the text would depend on the order of the pod's annotations.
   return Object.fromEntries(changed.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** @returns undefined where the text is no record of ours; then nothing can be undone. */
+/** @returns undefined if the text is no record of ours; then nothing can be undone */
 function parseRecord(text: string): WriteRecord | undefined {
   try {
     const value: unknown = JSON.parse(text);

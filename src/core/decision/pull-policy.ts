@@ -1,12 +1,12 @@
 /**
- * Owns what imagePullPolicy does to a cache hit: with Always the kubelet asks the registry for the image although the
- * disk holds it (seed 000, "Pull policy").
+ * What imagePullPolicy means for a pod with a cache: with Always the kubelet asks the registry although the disk holds
+ * the image (docs/domain.md, "Pull policy").
  */
 import type { ImageCache } from '../image-cache.ts';
 import type { PodImages } from '../image/image-set.ts';
 import type { Container, Pod } from '../pod.ts';
 
-/** The containers whose image is in the cache and that pull all the same. */
+/** The containers whose image is in the cache and that pull it all the same. */
 export function containersThatPullAnyway(
   containers: readonly Container[],
   cache: ImageCache,
@@ -16,7 +16,7 @@ export function containersThatPullAnyway(
   return containers.filter((container) => {
     const reference = images.referenceOf(container.image);
     if (!reference || !held.has(reference.key)) return false;
-    // Kubernetes' default where none is written: Always for the tag latest, IfNotPresent for any other.
+    // Kubernetes' default if no policy is written: Always for the tag latest, IfNotPresent for any other.
     const policy = container.imagePullPolicy ?? (reference.tag === 'latest' ? 'Always' : 'IfNotPresent');
     return policy === 'Always';
   });

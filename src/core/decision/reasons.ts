@@ -1,11 +1,8 @@
-/**
- * Owns the codes of every outcome and of every refusal: stable names for logs, metrics and machines.
- * The sentences are made where the facts are.
- */
+/** The codes of outcomes and of refusals: stable names for logs, metrics and programs. */
 
 export type Outcome = 'hit' | 'pinned' | 'miss' | 'denied' | 'skipped';
 
-/** Why a decision came out as it did. */
+/** Why a decision has its outcome. */
 export const REASONS = {
   BestMatch: 'a cache was chosen by automatic matching',
   Pinned: "the user's cache is Ready",
@@ -30,6 +27,6 @@ export const REASONS = {
 
 export type ReasonCode = keyof typeof REASONS;
 
-/** Why a candidate was refused, named after the filter that did. */
+/** Why a candidate was refused: the name of the filter. */
 export type FilterCode =
   'NotReady' | 'Expiring' | 'BeingDeleted' | 'OtherRegion' | 'TooLarge' | 'NotEnoughImages';

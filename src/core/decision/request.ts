@@ -1,12 +1,11 @@
 /**
- * Owns the request: what a pod asks for, read from its annotations by precedence (design.md, step 3; seed 000,
- * "Annotation precedence"; seed 001, "Step 2"), and why it was read so.
+ * The request: what a pod asks for. Read from its annotations by precedence (docs/domain.md, "Pod annotations").
  *
  *   pin      eci-imc-id         >  eci-image-snapshot-id
  *   auto     eci-auto-imc       >  eci-image-cache          >  the default: true for ECI pods
  *   degree   imc-perfect-match: "true"  >  imc-match-count-request: N
  *
- * A pin wins over automatic matching, also over "false". A malformed value counts as absent.
+ * A pin wins over automatic matching, even over "false". A malformed value counts as absent.
  */
 import type { Requirement } from './match/filters.ts';
 import { GIB, parseBytes } from '../kubernetes/quantity.ts';
@@ -21,14 +20,14 @@ import {
   type KeyPair,
 } from '../annotations.ts';
 
-/** What every ECI instance has without asking (seed 004, "Automatic creation"). */
+/** The storage that every ECI instance has (docs/domain.md, "Storage"). */
 const DEFAULT_STORAGE_BYTES = 30 * GIB;
 
 export interface Request {
   readonly pin: string | undefined;
-  /** Whether a cache is to be matched automatically where there is no pin. */
+  /** Whether to match a cache automatically if there is no pin. */
   readonly auto: boolean;
-  /** The annotation that said so; undefined where the default did. */
+  /** The annotation that decides `auto`; undefined if the default does. */
   readonly autoKey: string | undefined;
   readonly requirement: Requirement;
   /** What the pod's instance can hold: 30 GiB and the pod's extra ephemeral storage. */
@@ -37,13 +36,13 @@ export interface Request {
 
 export interface RequestReading {
   readonly request: Request;
-  /** Sentences about values that are malformed and were ignored. */
+  /** Sentences about malformed values, which are ignored. */
   readonly malformed: readonly string[];
-  /** Sentences about names that contradict each other. */
+  /** Sentences about annotations that contradict each other. */
   readonly conflicts: readonly string[];
 }
 
-/** Go's strconv.ParseBool, which is what reads these annotations at the vendor's. */
+/** The spellings of Go's strconv.ParseBool, with which ECI reads these annotations. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
   ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
@@ -74,7 +73,7 @@ const BYTES: ValueType<number> = {
   allowed: 'a Kubernetes quantity, such as "50Gi"',
 };
 
-/** Whether a value is one of the spellings of this boolean. */
+/** Whether a text is a spelling of this boolean. */
 export function isBoolean(text: string | undefined, value: boolean): boolean {
   return text !== undefined && BOOLEANS.get(text) === value;
 }

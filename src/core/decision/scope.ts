@@ -1,13 +1,13 @@
 /**
- * Owns the question whose pod it is: whether it is bound for ECI, and by what sign; and in which region it will run.
- * Signs: domain facts, "What marks a pod for ECI". A toleration alone proves nothing.
+ * The scope: whether a pod is bound for ECI, and by which sign (docs/domain.md, "Signs of ECI"). A toleration alone
+ * proves nothing.
  */
 import { marksForEci, type ProfileSelector } from './profile/effects.ts';
 import type { Pod } from '../pod.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 import type { View } from './view.ts';
 
-/** `eci`: pods that carry a sign of ECI. `all`: every pod, for serverless clusters, where all pods are ECI pods. */
+/** `eci`: pods with a sign of ECI. `all`: every pod, for serverless clusters, where all pods run on ECI. */
 export type Scope = 'eci' | 'all';
 
 const POD_OR_NAMESPACE_LABELS: readonly (readonly [string, string])[] = [
@@ -29,12 +29,12 @@ const VIRTUAL_NODE_NAME = /^virtual-(?:kubelet|node)(?:-|$)/;
 export interface EciSign {
   /** In words: `pod label eci=true`. */
   readonly text: string;
-  /** False where the pod may come to run on a normal node all the same, by its Selector's policy. */
+  /** False if the pod may still run on a normal node, by the policy of its Selector. */
   readonly certain: boolean;
 }
 
 /**
- * Undefined where nothing shows that the pod is bound for ECI.
+ * Undefined if nothing shows that the pod is bound for ECI.
  * @param matching the profile selectors that match the pod
  */
 export function signOfEci(

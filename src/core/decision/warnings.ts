@@ -1,4 +1,4 @@
-/** Owns the form of admission warnings: few, at most 256 characters each, and fit for an HTTP header. */
+/** Limits admission warnings: few, at most 256 characters each, and valid in an HTTP header. */
 
 const MAX_LENGTH = 256;
 const MAX_WARNINGS = 6;
@@ -10,7 +10,7 @@ export function limitWarnings(warnings: readonly string[]): string[] {
   return [...kept, `and ${distinct.length - kept.length} more warnings of imagecache-webhook`];
 }
 
-/** The API server drops a warning with control characters whole, so they become spaces. */
+/** The API server drops a whole warning if it has control characters, so each becomes a space. */
 function fit(warning: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const printable = warning.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').toWellFormed();

@@ -1,6 +1,6 @@
 /**
- * Owns what a decision writes into the pod: the ID, the request and the marker, under the names of the dialect
- * (design.md, step 7). Everything else is left as it was.
+ * What a decision writes into the pod: the cache ID, the request and the marker, under the names of the dialect.
+ * Everything else is left as it was.
  */
 import type { Dialect } from './options.ts';
 import type { StringMap } from '../kubernetes/json.ts';
@@ -8,11 +8,11 @@ import { AUTO, CREATE_ON_MISS, DECISION, PIN, type KeyPair } from '../annotation
 import { isBoolean, type Request } from './request.ts';
 
 export interface Writing {
-  /** The ID to start from; `'none'` takes a pin out that would fail the pod; undefined leaves pins alone. */
+  /** The ID to start from; `'none'` removes a pin that would fail the pod; undefined leaves pins alone. */
   readonly pin: { readonly id: string } | 'none' | undefined;
-  /** What ECI's own automatic matching is told; undefined leaves it alone. */
+  /** The value for ECI's own automatic matching; undefined leaves the annotation alone. */
   readonly auto: boolean | undefined;
-  /** Hash of the image set that a cache should be made for. */
+  /** The hash of the image set that a cache should be made for. */
   readonly createOnMiss: string | undefined;
 }
 
@@ -24,8 +24,8 @@ const NAMES: Readonly<Record<Dialect, (pair: KeyPair) => readonly string[]>> = {
 };
 
 /**
- * The names to write a value under: the dialect's, and the modern one wherever the pod has it, because ECI would
- * prefer it to a legacy one that says something else.
+ * The names to write a value under: those of the dialect, and the modern name if the pod has it, because ECI would
+ * prefer its old value to the new one under a legacy name.
  */
 function namesFor(pair: KeyPair, dialect: Dialect, annotations: StringMap): ReadonlySet<string> {
   return new Set([...NAMES[dialect](pair), ...(annotations.has(pair.modern) ? [pair.modern] : [])]);
@@ -49,7 +49,7 @@ export function writeAnnotations(
   return annotations;
 }
 
-/** What an annotation is set to that should go where none can be removed, so that it says what its absence would. */
+/** A Binding cannot remove annotations. These values mean the same as absence. */
 const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
   [PIN.modern, ''],
   [PIN.legacy, ''],
@@ -59,8 +59,8 @@ const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The annotations as wanted, without removing one that is there: a Binding only ever adds and overwrites. (The decision
- * annotation is written last, over whatever is there.)
+ * The wanted annotations, with none of the present ones removed, because a Binding can only add and overwrite. The
+ * decision annotation is written afterwards, over the present one.
  */
 export function withoutRemovals(present: StringMap, wanted: StringMap): StringMap {
   const annotations = new Map(wanted);
@@ -70,8 +70,8 @@ export function withoutRemovals(present: StringMap, wanted: StringMap): StringMa
 }
 
 /**
- * Where nobody asked and matching is on by default, only the legacy name needs to be written: its default at the
- * vendor's is off, that of the modern name is on (domain facts, "Pod annotations").
+ * If nobody asked and matching is on by default, only the legacy name has to be written: ECI's default for it is off,
+ * and for the modern name on (docs/domain.md, "Pod annotations").
  */
 function writeAuto(
   annotations: Map<string, string>,

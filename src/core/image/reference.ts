@@ -1,6 +1,6 @@
 /**
- * Owns image references: text to identity, as the OCI distribution grammar normalises it, so that
- * `nginx` and `docker.io/library/nginx:latest` are one image. Leaves pulling and registries to others.
+ * Image references: parses a text into an identity, with the defaults of the OCI distribution grammar, so that `nginx`
+ * and `docker.io/library/nginx:latest` are one image.
  */
 
 import { memoize } from '../memoize.ts';
@@ -8,16 +8,16 @@ import { memoize } from '../memoize.ts';
 export interface ImageReference {
   /** Registry and repository, normalised: `docker.io/library/nginx`. */
   readonly repository: string;
-  /** What identifies the image: `repository@digest` where there is a digest, else `repository:tag`. */
+  /** The identity of the image: `repository@digest` if there is a digest, else `repository:tag`. */
   readonly key: string;
-  /** The tag, `latest` where neither tag nor digest is written, undefined where only a digest is. */
+  /** `latest` if neither tag nor digest is written; undefined if only a digest is. */
   readonly tag: string | undefined;
 }
 
 const DEFAULT_REGISTRY = 'docker.io';
 const OFFICIAL_NAMESPACE = 'library';
 const MAX_NAME_LENGTH = 255;
-/** Longer than any valid reference (255 + tag 128 + sha512 digest 135 + separators). */
+/** Longer than any valid reference: name 255, tag 128, sha512 digest 135, and separators. */
 const MAX_REFERENCE_LENGTH = 520;
 
 const REGISTRY =
@@ -25,15 +25,15 @@ const REGISTRY =
 const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128})$/;
-/** A bare image ID; the grammar refuses it as a name, because it would be ambiguous. */
+/** A bare image ID, which the grammar does not allow as a name because it would be ambiguous. */
 const IMAGE_ID = /^[a-f0-9]{64}$/;
 
-/** The same few thousand images come again and again. */
+/** A cluster has a few thousand images, which come again and again. */
 const parsed = memoize(10_000, parse);
 
 /**
  * Parses a container image as a pod or an ImageCache writes it.
- * @returns undefined where the text is not a valid reference; no registry could serve it.
+ * @returns undefined if the text is no valid reference; no registry could serve it
  */
 export function parseImageReference(text: string): ImageReference | undefined {
   return text.length > MAX_REFERENCE_LENGTH ? undefined : parsed(text);
@@ -56,11 +56,11 @@ function parse(text: string): ImageReference | undefined {
   const tag = digest === undefined ? (writtenTag ?? 'latest') : writtenTag;
   const version = digest === undefined ? `:${tag}` : `@${digest}`;
   const key = `${repository}${version}`;
-  // The text itself, where it is the same: one string less to keep.
+  // If it is the same text, one string less is kept.
   return { repository, key: key === text ? text : key, tag };
 }
 
-/** Registry and path with the defaults of the grammar filled in, or undefined where it is not a name. */
+/** Registry and path with the defaults of the grammar; undefined if the text is no valid name. */
 function normaliseName(name: string): string | undefined {
   const slash = name.indexOf('/');
   const first = name.slice(0, Math.max(slash, 0));
@@ -77,7 +77,7 @@ function normaliseName(name: string): string | undefined {
   return normalised.length > MAX_NAME_LENGTH ? undefined : normalised;
 }
 
-/** The grammar's rule for telling `registry/path` from `namespace/path`. */
+/** Whether the first component is a registry and not a namespace, by the rule of the grammar. */
 function isRegistry(component: string): boolean {
   return /[.:]/.test(component) || component === 'localhost' || component.toLowerCase() !== component;
 }

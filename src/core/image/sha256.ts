@@ -1,12 +1,11 @@
 /**
- * Owns SHA-256 (FIPS 180-4) of short ASCII texts, because the core imports nothing, node:crypto included.
- * A test holds it to node:crypto.
+ * SHA-256 (FIPS 180-4) of short ASCII texts. The core imports nothing, not even node:crypto; a test compares the two.
  */
 
 const ROUND_CONSTANTS = fractionalBits(64, Math.cbrt);
 const INITIAL_STATE = fractionalBits(8, Math.sqrt);
 
-/** The first 32 bits of the fractional parts of a root of the first primes, as the standard defines them. */
+/** The first 32 bits of the fractional parts of roots of the first primes, as the standard defines the constants. */
 function fractionalBits(count: number, root: (prime: number) => number): Int32Array {
   const words = new Int32Array(count);
   for (let candidate = 2, found = 0; found < count; candidate++) {
@@ -21,7 +20,7 @@ function isPrime(candidate: number): boolean {
   return true;
 }
 
-/** @returns 64 lower-case hexadecimal digits; characters beyond Latin-1 are cut to their low byte. */
+/** @returns 64 lower-case hexadecimal digits; of a character beyond Latin-1 only the low byte counts */
 export function sha256Hex(text: string): string {
   const words = padded(text);
   const state = Int32Array.from(INITIAL_STATE);

@@ -1,30 +1,27 @@
-/**
- * Owns the reading of untrusted JSON: what its parts are, and the error that says which part cannot be read. What each
- * kind of object means is its reader's.
- */
+/** Reads untrusted JSON: what its parts are, and an error that names the part that cannot be read. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Labels, annotations: a Map, so that keys such as `__proto__` or `constructor` are data and nothing else. */
+/** Labels or annotations. A Map, so that a key such as `__proto__` or `constructor` is plain data. */
 export type StringMap = ReadonlyMap<string, string>;
 
 export const EMPTY_MAP: StringMap = new Map();
 
-/** Whether two maps hold the same, in whatever order. */
+/** Whether two maps have the same entries, in any order. */
 export function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
   if (a.size !== b.size) return false;
   for (const [key, value] of a) if (b.get(key) !== value) return false;
   return true;
 }
 
-/** Whether two lists hold the same, in the same order. */
+/** Whether two lists have the same elements, in the same order. */
 export function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
 
-/** Thrown where a value cannot be read: where it stands, what is wrong with it, and what would be allowed. */
+/** Thrown if a value cannot be read. Says where it stands, what is wrong with it, and what is allowed. */
 export class Unreadable extends Error {
   readonly path: string;
 
@@ -34,30 +31,30 @@ export class Unreadable extends Error {
   }
 }
 
-/** A JSON object, as opposed to null, an array or a scalar. */
+/** Whether a value is a JSON object, and not null, an array or a scalar. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A part of an object that is an object itself; empty where it is absent or something else. */
+/** A part of an object that is an object itself; empty if it is absent or something else. */
 export function partOf(parent: JsonObject, name: string): JsonObject {
   const value = parent[name];
   return isObject(value) ? value : {};
 }
 
-/** A non-empty string, or undefined: the Go types behind Kubernetes' JSON write an absent name as an empty one. */
+/** A non-empty string, else undefined: Kubernetes' Go types write an absent name as an empty string. */
 export function readText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** What a JSON value is, in the words of an error message. */
+/** The type of a JSON value, for an error message. */
 export function typeName(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'an array' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
 
 /**
- * Reads an optional object whose values are all strings; absent and null are empty, as in Kubernetes.
+ * Reads an optional object whose values are strings; absent and null are empty, as in Kubernetes.
  * @throws Unreadable
  */
 export function readStringMap(value: unknown, path: string): StringMap {

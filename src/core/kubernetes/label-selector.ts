@@ -1,6 +1,6 @@
 /**
- * Owns Kubernetes label selectors: `matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist,
- * all ANDed, read once and matched per pod. A key that is absent satisfies NotIn, as in Kubernetes.
+ * Kubernetes label selectors: `matchLabels`, and `matchExpressions` with In, NotIn, Exists and DoesNotExist, all ANDed.
+ * They are read once and matched for each pod. An absent key satisfies NotIn, as in Kubernetes.
  */
 import { isObject, readStringMap, typeName, Unreadable, type StringMap } from './json.ts';
 
@@ -10,7 +10,7 @@ interface Requirement {
   readonly values: ReadonlySet<string>;
 }
 
-/** The requirements, ANDed; an empty selector matches everything. */
+/** The requirements are ANDed; an empty selector matches everything. */
 export type LabelSelector = readonly Requirement[];
 
 const OPERATORS = {
@@ -32,7 +32,7 @@ export function matchesLabels(selector: LabelSelector, labels: StringMap): boole
 }
 
 /**
- * Reads a LabelSelector; absent and null are no constraint.
+ * Reads a LabelSelector; absent and null set no constraint.
  * @throws Unreadable
  */
 export function readLabelSelector(value: unknown, path: string): LabelSelector {

@@ -1,4 +1,4 @@
-/** Owns Kubernetes quantities (`50Gi`, `1.5e3`, `100M`) as whole bytes. */
+/** Kubernetes quantities of bytes: `50Gi`, `1.5e3`, `100M`. */
 
 const QUANTITY = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d+))?$/;
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
@@ -13,16 +13,16 @@ const DECIMAL_EXPONENT: Readonly<Record<string, number>> = {
   P: 15,
   E: 18,
 };
-/** Kubernetes caps quantities at the largest int64; as a double it is a little more, and no disk comes near. */
+/** Kubernetes caps quantities at the largest int64, 2^63 - 1, which a double rounds to 2^63. */
 const MAX_BYTES = 2 ** 63;
-/** More digits than any sane quantity, few enough that exact arithmetic stays cheap on hostile input. */
+/** More digits than any sensible quantity, and few enough that exact arithmetic stays cheap on hostile input. */
 const MAX_LENGTH = 64;
 
 export const GIB = 2 ** 30;
 
 /**
  * Parses a Kubernetes quantity of bytes.
- * @returns whole bytes, rounded up as Kubernetes does; undefined where the text is not a quantity or is negative.
+ * @returns whole bytes, rounded up as Kubernetes does; undefined if the text is no quantity or is negative
  */
 export function parseBytes(text: string): number | undefined {
   if (text.length > MAX_LENGTH) return undefined;
@@ -36,7 +36,7 @@ export function parseBytes(text: string): number | undefined {
 
   const written = exponentText === undefined ? (DECIMAL_EXPONENT[decimal ?? ''] ?? 0) : Number(exponentText);
   const exponent = written - fraction.length;
-  // Outside these bounds the answer is known without the power of ten, however large the exponent.
+  // Outside these bounds the result is known without computing the power of ten, however large the exponent.
   if (exponent > 19) return MAX_BYTES;
   if (exponent < -MAX_LENGTH - 19) return 1;
   const scaled = digits * 1024n ** BigInt(BINARY.indexOf(binary ?? ''));
@@ -48,7 +48,7 @@ function divideUp(value: bigint, by: bigint): bigint {
   return (value + by - 1n) / by;
 }
 
-/** Bytes as people write them for disks: `30Gi`, `1.5Gi`, `200Mi`. */
+/** Bytes as people write sizes of disks: `30Gi`, `1.5Gi`, `200Mi`. */
 export function formatBytes(bytes: number): string {
   for (const [unit, size] of [
     ['Gi', GIB],

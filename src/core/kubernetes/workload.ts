@@ -1,6 +1,6 @@
 /**
- * Owns which pods a manifest makes: a Pod itself, or the pod templates inside a workload, as its controller would make
- * pods of them. What controllers add of their own (queue-proxy, argoexec) is not in the manifest and so not here.
+ * The pods that a manifest makes: a Pod itself, or the pod templates of a workload. Containers that a controller adds
+ * (queue-proxy, argoexec) are not in the manifest, and so not here.
  */
 import { kindOf, readGroupKind } from './object.ts';
 import { isObject, readText, typeName, Unreadable, type JsonObject } from './json.ts';
@@ -8,13 +8,13 @@ import { isObject, readText, typeName, Unreadable, type JsonObject } from './jso
 export interface WorkloadPod {
   /** `Deployment web`, `Workflow hello-, template whalesay`. */
   readonly title: string;
-  /** Undefined where the manifest names none. */
+  /** Undefined if the manifest names none. */
   readonly namespace: string | undefined;
   /** A Pod object, not yet read. */
   readonly pod: unknown;
 }
 
-/** Where each kind holds its pod template, by group and kind. */
+/** The path of the pod template in each kind, by group and kind. */
 const TEMPLATE_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
   ['/Pod', []],
   ['/PodTemplate', ['template']],
@@ -30,7 +30,7 @@ const TEMPLATE_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
   ['argoproj.io/Rollout', ['spec', 'template']],
 ]);
 
-/** Where each kind of Argo Workflows holds its workflow spec. */
+/** The path of the workflow spec in each kind of Argo Workflows. */
 const WORKFLOW_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
   ['argoproj.io/Workflow', ['spec']],
   ['argoproj.io/WorkflowTemplate', ['spec']],
@@ -42,14 +42,14 @@ export const WORKLOAD_KINDS: readonly string[] = [...TEMPLATE_PATHS.keys(), ...W
   kindOf,
 );
 
-/** Where a kind holds what its pods are made of; empty for the whole of it, as with a kind that makes no pods. */
+/** The path of what a kind's pods are made of; empty if that is the whole object, or if the kind makes no pods. */
 export function templatePathOf(groupKind: string): readonly string[] {
   return TEMPLATE_PATHS.get(groupKind) ?? WORKFLOW_PATHS.get(groupKind) ?? [];
 }
 
 /**
  * @returns empty for a kind that makes no pods
- * @throws Unreadable where a workload lacks its template
+ * @throws Unreadable if a workload lacks its template
  */
 export function podsOf(manifest: unknown): WorkloadPod[] {
   if (!isObject(manifest)) throw new Unreadable('document', `is ${typeName(manifest)}; it must be an object`);
@@ -75,13 +75,13 @@ function at(manifest: JsonObject, path: readonly string[]): JsonObject {
   return part;
 }
 
-/** A template's pods are named after their workload. */
+/** The pods of a template are named after their workload. */
 function named(template: JsonObject, name: string): JsonObject {
   const metadata = isObject(template['metadata']) ? template['metadata'] : {};
   return { ...template, metadata: { ...metadata, name: readText(metadata['name']) ?? name } };
 }
 
-/** One pod for each template that runs containers; steps, DAGs and suspensions run none. */
+/** One pod for each template that runs containers; steps, DAGs and suspend templates run none. */
 function workflowPods(spec: JsonObject, title: string, namespace: string | undefined): WorkloadPod[] {
   const templates = Array.isArray(spec['templates']) ? spec['templates'].filter(isObject) : [];
   return templates.flatMap((template): WorkloadPod[] => {
@@ -108,7 +108,7 @@ function workflowContainers({ container, script, containerSet }: JsonObject): un
   return isObject(containerSet) ? asArray(containerSet['containers']) : [];
 }
 
-/** The workflow's podMetadata, then the template's own, which wins. */
+/** The podMetadata of the workflow, and that of the template, which wins. */
 function mergeMetadata(name: string, ...parts: readonly unknown[]): JsonObject {
   const merge = (field: string): JsonObject =>
     Object.fromEntries(

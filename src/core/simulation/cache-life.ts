@@ -1,8 +1,7 @@
 /**
- * Owns what becomes of an ImageCache where there is no ECI, so that the whole circle can be seen on any machine: it gets an
- * ID, is prepared, is made bit by bit, and becomes Ready or fails, each with an event; and it expires. From its object and
- * the clock alone, so that who plays ECI may be stopped and started at any time. Phases, fields and the day that a failed
- * one is kept: domain facts; what makes one faster: seed 004.
+ * Simulates the life of an ImageCache for clusters without ECI: it gets an ID, is prepared, is made step by step, and
+ * becomes Ready or fails, each with an event; later it expires. The next state follows from the object and the time
+ * alone, so that the simulator may be stopped and started at any time (docs/domain.md, "Phases").
  */
 import { FLASH, REUSE } from '../annotations.ts';
 import { partOf, readText, type JsonObject } from '../kubernetes/json.ts';
@@ -11,14 +10,14 @@ import { sha256Hex } from '../image/sha256.ts';
 import { DAY, formatTime, parseTime } from '../kubernetes/time.ts';
 
 export interface LifeOptions {
-  /** Milliseconds that an ordinary cache takes from its first sight until it is Ready. */
+  /** How long an ordinary cache takes from when it is first seen until it is Ready, in milliseconds. */
   readonly creationTime: number;
-  /** Texts; a cache with an image that holds one of them fails. */
+  /** A cache fails if one of its images contains one of these texts. */
   readonly failing: readonly string[];
 }
 
 export type NextState =
-  /** The status that it has from now on. */
+  /** The status that the cache should have now. */
   | {
       readonly kind: 'status';
       readonly status: JsonObject;
@@ -27,16 +26,16 @@ export type NextState =
     }
   | { readonly kind: 'expired' };
 
-/** Of the time that an ordinary one takes. An instant one can be used as soon as its local snapshot is there. */
+/** Shares of the time of an ordinary cache. An instant cache can be used as soon as its local snapshot exists. */
 const SHARE = { flash: 0.1, reuse: 0.5 };
-/** Of the time: until when it is prepared, and when one that fails does. */
+/** Shares of the time: when preparation ends, and when a cache that fails does so. */
 const PREPARED_AT = 0.1;
 const FAILS_AT = 0.5;
-/** Per cent, so that not every look is a write. */
+/** Progress grows in steps of this many per cent, so that not every poll writes. */
 const PROGRESS_STEP = 10;
 
 /**
- * Undefined where nothing is to be done now.
+ * The change that is due; undefined if none is.
  * @param now milliseconds since 1970
  */
 export function nextState(object: JsonObject, options: LifeOptions, now: number): NextState | undefined {
@@ -71,7 +70,7 @@ interface Stage {
   readonly message: string;
 }
 
-/** @param elapsed 1 when an ordinary one is done */
+/** @param elapsed share of the time of an ordinary cache; 1 is done */
 function stageAt(elapsed: number, failing: string | undefined): Stage {
   if (failing !== undefined && elapsed >= FAILS_AT)
     return { phase: FAILED, progress: '0%', message: `image ${failing} cannot be pulled` };
@@ -96,7 +95,7 @@ function failingImage(object: JsonObject, failing: readonly string[]): string | 
     .find((image) => failing.some((text) => image.includes(text)));
 }
 
-/** Of a failed one a day later; of another where it has retention days. */
+/** When the cache is deleted: a day after it failed, or after its retention days. */
 function expiryOf(object: JsonObject, phase: string, now: number): JsonObject {
   if (phase === FAILED) return { expireDateTime: formatTime(now + DAY) };
   const days = partOf(object, 'spec')['retentionDays'];
@@ -108,7 +107,7 @@ function idOf(object: JsonObject): string {
   return `imc-${sha256Hex(`${readText(name) ?? ''} ${readText(uid) ?? ''}`).slice(0, 20)}`;
 }
 
-/** As Kubernetes' Events, of which the newest fifty are kept. */
+/** Events in the form of Kubernetes' Events; the newest fifty are kept. */
 function withEvent(events: unknown, { phase, message }: Stage, now: number): unknown[] {
   const former: readonly unknown[] = Array.isArray(events) ? events : [];
   const event = {

@@ -1,6 +1,6 @@
 /**
- * Owns the reading of one file: YAML or JSON text with any number of documents, to Kubernetes objects, each with the
- * line where it stands, so that a fault can be named by file and line.
+ * Reads a file: YAML or JSON with any number of documents, into Kubernetes objects. Each has its line, so that a fault
+ * can be named by file and line.
  */
 import {
   isNode,
@@ -19,26 +19,26 @@ import { messageOf, isObject, Unreadable } from '../../core/kubernetes/json.ts';
 /** A fault in a file, for people. */
 export interface FileProblem {
   readonly file: string;
-  /** 1-based; undefined where the file as a whole is at fault. */
+  /** Counted from 1; undefined if the whole file is at fault. */
   readonly line: number | undefined;
   readonly message: string;
 }
 
 export interface FileDocument {
   readonly value: unknown;
-  /** The line of the part of the document that a path such as `spec.images[1]` names, or of what comes closest. */
+  /** The line of the part of the document with this path, such as `spec.images[1]`, or of the closest part above it. */
   readonly lineOf: (path: string) => number;
 }
 
 export interface FileReading {
   readonly documents: readonly FileDocument[];
-  /** The first syntax error of each broken document. Where there is one, the documents are not to be trusted. */
+  /** The first syntax error of each broken document. If there is one, the documents must not be used. */
   readonly syntaxErrors: readonly FileProblem[];
 }
 
 /**
- * YAML as kubectl reads it, so that a manifest means here what it means there: YAML 1.1, in which an unquoted yes, no,
- * on or off is a boolean; but a date or a time of day is a text.
+ * YAML as kubectl reads it (YAML 1.1), in which an unquoted yes, no, on or off is a boolean; but a date or a time of
+ * day stays a text.
  */
 const AS_KUBECTL: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
@@ -49,12 +49,12 @@ function isTime({ tag, format }: ScalarTag | CollectionTag): boolean {
   return tag === 'tag:yaml.org,2002:timestamp' || format === 'TIME';
 }
 
-/** Parses a file. Empty documents are left out, and lists (`kind: List`, as kubectl prints) are taken apart. */
+/** Parses a file. Empty documents are left out, and lists (`kind: List`, as kubectl prints them) are taken apart. */
 export function readDocuments(file: string, text: string): FileReading {
   return (/\.json$/i.test(file) ? readJson(text) : undefined) ?? readYaml(file, text);
 }
 
-/** Twenty times as fast as the YAML parser, which knows the lines and is asked for them where they are wanted. */
+/** Twenty times as fast as the YAML parser, which is used only if a line number is needed. */
 function readJson(text: string): FileReading | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -86,7 +86,7 @@ function readYaml(file: string, text: string): FileReading {
     try {
       documents.push(...takeApart(document.toJS(), lineOf));
     } catch (fault) {
-      // An alias without its anchor, or so many of them that they would fill the memory.
+      // An alias without an anchor, or so many aliases that they would fill the memory.
       syntaxErrors.push({ file, line: lineOf(''), message: messageOf(fault) });
     }
   }
@@ -103,7 +103,7 @@ function takeApart(value: unknown, lineOf: (path: string) => number): FileDocume
   }));
 }
 
-/** Where a path begins in the text, or the longest part of it that exists. */
+/** The position of a path in the text, or of the longest part of the path that exists. */
 function offsetOf(document: Document, path: string): number {
   const steps = path.match(/[^.[\]]+/g) ?? [];
   for (let length = steps.length; length > 0; length--) {
@@ -114,7 +114,7 @@ function offsetOf(document: Document, path: string): number {
   return isNode(document.contents) && document.contents.range ? document.contents.range[0] : 0;
 }
 
-/** What went wrong with a document. A fault that is not the document's is told all the same: one object less is better than none. */
+/** The problem of a document. Errors of any kind are reported, because one object less is better than none at all. */
 export function toProblem(file: string, document: FileDocument, error: unknown): FileProblem {
   const path = error instanceof Unreadable ? error.path : '';
   return { file, line: document.lineOf(path), message: messageOf(error) };

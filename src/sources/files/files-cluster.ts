@@ -1,6 +1,6 @@
 /**
- * Owns a folder of manifests as the controller sees it: the pods and workloads in it, the ImageCaches that it made, and new
- * ones as files of their own. There is one controller to a folder, so that nobody has to be elected.
+ * A folder of manifests as the controller's cluster: its pods, its workloads, and the ImageCaches that the controller
+ * made, which are files of their own. A folder has one controller, so that there is no election.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
@@ -15,7 +15,7 @@ import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
 import { ObjectFolder, type StandingObject } from './object-folder.ts';
 
-/** Milliseconds. */
+/** Milliseconds between two polls. */
 const LOOK_EVERY = 300;
 
 export class FilesCluster {
@@ -25,7 +25,7 @@ export class FilesCluster {
   readonly #clock: Clock;
   #pods: readonly WatchedPod[] = [];
   #workloads: readonly WatchedWorkload[] = [];
-  /** Names of pull secrets, by `namespace/name`. */
+  /** Names of pull secrets, by `namespace/name` of the ServiceAccount. */
   #accounts: ReadonlyMap<string, readonly string[]> = new Map();
   #own = new Map<string, { readonly cache: OwnCache; readonly standing: StandingObject }>();
   #confirmedAtMs: number | undefined;
@@ -44,7 +44,7 @@ export class FilesCluster {
     this.#clock = clock;
   }
 
-  /** @throws where the folder cannot be read */
+  /** @throws if the folder cannot be read */
   async start(): Promise<void> {
     await this.#look();
     this.#timer = this.#clock.every(LOOK_EVERY, () => {
@@ -96,7 +96,7 @@ export class FilesCluster {
     }));
   }
 
-  /** With what an API server gives to every object. */
+  /** Adds the fields that an API server would add. */
   async create(object: JsonObject): Promise<'created' | 'exists'> {
     const metadata = partOf(object, 'metadata');
     const creationTimestamp = new Date(this.#clock.now()).toISOString();
@@ -119,9 +119,9 @@ export class FilesCluster {
     return true;
   }
 
-  /** A folder has no Events; what there is to say is in the log. */
+  /** A folder has no Events; the log says the same. */
   tell(): void {
-    // Nobody would see it.
+    // There is nobody to read it.
   }
 
   async #look(): Promise<void> {
@@ -153,7 +153,7 @@ export class FilesCluster {
   }
 }
 
-/** A manifest does not say when its template changed; its file does. */
+/** A manifest does not say when its template changed, but its file does. */
 function asOfItsFile({ object, writtenAt }: StandingObject): JsonObject {
   const creationTimestamp = new Date(writtenAt).toISOString();
   return { ...object, metadata: { ...partOf(object, 'metadata'), creationTimestamp } };
@@ -168,7 +168,7 @@ function tryTo<T>(read: () => T): T[] {
   try {
     return [read()];
   } catch {
-    // The files source names what cannot be read.
+    // The files source reports what cannot be read.
     return [];
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Owns the `files` source: a folder of manifests (ImageCache, ConfigMap eci-profile, Selector, Namespace, Node), kept in
- * step with the index. A file that cannot be parsed keeps what it held before, whole; an object that cannot be read
- * keeps its own former state, and the rest of its file takes effect.
+ * The `files` source: keeps the index in step with a folder of manifests (ImageCache, ConfigMap eci-profile, Selector,
+ * Namespace, Node). If a file cannot be parsed, all objects that it had stay; if an object cannot be read, its last
+ * state stays, and the rest of its file takes effect.
  */
 import type { Clock } from '../../clock.ts';
 import { readFile } from 'node:fs/promises';
@@ -14,11 +14,11 @@ import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import { formatProblem, readDocuments, toProblem, type FileProblem } from './documents.ts';
 import { Folder } from './folder.ts';
 
-/** Milliseconds. A change is seen by the second look after it, and so well within a second. */
+/** Milliseconds between two polls. A change is seen by the second poll after it, well within a second. */
 const LOOK_EVERY = 200;
 
 interface HeldFile {
-  /** By identity. */
+  /** By identity (kinds/index-entry.ts). */
   readonly objects: ReadonlyMap<string, IndexEntry>;
   readonly problems: readonly FileProblem[];
 }
@@ -145,7 +145,7 @@ export class FilesSource implements Source {
     this.#events.onProgress(`${changed.length} objects read, ${gone.length} gone`);
   }
 
-  /** All files together. Of two objects with one name, the one in the first file counts. */
+  /** All files together. If two objects have one identity, the one in the first file counts. */
   #merge(): { wanted: Map<string, IndexEntry>; problems: FileProblem[] } {
     const wanted = new Map<string, IndexEntry>();
     const holder = new Map<string, string>();

@@ -1,6 +1,6 @@
 /**
- * Owns the look at a folder: which manifest files it holds and which have changed since. It polls, because that works
- * the same on every file system and for the symlinks by which Kubernetes swaps a mounted ConfigMap.
+ * Polls a folder for its manifest files and their changes. Polling works the same on every file system, and for the
+ * symlinks by which Kubernetes swaps a mounted ConfigMap.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,9 +28,9 @@ export class Folder {
   }
 
   /**
-   * What has changed since the last look. A file is reported once it looks the same twice in a row, so that one that is
-   * being written is not read half-way; on the first look, at once.
-   * @throws where the folder cannot be read
+   * What has changed since the last poll. A file is reported once it looks the same twice in a row, so that a file is
+   * not read while it is being written; at the first poll, at once.
+   * @throws if the folder cannot be read
    */
   async look(): Promise<FolderChanges> {
     const signatures = await this.#signatures();
@@ -47,18 +47,18 @@ export class Folder {
     return { changed, removed };
   }
 
-  /** What tells one content of each file from the next, without reading it. */
+  /** Distinguishes the contents of a file without reading it: its size and its times. */
   async #signatures(): Promise<Map<string, string>> {
     const manifests = await manifestFiles(this.path);
     const entries = await Promise.all(
       manifests.map(async (name): Promise<[string, string] | undefined> => {
         try {
           const seen = await stat(join(this.path, name), { bigint: true });
-          // A folder may be called x.yaml, and a pipe would be waited for.
+          // A folder may be named x.yaml, and reading a pipe would wait for ever.
           if (!seen.isFile()) return undefined;
           return [name, `${seen.mtimeNs} ${seen.ctimeNs} ${seen.size} ${seen.ino}`];
         } catch {
-          // Gone between the listing and the look: the next look will say so.
+          // Deleted between the listing and the poll: the next poll will notice.
           return undefined;
         }
       }),
@@ -69,14 +69,14 @@ export class Folder {
 
 /**
  * The manifests below a folder, relative to it, sorted.
- * @throws where it cannot be read
+ * @throws if it cannot be read
  */
 export async function manifestFiles(path: string): Promise<string[]> {
   const names = await readdir(path, { recursive: true });
   return names.filter((name) => MANIFEST.test(name) && !isHidden(name)).toSorted();
 }
 
-/** Editors' swap files and Kubernetes' `..data` folders. */
+/** Editors' swap files, and the `..data` folders of Kubernetes. */
 function isHidden(path: string): boolean {
   return path.split(/[/\\]/).some((part) => part.startsWith('.'));
 }

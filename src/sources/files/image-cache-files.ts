@@ -1,4 +1,4 @@
-/** Owns the ImageCaches of a folder as who plays ECI sees them. */
+/** The ImageCaches of a folder, as the simulator reads and changes them. */
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { ObjectFolder, type StandingObject } from './object-folder.ts';
 
@@ -10,7 +10,7 @@ export class FolderImageCaches {
     this.#folder = new ObjectFolder(path);
   }
 
-  /** @throws where the folder cannot be read */
+  /** @throws if the folder cannot be read */
   async caches(): Promise<readonly JsonObject[]> {
     const standing = (await this.#folder.objects()).filter(({ object }) => object['kind'] === 'ImageCache');
     this.#standing = new Map(standing.map((each) => [each.object, each]));

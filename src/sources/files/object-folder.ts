@@ -1,7 +1,4 @@
-/**
- * Owns a folder of manifests as something to write to: what stands in it, and one object changed, added or taken out,
- * with all else left as its author wrote it. For trying things out where there is no cluster.
- */
+/** Writes to a folder of manifests: changes, adds or removes one object, and leaves all else as its author wrote it. */
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
@@ -11,9 +8,9 @@ import { manifestFiles } from './folder.ts';
 export interface StandingObject {
   readonly object: JsonObject;
   readonly file: string;
-  /** Which document of its file it is, from 0. */
+  /** The position of the document in its file, from 0. */
   readonly position: number;
-  /** When its file was last written, in milliseconds since 1970. */
+  /** When the file was last written, in milliseconds since 1970. */
   readonly writtenAt: number;
 }
 
@@ -24,19 +21,19 @@ export class ObjectFolder {
     this.#path = path;
   }
 
-  /** All objects. What cannot be parsed is passed over: who reads it to decide on it says what is wrong. */
+  /** All objects. What cannot be parsed is skipped; the files source reports it. */
   async objects(): Promise<StandingObject[]> {
     const files = await manifestFiles(this.#path);
     const read = await Promise.all(files.map((file) => readObjects(join(this.#path, file))));
     return read.flat();
   }
 
-  /** @throws where the file is there already */
+  /** @throws if the file exists already */
   async add(name: string, object: JsonObject): Promise<void> {
     await writeFile(join(this.#path, `${name}.yaml`), stringify(object), { flag: 'wx' });
   }
 
-  /** @param change an object in the place of which it then stands; undefined: it goes */
+  /** @param change the object that replaces it; undefined: it is removed */
   async replace({ file, position }: StandingObject, change: JsonObject | undefined): Promise<void> {
     const documents = parseAllDocuments(await readFile(file, 'utf8'));
     const texts = documents.flatMap((document, i) => {
@@ -47,7 +44,7 @@ export class ObjectFolder {
       await rm(file);
       return;
     }
-    // By way of a file that nobody reads, so that nobody reads half of it.
+    // Written to a file of another name first, so that nobody reads half of it.
     const draft = join(dirname(file), `.${basename(file)}.new`);
     await writeFile(draft, texts.map((text) => text.replace(/^---\n/, '')).join('---\n'));
     await rename(draft, file);

@@ -1,6 +1,6 @@
 /**
- * Owns the eci-profile ConfigMap: `data.selectors`, a JSON array of selectors that apply in order. The vendor's example
- * carries `#` comments that users are told to remove, and forget to, so they are read over. Domain facts.
+ * The eci-profile ConfigMap: `data.selectors` is a JSON array of selectors that apply in order. The vendor's example
+ * has `#` comments, which users forget to remove, so they are skipped (docs/domain.md, "eci-profile").
  */
 import { messageOf, isObject, typeName, Unreadable } from '../../core/kubernetes/json.ts';
 import type { ProfileSelector } from '../../core/decision/profile/effects.ts';
@@ -14,7 +14,7 @@ const NAMESPACE = 'kube-system';
 const NAME = 'eci-profile';
 const KEY = 'data.selectors';
 
-/** Of all ConfigMaps, the one that holds the profile; in a manifest it may leave its namespace to the command line. */
+/** Whether a ConfigMap is the one with the profile; a manifest may leave its namespace to the command line. */
 export function isEciProfile({ name, namespace }: Manifest): boolean {
   return name === NAME && (namespace === NAMESPACE || namespace === '');
 }
@@ -60,7 +60,7 @@ function readEntry(value: unknown, path: string, index: string): ProfileSelector
   };
 }
 
-/** Blanks out `#` comments outside of strings; every character keeps its place, so that errors still point right. */
+/** Replaces `#` comments outside of strings with spaces, so that errors still point to the right place. */
 function withoutComments(text: string): string {
   return text.replaceAll(
     /("(?:[^"\\\n]|\\.)*")|#[^\n]*/g,

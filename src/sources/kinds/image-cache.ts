@@ -1,4 +1,7 @@
-/** Owns the projection of an ImageCache object (eci.alibabacloud.com/v1) to what the decision needs. Domain facts. */
+/**
+ * Reads an ImageCache object (eci.alibabacloud.com/v1) into the fields that a decision needs (docs/domain.md,
+ * "ImageCache").
+ */
 import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import type { ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
@@ -8,14 +11,14 @@ import { REGION_LABEL } from '../../core/decision/region.ts';
 import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
 
 export const IMAGE_CACHE = 'eci.alibabacloud.com/ImageCache';
-/** The API server's path of all ImageCaches. */
+/** The path of all ImageCaches at the API server. */
 export const IMAGE_CACHES = '/apis/eci.alibabacloud.com/v1/imagecaches';
 
 export function imageCachePath(name: string): string {
   return `${IMAGE_CACHES}/${name}`;
 }
 
-/** GiB; what a cache gets that names no size. */
+/** GiB; the size of a cache that states none. */
 const DEFAULT_SIZE = 20;
 
 export function readImageCache({ name, metadata, object }: Manifest): ImageCache {
@@ -42,12 +45,12 @@ export function readImageCache({ name, metadata, object }: Manifest): ImageCache
     createdAtMs: createdAtMs ?? startedAt ?? 0,
     expiresAtMs,
     deleting: isBeingDeleted(metadata),
-    // An ImageCache has no region of its own; where caches of several regions meet, this label tells them apart.
+    // An ImageCache states no region; if caches of several regions are in one cluster, this label distinguishes them.
     region: labels.get(REGION_LABEL),
   };
 }
 
-/** Distinct by key and sorted by it, as ImageCache.images wants them. */
+/** Distinct by key and sorted by key, as ImageCache.images must be. */
 function readImages(value: unknown): ImageReference[] {
   if (!Array.isArray(value) || value.length === 0) {
     throw new Unreadable('spec.images', 'must be an array of at least one image');

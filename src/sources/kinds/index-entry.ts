@@ -1,4 +1,4 @@
-/** Owns the list of kinds that the webhook reads, and the way of each into the index and out of it. */
+/** The kinds that the webhook reads, and how each gets into the index and out of it. */
 import { kindOf } from '../../core/kubernetes/object.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { CONFIG_MAP, isEciProfile, readEciProfile } from './eci-profile.ts';
@@ -7,7 +7,7 @@ import { readLabels, type Manifest } from './manifest.ts';
 import { NODE, readNode } from './node.ts';
 import { readSelector, SELECTOR } from './selector.ts';
 
-/** One object, read. Holds nothing of what it was read from: managedFields and the like are large. */
+/** An object that was read. It does not keep the object itself, whose managedFields are large. */
 export interface IndexEntry extends IndexWriter {
   /** `ImageCache`. */
   readonly kind: string;
@@ -15,7 +15,7 @@ export interface IndexEntry extends IndexWriter {
 
 interface IndexWriter {
   readonly apply: (index: ClusterIndex) => void;
-  /** Holds nothing of the object but its name: a source keeps this for as long as the object is in the index. */
+  /** Keeps nothing but the object's name: a source keeps this as long as the object is in the index. */
   readonly delete: (index: ClusterIndex) => void;
 }
 
@@ -90,7 +90,7 @@ export function isUsed(manifest: Manifest): boolean {
 }
 
 /**
- * Reads an object that is used.
+ * Reads an object that the webhook uses.
  * @throws Unreadable
  */
 export function readEntry(manifest: Manifest): IndexEntry {
@@ -105,7 +105,7 @@ export function readEntry(manifest: Manifest): IndexEntry {
   };
 }
 
-/** What tells one object from all others: `ImageCache web`, `ConfigMap kube-system/eci-profile`. */
+/** The identity of an object: `ImageCache web`, `ConfigMap kube-system/eci-profile`. */
 export function identify({ groupKind, namespace, name }: Identity): string {
   return `${kindOf(groupKind)} ${namespace === '' ? name : `${namespace}/${name}`}`;
 }

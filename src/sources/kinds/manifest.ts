@@ -1,6 +1,6 @@
 /**
- * Owns what every Kubernetes object has in common, as a source reads it before it knows more. All that reads in this
- * folder throws Unreadable where an object is not what it should be.
+ * What every Kubernetes object has, as a source reads it first. Every reader in this folder throws Unreadable if an
+ * object is not as it must be.
  */
 import { readGroupKind } from '../../core/kubernetes/object.ts';
 import {
@@ -17,7 +17,7 @@ export interface Manifest {
   /** `eci.alibabacloud.com/ImageCache`, `/ConfigMap`. */
   readonly groupKind: string;
   readonly name: string;
-  /** Empty where none is written. */
+  /** Empty if none is written. */
   readonly namespace: string;
   readonly metadata: JsonObject;
   readonly object: JsonObject;
@@ -29,7 +29,7 @@ export function readManifest(value: unknown): Manifest {
   return manifestOf(readGroupKind(value), value);
 }
 
-/** @param groupKind of the object, which need not say it itself: an item of a list does not */
+/** @param groupKind a parameter, because an item of a list does not say it itself */
 export function manifestOf(groupKind: string, value: JsonObject): Manifest {
   const { metadata } = value;
   if (!isObject(metadata)) throw new Unreadable('metadata', 'is missing');
@@ -38,7 +38,7 @@ export function manifestOf(groupKind: string, value: JsonObject): Manifest {
   return { groupKind, name, namespace: readText(metadata['namespace']) ?? '', metadata, object: value };
 }
 
-/** An optional part of an object that must itself be an object; absent and null are empty. */
+/** An optional part of an object that must be an object itself; absent and null are empty. */
 export function readPart(parent: JsonObject, name: string, path: string = name): JsonObject {
   const value = parent[name] ?? {};
   if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
@@ -50,9 +50,8 @@ export function readLabels(metadata: JsonObject): StringMap {
 }
 
 /**
- * A point in time, in milliseconds since 1970. Clients hand out a Date for what they listed and a string for what
- * they watched.
- * @returns undefined where there is none
+ * A time in milliseconds since 1970. The API client gives a Date in lists and a string in watches.
+ * @returns undefined if there is none
  */
 export function readTime(value: unknown, path: string): number | undefined {
   if (value === undefined || value === null || value === '') return undefined;

@@ -1,4 +1,4 @@
-/** Owns the projection of a Node: its labels, and the sizes of the images that it holds. */
+/** Reads a Node: its labels, and the sizes of the images that it holds. */
 import { parseImageReference } from '../../core/image/reference.ts';
 import type { Node } from '../../core/kubernetes/object.ts';
 import { isObject, Unreadable } from '../../core/kubernetes/json.ts';
@@ -17,7 +17,7 @@ export function readNode({ name, metadata, object }: Manifest): Node {
     if (!isObject(image)) continue;
     const { names, sizeBytes } = image;
     if (!Array.isArray(names) || typeof sizeBytes !== 'number' || !(sizeBytes >= 0)) continue;
-    // One image has a name for each of its tags, and one for its digest.
+    // An image has a name for each of its tags, and one for its digest.
     for (const text of names) {
       const reference = typeof text === 'string' ? parseImageReference(text) : undefined;
       if (reference) imageSizes.set(reference.key, sizeBytes);

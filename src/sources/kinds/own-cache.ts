@@ -1,4 +1,4 @@
-/** Owns the projection of an ImageCache that the controller made to what its plan needs. */
+/** Reads an ImageCache that the controller made into the fields that the plan needs. */
 import { ATTEMPT, FIRST_ATTEMPT, LAST_USED } from '../../core/annotations.ts';
 import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { readStringMap, readText } from '../../core/kubernetes/json.ts';
@@ -10,7 +10,7 @@ export function readOwnCache({ name, metadata, object }: Manifest): OwnCache {
   const status = readPart(object, 'status');
   const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp') ?? 0;
-  // Anybody may have edited what is read here; what makes no sense is as good as absent.
+  // Anybody may have edited these annotations; a senseless value counts as absent.
   const attempt = Number(annotations.get(ATTEMPT));
   return {
     name,

@@ -1,6 +1,6 @@
 /**
- * Owns the projection of a Selector object (eci.aliyun.com/v1 and v1beta1), the custom resource of eci-profile, and of
- * what it shares with the entries of the eci-profile ConfigMap. Domain facts, "eci-profile".
+ * Reads a Selector object (eci.aliyun.com/v1 and v1beta1), the custom resource of eci-profile, and the parts that it
+ * shares with the entries of the eci-profile ConfigMap (docs/domain.md, "eci-profile").
  */
 import { OWN_PREFIX } from '../../core/annotations.ts';
 import type { Destination, Metadata, PrioritySelector } from '../../core/decision/profile/effects.ts';
@@ -10,7 +10,7 @@ import { readPart, type Manifest } from './manifest.ts';
 
 export const SELECTOR = 'eci.aliyun.com/Selector';
 
-/** The policies, and where a pod under each runs. Where none is written, the vendor takes virtualNodeOnly. */
+/** The policies, and where pods run under each. The vendor's default is virtualNodeOnly. */
 const POLICIES: ReadonlyMap<string, Destination> = new Map([
   ['fair', 'eci-or-normal-nodes'],
   ['normalNodeOnly', 'normal-nodes'],
@@ -48,7 +48,7 @@ export function readEffect(parent: JsonObject, path: string): Metadata {
 
 function readPolicy(spec: JsonObject): Destination {
   const policy = readPart(spec, 'policy', 'spec.policy');
-  // The object has one member, named after the policy; unknown ones are newer than this webhook.
+  // The object has one member, named after the policy. An unknown one is newer than this webhook.
   const known = Object.keys(policy).find((name) => POLICIES.has(name)) ?? '';
   return POLICIES.get(known) ?? 'eci';
 }

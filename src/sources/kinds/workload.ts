@@ -1,18 +1,18 @@
-/** Owns which kinds of workloads the controller makes caches for before a miss, and where an API server has them. */
+/** The kinds of workloads that the controller can pre-warm, and their paths at the API server. */
 import { readGroupKind } from '../../core/kubernetes/object.ts';
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 
 export interface WorkloadKind {
   readonly kind: string;
-  /** Where the kind alone would be taken for another. */
+  /** Set if the kind's name alone would be ambiguous. */
   readonly called?: string;
   readonly apiVersion: string;
   readonly plural: string;
-  /** Whether a cluster may lack it. */
+  /** Whether a cluster may lack the kind. */
   readonly mayBeAbsent: boolean;
 }
 
-/** The kinds that are thought of. A ReplicaSet comes of a Deployment, and a DaemonSet's pods do not run on ECI. */
+/** The kinds to pre-warm. A ReplicaSet belongs to a Deployment, and the pods of a DaemonSet do not run on ECI. */
 export const WORKLOADS: readonly WorkloadKind[] = [
   { kind: 'Deployment', apiVersion: 'apps/v1', plural: 'deployments', mayBeAbsent: false },
   { kind: 'StatefulSet', apiVersion: 'apps/v1', plural: 'statefulsets', mayBeAbsent: false },
@@ -38,7 +38,7 @@ const GROUP_KINDS = new Set(
   WORKLOADS.map((each) => readGroupKind({ apiVersion: each.apiVersion, kind: each.kind })),
 );
 
-/** Whether a manifest is one of them. @throws Unreadable where it does not say what it is */
+/** Whether a manifest is a workload to pre-warm. @throws Unreadable if it states no kind */
 export function isWorkload(object: JsonObject): boolean {
   return GROUP_KINDS.has(readGroupKind(object));
 }

@@ -1,6 +1,6 @@
 /**
- * Owns HTTP to the API server: where it is and as whom we speak (a kubeconfig, or the service account of our pod), one
- * request with its deadline, and what an answer means that is no success. Knows nothing of lists and watches.
+ * HTTP to the API server: its address and our credentials (a kubeconfig, or the service account of our pod), one
+ * request with its deadline, and the meaning of an unsuccessful response. Knows nothing of lists and watches.
  */
 import { once } from 'node:events';
 import { request as requestHttp, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
@@ -9,11 +9,11 @@ import { buffer } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { isObject, readText } from '../../core/kubernetes/json.ts';
 
-/** An answer of the API server that is no success. */
+/** An unsuccessful response of the API server. */
 export class ApiError extends Error {
   /** HTTP status. */
   readonly status: number;
-  /** Milliseconds that the server asks us to wait; undefined where it does not say. */
+  /** How long the server asks us to wait, in milliseconds; undefined if it does not say. */
   readonly retryAfter: number | undefined;
 
   constructor(status: number, message: string, retryAfter?: number) {
@@ -27,23 +27,23 @@ export interface ApiRequest {
   readonly path: string;
   /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | undefined>>;
-  /** GET where none is given. */
+  /** GET unless given. */
   readonly method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Of the body: `json` unless given. */
+  /** The type of the body; `json` unless given. */
   readonly contentType?: 'merge-patch+json' | 'strategic-merge-patch+json';
-  /** Milliseconds for the answer to be read, for its head where it is a stream; ten seconds unless given. */
+  /** Milliseconds until the response is read, for a stream until its head is; ten seconds unless given. */
   readonly timeout?: number;
   readonly signal: AbortSignal;
 }
 
-/** Milliseconds for a call that nobody waits for in a hurry. */
+/** Milliseconds for a call whose answer is not urgent. */
 const CALL_TIMEOUT = 10_000;
 
-/** Milliseconds after which an idle connection is closed: what stands between may have forgotten it, and says nothing. */
+/** Milliseconds after which an idle connection is closed: a proxy in between may have dropped it without notice. */
 const IDLE_TIMEOUT = 30_000;
-/** Kept of an error's body; a Status object is much smaller. */
+/** Bytes of an error's body that are read; a Status object is much smaller. */
 const MAX_ERROR_BYTES = 16_384;
 
 export class ApiClient {
@@ -52,7 +52,7 @@ export class ApiClient {
   #agent: { readonly madeOf: string; readonly agent: Agent } | undefined;
 
   /**
-   * @param load reads the credentials; called again after each failure, as they may have been renewed meanwhile
+   * @param load reads the credentials; called again after a failure, because they may have been renewed
    * @throws what `load` throws
    */
   constructor(load: () => KubeConfig) {
@@ -60,13 +60,13 @@ export class ApiClient {
     this.#config = load();
   }
 
-  /** The JSON of an answer. @throws as `read` does */
+  /** The JSON of a response. @throws as `read` does */
   json(request: ApiRequest): Promise<unknown> {
     return this.read(request, async (answer) => JSON.parse((await buffer(answer)).toString('utf8')));
   }
 
   /**
-   * The answer as it comes. Once its head is here its life is the caller's, who reads or destroys it.
+   * The response as a stream. Once its head is here, the caller must read or destroy it.
    * @throws as `read` does
    */
   stream(request: ApiRequest): Promise<IncomingMessage> {
@@ -74,8 +74,8 @@ export class ApiClient {
   }
 
   /**
-   * What is made of an answer; all of it has to be done in time.
-   * @throws ApiError; Error where there is no answer, or none in time; what `use` throws
+   * Passes a response to `use`, which must finish before the deadline.
+   * @throws ApiError; Error if there is no response, or none in time; what `use` throws
    */
   async read<T>(request: ApiRequest, use: (answer: IncomingMessage) => Promise<T>): Promise<T> {
     const { signal, timeout = CALL_TIMEOUT } = request;
@@ -89,7 +89,7 @@ export class ApiClient {
       if (isSuccess(answer)) return await use(answer);
       throw await readError(answer);
     } catch (error) {
-      // What was refused may be our credentials or the CA that we know, and both are renewed while we run.
+      // The cause may be our credentials or the CA that we know, which are renewed while we run: read them again.
       if (!(error instanceof ApiError) || error.status === 401) this.#config = undefined;
       if (deadline.signal.aborted && !signal.aborted)
         throw new Error(`no answer within ${timeout} ms`, { cause: error });
@@ -108,7 +108,7 @@ export class ApiClient {
     const config = this.#config;
     const headers: OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'imagecache-webhook' };
     const credentials: RequestOptions = { headers };
-    // May run a credential plugin, which knows nothing of our deadline.
+    // It may run a credential plugin, which does not know our deadline.
     await Promise.race([config.applyToHTTPSOptions(credentials), whenAborted(signal)]);
     const url = new URL((config.getCurrentCluster()?.server ?? '') + path);
     for (const [key, value] of Object.entries(query ?? {}))
@@ -117,7 +117,7 @@ export class ApiClient {
     const json = body === undefined ? undefined : JSON.stringify(body);
     if (json !== undefined) {
       headers['content-type'] = `application/${contentType ?? 'json'}`;
-      // Node says nothing of the body of a DELETE, which would then be taken for the beginning of the next request.
+      // Node sends no length for the body of a DELETE, and a server would take the body for the next request.
       headers['content-length'] = Buffer.byteLength(json);
     }
     const isTls = url.protocol === 'https:';
@@ -134,7 +134,7 @@ export class ApiClient {
     });
   }
 
-  /** One that keeps its connections, which client-node's own does not; a proxy's has to be client-node's. */
+  /** An agent that keeps its connections, which client-node's own does not; for a proxy it has to be client-node's. */
   #agentFor(config: KubeConfig, credentials: RequestOptions): RequestOptions['agent'] {
     if (config.getCurrentCluster()?.proxyUrl !== undefined) return credentials.agent;
     const { ca, cert, key, rejectUnauthorized, servername } = credentials;
@@ -164,7 +164,7 @@ function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-/** Reads the Status that the API server gives, or whatever something on the way to it gave instead. */
+/** Reads the Status that the API server sends, or whatever a proxy in between sent instead. */
 async function readError(answer: IncomingMessage): Promise<ApiError> {
   const status = answer.statusCode ?? 0;
   const chunks: Buffer[] = [];
@@ -188,7 +188,7 @@ function messageIn(text: string): string {
     const message = isObject(value) ? readText(value['message']) : undefined;
     if (message !== undefined) return message;
   } catch {
-    // Not a Status; its text says most.
+    // No Status, so the text itself has to do.
   }
   return text.length > 200 ? `${text.slice(0, 197)}...` : text;
 }

@@ -1,16 +1,16 @@
-/** Owns how long to wait after a failure: longer each time, never all clients at once, never in vain. */
+/** How long to wait after a failure: longer each time, and different for each client. */
 
 /** Milliseconds before the second attempt, at most. */
 const FIRST = 200;
-/** Milliseconds. A server that asks for more is asked again all the same: it may have been mistaken. */
+/** Milliseconds. If a server asks for a longer wait it is asked again all the same, because that may be a mistake. */
 const LONGEST_RETRY_AFTER = 60_000;
 
 /**
- * Doubles from attempt to attempt up to a limit; of that, half is fixed and half is chance, so that clients that lost
- * the same server do not come back together.
+ * Doubles from attempt to attempt up to a limit. Half of the wait is fixed and half is random, so that clients that
+ * lost the same server do not return together.
  * @param failures in a row, 1 or more
  * @param limit milliseconds
- * @param retryAfter milliseconds that the server asked for; chance only ever adds to it
+ * @param retryAfter milliseconds that the server asked for; the random part is added to it
  * @param random from 0 to 1
  * @returns milliseconds
  */

@@ -1,6 +1,6 @@
 /**
- * Owns the two objects of the cluster that the webhook's own CA is kept in: the Secret that holds it, and the webhook
- * configuration that names it. What is written into them is src/tls's.
+ * Follows and writes the two objects of the cluster that hold the webhook's own CA: the Secret with the CA, and the
+ * caBundle of the webhook configuration. What to write, src/tls decides.
  */
 import type { Clock } from '../../clock.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
@@ -13,16 +13,16 @@ import { timingFor } from './reflector-timing.ts';
 const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 export interface CaBundleApiOptions {
-  /** Of the Secret. */
+  /** Namespace of the Secret. */
   readonly namespace: string;
   readonly secretName: string;
   readonly configurationName: string;
-  /** Milliseconds for which what was confirmed is true without further word. */
+  /** How long an object counts as up to date without word from the API server, in milliseconds. */
   readonly maxStalenessMs: number;
 }
 
 interface SecretState {
-  /** Decoded. */
+  /** Decoded from base64. */
   readonly data: ReadonlyMap<string, string>;
   readonly resourceVersion: string;
 }
@@ -88,13 +88,13 @@ export class KubernetesCaBundleApi {
       contentType: 'merge-patch+json',
       body: {
         metadata: { resourceVersion },
-        // An empty key leaves the Secret.
+        // An empty text removes the key.
         data: Object.fromEntries(Array.from(data, ([key, text]) => [key, text === '' ? null : encode(text)])),
       },
     });
   }
 
-  /** By name, which is what a strategic merge patch goes by. */
+  /** A strategic merge patch finds each webhook by its name. */
   writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean> {
     return this.#write(this.#configuration, {
       path: `${CONFIGURATIONS}/${this.#options.configurationName}`,
@@ -106,7 +106,7 @@ export class KubernetesCaBundleApi {
     });
   }
 
-  /** @returns false where somebody was faster; what he wrote is on its way here */
+  /** @returns false if the object has changed meanwhile; the watch will deliver the change */
   async #write(
     followed: Followed | undefined,
     request: Pick<ApiRequest, 'path' | 'contentType' | 'body'>,
@@ -117,7 +117,7 @@ export class KubernetesCaBundleApi {
         method: 'PATCH',
         signal: this.#follower.signal,
       });
-      // Told at once, or the next look would be at what stood there before.
+      // Reported at once, or the next reconciliation would see the state before the write.
       if (isObject(written)) followed?.tell(written);
       return true;
     } catch (error) {
@@ -145,11 +145,11 @@ interface Followed {
   readonly tell: (object: JsonObject | null) => void;
 }
 
-/** The one object that there can be, or that there is none. */
+/** A store for the one object of its name, which may not exist. */
 class OneObject implements Store {
   readonly #tell: (object: JsonObject | null) => void;
   #key: string | undefined;
-  /** Whether it was told of, or told that there is none. */
+  /** Whether the observer was told of the object, or that it does not exist. */
   #told = false;
 
   constructor(tell: (object: JsonObject | null) => void) {
@@ -175,7 +175,7 @@ class OneObject implements Store {
     return this.#key === undefined ? 0 : 1;
   }
 
-  /** A complete list that did not bring it says that there is none. */
+  /** If a complete list did not contain the object, it does not exist. */
   confirm(): void {
     if (this.#told) return;
     this.#told = true;

@@ -1,4 +1,4 @@
-/** Owns how what needs a cluster comes to it. */
+/** Builds every component that talks to the API server. */
 import type { Clock } from '../../clock.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import type { SourceEvents } from '../source.ts';
@@ -14,9 +14,10 @@ import { KubernetesCaBundleApi, type CaBundleApiOptions } from './ca-bundle-api.
 import { KubernetesUsageApi } from './usage-api.ts';
 
 /**
+ * The source of the webhook's index.
  * @param kubeconfig path; empty for the usual places
  * @param context name of a context in it; empty for its current one
- * @throws where that leads to no cluster
+ * @throws if that leads to no cluster
  */
 export function connectWebhookSource(
   kubeconfig: string,
@@ -30,7 +31,7 @@ export function connectWebhookSource(
   return new WebhookSource(api, index, events, options, clock);
 }
 
-/** As `connect`, to the objects that the webhook's own CA is kept in. */
+/** The objects that hold the webhook's own CA. @throws if the configuration leads to no cluster */
 export function connectCaBundle(
   kubeconfig: string,
   context: string,
@@ -41,7 +42,7 @@ export function connectCaBundle(
   return new KubernetesCaBundleApi(clientFor(kubeconfig, context), options, events, clock);
 }
 
-/** Everything of the cluster that the controller has to do with. */
+/** The components of the controller. */
 export interface ControllerConnection {
   readonly source: WebhookSource;
   readonly cluster: ControllerSource;
@@ -52,7 +53,7 @@ export interface ControllerEvents {
   readonly onProblem: (problem: string) => void;
   readonly onStep: (message: string) => void;
   readonly onChange: () => void;
-  /** @param signal ends when this replica no longer leads */
+  /** @param signal aborted when this replica no longer leads */
   readonly onLead: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -61,11 +62,11 @@ export interface ControllerOptions {
   readonly kubeContext: string;
   readonly maxStalenessMs: number;
   readonly prewarm: boolean;
-  /** `namespace/name` of the Lease, and how long it is good, in milliseconds. */
+  /** `namespace/name` of the Lease, and for how many milliseconds it is valid. */
   readonly controller: { readonly lease: string; readonly leaseDurationMs: number };
 }
 
-/** @param identity of this replica; no two have the same */
+/** @param identity of this replica; no two replicas have the same */
 export function connectControllerSources(
   { kubeconfig, kubeContext, maxStalenessMs, prewarm, controller }: ControllerOptions,
   identity: string,
@@ -90,17 +91,17 @@ export function connectControllerSources(
   return { source, cluster, election };
 }
 
-/** As `connect`, to the ImageCaches whose use is recorded. @param signal ends what is under way */
+/** Records the use of ImageCaches. @param signal ends the requests under way */
 export function connectUsage(kubeconfig: string, context: string, signal: AbortSignal): KubernetesUsageApi {
   return new KubernetesUsageApi(clientFor(kubeconfig, context), signal);
 }
 
-/** As `connect`, to create pods as dry runs. */
+/** Creates pods as dry runs. */
 export function connectPodTrials(kubeconfig: string, context: string): KubernetesPodTrials {
   return new KubernetesPodTrials(clientFor(kubeconfig, context));
 }
 
-/** As `connect`, to the ImageCaches that somebody plays ECI for. @param signal ends what is under way */
+/** The ImageCaches for the simulator. @param signal ends the requests under way */
 export function connectImageCacheObjects(
   kubeconfig: string,
   context: string,

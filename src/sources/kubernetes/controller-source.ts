@@ -1,7 +1,8 @@
 /**
- * Owns what the controller sees of the cluster beyond the index: the pods with the marker, the pods that have not
- * started yet (they may point to a cache; and a marker that came with a binding is no label), the ImageCaches that it
- * made, and the workloads where caches are made before a miss. And the calls by which it makes and deletes those.
+ * What the controller sees of the cluster beyond the index: pods with the marker, pending pods, the ImageCaches that it
+ * made, and the workloads to pre-warm; and the calls that create and delete ImageCaches. Pending pods have a watch of
+ * their own, because a marker that came with a binding is an annotation and no label
+ * (docs/decisions/two-pod-watches.md).
  */
 import type { Clock } from '../../clock.ts';
 import { CREATE_ON_MISS, MADE_BY } from '../../core/annotations.ts';
@@ -43,14 +44,14 @@ const OWN_CACHES: Resource = {
 };
 
 export interface ProvisionEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
-  /** Something that a plan depends on is not what it was. */
+  /** Something that the plan depends on has changed. */
   readonly onChange: () => void;
 }
 
 export interface ControllerSourceOptions {
-  /** Milliseconds for which what was confirmed is true without further word. */
+  /** How long an object counts as up to date without word from the API server, in milliseconds. */
   readonly maxStalenessMs: number;
-  /** Whether workloads are followed too. */
+  /** Whether to follow workloads too. */
   readonly prewarm: boolean;
 }
 
@@ -61,7 +62,7 @@ export class ControllerSource {
   readonly #pending: ObjectStore<WatchedPod>;
   readonly #own: ObjectStore<OwnCache>;
   readonly #following: readonly ReflectedKind[];
-  /** Undefined where nothing is made before a miss. */
+  /** Undefined without pre-warming. */
   readonly #workloads: WorkloadSource | undefined;
   readonly #recorder: EventRecorder;
   readonly #synced = Promise.withResolvers<void>();
@@ -83,7 +84,7 @@ export class ControllerSource {
     const telling = {
       onChange: events.onChange,
       onUnreadable: (what: string, error: unknown): void =>
-        events.onFailure(`${what} cannot be read and is passed over: ${messageOf(error)}`),
+        events.onFailure(`${what} cannot be read and is skipped: ${messageOf(error)}`),
     };
     this.#marked = new ObjectStore(readWatchedPod, telling);
     this.#pending = new ObjectStore(readWatchedPod, telling);
@@ -136,7 +137,7 @@ export class ControllerSource {
     return this.#workloads?.pullSecretsOf(namespace, account) ?? [];
   }
 
-  /** The oldest word on any that a miss depends on, in milliseconds since 1970; undefined before the first of each. */
+  /** When the API server last confirmed everything that a miss depends on; undefined before the first time. */
   confirmedAtMs(): number | undefined {
     return confirmedAtOf(this.#following);
   }
@@ -149,7 +150,7 @@ export class ControllerSource {
     return statusOf(this.#all());
   }
 
-  /** @throws ApiError; Error where there is no answer */
+  /** @throws ApiError; Error if there is no answer */
   async create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }> {
     try {
       await this.#api.json({
@@ -167,7 +168,7 @@ export class ControllerSource {
     }
   }
 
-  /** The very object; another of the same name is left alone. @returns false where it is gone already */
+  /** Deletes this very object; another one of the same name is left alone. @returns false if it is gone already */
   async delete({ name, uid }: Pick<OwnCache, 'name' | 'uid'>): Promise<boolean> {
     try {
       await this.#api.json({

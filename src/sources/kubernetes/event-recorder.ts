@@ -1,6 +1,6 @@
 /**
- * Owns the Kubernetes Events that we put on objects, where `kubectl describe` shows them. Written on the
- * side: nothing waits for one, and one that cannot be written is logged and lost.
+ * Writes Kubernetes Events, which `kubectl describe` shows. Nothing waits for an Event, and one that cannot be written
+ * is logged and lost.
  */
 import type { Clock } from '../../clock.ts';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import { formatTime } from '../../core/kubernetes/time.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 
-/** What the API server takes; the length that Go clients cut at. */
+/** The most characters that the API server takes, and at which Go clients cut. */
 const MAX_MESSAGE = 1024;
 
 export class EventRecorder {
@@ -19,9 +19,7 @@ export class EventRecorder {
   readonly #onFailure: (message: string) => void;
   readonly #clock: Clock;
 
-  /**
-   * @param component who speaks
-   */
+  /** @param component the name under which Events are reported */
   constructor(
     api: ApiClient,
     component: string,
@@ -36,14 +34,14 @@ export class EventRecorder {
     this.#clock = clock;
   }
 
-  /** @param reason in UpperCamelCase, for machines */
+  /** @param reason in UpperCamelCase, for programs */
   record(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void {
     void this.#write(about, type, reason, message);
   }
 
   async #write(about: ObjectReference, type: string, reason: string, message: string): Promise<void> {
     const { kind, namespace, name, uid, resourceVersion } = about;
-    // Named after what it is about, so that all replicas write one Event together: the second finds it there.
+    // The name follows from the content, so that all replicas write one Event: the second finds that it exists.
     const hash = createHash('sha256')
       .update(`${reason}\n${uid}\n${resourceVersion ?? ''}\n${message}`)
       .digest('hex')

@@ -1,4 +1,7 @@
-/** Owns the ImageCaches of a cluster as who plays ECI sees them: read whole at each look, which is enough to try things out. */
+/**
+ * The ImageCaches of a cluster, as the simulator reads and changes them. Each poll lists all of them, which is enough
+ * to try things out.
+ */
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { IMAGE_CACHES, imageCachePath } from '../kinds/image-cache.ts';
@@ -7,7 +10,7 @@ export class ClusterImageCaches {
   readonly #api: ApiClient;
   readonly #signal: AbortSignal;
 
-  /** @param signal ends what is under way */
+  /** @param signal ends the requests under way */
   constructor(api: ApiClient, signal: AbortSignal) {
     this.#api = api;
     this.#signal = signal;
@@ -19,7 +22,7 @@ export class ClusterImageCaches {
     return items.filter(isObject);
   }
 
-  /** Nothing where it has gone meanwhile. */
+  /** Does nothing if the object is gone. */
   async setStatus(object: JsonObject, status: JsonObject): Promise<void> {
     await this.#call({
       path: `${pathOf(object)}/status`,

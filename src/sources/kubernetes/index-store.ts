@@ -1,6 +1,6 @@
 /**
- * Owns the way of one kind's objects into the index and out of it, and what becomes of an object that cannot be read:
- * it is reported, once, and either its last good state stays in force or it is not used.
+ * Puts the objects of one kind into the index and takes them out. An object that cannot be read is reported once; then
+ * either its last good state stays in force, or it is not used.
  */
 import { messageOf, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
@@ -11,11 +11,12 @@ import type { Store } from './list-all.ts';
 
 export interface IndexStoreOptions {
   /**
-   * Whether what people wrote stays in force while their latest edit cannot be read. Not for what ECI writes: an
-   * ImageCache that we cannot read may be one that no longer works, and a pod that is given it fails.
+   * Whether an object's last good state stays in force if an edit cannot be read. True for what people write. False for
+   * ImageCaches, which ECI writes: one that cannot be read may no longer work, and would fail the pods that are given
+   * it.
    */
   readonly lastGoodStays: boolean;
-  /** Told of an object that cannot be read, beyond the report that every such object gets. */
+  /** Called for an object that cannot be read, in addition to the usual report. */
   readonly onUnreadable: (manifest: Manifest, problem: string) => void;
   readonly setServed: (served: boolean) => void;
 }
@@ -25,7 +26,7 @@ export class IndexStore implements Store {
   readonly #index: ClusterIndex;
   readonly #events: SourceEvents;
   readonly #options: IndexStoreOptions;
-  /** How what the index holds of each object leaves it again; undefined for one that never could be read. */
+  /** How to take each object out of the index again; undefined for an object that never could be read. */
   readonly #held = new Map<string, IndexEntry['delete'] | undefined>();
   readonly #problems = new Map<string, string>();
 
@@ -36,7 +37,7 @@ export class IndexStore implements Store {
     this.#options = options;
   }
 
-  /** What cannot be read at the moment, each in a line. */
+  /** The objects that cannot be read now, one a line. */
   problems(): Iterable<string> {
     return this.#problems.values();
   }

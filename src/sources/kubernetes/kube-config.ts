@@ -1,11 +1,11 @@
 /**
- * Owns which cluster we talk to and as whom: a kubeconfig, or the service account of the pod that we run in.
- * In order: the file that is configured, what KUBECONFIG names, ~/.kube/config, the service account.
+ * Finds the cluster and our credentials, in this order: the configured file, KUBECONFIG, ~/.kube/config, the service
+ * account of our pod.
  */
 import { KubeConfig } from '@kubernetes/client-node';
 import { messageOf } from '../../core/kubernetes/json.ts';
 
-/** Where client-node points when it has found nothing. */
+/** The server that client-node falls back to if it finds no configuration. */
 const NOTHING_FOUND = 'http://localhost:8080';
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Owns the election of one leader among replicas by a Lease (coordination.k8s.io/v1), as Kubernetes' own controllers do
- * it: whoever renews it leads; whoever sees it unchanged for as long as it is good takes it over. Only the own clock
- * counts, never the times in the Lease, because clocks differ between machines.
+ * Elects one leader among replicas with a Lease (coordination.k8s.io/v1), as Kubernetes' own controllers do: the
+ * replica that renews the Lease leads, and another takes over if the Lease stays unchanged for its whole duration. Only
+ * the local clock counts, and never the times in the Lease, because clocks differ between machines.
  */
 import type { Clock } from '../../clock.ts';
 import { messageOf, isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
@@ -10,27 +10,27 @@ import { ApiError, type ApiClient } from './api-client.ts';
 export interface LeaseOptions {
   readonly namespace: string;
   readonly name: string;
-  /** Of this replica; no two have the same. */
+  /** Of this replica; no two replicas have the same. */
   readonly identity: string;
-  /** How long a Lease is good that nobody renews; whole seconds. */
+  /** How long an unrenewed Lease is valid; whole seconds. */
   readonly durationMs: number;
 }
 
 export interface LeaseEvents {
-  /** @param signal ends when the leadership does; nothing may be done in its name from then on */
+  /** @param signal aborted when the leadership ends; from then on nothing may be done as leader */
   readonly onLead: (signal: AbortSignal) => Promise<void>;
   readonly onStep: (message: string) => void;
   readonly onFailure: (message: string) => void;
 }
 
-/** Shares of the duration, those of Kubernetes' controllers: 10 and 2 of 15 seconds. */
+/** Shares of the duration, as in Kubernetes' controllers: 10 and 2 of 15 seconds. */
 const RENEW_WITHIN = 2 / 3;
 const TRY_EVERY = 2 / 15;
 
 interface Seen {
   readonly version: string;
   readonly holder: string;
-  /** By our own clock, when it was first seen like this. */
+  /** When it was first seen in this version, by the local clock. */
   readonly at: number;
 }
 
@@ -49,7 +49,7 @@ export class LeaderElection {
     this.#events = events;
   }
 
-  /** Until the signal; then a Lease that is held is given back, so that another need not wait. */
+  /** Runs until the signal is aborted; then a Lease that is held is released, so that another replica need not wait. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       // oxlint-disable-next-line no-await-in-loop -- one attempt rests on the one before
@@ -61,7 +61,7 @@ export class LeaderElection {
 
   async #lead(signal: AbortSignal): Promise<void> {
     const { name, durationMs } = this.#options;
-    this.#events.onStep(`leading: Lease ${name} is held`);
+    this.#events.onStep(`leading: this replica holds Lease ${name}`);
     const over = new AbortController();
     const end = (): void => over.abort();
     signal.addEventListener('abort', end);
@@ -88,7 +88,7 @@ export class LeaderElection {
     return this.#seen?.holder === this.#options.identity;
   }
 
-  /** @returns whether the Lease is ours now */
+  /** @returns whether this replica holds the Lease now */
   async #tryToHold(signal: AbortSignal): Promise<boolean> {
     try {
       const lease = await this.#read(signal);
@@ -97,7 +97,7 @@ export class LeaderElection {
       this.#problem = undefined;
       return held;
     } catch (error) {
-      // Somebody was faster.
+      // Another replica was faster.
       if (error instanceof ApiError && error.status === 409) return false;
       const problem = `Lease ${this.#options.name}: ${messageOf(error)}`;
       if (!signal.aborted && problem !== this.#problem) this.#events.onFailure(problem);
@@ -149,7 +149,7 @@ export class LeaderElection {
       const spec = { ...partOf(lease, 'spec'), holderIdentity: '', leaseDurationSeconds: 1 };
       await this.#write('PUT', this.#path(), { ...lease, spec }, signal);
     } catch (error) {
-      this.#events.onFailure(`the Lease could not be given back: ${messageOf(error)}`);
+      this.#events.onFailure(`the Lease could not be released: ${messageOf(error)}`);
     }
   }
 
@@ -185,7 +185,7 @@ export class LeaderElection {
     return this.#options.durationMs / 3;
   }
 
-  /** Not all at once. */
+  /** The time is partly random, so that replicas do not ask together. */
   async #rest(signal: AbortSignal): Promise<void> {
     await this.#clock.sleep(this.#options.durationMs * TRY_EVERY * (1 + this.#clock.random() / 5), signal);
   }

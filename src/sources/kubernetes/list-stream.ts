@@ -1,7 +1,7 @@
 /**
- * Owns a list as it is on the wire: bytes to objects, each as soon as it is complete, and then what the list says of
- * itself. Read whole, a page of large objects would be one long text and one long stop for everything else; this way
- * nothing is longer than an object. It only finds where objects begin and end: reading them is JSON.parse's.
+ * Reads a list from the wire: each object as soon as it is complete, and then the list's own metadata. A page of large
+ * objects read whole would block everything else for long; this way the longest pause is one object. This file only
+ * finds where objects begin and end; JSON.parse reads them.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
@@ -9,7 +9,7 @@ import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.
 export interface ListEnd {
   /** Where a watch may start. */
   readonly resourceVersion: string;
-  /** Leads to the next page; undefined after the last. */
+  /** The token of the next page; undefined after the last. */
   readonly continue: string | undefined;
 }
 
@@ -17,8 +17,8 @@ const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [BRACE, BRACKET, END_OF_BRACE, END_OF_BRACKET] = [0x7b, 0x5b, 0x7d, 0x5d];
 
 /**
- * @param onItem told of each object in the list
- * @throws Error where it is no list, or ends before it is complete
+ * @param onItem called for each object in the list
+ * @throws Error if it is no list, or ends before it is complete
  */
 export async function readList(
   chunks: AsyncIterable<Buffer>,
@@ -27,25 +27,25 @@ export async function readList(
   const splitter = new ListSplitter(onItem);
   for await (const chunk of chunks) {
     splitter.take(chunk);
-    // A page comes in one go; between its parts others get their turn.
+    // A page arrives at once; between its chunks others get their turn.
     await nextTurn();
   }
   return splitter.end();
 }
 
 /**
- * A list is an object (depth 1) with an array `items` (depth 2) of objects (depth 3). Objects at that place are cut out;
- * what remains, with an empty array, is the list itself.
+ * A list is an object (depth 1) with an array `items` (depth 2) of objects (depth 3). The objects at depth 3 are cut
+ * out; the rest, with an empty array, is the list's own metadata.
  */
 class ListSplitter {
   readonly #onItem: (object: JsonObject) => void;
   #depth = 0;
   #inString = false;
   #escaped = false;
-  /** Whether what is open at depth 2 is an array. */
+  /** Whether the container at depth 2 is an array. */
   #inItems = false;
   #inItem = false;
-  /** Of the item that is open, or of the list around the items. */
+  /** The bytes of the current item, and of the list around the items. */
   #item: Buffer[] = [];
   readonly #list: Buffer[] = [];
 
@@ -54,7 +54,7 @@ class ListSplitter {
   }
 
   take(chunk: Buffer): void {
-    /** Where what has not been put away yet begins. */
+    /** Where the bytes begin that are not stored yet. */
     let from = 0;
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at] ?? 0;
@@ -84,7 +84,7 @@ class ListSplitter {
     return { resourceVersion: version, continue: readText(metadata['continue']) };
   }
 
-  /** Its quotes included. */
+  /** The field name, with its quotes. */
   #isWithinString(byte: number): boolean {
     if (!this.#inString) return (this.#inString = byte === QUOTE);
     if (this.#escaped) this.#escaped = false;

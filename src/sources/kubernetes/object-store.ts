@@ -1,13 +1,15 @@
-/** Owns objects of one kind as they were read, by key, for whoever goes through all of them. */
+/** Keeps the objects of one kind in memory, by key. */
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import type { Store } from './list-all.ts';
 
 export interface ObjectStoreEvents<T> {
-  /** Something has come, gone or changed. */
+  /** Something was added, deleted or changed. */
   readonly onChange: () => void;
-  /** One cannot be read, and is passed over. */
+  /** An object cannot be read, and is skipped. */
   readonly onUnreadable: (what: string, error: unknown) => void;
-  /** Whether what has come means the same as what was there; nothing does where it is left out. */
+  /**
+   * Whether two states of an object mean the same, so that there is no change; without it, every update is a change.
+   */
   readonly isSame?: (before: T, after: T) => boolean;
 }
 
@@ -16,7 +18,7 @@ export class ObjectStore<T> implements Store {
   readonly #read: (object: JsonObject) => T | undefined;
   readonly #events: ObjectStoreEvents<T>;
 
-  /** @param read undefined: it is not needed */
+  /** @param read returns undefined for an object that is not needed */
   constructor(read: (object: JsonObject) => T | undefined, events: ObjectStoreEvents<T>) {
     this.#read = read;
     this.#events = events;

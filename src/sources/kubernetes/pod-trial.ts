@@ -1,4 +1,4 @@
-/** Owns a pod that is created as a dry run: what the API server and its webhooks make of it, with nothing stored. */
+/** Creates a pod as a dry run: the API server and its webhooks process it, and nothing is stored. */
 import { buffer } from 'node:stream/consumers';
 import { isObject, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { ApiClient, ApiRequest } from './api-client.ts';
@@ -17,8 +17,8 @@ export class KubernetesPodTrials {
   }
 
   /**
-   * @param timeoutMs for the answer to be read
-   * @throws ApiError if the pod is refused; Error without an answer in time, or with one that is no object
+   * @param timeoutMs until the response is read
+   * @throws ApiError if the pod is refused; Error if there is no answer in time, or one that is no object
    */
   create(namespace: string, pod: JsonObject, timeoutMs: number): Promise<PodTrial> {
     const request: ApiRequest = {
@@ -37,10 +37,10 @@ export class KubernetesPodTrials {
   }
 }
 
-/** Nobody ends a trial but its timeout. */
+/** Nothing but the timeout ends a dry run. */
 const NEVER = new AbortController().signal;
 
-/** The text of `299 - "text"` (RFC 7234, section 5.5, by which Kubernetes writes its warnings). */
+/** The text of `299 - "text"` (RFC 7234, section 5.5), the form of Kubernetes' warnings. */
 function readWarning(header: string): string {
   const quoted = /^\d{3} \S+ "(.*)"$/.exec(header)?.[1];
   return quoted?.replaceAll(/\\(.)/g, '$1') ?? header;

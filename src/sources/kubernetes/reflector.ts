@@ -1,12 +1,11 @@
 /**
- * Owns the life of one list-and-watch: it lists a kind in pages, watches from there, resumes where a watch ends, lists
- * again where it cannot resume, and never gives up. It knows at every moment how old its knowledge is. What the
- * objects mean is the store's.
+ * List and watch of one kind, like client-go's Reflector: lists the kind, watches from there, resumes when a watch
+ * ends, lists again if it cannot resume, and never gives up. It always knows when the API server last confirmed what
+ * the store holds (docs/decisions/own-reflector.md).
  *
- * Word from the API server, by which knowledge counts as confirmed, is: a complete list; an event; a bookmark; a watch
- * newly accepted; a watch that the server ended when its time was over. An open connection by itself is none, as it may
- * long be dead. So each watch is asked to end after a third of maxStaleness, and one that stays silent for longer than
- * that is cut.
+ * These count as confirmation: a complete list, an event, a bookmark, a newly accepted watch, and a watch that the
+ * server ended when its time was over. An open connection alone does not count, because it may be dead. So each watch
+ * is asked to end after a third of maxStaleness, and one that stays silent for longer is cut.
  */
 import { addAbortSignal } from 'node:stream';
 import type { Clock, Timer } from '../../clock.ts';
@@ -20,17 +19,17 @@ import { MalformedStream, readWatchEvents, type WatchEvent } from './watch-event
 export type ReflectorState = 'listing' | 'watching' | 'absent' | 'retrying';
 
 export interface ReflectorEvents {
-  /** Something is wrong, or wrong in another way. Each message begins with the kind. */
+  /** Something is wrong, or something else than before. Each message begins with the kind. */
   readonly onFailure: (message: string) => void;
-  /** Everything is as it should be, for the first time or again. */
+  /** Everything is all right, for the first time or again. */
   readonly onStep: (message: string) => void;
   /** The API server has confirmed what the store holds. */
   readonly onConfirmed: () => void;
 }
 
-/** Milliseconds after which a watch that was accepted would have brought what it had missed. */
+/** Milliseconds after which an accepted watch has delivered everything that was missed. */
 const SETTLES_AFTER_MS = 500;
-/** Barren watches after which a list tells what they did not. */
+/** After this many unproductive watches the kind is listed again. */
 const WATCHES_BEFORE_LIST = 2;
 
 export class Reflector {
@@ -42,12 +41,12 @@ export class Reflector {
   readonly #clock: Clock;
   #state: ReflectorState = 'listing';
   #confirmedAtMs: number | undefined;
-  /** Where a watch may start; undefined where only a list can tell. */
+  /** Where a watch may start; undefined if a list is needed. */
   #resourceVersion: string | undefined;
-  /** The one of the resource's paths that is served. */
+  /** The path that the API server serves. */
   #path: string;
   #failures = 0;
-  /** How much speaks against watches, as long as they bring no word: accepted ones that ended, and how they did. */
+  /** Consecutive watches that were accepted and delivered nothing; one that was cut for its silence counts twice. */
   #unproductiveWatches = 0;
   /** Whether the last watch was cut because it was silent. */
   #wasSilent = false;
@@ -80,7 +79,7 @@ export class Reflector {
     return this.#confirmedAtMs;
   }
 
-  /** What is wrong at the moment, of which kind. */
+  /** What is wrong now, beginning with the kind. */
   get problem(): string | undefined {
     return this.#problem === undefined ? undefined : this.#named(this.#problem);
   }
@@ -93,11 +92,11 @@ export class Reflector {
     this.#events.onStep(this.#named(message));
   }
 
-  /** Runs until the signal; never rejects. */
+  /** Runs until the signal is aborted; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        // Each round is one attempt, and rests on the one before.
+        // Each round depends on the one before.
         // oxlint-disable-next-line no-await-in-loop
         await (this.#resourceVersion === undefined ? this.#list(signal) : this.#watch(signal));
       } catch (error) {
@@ -119,14 +118,14 @@ export class Reflector {
     this.#path = listed.path;
     this.#resourceVersion = listed.resourceVersion;
     this.#store.setServed?.(true);
-    // The list is as old as its first page; what came since, the watch will tell.
+    // The list is as old as its first page; the watch will deliver what has changed since.
     this.#confirm(started);
     this.#step(`${this.#store.size()} listed in ${this.#clock.now() - started} ms`);
-    // Where it is the watch that fails, a list changes nothing about that.
+    // If it is the watch that fails, a list does not end the problem.
     if (this.#unproductiveWatches === 0) this.#recovered();
   }
 
-  /** The API server says that there is no such kind, which is word too. */
+  /** The API server says that there is no such kind, which confirms that there are no objects. */
   async #absent(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'absent') this.#step('the cluster does not have this kind');
     this.#store.setServed?.(false);
@@ -185,7 +184,7 @@ export class Reflector {
     if (typeof version === 'string') this.#resourceVersion = version;
   }
 
-  /** The watch has brought something that only a live one brings. */
+  /** The watch has delivered something that only a live connection delivers. */
   #confirmAlive(): void {
     this.#unproductiveWatches = 0;
     this.#wasSilent = false;
@@ -194,8 +193,8 @@ export class Reflector {
   }
 
   /**
-   * The API server sends what a watch has missed as soon as it has accepted it. Where nothing more comes, nothing was
-   * missed up to then; unless the last watch was accepted too, and dead.
+   * The API server delivers what a watch has missed as soon as it has accepted it. If nothing arrives, nothing was
+   * missed; unless the last watch was accepted too, and then silent.
    */
   #settled(accepted: number): void {
     if (this.#wasSilent) return;
@@ -232,7 +231,7 @@ export class Reflector {
   }
 }
 
-/** Passes a stream on; each chunk puts the timer off. */
+/** Passes a stream on, and restarts the timer with each chunk. */
 async function* refreshing(timer: Timer, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     timer.restart();
@@ -241,8 +240,8 @@ async function* refreshing(timer: Timer, chunks: AsyncIterable<Buffer>): AsyncGe
 }
 
 /**
- * Whether only a list helps: the API server says that the watch cannot go on from where it was, as with 410, or what
- * came cannot be read, and would come again.
+ * Whether only a list helps: the API server says that the watch cannot resume, as with 410, or it sent something that
+ * cannot be read and would send it again.
  */
 function cannotResume(error: unknown): boolean {
   if (error instanceof MalformedStream) return true;

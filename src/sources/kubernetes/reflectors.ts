@@ -1,7 +1,4 @@
-/**
- * Owns kinds that are followed together: until when, and what is said of them: how old the word on them is, their state,
- * what is wrong.
- */
+/** Runs several reflectors together, and reports their freshness, state and problems. */
 import { setMaxListeners } from 'node:events';
 import { oldestOf } from '../../core/staleness.ts';
 import type { KindStatus } from '../source.ts';
@@ -13,13 +10,13 @@ export interface ReflectedKind {
   readonly store: Store;
 }
 
-/** Follows kinds from its start until it is stopped; what else listens to its signal ends with them. */
+/** Runs reflectors until it is stopped; requests with its signal end then too. */
 export class ReflectorGroup {
   readonly #stopping = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
 
   constructor() {
-    // Every request under way listens to it, and as many are under way as pods are being bound.
+    // Every request under way adds a listener, and there are as many as pods being bound.
     setMaxListeners(0, this.signal);
   }
 
@@ -37,7 +34,7 @@ export class ReflectorGroup {
   }
 }
 
-/** The oldest word on any of them, in milliseconds since 1970; undefined before the first of each. */
+/** When the API server last confirmed all of these kinds; undefined before the first time of each. */
 export function confirmedAtOf(all: readonly ReflectedKind[]): number | undefined {
   return oldestOf(all.map(({ reflector }) => reflector.confirmedAtMs));
 }

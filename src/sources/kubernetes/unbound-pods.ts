@@ -1,6 +1,6 @@
 /**
- * Owns the pods that have no node yet: a watch of them alone (field selector `spec.nodeName=`), and one GET for a pod
- * that the watch has not seen, because it was created a moment ago or the watch is behind.
+ * The pods without a node: a watch (field selector `spec.nodeName=`), and one GET for a pod that the watch has not
+ * delivered yet.
  */
 import type { Clock } from '../../clock.ts';
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
@@ -17,14 +17,13 @@ const UNBOUND_PODS: Resource = {
   mayBeAbsent: false,
 };
 
-/** Milliseconds for the GET; whoever binds a pod waits for it. */
+/** Milliseconds for the GET; the scheduler's binding waits for it. */
 const GET_TIMEOUT = 1000;
 
-/** Which pod is meant. */
 export interface PodIdentity {
   readonly namespace: string;
   readonly name: string;
-  /** Undefined: whichever has the name. */
+  /** Undefined: any pod of that name. */
   readonly uid: string | undefined;
 }
 
@@ -47,9 +46,7 @@ export class UnboundPods {
   readonly #clock: Clock;
   readonly #pods = new Map<string, UnboundPod | undefined>();
 
-  /**
-   * @param maxStalenessMs milliseconds for which the watch is believed without word
-   */
+  /** @param maxStalenessMs how long the watch is believed without word from the API server */
   constructor(
     api: ApiClient,
     events: ReflectorEvents,
@@ -62,7 +59,7 @@ export class UnboundPods {
     this.#maxStalenessMs = maxStalenessMs;
     this.#clock = clock;
     this.store = {
-      // A pod that cannot be read is kept as such: the GET will say what is wrong with it.
+      // A pod that cannot be read is kept as undefined: the GET will say what is wrong with it.
       apply: (key, object) => this.#pods.set(key, tryRead(object)),
       delete: (key) => this.#pods.delete(key),
       keys: () => this.#pods.keys(),
@@ -73,7 +70,7 @@ export class UnboundPods {
 
   /**
    * The pod as it is before it is bound.
-   * @throws ApiError where the API server does not give it; Error where there is no answer in time; Unreadable
+   * @throws ApiError if the API server refuses; Error if there is no answer in time; Unreadable
    */
   async find({ namespace, name, uid }: PodIdentity): Promise<FoundPod> {
     const { confirmedAtMs } = this.reflector;

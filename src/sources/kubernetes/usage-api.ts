@@ -1,4 +1,4 @@
-/** Owns the calls by which the use of an ImageCache is recorded on it. */
+/** Reads and writes the annotations that record the use of an ImageCache. */
 import { isObject, readStringMap, readText } from '../../core/kubernetes/json.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { imageCachePath } from '../kinds/image-cache.ts';
@@ -7,7 +7,7 @@ export class KubernetesUsageApi {
   readonly #api: ApiClient;
   readonly #signal: AbortSignal;
 
-  /** @param signal ends what is under way */
+  /** @param signal ends the requests under way */
   constructor(api: ApiClient, signal: AbortSignal) {
     this.#api = api;
     this.#signal = signal;
@@ -42,7 +42,7 @@ export class KubernetesUsageApi {
     return (await this.#call(request, 409)) !== undefined;
   }
 
-  /** @returns undefined where the answer is this status */
+  /** @returns undefined if the response has this status */
   async #call(request: Omit<ApiRequest, 'signal'>, status: number): Promise<unknown> {
     try {
       return await this.#api.json({ ...request, signal: this.#signal });

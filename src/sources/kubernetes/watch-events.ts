@@ -1,6 +1,6 @@
 /**
- * Owns the watch stream as it is on the wire: bytes to events, one JSON object a line. Reads strictly: what cannot be
- * read may have been an event, so the stream ends there and whoever follows it asks again from what it last knew.
+ * Reads a watch stream from the wire: one JSON object a line. Reads strictly: something unreadable may have been an
+ * event, so the stream ends there, and the reflector continues from the last event that it knows.
  */
 import { messageOf, isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { ApiError } from './api-client.ts';
@@ -10,15 +10,15 @@ export interface WatchEvent {
   readonly object: JsonObject;
 }
 
-/** Thrown for what no API server sends. */
+/** Thrown for bytes that no API server sends. */
 export class MalformedStream extends Error {}
 
 const NEWLINE = 0x0a;
-/** Bytes. etcd holds 1.5 MiB an object; JSON and managedFields make it a few times as much at the very most. */
+/** Bytes. etcd stores at most 1.5 MiB an object; JSON and managedFields make it a few times as large at most. */
 const LONGEST_LINE = 16 * 2 ** 20;
 
 /**
- * The events that came together, because what follows each event is then done once for all of them.
+ * The events of each chunk together, so that what follows an event is done once for all of them.
  * @throws MalformedStream; ApiError for an ERROR event, such as 410 for a resourceVersion that is too old
  */
 export async function* readWatchEvents(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly WatchEvent[]> {
@@ -27,7 +27,7 @@ export async function* readWatchEvents(chunks: AsyncIterable<Buffer>): AsyncGene
     try {
       for (const line of lines) if (line !== '') events.push(readEvent(line));
     } finally {
-      // Also where one cannot be read: those before it can.
+      // Even if one cannot be read: the events before it can.
       if (events.length > 0) yield events;
     }
   }

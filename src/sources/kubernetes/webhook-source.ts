@@ -1,6 +1,6 @@
 /**
- * Owns the `kubernetes` source: which kinds are followed, one reflector each, and how old the index as a whole is: as
- * old as the kind that was confirmed longest ago.
+ * The `kubernetes` source: follows each kind with a reflector. The index is as old as the kind that was confirmed
+ * longest ago.
  */
 import type { Clock } from '../../clock.ts';
 import { kindOf, objectReference, type ObjectReference } from '../../core/kubernetes/object.ts';
@@ -24,7 +24,7 @@ import { UnboundPods } from './unbound-pods.ts';
 
 interface IndexedKind extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'lastGoodStays'> {
   readonly groupKind: string;
-  /** Of the Event on an object that cannot be read; without it there is none. */
+  /** The reason of the Event on an object that cannot be read; without it there is no Event. */
   readonly eventReason?: string;
 }
 
@@ -54,16 +54,16 @@ const INDEXED_KINDS: readonly IndexedKind[] = [
 ];
 
 export interface WebhookSourceOptions {
-  /** Milliseconds for which what was confirmed is true without further word. */
+  /** How long the index counts as up to date without word from the API server, in milliseconds. */
   readonly maxStalenessMs: number;
-  /** Whether pods without a node are followed too. */
+  /** Whether to follow pods without a node too. */
   readonly bindTime: boolean;
-  /** Whether what cannot be read becomes an Event in the cluster; nothing else is ever written to it. */
+  /** Whether to write an Event on an object that cannot be read; the source writes nothing else. */
   readonly recordEvents: boolean;
 }
 
 export class WebhookSource implements Source {
-  /** Undefined where they are not followed. */
+  /** Undefined if they are not followed. */
   readonly unboundPods: UnboundPods | undefined;
   readonly #index: ClusterIndex;
   readonly #stores: readonly IndexStore[];
@@ -114,13 +114,13 @@ export class WebhookSource implements Source {
     });
     this.#stores = stores;
     if (bindTime) {
-      // Their age is not the index's: a pod that this watch does not have is asked for.
+      // They do not count for the age of the index: a pod that this watch lacks is fetched.
       const podEvents = { ...telling, onConfirmed: (): void => undefined };
       this.unboundPods = new UnboundPods(api, podEvents, this.#follower.signal, maxStalenessMs, clock);
     }
   }
 
-  /** Never rejects: an API server that cannot be reached yet is asked again. */
+  /** Never rejects: it keeps trying until the API server answers. */
   start(): Promise<void> {
     this.#follower.start(this.#all());
     return this.#synced.promise;

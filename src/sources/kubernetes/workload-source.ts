@@ -1,6 +1,6 @@
 /**
- * Owns the workloads whose templates will make pods, and the pull secrets of their ServiceAccounts. The controller does
- * without where it cannot have them: nothing but what is made before a miss depends on them.
+ * The workloads to pre-warm, and the pull secrets of their ServiceAccounts. If the controller may not read them, only
+ * pre-warming stops.
  */
 import type { Clock } from '../../clock.ts';
 import { GIVEN_UP_AFTER } from '../../core/controller/plan.ts';
@@ -18,20 +18,18 @@ export class WorkloadSource implements Workloads {
   readonly #accounts: ObjectStore<readonly string[]>;
   readonly following: readonly ReflectedKind[];
 
-  /**
-   * @param follow has a store follow a resource, once all are started
-   */
+  /** @param follow registers a store for a resource; all of them start together later */
   constructor(
     follow: (resource: Resource, store: Store) => ReflectedKind,
     events: Pick<ObjectStoreEvents<unknown>, 'onChange' | 'onUnreadable'>,
     clock: Clock,
   ) {
-    // What changed before yesterday is not thought of, and need not be kept.
+    // A template that changed before yesterday is not pre-warmed, so it need not be kept.
     const isRecent = ({ changedAtMs }: WatchedWorkload): boolean =>
       clock.now() - changedAtMs < GIVEN_UP_AFTER;
     const workloadTable = ({ kind, apiVersion }: WorkloadKind): ObjectStore<WatchedWorkload> => {
       const read = (object: JsonObject): WatchedWorkload | undefined => {
-        // An item of a list does not say what it is.
+        // An item of a list does not state its kind.
         const workload = readWatchedWorkload({ ...object, apiVersion, kind });
         return isRecent(workload) ? workload : undefined;
       };
@@ -50,7 +48,8 @@ export class WorkloadSource implements Workloads {
   }
 
   *workloads(): Iterable<WatchedWorkload> {
-    // A Knative Service says less than its Deployment, and a pod's secrets are its account's: all, or nothing.
+    // A Knative Service says less than its Deployment, and pull secrets belong to accounts: all kinds are needed, or
+    // none.
     if (confirmedAtOf(this.following) === undefined) return;
     for (const table of this.#tables) yield* table.values();
   }
@@ -64,7 +63,9 @@ function resourceOf({ kind, called = kind, apiVersion, plural, mayBeAbsent }: Wo
   return { kind: called, paths: [`/apis/${apiVersion}/${plural}`], mayBeAbsent };
 }
 
-/** Its status changes all the time. What comes within the same second is looked at once it has settled. */
+/**
+ * The status of a workload changes all the time, and does not count. Changes within one second are reported together.
+ */
 function isSameTemplate(before: WatchedWorkload, after: WatchedWorkload): boolean {
   return (
     before.changedAtMs === after.changedAtMs &&

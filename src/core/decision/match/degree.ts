@@ -1,16 +1,16 @@
-/** Owns the degree: how well the images of a cache match those of a pod. design.md, "Words". */
+/** The degree: how well the images of a cache match those of a pod (docs/glossary.md). */
 import type { ImageReference } from '../../image/reference.ts';
 
 export interface Degree {
-  /** How many of the pod's images are in the cache, by identity. */
+  /** How many of the pod's images the cache holds. */
   readonly exact: number;
-  /** How many of the rest are in the cache in another version. */
+  /** How many of the other images the cache holds in another version. */
   readonly sameRepository: number;
 }
 
 export const NO_MATCH: Degree = { exact: 0, sameRepository: 0 };
 
-/** A pod's images, arranged for scoring many caches. */
+/** A pod's images, prepared for computing the degree of many caches. */
 export interface WantedImages {
   readonly keys: ReadonlySet<string>;
   /** How many of the pod's images come from each repository. */
@@ -24,7 +24,7 @@ export function wantedImages(references: readonly ImageReference[]): WantedImage
   return { keys: new Set(references.map((reference) => reference.key)), perRepository };
 }
 
-/** @param images the cache's images, distinct and sorted by key, so that one repository's stand together */
+/** @param images the cache's images, distinct and sorted by key, so that the images of one repository are neighbours */
 export function degreeOf(wanted: WantedImages, images: readonly ImageReference[]): Degree {
   let exact = 0;
   let ofSharedRepositories = 0;

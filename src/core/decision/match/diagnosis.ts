@@ -1,4 +1,4 @@
-/** Owns the sentences that say why a cache was chosen, or why none was, from the matcher's account. */
+/** Diagnosis in sentences: why a cache was chosen, or why none was. */
 import type { ImageCache } from '../../image-cache.ts';
 import type { Refusal } from './filters.ts';
 import type { MatchResult, Verdict } from './matcher.ts';
@@ -23,7 +23,9 @@ export function describeMatch(match: MatchResult, imageCount: number): string {
   return `no ImageCache qualifies: ${counts}; ${closest(verdicts)}`;
 }
 
-/** The refused candidate that says most: of those with the most exact images, one whose state alone is at fault. */
+/**
+ * The refused candidate that is most worth mentioning: among those with the most exact images, one that holds enough.
+ */
 function closest(verdicts: readonly Verdict[]): string {
   const most = Math.max(...verdicts.map((verdict) => verdict.degree.exact));
   const best = verdicts.filter((verdict) => verdict.degree.exact === most);
@@ -32,7 +34,7 @@ function closest(verdicts: readonly Verdict[]): string {
 }
 
 export function describePinRefusal(cache: ImageCache, refusal: Refusal): string {
-  // Where the phase is not itself the reason, it is told all the same.
+  // If the phase is not itself the reason, the sentence still names it.
   const state = refusal.code === 'NotReady' ? '' : ` (phase ${cache.phase}, progress ${cache.progress})`;
   return `the pod pins ${nameOf(cache)}, which ${refusal.message}${state}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Owns the filters of automatic matching: an ordered list, each of which lets a candidate pass or refuses it, and then says
- * why. The first refusal stands. To add a rule, add an entry.
+ * The filters of automatic matching, in order. Each accepts a candidate or refuses it, and can say why; the first
+ * refusal counts. To add a rule, add an entry.
  */
 import { describePhase, READY } from '../../image-cache.ts';
 import { formatBytes } from '../../kubernetes/quantity.ts';
@@ -9,13 +9,16 @@ import type { Candidate } from '../view.ts';
 import type { FilterCode } from '../reasons.ts';
 import type { Degree } from './degree.ts';
 
-/** Which degree a cache must reach. `perfect` wins over `count` (seed 000). */
+/** How many of the pod's images a cache must hold. `perfect` wins over `count`. */
 export type Requirement =
   | { readonly kind: 'perfect' }
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'minimum' };
 
-/** What counts as a match where the pod asks for no more: `image`, an exact one; `repository`, another version too. */
+/**
+ * What a cache must hold if the pod asks for no more: `image`, one of its images; `repository`, or another version of
+ * one.
+ */
 export type MinimumMatch = 'image' | 'repository';
 
 export interface FilterContext {
@@ -23,7 +26,7 @@ export interface FilterContext {
   readonly minimumMatch: MinimumMatch;
   /** How many distinct images the pod has. */
   readonly imageCount: number;
-  /** 30 GiB and what the pod adds. */
+  /** The pod's storage: 30 GiB and what its annotation adds. */
   readonly storageBytes: number;
   readonly region: string | undefined;
   readonly nowMs: number;
@@ -33,7 +36,7 @@ export interface FilterContext {
 interface Filter {
   readonly code: FilterCode;
   readonly refuses: (candidate: Candidate, context: FilterContext) => boolean;
-  /** Of a candidate that it refuses: why, as a clause about the cache. */
+  /** Why it refuses a candidate, as a clause about the cache. Called only for candidates that it refuses. */
   readonly describe: (candidate: Candidate, context: FilterContext) => string;
 }
 
@@ -76,10 +79,7 @@ export const FILTERS: readonly Filter[] = [
   },
 ];
 
-/**
- * Whether a degree is enough. Monotone: where it is not, no lower degree is, so that a matcher which reads
- * candidates from the best on may stop.
- */
+/** Whether a degree is enough. If a degree is not enough, no lower degree is, so that a matcher may stop there. */
 export function reachesRequirement(degree: Degree, context: FilterContext): boolean {
   switch (context.requirement.kind) {
     case 'perfect':
@@ -91,7 +91,7 @@ export function reachesRequirement(degree: Degree, context: FilterContext): bool
   }
 }
 
-/** Whether a cache with this degree holds anything of the pod's at all. */
+/** Whether a cache with this degree holds anything of the pod's images at all. */
 export function reachesMinimum(degree: Degree, minimumMatch: MinimumMatch): boolean {
   return degree.exact > 0 || (minimumMatch === 'repository' && degree.sameRepository > 0);
 }
@@ -114,12 +114,15 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** The filters that a pinned cache must pass too: what makes ECI fail a pod. */
+/** The filters that a pinned cache must pass too: ECI fails a pod whose cache one of them refuses. */
 export const PIN_FILTERS: readonly Filter[] = FILTERS.filter(
   ({ code }) => code === 'NotReady' || code === 'Expiring' || code === 'BeingDeleted',
 );
 
-/** The first filter that refuses a candidate; undefined if all let it pass. Makes no text, and may be asked of thousands. */
+/**
+ * The first filter that refuses a candidate; undefined if all accept it. Makes no text, because thousands may be
+ * refused.
+ */
 export function refusingFilter(
   candidate: Candidate,
   context: FilterContext,

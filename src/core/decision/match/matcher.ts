@@ -1,6 +1,6 @@
 /**
- * Owns automatic matching: candidates in order, through the filters, to the first that passes; and the account of
- * it. Filters: filters.ts. Degree: score.ts. Order: pick.ts.
+ * Automatic matching: goes through the candidates in order to the first that passes every filter, and records what it
+ * considered. filters.ts has the filters, degree.ts the degree, order.ts the order.
  */
 import type { ImageReference } from '../../image/reference.ts';
 import type { ImageCache } from '../../image-cache.ts';
@@ -17,48 +17,48 @@ import { compareDegree, compareTies, firstInOrder, nextBetter, whyBefore } from 
 import type { FilterCode } from '../reasons.ts';
 import { NO_MATCH, type Degree } from './degree.ts';
 
-/** What is asked of the caches. */
+/** What the pod needs of a cache. */
 export interface MatchRequest extends FilterContext {
   /** The pod's images, distinct by key. */
   readonly images: readonly ImageReference[];
-  /** Their total size in bytes; one of unknown size counts 0. */
+  /** The total size of the pod's images in bytes; an image of unknown size counts as 0. */
   readonly targetBytes: number;
 }
 
-/** A candidate and what became of it. */
+/** A candidate with the result of the filters. */
 export interface Verdict extends Candidate {
-  /** Undefined where it passed every filter: the winner, or one that the winner comes before. */
+  /** Undefined if it passed every filter: it is the winner, or the winner comes before it. */
   readonly refusal: Refusal | undefined;
-  /** For one that passed and lost: why the winner comes before it. */
+  /** Set for a candidate that passed and lost: why the winner comes before it. */
   readonly lostBecause: string | undefined;
 }
 
 export interface MatchResult {
   readonly request: MatchRequest;
   readonly winner: Candidate | undefined;
-  /** The best of what was considered: usable caches, the best first, the winner among them; then unusable ones. */
+  /** The best considered candidates: usable caches first, with the winner among them, then unusable ones. */
   readonly verdicts: readonly Verdict[];
-  /** How many candidates were considered; those that can change nothing are not. */
+  /** How many candidates were considered; candidates that can change nothing are not. */
   readonly considered: number;
-  /** How many of those each filter removed. */
+  /** How many of the considered candidates each filter refused. */
   readonly refused: ReadonlyMap<FilterCode, number>;
 }
 
-/** How many candidates of each kind an account names: enough to say what broke a tie, or what came close. */
+/** How many candidates of each kind are kept as verdicts: enough to say what broke a tie, or what came close. */
 const NAMED = 4;
 
-/** Picks the best cache for a pod: looks at each candidate of a degree that can win, and puts into words only a few. */
+/** Finds the best cache for a pod. Looks at every candidate of a degree that can win, and makes text for a few. */
 export function findBestMatch(request: MatchRequest, view: View): MatchResult {
   const levels = view.candidates(request.images);
   const account = new Account(request);
   const winner = considerUsable(levels, account);
-  // Never a choice, but "the cache for this is at 40%" is what someone with a cold pod wants to hear.
+  // An unusable cache is never chosen, but "the cache for this is at 40%" explains a cold start.
   considerUnusable(levels, account, winner && nextBetter(winner.degree));
   const { verdicts, considered, refused } = account;
   return { request, winner, verdicts, considered, refused };
 }
 
-/** What is said of the candidates in the end. */
+/** Collects what a MatchResult reports. */
 class Account {
   readonly request: MatchRequest;
   readonly verdicts: Verdict[] = [];
@@ -69,7 +69,7 @@ class Account {
     this.request = request;
   }
 
-  /** Counts some caches of a degree. Whatever refuses the first of them in the order is listed first. */
+  /** Counts caches of one degree. The filter that refuses the first of them in the order is listed first. */
   count(degree: Degree, caches: readonly ImageCache[]): void {
     const { targetBytes } = this.request;
     const byCode = Map.groupBy(caches, (cache) => refusingFilter({ cache, degree }, this.request)?.code);
@@ -93,13 +93,14 @@ class Account {
   }
 }
 
-/** @returns the first that passes, from the best degree down to one that is not enough */
+/** @returns the first candidate that passes, from the best degree down to one that is not enough */
 function considerUsable(levels: readonly CandidateLevel[], account: Account): Candidate | undefined {
   const { request } = account;
   for (const { degree, usable } of levels) {
     if (usable.length === 0) continue;
     if (!reachesRequirement(degree, request)) {
-      // Degrees fall, so nothing can win any more. If nothing was considered yet, a few say what came closest.
+      // Degrees fall, so nothing can win any more. If nothing was considered yet, a few candidates show what came
+      // closest.
       if (account.considered === 0 && reachesMinimum(degree, request.minimumMatch))
         account.countAndName(firstInOrder(usable, NAMED, request.targetBytes), degree);
       return undefined;
@@ -110,7 +111,10 @@ function considerUsable(levels: readonly CandidateLevel[], account: Account): Ca
   return undefined;
 }
 
-/** Finds the first in the order that passes; counts those before it, and names the next, which says what broke the tie. */
+/**
+ * Finds the first candidate in the order that passes. Counts those before it, and keeps the next, which shows what
+ * broke the tie.
+ */
 function considerLevel(
   degree: Degree,
   caches: readonly ImageCache[],
@@ -133,7 +137,7 @@ function considerLevel(
   return winner;
 }
 
-/** @param atLeast beside a chosen cache, only what would have been better matters */
+/** @param atLeast with a winner, only a better degree matters */
 function considerUnusable(
   levels: readonly CandidateLevel[],
   account: Account,
@@ -160,8 +164,8 @@ function verdictOn(candidate: Candidate, request: MatchRequest, winner: Candidat
 }
 
 /**
- * Up to `limit` usable candidates, the best first, and as many unusable ones, each with its verdict: for people, who
- * want to see also what could not matter.
+ * Up to `limit` usable candidates, the best first, and as many unusable ones, each with its verdict. For people, who
+ * also want to see candidates that could not matter.
  */
 export function surveyCandidates({ request, winner }: MatchResult, view: View, limit: number): Verdict[] {
   const levels = view.candidates(request.images);

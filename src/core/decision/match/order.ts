@@ -1,20 +1,20 @@
 /**
- * Owns the order of candidates: the first in this order that passes every filter is the one.
- * Degree, size, creation time: seed 001, "Option B". The name comes last, so that every replica picks the same.
+ * The order of candidates: higher degree, closer size, newer, name. The first that passes every filter is chosen. The
+ * name comes last, so that every replica chooses the same (docs/domain.md, "Which cache ECI chooses").
  */
 import type { ImageCache } from '../../image-cache.ts';
 import type { Candidate } from '../view.ts';
 import type { Degree } from './degree.ts';
 
-/** What the order looks at beyond the degree, the same for every cache with equal images. */
+/** The fields of a cache that the order compares after the degree. */
 export type Ranked = Pick<ImageCache, 'sizeBytes' | 'createdAtMs' | 'name'>;
 
 type Compare<T> = (a: T, b: T) => number;
 
 interface TieBreak {
-  /** What to say of the one that comes first: "it …". */
+  /** What to say of the first of two caches: "it …". */
   readonly because: string;
-  /** Negative where `a` comes first. @param targetBytes total size of the pod's images, unknown ones 0 */
+  /** Negative if `a` comes first. @param targetBytes total size of the pod's images; an unknown size counts as 0 */
   readonly compare: (a: Ranked, b: Ranked, targetBytes: number) => number;
 }
 
@@ -30,17 +30,17 @@ export const TIE_BREAKS: readonly TieBreak[] = [
   { because: 'comes first by name', compare: byName },
 ];
 
-/** Negative where `a` is the higher degree: more exact images, then more of the rest in another version. */
+/** Negative if `a` is the higher degree: more exact images, then more of the others in another version. */
 export function compareDegree(a: Degree, b: Degree): number {
   return b.exact - a.exact || b.sameRepository - a.sameRepository;
 }
 
-/** The lowest degree that is higher; it may be one that no cache can have. */
+/** The lowest degree above this one; it may be one that no cache can have. */
 export function nextBetter({ exact, sameRepository }: Degree): Degree {
   return { exact, sameRepository: sameRepository + 1 };
 }
 
-/** The tie-breaks in their order, for caches of equal degree. */
+/** Compares caches of equal degree by each tie-break in turn. */
 export function compareTies(a: Ranked, b: Ranked, targetBytes: number): number {
   for (const { compare } of TIE_BREAKS) {
     const order = compare(a, b, targetBytes);
@@ -49,7 +49,7 @@ export function compareTies(a: Ranked, b: Ranked, targetBytes: number): number {
   return 0;
 }
 
-/** The first few caches of one degree, in their order; looks at each once, and sorts only those few. */
+/** The first few caches of one degree, in order. Looks at each cache once, and sorts only the few. */
 export function firstInOrder<T extends Ranked>(
   caches: readonly T[],
   count: number,
@@ -67,7 +67,7 @@ export function firstInOrder<T extends Ranked>(
   return first;
 }
 
-/** Why the winner comes before the runner-up: what to say of the winner. */
+/** Why the winner comes before the runner-up, as a clause about the winner. */
 export function whyBefore(winner: Candidate, runnerUp: Candidate, targetBytes: number): string {
   if (compareDegree(winner.degree, runnerUp.degree) !== 0) return "matches more of the pod's images";
   const decisive = TIE_BREAKS.find(({ compare }) => compare(winner.cache, runnerUp.cache, targetBytes) !== 0);

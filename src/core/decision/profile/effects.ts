@@ -1,12 +1,12 @@
 /**
- * Owns profile effects: which selectors match a pod, and which annotations and labels they add to it.
- * Two kinds of selector exist (domain facts, "eci-profile"): Selector objects, of which the one with the highest
- * priority takes effect alone, and the entries of the ConfigMap kube-system/eci-profile, which apply in order.
+ * Profile effects: which selectors match a pod, and which annotations and labels they add to it. There are two kinds of
+ * selectors (docs/domain.md, "eci-profile"): Selector objects, of which the one with the highest priority takes effect
+ * alone, and the entries of the ConfigMap kube-system/eci-profile, which apply in order.
  */
 import type { StringMap } from '../../kubernetes/json.ts';
 import type { Selecting, SelectorTable } from './selector-table.ts';
 
-/** Where the pods that a selector picks out run, by its policy. */
+/** Where the pods that a selector matches run, by its policy. */
 export type Destination = 'eci' | 'eci-or-normal-nodes' | 'normal-nodes';
 
 export interface ProfileSelector extends Selecting {
@@ -17,16 +17,16 @@ export interface ProfileSelector extends Selecting {
 }
 
 export interface PrioritySelector extends ProfileSelector {
-  /** Higher wins; equal ones by name, so that every replica agrees. */
+  /** The higher priority wins; equal priorities by name, so that every replica agrees. */
   readonly priority: number;
 }
 
 export interface Profile {
-  /** Selector objects, highest priority first, then by name. */
+  /** Selector objects, the highest priority first, then by name. */
   readonly byPriority: SelectorTable<PrioritySelector>;
-  /** ConfigMap entries, in the order of the document. */
+  /** Entries of the ConfigMap, in their order. */
   readonly inOrder: SelectorTable<ProfileSelector>;
-  /** Every annotation and label key that some effect may write. */
+  /** The annotation and label keys that some effect may write. */
   readonly annotationKeys: ReadonlySet<string>;
   readonly labelKeys: ReadonlySet<string>;
 }
@@ -46,8 +46,8 @@ export function matchingSelectors(
 }
 
 /**
- * A pod that a selector picks out goes to ECI. A selector that constrains nothing picks out no pod: its effect
- * is for every pod that goes to ECI for another reason.
+ * Whether a match means that the pod goes to ECI. A selector without constraints matches every pod, so it says nothing
+ * about where a pod runs: its effect is for pods that go to ECI for another reason.
  */
 export function marksForEci(selector: ProfileSelector): boolean {
   return (
@@ -61,7 +61,10 @@ export interface Metadata {
   readonly labels: StringMap;
 }
 
-/** Adds what the metadata lacks; never overwrites what it has, nor what an earlier selector added. */
+/**
+ * Adds the annotations and labels that the metadata lacks; never overwrites what is there, nor what an earlier selector
+ * added.
+ */
 export function applyEffects(metadata: Metadata, selectors: readonly ProfileSelector[]): Metadata {
   if (selectors.length === 0) return metadata;
   return {

@@ -1,24 +1,24 @@
 /**
- * Owns the search for the selectors that match a pod. Nearly all name a label and a value that their pods, or their
- * namespaces, must have; such a one is looked for under that label, so that a thousand selectors cost what few do.
+ * Finds the selectors that match a pod. Nearly every selector names a label and a value that its pods, or their
+ * namespaces, must have; it is found by that label, so that a thousand selectors cost as much as a few.
  */
 import type { StringMap } from '../../kubernetes/json.ts';
 import { matchesLabels, type LabelSelector } from '../../kubernetes/label-selector.ts';
 
-/** What a selector looks at. */
+/** The fields of a selector that are matched. */
 export interface Selecting {
   readonly namespaceSelector: LabelSelector;
   readonly objectSelector: LabelSelector;
 }
 
-/** Selectors by their places in the order, under the label and the value that they want. */
+/** The positions of selectors in the order, by the label and the value that they require. */
 type ByLabel = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 
 export class SelectorTable<T extends Selecting> {
   readonly all: readonly T[];
   readonly #byPodLabel: ByLabel;
   readonly #byNamespaceLabel: ByLabel;
-  /** Those that name no label and value. */
+  /** The selectors that name no label and value. */
   readonly #others: readonly number[];
 
   /** @param selectors in the order in which they apply */
@@ -51,7 +51,7 @@ export class SelectorTable<T extends Selecting> {
   }
 }
 
-/** @returns whether the selector names a label and its values; it is then entered under each */
+/** @returns whether the selector names a label and its values, and was entered under each */
 function enter(table: Map<string, Map<string, number[]>>, selector: LabelSelector, place: number): boolean {
   const wanted = selector.find(({ operator }) => operator === 'In');
   if (!wanted) return false;
