@@ -108,3 +108,24 @@ it('the core has no clock, no randomness and no promise', () => {
     );
   }
 });
+
+/** Tests of what several files do together, and not of one. */
+const FEATURES = new Set([
+  'test/cli/cli.test.ts',
+  'test/controller/circle.test.ts',
+  'test/tls/certificates.test.ts',
+  'test/webhook/certificate-renewal.test.ts',
+  'test/webhook/examples.test.ts',
+  'test/webhook/hostile.test.ts',
+  'test/webhook/limits.test.ts',
+  'test/webhook/operations.test.ts',
+]);
+
+it('a unit test stands where its file stands', () => {
+  const tests = globSync(`test/{${Object.keys(MAY_IMPORT).join()}}/**/*.test.ts`);
+  expect(tests.length).toBeGreaterThan(30);
+  const misplaced = tests.filter(
+    (test) => !FEATURES.has(test) && !FILES.includes(test.replace(/^test/, 'src').replace('.test.ts', '.ts')),
+  );
+  expect(misplaced).toEqual([]);
+});

@@ -103,7 +103,7 @@ function nest(values: ReadonlyMap<string, unknown>): Config {
     }
     parent[type === DURATION ? `${last}Ms` : last] = values.get(path);
   }
-  // A test compares the type with the table: config.test.ts.
+  // A test compares the type with the table: load.test.ts.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return config as unknown as Config;
 }

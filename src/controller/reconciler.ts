@@ -41,7 +41,7 @@ export interface ReconcilerOptions extends PlanOptions, CacheOptions {
 }
 
 /** Called for the log and the metrics. */
-export interface ProvisionEvents {
+export interface ReconcilerEvents {
   readonly onCreated: (name: string, creation: Creation) => void;
   readonly onDeleted: (deletion: Deletion) => void;
   /** @param seconds since the cache was created */
@@ -69,7 +69,7 @@ export class Reconciler {
   readonly #cluster: Cluster;
   readonly #view: View;
   readonly #config: ReconcilerOptions;
-  readonly #events: ProvisionEvents;
+  readonly #events: ReconcilerEvents;
   readonly #podEvents: PodEvents;
   readonly #clock: Clock;
   /** Until when a cache that the API server refused is not tried again, by name. */
@@ -87,7 +87,7 @@ export class Reconciler {
     cluster: Cluster,
     view: View,
     config: ReconcilerOptions,
-    events: ProvisionEvents,
+    events: ReconcilerEvents,
     clock: Clock,
   ) {
     this.#cluster = cluster;
@@ -111,7 +111,7 @@ export class Reconciler {
       this.#isWoken = false;
       try {
         // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
-        const wait = await this.#look(signal);
+        const wait = await this.#reconcile(signal);
         failures = 0;
         // oxlint-disable-next-line no-await-in-loop
         await this.#restUntilWoken(wait, signal);
@@ -129,7 +129,7 @@ export class Reconciler {
   }
 
   async #restUntilWoken(milliseconds: number, signal: AbortSignal): Promise<void> {
-    if (this.#isWoken) return;
+    if (this.#isWoken || signal.aborted) return;
     const waiting = new AbortController();
     const end = (): void => waiting.abort();
     this.#waiting = waiting;
@@ -140,7 +140,7 @@ export class Reconciler {
   }
 
   /** @returns milliseconds until the next reconciliation is due even if nothing changes */
-  async #look(signal: AbortSignal): Promise<number> {
+  async #reconcile(signal: AbortSignal): Promise<number> {
     const now = this.#clock.now();
     const fault = this.#staleness(now);
     if (fault !== undefined) {
@@ -148,7 +148,7 @@ export class Reconciler {
       return RETRY.first;
     }
     const failed = this.#notePhases();
-    const { misses, deletions, creations, refused, lookAgainAtMs } = this.#plan(now);
+    const { misses, deletions, creations, refused, reconcileAgainAtMs } = this.#plan(now);
     for (const { name } of failed) this.#podEvents.failed(name, misses.get(firstNameOf(name)));
     this.#events.onRefused(refused.length);
     for (const miss of refused) this.#podEvents.refused(miss, this.#config.quota);
@@ -164,7 +164,7 @@ export class Reconciler {
       await this.#create(creation);
     }
     this.#problem = undefined;
-    return Math.min(Math.max(lookAgainAtMs - now, 0), LONGEST_REST);
+    return Math.min(Math.max(reconcileAgainAtMs - now, 0), LONGEST_REST);
   }
 
   #plan(now: number): Plan & { readonly misses: ReadonlyMap<string, Miss> } {
@@ -172,14 +172,18 @@ export class Reconciler {
     const began = this.#clock.elapsed();
     const coming = prewarm
       ? comingPods(this.#cluster, this.#view, prewarm, now)
-      : { pods: [], lookAgainAtMs: Infinity };
+      : { pods: [], reconcileAgainAtMs: Infinity };
     const pods = [...this.#cluster.markedPods(), ...coming.pods];
     const misses = missesOf(pods, this.#view, decision, now);
     const inUse = new Set<string>();
     for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
     const planned = plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
     this.#planTook = this.#clock.elapsed() - began;
-    return { ...planned, misses, lookAgainAtMs: Math.min(planned.lookAgainAtMs, coming.lookAgainAtMs) };
+    return {
+      ...planned,
+      misses,
+      reconcileAgainAtMs: Math.min(planned.reconcileAgainAtMs, coming.reconcileAgainAtMs),
+    };
   }
 
   async #create(creation: Creation): Promise<void> {

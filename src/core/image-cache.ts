@@ -60,3 +60,7 @@ export function isSame(a: ImageCache, b: ImageCache): boolean {
 export function hasSameImages(a: ImageCache, b: ImageCache): boolean {
   return a.images.length === b.images.length && a.images.every((image, i) => image.key === b.images[i]?.key);
 }
+
+export function repositoriesOf({ images }: ImageCache): ReadonlySet<string> {
+  return new Set(images.map(({ repository }) => repository));
+}

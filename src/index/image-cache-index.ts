@@ -3,7 +3,7 @@
  * each repository. A look-up goes once through the lists of the pod's images, however many other caches there are.
  * Planned for 10,000 caches, correct at 100,000.
  */
-import { hasSameImages, isSame, isUsable, type ImageCache } from '../core/image-cache.ts';
+import { hasSameImages, isSame, isUsable, repositoriesOf, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { Degree } from '../core/decision/match/degree.ts';
 import type { CandidateLevel } from '../core/decision/view.ts';
@@ -280,10 +280,6 @@ function countsFor(caches: number): Counts {
     keys: new Float64Array(caches),
     touchedBy: new Float64Array(caches),
   };
-}
-
-function repositoriesOf({ images }: ImageCache): Set<string> {
-  return new Set(images.map(({ repository }) => repository));
 }
 
 /** Removes a number from the list of a key, and the key with the last number. */

@@ -9,7 +9,7 @@ import type { Miss } from '../core/controller/misses.ts';
 import { DAY } from '../core/kubernetes/time.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createControllerMetrics } from '../controller/metrics.ts';
-import { Reconciler, type ProvisionEvents } from '../controller/reconciler.ts';
+import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
 import { connectController, type ConnectedController } from './connect.ts';
@@ -51,17 +51,17 @@ export async function startController(
     {
       onProblem,
       onStep,
-      onChange: () => provisioner.wake(),
+      onChange: () => reconciler.wake(),
       onLead: async (signal) => {
         leading = true;
-        await provisioner.run(signal);
+        await reconciler.run(signal);
         leading = false;
       },
     },
     clock,
   );
   const { quota, idleDays, reuse, flash, retentionDays } = config.controller;
-  const provisioner = new Reconciler(
+  const reconciler = new Reconciler(
     connection.cluster,
     index,
     {
@@ -113,7 +113,7 @@ function tellOf(
   metrics: ReturnType<typeof createControllerMetrics>,
   log: FastifyBaseLogger,
   onProblem: (problem: string) => void,
-): ProvisionEvents {
+): ReconcilerEvents {
   return {
     onCreated: (name, { miss, attempt }) => {
       metrics.created.inc({ cause: miss.pods > 0 ? 'miss' : 'template' });

@@ -12,7 +12,7 @@ export interface SimulatorEvents {
 }
 
 /** Milliseconds between two polls. */
-const LOOK_EVERY = 250;
+const POLL_EVERY_MS = 250;
 
 /**
  * Runs until the signal is aborted.
@@ -32,7 +32,7 @@ export async function simulate(
   while (!signal.aborted) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
-      await look(backend, options, events);
+      await poll(backend, options, events);
       problem = undefined;
     } catch (error) {
       if (signal.aborted) return;
@@ -40,11 +40,11 @@ export async function simulate(
       problem = messageOf(error);
     }
     // oxlint-disable-next-line no-await-in-loop
-    await sleep(LOOK_EVERY, undefined, { signal }).catch(() => undefined);
+    await sleep(POLL_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function look(
+async function poll(
   backend: ImageCacheObjects,
   options: LifeOptions,
   events: SimulatorEvents,

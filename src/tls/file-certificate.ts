@@ -9,7 +9,7 @@ import { readKeyPair } from './certificate-files.ts';
 import { endOf, type CertificateEvents, type CertificateSource } from './certificate-source.ts';
 
 /** Milliseconds between two polls. Certificates are renewed days before they end. */
-const LOOK_EVERY = 1000;
+const POLL_EVERY_MS = 1000;
 
 export class FileCertificate implements CertificateSource {
   readonly #files: readonly [cert: string, key: string];
@@ -35,7 +35,7 @@ export class FileCertificate implements CertificateSource {
   }
 
   start(onRenewed: (pair: KeyPair) => void): void {
-    this.#timer = setInterval(() => this.#look(onRenewed), LOOK_EVERY).unref();
+    this.#timer = setInterval(() => this.#poll(onRenewed), POLL_EVERY_MS).unref();
   }
 
   stop(): Promise<void> {
@@ -55,7 +55,7 @@ export class FileCertificate implements CertificateSource {
     return new Map([['serving', endOf(this.#inForce.cert)]]);
   }
 
-  #look(onRenewed: (pair: KeyPair) => void): void {
+  #poll(onRenewed: (pair: KeyPair) => void): void {
     try {
       const pair = readKeyPair(...this.#files);
       this.#problem = undefined;

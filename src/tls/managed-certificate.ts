@@ -80,7 +80,7 @@ const SERVING_SHARE = 1 / 6;
 const LONGEST_SETTLING = 60_000;
 const SETTLING_SHARE = 1 / 12;
 /** Milliseconds. */
-const LOOK_EVERY = 1000;
+const POLL_EVERY_MS = 1000;
 const RETRY_AFTER = 5000;
 
 export class ManagedCertificate implements CertificateSource {
@@ -139,7 +139,7 @@ export class ManagedCertificate implements CertificateSource {
 
   start(onRenewed: (pair: KeyPair) => void): void {
     const wake = (): void => this.#wake(onRenewed);
-    this.#timer = this.#clock.every(LOOK_EVERY, wake);
+    this.#timer = this.#clock.every(POLL_EVERY_MS, wake);
     this.#api.start({
       onSecret: (secret) => {
         this.#secret = secret;
@@ -172,7 +172,7 @@ export class ManagedCertificate implements CertificateSource {
       this.#wokenAgain = false;
       try {
         // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
-        this.#note(await this.#look(onRenewed));
+        this.#note(await this.#reconcile(onRenewed));
       } catch (error) {
         if (this.#stopped) return;
         this.#restUntilMs = this.#clock.now() + RETRY_AFTER;
@@ -187,7 +187,7 @@ export class ManagedCertificate implements CertificateSource {
   }
 
   /** @returns a problem that only somebody else can solve; undefined if there is none */
-  async #look(onRenewed: (pair: KeyPair) => void): Promise<string | undefined> {
+  async #reconcile(onRenewed: (pair: KeyPair) => void): Promise<string | undefined> {
     const secret = this.#secret;
     const fault = this.#readSecret(secret);
     const authorities = this.#authorities;
@@ -236,7 +236,7 @@ export class ManagedCertificate implements CertificateSource {
       if (this.#trusted?.cert !== cert) this.#trusted = { cert, since: this.#clock.now() };
       return;
     }
-    if (this.#clock.now() - this.#trustWrittenAt < LOOK_EVERY) return;
+    if (this.#clock.now() - this.#trustWrittenAt < POLL_EVERY_MS) return;
     this.#trustWrittenAt = this.#clock.now();
     const webhooks = trust.bundles.map(({ webhook }) => webhook);
     if (await this.#api.writeTrust(webhooks, bundle, trust.resourceVersion))

@@ -5,13 +5,14 @@ import { parseArgs } from 'node:util';
 import { measureDeciding } from './deciding.ts';
 import { measureInCluster } from './in-cluster.ts';
 import { formatTable, meets, type Row } from './measure.ts';
-import { measureChurn, measureLife, measureServing } from './serving.ts';
+import { measureChurn, measureLife, measureServing, measureTicks } from './serving.ts';
 
 const SECTIONS = {
   decision: (rounds: number) => measureDeciding(rounds, [1000, 10_000, 100_000]),
   serving: (rounds: number) => measureServing(rounds, 10),
   churn: (rounds: number) => measureChurn(rounds, 2),
   cluster: (rounds: number) => measureInCluster(rounds, 10),
+  ticks: (rounds: number) => measureTicks(rounds),
   life: (rounds: number) => measureLife(rounds, 1_000_000),
 } satisfies Record<string, (rounds: number) => Promise<Row[]>>;
 

@@ -229,6 +229,14 @@ function serveArgs(source: string, certs: string, shutdownDelay: string): string
   ];
 }
 
+async function untilLine(lines: AsyncIterator<string>, part: string): Promise<void> {
+  for (;;) {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error(`no line with ${part}`);
+    if (value.includes(part)) return;
+  }
+}
+
 describe('imc serve', () => {
   it('serves, follows the folder, logs what is wrong, and stops cleanly on SIGTERM', async () => {
     const folder = temporaryFolder({ 'a.json': cacheObject({ name: 'a' }) });
@@ -283,9 +291,10 @@ describe('imc serve', () => {
     const certs = temporaryFolder();
     const child = start(serveArgs(`files:${EXAMPLES}/cluster`, certs.path, '1h'));
     const reader = createInterface({ input: child.stdout! });
-    for await (const line of reader) if (line.includes('"ready"')) break;
+    const lines = reader[Symbol.asyncIterator]();
+    await untilLine(lines, '"ready"');
     child.kill('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await untilLine(lines, '"shutting down');
     expect(child.exitCode).toBeNull();
     child.kill('SIGTERM');
     const [code] = (await once(child, 'close')) as [number | null];

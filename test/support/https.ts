@@ -1,7 +1,6 @@
 /** Sends one request as it is, byte for byte, where a test needs more of HTTP than its answer. */
 import type { ClientRequest } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface HttpsOptions extends Pick<
   RequestOptions,
@@ -28,19 +27,19 @@ export function sendHttps(
 }
 
 /**
- * The same, with pauses between the pieces of the body: chunked, unless the headers give its length.
- * @param pause milliseconds
+ * The same in pieces: chunked, unless the headers give the length.
+ * @param pause what to wait for once the piece before is on its way
  */
 export function sendInPieces(
   url: string,
   options: HttpsOptions,
   pieces: readonly (string | Uint8Array)[],
-  pause: number,
+  pause: () => Promise<unknown>,
 ): Promise<HttpsAnswer> {
   return exchange(url, options, async (sent) => {
     for (const [i, piece] of pieces.entries()) {
-      if (i > 0) await sleep(pause);
-      sent.write(piece);
+      if (i > 0) await pause();
+      await new Promise((written) => sent.write(piece, written));
     }
     sent.end();
   });

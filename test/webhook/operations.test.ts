@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { cacheObject, podObject } from '../support/objects.ts';
+import { eventually } from '../support/eventually.ts';
 import { sendHttps, sendInPieces, type HttpsAnswer } from '../support/https.ts';
 import { CA, runWebhook, temporaryFolder, type RunningWebhook } from '../support/webhook.ts';
 
@@ -30,13 +31,18 @@ function send(agent: Agent, port: number, path = '/mutate', body?: string): Prom
   return sendHttps(`https://127.0.0.1:${port}${path}`, { ca: CA, agent, method }, body);
 }
 
-/** @param pause milliseconds between the two */
-function sendInHalves(port: number, body: string, pause: number): Promise<HttpsAnswer> {
+/** @param pause what to wait for between the two */
+function sendInHalves(port: number, body: string, pause: () => Promise<unknown>): Promise<HttpsAnswer> {
   const half = body.length / 2;
   const headers = { 'content-length': String(body.length) };
   const options = { ca: CA, method: 'POST', headers };
   const halves = [body.slice(0, half), body.slice(half)];
   return sendInPieces(`https://127.0.0.1:${port}/mutate`, options, halves, pause);
+}
+
+/** Until the server has taken what was sent to it before: it answers what comes later. */
+async function untilTaken(port: number): Promise<void> {
+  await send(new Agent(), port, '/healthz');
 }
 
 const REVIEW = JSON.stringify(admissionReview(podObject()));
@@ -138,7 +144,7 @@ describe('metrics', () => {
     ['refused', 400, `${REVIEW}x`],
   ])('time a request that is %s from its beginning', async (_how, status, body) => {
     const { metricsAddress, port } = await run();
-    expect((await sendInHalves(port, body, 200)).status).toBe(status);
+    expect((await sendInHalves(port, body, () => sleep(200))).status).toBe(status);
     const text = await (await fetch(`${metricsAddress}/metrics`)).text();
     const line = new RegExp(`imagecache_webhook_request_seconds_sum\\{status="${status}"\\} (\\S+)`);
     // Timers may be a millisecond early.
@@ -164,13 +170,12 @@ describe('a stop', () => {
       }
     };
     const clients = Array.from({ length: 8 }, client);
-    await sleep(200);
+    const moreThan = (count: number): Promise<void> =>
+      eventually(() => expect(answers.length).toBeGreaterThan(count));
+    await moreThan(0);
     const stopping = running.stop();
-    await sleep(100);
-    expect((await send(agent, running.port, '/readyz')).status).toBe(503);
-    const during = answers.length;
-    await sleep(200);
-    expect(answers.length).toBeGreaterThan(during);
+    await eventually(async () => expect((await send(agent, running.port, '/readyz')).status).toBe(503));
+    await moreThan(answers.length + clients.length);
     service.routed = false;
     await Promise.all(clients);
     await stopping;
@@ -184,10 +189,18 @@ describe('a stop', () => {
 
   it('answers a request that is half-way in when it begins', async () => {
     const running = await run();
-    const answer = sendInHalves(running.port, REVIEW, 300);
-    await sleep(100);
+    const { promise: halfIn, resolve } = Promise.withResolvers<void>();
+    const stopBegan = Promise.withResolvers<void>();
+    const answer = sendInHalves(running.port, REVIEW, () => {
+      resolve();
+      return stopBegan.promise;
+    });
+    await halfIn;
+    await untilTaken(running.port);
     webhook = undefined;
-    await running.stop();
+    const stopped = running.stop();
+    stopBegan.resolve();
+    await stopped;
     expect((await answer).status).toBe(200);
   });
 
@@ -221,7 +234,7 @@ describe('a stop', () => {
     const running = await run();
     // At once and some time later: the server learns of a connection after its client.
     const early = await open(running.port);
-    await sleep(100);
+    await untilTaken(running.port);
     const late = await open(running.port);
     const closed = Promise.all(
       [early, late].map((socket) => {

@@ -41,7 +41,7 @@ export interface Plan {
   /** Misses for which the quota has no room. */
   readonly refused: readonly Miss[];
   /** When time alone makes another plan; Infinity: never. */
-  readonly lookAgainAtMs: number;
+  readonly reconcileAgainAtMs: number;
 }
 
 /** Milliseconds. Attempts that failed for a day end, and a pod that missed a cache a day ago no longer counts. */
@@ -62,10 +62,10 @@ export function plan(
   { quota, idleAfter }: PlanOptions,
   now: number,
 ): Plan {
-  let lookAgainAtMs = Infinity;
+  let reconcileAgainAtMs = Infinity;
   const isDue = (at: number): boolean => {
     if (at <= now) return true;
-    lookAgainAtMs = Math.min(lookAgainAtMs, at);
+    reconcileAgainAtMs = Math.min(reconcileAgainAtMs, at);
     return false;
   };
   const isInUse = ({ id }: OwnCache): boolean => id !== undefined && inUse.has(id);
@@ -127,7 +127,7 @@ export function plan(
     creations.push(next);
     if (takesRoom) room -= 1;
   }
-  return { deletions, creations, refused, lookAgainAtMs };
+  return { deletions, creations, refused, reconcileAgainAtMs };
 }
 
 function firstNameOfCache({ name }: OwnCache): string {

@@ -27,7 +27,7 @@ export interface Workloads {
 export interface ComingPods {
   readonly pods: readonly WatchedPod[];
   /** When time alone makes another answer; Infinity: never. */
-  readonly lookAgainAtMs: number;
+  readonly reconcileAgainAtMs: number;
 }
 
 /**
@@ -45,7 +45,7 @@ const KNATIVE_SERVICE = { kind: 'serving.knative.dev/Service', label: 'serving.k
  */
 export function comingPods(known: Workloads, view: View, options: PrewarmOptions, now: number): ComingPods {
   const pods: WatchedPod[] = [];
-  let lookAgainAtMs = Infinity;
+  let reconcileAgainAtMs = Infinity;
   const recent = [...known.workloads()].filter(({ changedAtMs }) => now - changedAtMs < GIVEN_UP_AFTER);
   const revised = newestRevisions(recent);
   for (const workload of recent) {
@@ -53,10 +53,10 @@ export function comingPods(known: Workloads, view: View, options: PrewarmOptions
     if ((revised.get(nameOf(workload)) ?? -Infinity) >= changedAtMs) continue;
     if (!counts(workload, view, options)) continue;
     if (now - changedAtMs < SETTLED_AFTER)
-      lookAgainAtMs = Math.min(lookAgainAtMs, changedAtMs + SETTLED_AFTER);
+      reconcileAgainAtMs = Math.min(reconcileAgainAtMs, changedAtMs + SETTLED_AFTER);
     else pods.push(...workload.pods.filter(isSent).map((coming) => withPullSecrets(coming, known)));
   }
-  return { pods, lookAgainAtMs };
+  return { pods, reconcileAgainAtMs };
 }
 
 /**

@@ -16,7 +16,7 @@ import type { KindStatus } from '../source.ts';
 import { ObjectFolder, type StandingObject } from './object-folder.ts';
 
 /** Milliseconds between two polls. */
-const LOOK_EVERY = 300;
+const POLL_EVERY_MS = 300;
 
 export class FilesCluster {
   readonly #folder: ObjectFolder;
@@ -31,7 +31,7 @@ export class FilesCluster {
   #confirmedAtMs: number | undefined;
   #lastSeen = '';
   #timer: Pick<Timer, 'cancel'> | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #polling: Promise<void> = Promise.resolve();
 
   constructor(
     path: string,
@@ -46,15 +46,15 @@ export class FilesCluster {
 
   /** @throws if the folder cannot be read */
   async start(): Promise<void> {
-    await this.#look();
-    this.#timer = this.#clock.every(LOOK_EVERY, () => {
-      this.#looking = this.#look().catch((error: unknown) => this.#onProblem(messageOf(error)));
+    await this.#poll();
+    this.#timer = this.#clock.every(POLL_EVERY_MS, () => {
+      this.#polling = this.#poll().catch((error: unknown) => this.#onProblem(messageOf(error)));
     });
   }
 
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    await this.#looking;
+    await this.#polling;
   }
 
   markedPods(): Iterable<WatchedPod> {
@@ -124,7 +124,7 @@ export class FilesCluster {
     // There is nobody to read it.
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const all = await this.#folder.objects();
     const ofKind = (kind: string): StandingObject[] => all.filter(({ object }) => object['kind'] === kind);
     this.#pods = ofKind('Pod').flatMap(({ object }) => tryTo(() => readWatchedPod(object)));

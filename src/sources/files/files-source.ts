@@ -15,7 +15,7 @@ import { formatProblem, readDocuments, toProblem, type FileProblem } from './doc
 import { Folder } from './folder.ts';
 
 /** Milliseconds between two polls. A change is seen by the second poll after it, well within a second. */
-const LOOK_EVERY = 200;
+const POLL_EVERY_MS = 200;
 
 interface HeldFile {
   /** By identity (kinds/index-entry.ts). */
@@ -36,7 +36,7 @@ export class FilesSource implements Source {
   #problems: readonly string[] = [];
   #folderProblem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #polling: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(path: string, index: ClusterIndex, events: SourceEvents, clock: Clock) {
@@ -59,27 +59,27 @@ export class FilesSource implements Source {
   }
 
   async start(): Promise<void> {
-    await this.#look();
+    await this.#poll();
     this.#schedule();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await this.#looking;
+    await this.#polling;
   }
 
   #schedule(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#looking = this.#lookAgain();
-    }, LOOK_EVERY);
+      this.#polling = this.#pollAgain();
+    }, POLL_EVERY_MS);
   }
 
   /** Never rejects: while the folder cannot be read, the index stays as it is and grows older. */
-  async #lookAgain(): Promise<void> {
+  async #pollAgain(): Promise<void> {
     try {
-      await this.#look();
+      await this.#poll();
       this.#folderProblem = undefined;
     } catch (error) {
       const problem = `${this.#folder.path}: cannot be read: ${messageOf(error)}`;
@@ -89,8 +89,8 @@ export class FilesSource implements Source {
     this.#schedule();
   }
 
-  async #look(): Promise<void> {
-    const { changed, removed } = await this.#folder.look();
+  async #poll(): Promise<void> {
+    const { changed, removed } = await this.#folder.poll();
     for (const file of removed) this.#files.delete(file);
     // One after the other: a thousand files at once would run out of file descriptors.
     // oxlint-disable-next-line no-await-in-loop

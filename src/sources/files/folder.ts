@@ -32,7 +32,7 @@ export class Folder {
    * not read while it is being written; at the first poll, at once.
    * @throws if the folder cannot be read
    */
-  async look(): Promise<FolderChanges> {
+  async poll(): Promise<FolderChanges> {
     const signatures = await this.#signatures();
     const changed: string[] = [];
     for (const [file, signature] of signatures) {

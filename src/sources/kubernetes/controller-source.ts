@@ -43,7 +43,7 @@ const OWN_CACHES: Resource = {
   mayBeAbsent: true,
 };
 
-export interface ProvisionEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
+export interface ReconcilerEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
   /** Something that the plan depends on has changed. */
   readonly onChange: () => void;
 }
@@ -69,7 +69,7 @@ export class ControllerSource {
 
   constructor(
     api: ApiClient,
-    events: ProvisionEvents,
+    events: ReconcilerEvents,
     { maxStalenessMs, prewarm }: ControllerSourceOptions,
     clock: Clock,
   ) {

@@ -1,0 +1,277 @@
+/** What the reconciler does and when, over a cluster in memory and by a clock that goes only when a test says so. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Reconciler, type Cluster } from '../../src/controller/reconciler.ts';
+import type { OwnCache } from '../../src/core/controller/own-cache.ts';
+import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
+import type { JsonObject } from '../../src/core/kubernetes/json.ts';
+import type { ClusterIndex } from '../../src/index/cluster-index.ts';
+import { FakeClock } from '../support/clock.ts';
+import { eventually } from '../support/eventually.ts';
+import { cacheObject, configWith, decideFor, indexOf, podObject, type Json } from '../support/objects.ts';
+
+const MINUTE = 60_000;
+const OPTIONS = {
+  quota: 3,
+  idleAfter: 30 * 24 * 60 * MINUTE,
+  reuse: false,
+  flash: false,
+  retentionDays: undefined,
+  decision: configWith({ createOnMiss: { when: 'no-match', by: 'controller' } }),
+  prewarm: undefined,
+};
+
+type Answer = Awaited<ReturnType<Cluster['create']>>;
+
+let clock: FakeClock;
+let index: ClusterIndex;
+let pods: WatchedPod[];
+let own: OwnCache[];
+/** What creations are answered with. */
+let answer: () => Promise<Answer>;
+let confirmedAt: () => number | undefined;
+let created: string[];
+let deleted: string[];
+let problems: string[];
+let told: string[];
+let events: string[];
+let reconciler: Reconciler;
+let stopping: AbortController;
+let running: Promise<void>;
+
+const cluster: Cluster = {
+  markedPods: () => pods,
+  pendingPods: () => pods,
+  ownCaches: () => own,
+  workloads: () => [],
+  pullSecretsOf: () => [],
+  confirmedAtMs: () => confirmedAt(),
+  create: (object: JsonObject) => {
+    created.push(((object['spec'] as Json)['images'] as string[]).join());
+    return answer();
+  },
+  delete: ({ name }) => {
+    deleted.push(name);
+    own = own.filter((each) => each.name !== name);
+    return Promise.resolve(true);
+  },
+  tell: (_about, _type, reason) => told.push(reason),
+};
+
+/** A pod as the webhook left it, which missed a cache just now. */
+function missing(image: string): WatchedPod {
+  const object = podObject({ images: [image] });
+  const { annotations } = decideFor(object, index, OPTIONS.decision, clock.now());
+  const metadata = {
+    ...(object['metadata'] as Json),
+    name: image,
+    uid: image,
+    annotations,
+    creationTimestamp: new Date(clock.now()).toISOString(),
+  };
+  return readWatchedPod({ ...object, metadata });
+}
+
+function start(): void {
+  reconciler = new Reconciler(
+    cluster,
+    index,
+    OPTIONS,
+    {
+      onCreated: (name) => events.push(`created ${name}`),
+      onDeleted: ({ reason }) => events.push(`deleted ${reason}`),
+      onReady: ({ name }, seconds) => events.push(`ready ${name} ${seconds}`),
+      onFailed: ({ name }) => events.push(`failed ${name}`),
+      onRefused: () => undefined,
+      onProblem: (problem) => problems.push(problem),
+    },
+    clock,
+  );
+  running = reconciler.run(stopping.signal);
+}
+
+function ownCache(name: string, change: Partial<OwnCache> = {}): OwnCache {
+  const at = clock.now();
+  return {
+    name,
+    uid: name,
+    id: `imc-${name}`,
+    phase: 'Creating',
+    createdAtMs: at,
+    updatedAtMs: at,
+    expiresAtMs: undefined,
+    deleting: false,
+    attempt: 1,
+    firstAttemptAtMs: at,
+    lastUsedAtMs: at,
+    ...change,
+  };
+}
+
+beforeEach(() => {
+  clock = new FakeClock();
+  index = indexOf();
+  index.confirm(clock.now());
+  confirmedAt = () => clock.now();
+  answer = () => Promise.resolve('created');
+  [pods, own] = [[], []];
+  [created, deleted, problems, told, events] = [[], [], [], [], []];
+  stopping = new AbortController();
+});
+afterEach(async () => {
+  stopping.abort();
+  await running;
+});
+
+/** Lets the reconciler finish what it is at: then it rests. */
+async function settled(): Promise<void> {
+  await clock.advance(0);
+  await eventually(() => expect(clock.waits()).toHaveLength(1));
+}
+
+/** As if the API server had just confirmed the index, time after time. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let left = milliseconds; left > 0; left -= 1000) {
+    await clock.advance(Math.min(left, 1000));
+    index.confirm(clock.now());
+  }
+}
+
+describe('a miss', () => {
+  it('has a cache made, and is told on its pod', async () => {
+    pods = [missing('a:1')];
+    start();
+    await settled();
+    expect(created).toEqual(['a:1']);
+    expect(told).toEqual(['ImageCacheMissed', 'ImageCacheAutoCreated']);
+    expect(events).toEqual([expect.stringMatching(/^created auto-/)]);
+  });
+
+  it('that comes later is seen when the reconciler is woken, and not before the changes of a moment are gathered', async () => {
+    start();
+    await settled();
+    pods = [missing('b:1')];
+    reconciler.wake();
+    await clock.advance(100);
+    expect(created).toEqual([]);
+    await clock.advance(100);
+    await settled();
+    expect(created).toEqual(['b:1']);
+  });
+});
+
+describe('a creation that the API server refuses for good', () => {
+  beforeEach(() => {
+    answer = () => Promise.resolve({ refused: 'no such image' });
+    pods = [missing('a:1')];
+  });
+
+  it('is said once, and not tried again at each wake', async () => {
+    start();
+    await settled();
+    for (let i = 0; i < 5; i++) {
+      reconciler.wake();
+      await pass(1000);
+    }
+    expect(created).toEqual(['a:1']);
+    expect(problems).toEqual([expect.stringContaining('is refused by the API server: no such image')]);
+    expect(told).toEqual([]);
+  });
+
+  it('is tried again five minutes later: somebody may have changed what refused it', async () => {
+    start();
+    await settled();
+    await pass(4 * MINUTE);
+    expect(created).toHaveLength(1);
+    answer = () => Promise.resolve('created');
+    await pass(2 * MINUTE);
+    expect(created).toHaveLength(2);
+    expect(events).toEqual([expect.stringMatching(/^created auto-/)]);
+  });
+});
+
+it('a fault is told once, and tried again after a wait that grows', async () => {
+  answer = () => Promise.reject(new Error('no answer'));
+  pods = [missing('a:1')];
+  start();
+  const waits: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    await settled();
+    const [wait = 0] = clock.waits();
+    waits.push(wait);
+    await clock.advance(wait);
+    index.confirm(clock.now());
+  }
+  expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+  expect(problems).toEqual(['no answer']);
+});
+
+describe('old data is not acted upon', () => {
+  it.each<[string, () => void, string]>([
+    ['of the index', () => (index = indexOf()), 'the cluster was last confirmed more than 60 s ago'],
+    ['of the pods', () => (confirmedAt = () => clock.now() - 61_000), 'the cluster was last confirmed more'],
+    ['that never came', () => (confirmedAt = () => undefined), 'the cluster has not been read yet'],
+  ])('%s', async (_title, age, problem) => {
+    pods = [missing('a:1')];
+    age();
+    start();
+    await settled();
+    expect(created).toEqual([]);
+    expect(problems).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
+describe('the phases of its caches', () => {
+  it('are reported as they change, and not those that an earlier leader saw', async () => {
+    own = [ownCache('old', { phase: 'Ready' }), ownCache('new')];
+    start();
+    await settled();
+    expect(events).toEqual([]);
+    own = [own[0]!, { ...own[1]!, phase: 'Ready', updatedAtMs: own[1]!.createdAtMs + 90_000 }];
+    reconciler.wake();
+    await pass(1000);
+    expect(events).toEqual(['ready new 90']);
+    own = [ownCache('old', { phase: 'Failed' }), own[1]!];
+    reconciler.wake();
+    await pass(1000);
+    expect(events).toEqual(['ready new 90', 'failed old']);
+  });
+});
+
+it('beyond the quota the least recently used cache is deleted before another is made', async () => {
+  own = ['a', 'b', 'c'].map((name, i) =>
+    ownCache(name, { phase: 'Ready', lastUsedAtMs: clock.now() - (3 - i) * MINUTE }),
+  );
+  pods = [missing('z:1')];
+  start();
+  await settled();
+  expect([deleted, created]).toEqual([['a'], ['z:1']]);
+  expect(events).toEqual(['deleted Quota', expect.stringMatching(/^created auto-/)]);
+});
+
+it('a cache that a pending pod starts from is not deleted, even if no other has room', async () => {
+  own = ['a', 'b', 'c'].map((name) => ownCache(name, { phase: 'Ready', lastUsedAtMs: clock.now() - MINUTE }));
+  const using = ['a', 'b', 'c'].map((name) =>
+    readWatchedPod(podObject({ annotations: { 'k8s.aliyun.com/eci-imc-id': `imc-${name}` } })),
+  );
+  index = indexOf(...['a', 'b', 'c'].map((name) => cacheObject({ name, images: [`${name}:1`] })));
+  index.confirm(clock.now());
+  pods = [missing('z:1'), ...using];
+  start();
+  await settled();
+  expect([deleted, created]).toEqual([[], []]);
+  expect(told).toContain('ImageCacheMissed');
+});
+
+it.each([1, 2])(
+  'once the leadership is over nothing more is made, and the run ends (%i misses)',
+  async (misses) => {
+    pods = ['a:1', 'b:1'].slice(0, misses).map(missing);
+    answer = () => {
+      stopping.abort();
+      return Promise.resolve('created');
+    };
+    start();
+    await running;
+    expect(created).toHaveLength(1);
+  },
+);

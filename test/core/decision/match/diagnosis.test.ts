@@ -1,0 +1,31 @@
+/** The sentences that say why. */
+import { expect, it } from 'vitest';
+import { cacheObject, decideFor, indexOf, podObject } from '../../../support/objects.ts';
+
+it('without a winner, the candidate is named that would do but for its state, not one that holds too little', () => {
+  const index = indexOf(
+    cacheObject({ name: 'a-small', images: ['x:1'], size: 20 }),
+    cacheObject({ name: 'b-large', images: ['x:1', 'y:1'], size: 500 }),
+    cacheObject({ name: 'c-creating', images: ['x:1', 'y:1'], phase: 'Creating', progress: '40%' }),
+  );
+  const pod = podObject({
+    images: ['x:1', 'y:1'],
+    annotations: { 'k8s.aliyun.com/imc-perfect-match': 'true' },
+  });
+  expect(decideFor(pod, index).decision.why).toMatch(/; ImageCache b-large \(\S+\) is 500Gi, more than/);
+});
+
+it('of candidates that hold as much, one is named whose state alone is at fault', () => {
+  const images = ['x:1', 'z:1'];
+  const index = indexOf(
+    cacheObject({ name: 'a-holds-one', images: ['x:1'], size: 20 }),
+    cacheObject({ name: 'b-creating', images, phase: 'Creating' }),
+  );
+  const pod = podObject({
+    images: ['x:1', 'y:1'],
+    annotations: { 'k8s.aliyun.com/imc-match-count-request': '2' },
+  });
+  const { why } = decideFor(pod, index).decision;
+  expect(why).toContain('1 NotEnoughImages');
+  expect(why).toMatch(/; ImageCache b-creating \(\S+\) is Creating/);
+});

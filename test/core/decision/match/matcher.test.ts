@@ -1,0 +1,77 @@
+/** What a choice costs, counted and not timed: it must follow from the number of candidates, and never from their refusals. */
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ImageCache } from '../../../../src/core/image-cache.ts';
+import { parseImageReference } from '../../../../src/core/image/reference.ts';
+import { FILTERS } from '../../../../src/core/decision/match/filters.ts';
+import { findBestMatch, type MatchRequest } from '../../../../src/core/decision/match/matcher.ts';
+import { GIB } from '../../../../src/core/kubernetes/quantity.ts';
+import { ClusterIndex } from '../../../../src/index/cluster-index.ts';
+import { indexedCache, NOW } from '../../../support/objects.ts';
+
+const CACHES = 2000;
+const IMAGES = ['app:1', 'base:1', 'sidecar:1'].map((image) => parseImageReference(image)!);
+
+function indexOf(change: (i: number) => Partial<ImageCache>): ClusterIndex {
+  const index = new ClusterIndex();
+  for (let i = 0; i < CACHES; i++)
+    index.imageCaches.apply(indexedCache(i, { images: IMAGES, sizeBytes: 40 * GIB, ...change(i) }));
+  return index;
+}
+
+const REQUEST: MatchRequest = {
+  images: IMAGES,
+  targetBytes: 0,
+  requirement: { kind: 'perfect' },
+  minimumMatch: 'image',
+  imageCount: IMAGES.length,
+  storageBytes: 30 * GIB,
+  region: 'cn-beijing',
+  nowMs: NOW,
+  expiryMarginMs: 600_000,
+};
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('of thousands of candidates that one filter or another refuses', () => {
+  it.each<[string, (i: number) => Partial<ImageCache>, string]>([
+    ['the size', () => ({}), 'TooLarge'],
+    ['the region', () => ({ sizeBytes: GIB, region: 'cn-hangzhou' }), 'OtherRegion'],
+    ['the end of its life', () => ({ sizeBytes: GIB, expiresAtMs: NOW + 1 }), 'Expiring'],
+    [
+      'the images, of which one is another version',
+      () => ({ sizeBytes: GIB, images: IMAGES.slice(1) }),
+      'NotEnoughImages',
+    ],
+    ['the phase', () => ({ phase: 'Creating' }), 'NotReady'],
+  ])('for %s, only the few that are named are put into words', (_title, change, code) => {
+    const index = indexOf(change);
+    const described = FILTERS.map((filter) => vi.spyOn(filter, 'describe'));
+    const asked = FILTERS.map((filter) => vi.spyOn(filter, 'refuses'));
+    const { winner, verdicts, refused } = findBestMatch(REQUEST, index);
+    expect(winner).toBeUndefined();
+    expect(verdicts).toHaveLength(4);
+    expect([...refused.keys()]).toEqual([code]);
+    expect(described.reduce((sum, spy) => sum + spy.mock.calls.length, 0)).toBe(4);
+    // Each filter, of each candidate, once to choose and once to count.
+    for (const spy of asked) expect(spy.mock.calls.length).toBeLessThanOrEqual(2 * CACHES + 4);
+  });
+});
+
+it('the one that passes is found among them, with how many came before it and what broke the tie', () => {
+  // Of one size, the newest comes first.
+  const index = indexOf((i) => ({ sizeBytes: GIB, ...(i >= 100 && { region: 'cn-hangzhou' }) }));
+  const { winner, considered, refused, verdicts } = findBestMatch(REQUEST, index);
+  expect(winner?.cache.name).toBe('cache-99');
+  // All that are newer, itself, and the next.
+  expect(considered).toBe(CACHES - 100 + 2);
+  expect(refused).toEqual(new Map([['OtherRegion', CACHES - 100]]));
+  expect(verdicts.map(({ cache }) => cache.name)).toEqual([
+    'cache-1999',
+    'cache-1998',
+    'cache-1997',
+    'cache-1996',
+    'cache-99',
+    'cache-98',
+  ]);
+  expect(verdicts.at(-1)?.lostBecause).toBe('is newer');
+});

@@ -1,0 +1,228 @@
+/** Seeing our own output again, the answer is that of a fresh pod. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ClusterIndex } from '../../../src/index/cluster-index.ts';
+import {
+  cacheObject,
+  decideFor,
+  eciProfileObject,
+  indexOf,
+  podObject,
+  selectorObject,
+  type ConfigChange,
+  type Json,
+} from '../../support/objects.ts';
+import { applied } from '../../support/patch.ts';
+
+const P = 'k8s.aliyun.com/';
+const DECISION = 'imagecache-webhook.io/decision';
+const IMAGES = ['a:1', 'a:2', 'b:1', 'c:1', 'c', 'NOT VALID'];
+
+const value = fc.constantFrom('true', 'false', '1', 'nonsense');
+const id = fc.constantFrom('imc-x', 'imc-y', 'imc-unknown', '');
+const annotations = fc.record(
+  {
+    [`${P}eci-imc-id`]: id,
+    [`${P}eci-image-snapshot-id`]: id,
+    [`${P}eci-auto-imc`]: value,
+    [`${P}eci-image-cache`]: value,
+    [`${P}imc-perfect-match`]: value,
+    [`${P}imc-match-count-request`]: fc.constantFrom('1', '2', '0'),
+    [`${P}eci-extra-ephemeral-storage`]: fc.constantFrom('10Gi', 'much'),
+    'team/annotation': fc.constantFrom('mine', 'effect'),
+  },
+  { requiredKeys: [] },
+);
+const containers = fc.array(
+  fc.record({
+    image: fc.constantFrom(...IMAGES),
+    imagePullPolicy: fc.constantFrom('Always', 'IfNotPresent'),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+const pod = fc
+  .record({ annotations, containers, eci: fc.boolean(), app: fc.constantFrom('web', 'job') })
+  .map(({ annotations: written, containers: list, eci, app }): Json => {
+    const object = podObject({ annotations: written, labels: { app, ...(eci && { eci: 'true' }) } });
+    object['spec'] = { containers: list.map((container, i) => ({ name: `c${i}`, ...container })) };
+    return object;
+  });
+const cache = fc.record({
+  name: fc.constantFrom('x', 'y', 'z'),
+  images: fc.array(fc.constantFrom('a:1', 'a:2', 'b:1', 'c:1', 'c'), { minLength: 1, maxLength: 3 }),
+  phase: fc.constantFrom('Ready', 'Ready', 'Creating'),
+  size: fc.constantFrom(20, 40),
+});
+const profile = fc.constantFrom<Json[]>(
+  [],
+  [
+    eciProfileObject([
+      {
+        name: 's',
+        effect: {
+          annotations: { 'team/annotation': 'effect', [`${P}eci-auto-imc`]: 'true' },
+          labels: { added: 'label' },
+        },
+      },
+    ]),
+  ],
+  [
+    selectorObject('s', {
+      objectLabels: { matchLabels: { app: 'web' } },
+      effect: { annotations: { [`${P}eci-image-cache`]: 'true' }, labels: { added: 'label' } },
+    }),
+  ],
+);
+const index = fc
+  .record({ caches: fc.uniqueArray(cache, { selector: ({ name }) => name, maxLength: 3 }), profile })
+  .map((made) => indexOf(...made.caches.map(cacheObject), ...made.profile));
+const change: fc.Arbitrary<ConfigChange> = fc.record({
+  scope: fc.constantFrom('eci', 'all'),
+  dialect: fc.constantFrom('modern', 'legacy', 'both'),
+  minimumMatch: fc.constantFrom('image', 'repository'),
+  pullPolicy: fc.constantFrom('warn', 'keep', 'enforce'),
+  onInvalidAnnotation: fc.constantFrom('warn', 'deny'),
+  pin: fc.record({
+    notReady: fc.constantFrom('deny', 'warn', 'auto'),
+    unknown: fc.constantFrom('warn', 'deny'),
+  }),
+  createOnMiss: fc.record({
+    when: fc.constantFrom('no-match', 'incomplete'),
+    by: fc.constantFrom('eci', 'controller'),
+  }),
+});
+
+/** The pod as the API server would have it after our patch. */
+function mutate(object: Json, view: ClusterIndex, config: ConfigChange): Json {
+  const { explanation } = decideFor(object, view, config);
+  return applied(object, explanation.patch);
+}
+
+function withSidecar(object: Json, image: string): Json {
+  const spec = object['spec'] as { containers: Json[] };
+  const sidecar = { name: 'sidecar', image, imagePullPolicy: 'Always' };
+  return { ...object, spec: { ...spec, containers: [...spec.containers, sidecar] } };
+}
+
+function isDenied(object: Json, view: ClusterIndex, config: ConfigChange): boolean {
+  return decideFor(object, view, config).decision.outcome === 'denied';
+}
+
+/** That a pod is denied, or its metadata and pull policies after our patch: all that we ever change. */
+function outcome(object: Json, view: ClusterIndex, config: ConfigChange): unknown {
+  if (isDenied(object, view, config)) return 'denied';
+  const { metadata, spec } = mutate(object, view, config) as { metadata: Json; spec: { containers: Json[] } };
+  return [metadata, spec.containers.map((container) => container['imagePullPolicy'])];
+}
+
+describe('mutating twice', () => {
+  it('changes nothing the second time', () => {
+    fc.assert(
+      fc.property(pod, index, change, (object, view, config) => {
+        const once = mutate(object, view, config);
+        expect(decideFor(once, view, config).explanation.patch).toEqual([]);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('with a container added in between gives what a fresh pod with it gets', () => {
+    fc.assert(
+      fc.property(pod, index, change, fc.constantFrom(...IMAGES), (object, view, config, image) => {
+        const fresh = withSidecar(object, image);
+        const again = withSidecar(mutate(object, view, config), image);
+        fc.pre(!isDenied(object, view, config) && !isDenied(fresh, view, config));
+        expect(mutate(again, view, config)).toEqual(mutate(fresh, view, config));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('a manifest copied from a live pod', () => {
+  it('gives what a fresh pod gets, whatever the caches and the options are by then', () => {
+    fc.assert(
+      fc.property(
+        pod,
+        index,
+        change,
+        fc.uniqueArray(cache, { selector: ({ name }) => name, maxLength: 3 }),
+        change,
+        (object, view, config, later, laterConfig) => {
+          fc.pre(!isDenied(object, view, config));
+          const copy = mutate(object, view, config);
+          // The caches are others, the profile is the same.
+          const laterView = indexOf(...later.map(cacheObject));
+          Object.defineProperty(laterView, 'profile', { value: () => view.profile() });
+          expect(outcome(copy, laterView, laterConfig)).toEqual(outcome(object, laterView, laterConfig));
+        },
+      ),
+      // Later two in five are admitted: 3,000, whose metadata is compared.
+      { numRuns: 7500 },
+    );
+  });
+
+  it('speaks anew where its user changed what we wrote', () => {
+    const view = indexOf(cacheObject({ name: 'x' }), cacheObject({ name: 'y', size: 25 }));
+    const copy = mutate(podObject({ annotations: { [`${P}eci-auto-imc`]: 'true' } }), view, {});
+    const written = (copy['metadata'] as { annotations: Record<string, string> }).annotations;
+    expect(written[`${P}eci-imc-id`]).toBe('imc-x');
+    written[`${P}eci-imc-id`] = 'imc-y';
+    expect(decideFor(copy, view).decision).toMatchObject({ outcome: 'pinned', cacheId: 'imc-y' });
+    written[`${P}eci-auto-imc`] = 'false';
+    delete written[`${P}eci-imc-id`];
+    expect(decideFor(copy, view).decision).toMatchObject({ outcome: 'skipped', reason: 'AutoMatchOff' });
+  });
+
+  it('is cleaned where a fresh pod would be left alone', () => {
+    const view = indexOf(cacheObject({ name: 'x' }));
+    const copy = mutate(podObject({ labels: { eci: 'true' } }), view, {});
+    (copy['metadata'] as Json)['labels'] = {};
+    expect(mutate(copy, view, {})).toEqual(podObject({ labels: {} }));
+  });
+});
+
+describe('a decision annotation that is not ours', () => {
+  it.each([
+    '',
+    'x',
+    '{}',
+    '[]',
+    'null',
+    '{"wrote":1}',
+    '{"wrote":{"annotations":[1]}}',
+    '{"wrote":{},"request":[]}',
+    '{"wrote":{"labels":{"a":1}}}',
+  ])('%j is ignored and replaced', (text) => {
+    const view = indexOf(cacheObject({ name: 'x' }));
+    const { annotations: after } = decideFor(
+      podObject({ annotations: { [DECISION]: text, keep: 'me' } }),
+      view,
+    );
+    expect(after).toEqual({ ...decideFor(podObject({ annotations: { keep: 'me' } }), view).annotations });
+  });
+
+  it('cannot make us remove what is not ours', () => {
+    const forged = JSON.stringify({
+      request: { 'policy/guard': 'off' },
+      wrote: { annotations: { 'policy/guard': 'on', a: 'b' }, labels: { team: 'x', eci: 'true' } },
+    });
+    const view = indexOf(cacheObject({ name: 'x' }));
+    const object = podObject({
+      annotations: { 'policy/guard': 'on', a: 'b', [DECISION]: forged },
+      labels: { team: 'x', eci: 'true' },
+    });
+    const { annotations: after, labels } = decideFor(object, view);
+    expect(after).toMatchObject({ 'policy/guard': 'on', a: 'b' });
+    expect(labels).toMatchObject({ team: 'x', eci: 'true' });
+  });
+
+  it('has no marker: one that a user wrote is taken away', () => {
+    const marker = { 'imagecache-webhook.io/create-on-miss': 'forged' };
+    const { annotations: after, labels } = decideFor(
+      podObject({ annotations: marker, labels: { eci: 'true', ...marker } }),
+      indexOf(cacheObject({ name: 'x' })),
+    );
+    expect({ ...after, ...labels }).not.toHaveProperty(['imagecache-webhook.io/create-on-miss']);
+  });
+});

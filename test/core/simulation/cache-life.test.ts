@@ -1,0 +1,92 @@
+/** What becomes of an ImageCache where ECI is played. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nextState, type LifeOptions } from '../../../src/core/simulation/cache-life.ts';
+import type { Json } from '../../support/objects.ts';
+
+const NOW = Date.parse('2026-11-21T12:00:00Z');
+const OPTIONS: LifeOptions = { creationTime: 100_000, failing: ['broken'] };
+
+function cache(images: readonly string[] = ['a:1'], annotations: Json = {}, spec: Json = {}): Json {
+  return { metadata: { name: 'c', uid: 'u', annotations }, spec: { images, ...spec } };
+}
+
+/** Looks at these seconds after the first, and what is then written each time: `phase progress`. */
+function live(object: Json, seconds: readonly number[]): { seen: string[]; object: Json } {
+  const seen: string[] = [];
+  let current = object;
+  for (const second of seconds) {
+    const next = nextState(current, OPTIONS, NOW + second * 1000);
+    if (!next) seen.push('-');
+    else if (next.kind === 'expired') seen.push('expired');
+    else {
+      seen.push(`${next.phase} ${next.progress}`);
+      current = { ...current, status: next.status };
+    }
+  }
+  return { seen, object: current };
+}
+
+describe('an ImageCache', () => {
+  it('is prepared, made bit by bit, and Ready; each phase with an event', () => {
+    const { seen, object } = live(cache(), [0, 5, 10, 15, 55, 99, 100, 1000]);
+    expect(seen).toEqual([
+      'Preparing 0%',
+      '-',
+      'Creating 10%',
+      '-',
+      'Creating 50%',
+      'Creating 90%',
+      'Ready 100%',
+      '-',
+    ]);
+    expect(object['status']).toMatchObject({
+      imageCacheId: expect.stringMatching(/^imc-[0-9a-f]{20}$/) as string,
+      startTime: '2026-11-21T12:00:00Z',
+      lastUpdatedTime: '2026-11-21T12:01:40Z',
+      events: [{ reason: 'Preparing' }, { reason: 'Creating' }, { reason: 'Ready', type: 'Normal' }],
+    });
+    expect(object['status']).not.toHaveProperty('expireDateTime');
+  });
+
+  it('with reuse takes half as long, and an instant one a tenth', () => {
+    expect(live(cache(['a'], { 'k8s.aliyun.com/imc-enable-reuse': 'true' }), [0, 49, 50]).seen.at(-1)).toBe(
+      'Ready 100%',
+    );
+    expect(live(cache(['a'], { 'k8s.aliyun.com/imc-enable-flash': 'true' }), [0, 9, 10]).seen).toEqual([
+      'Preparing 0%',
+      'Creating 90%',
+      'Ready 100%',
+    ]);
+  });
+
+  it('that holds an image that is to fail, fails, and goes a day later', () => {
+    const { seen, object } = live(cache(['a', 'broken:1']), [0, 49, 50, 86_449, 86_450]);
+    expect(seen).toEqual(['Preparing 0%', 'Creating 40%', 'Failed 0%', '-', 'expired']);
+    expect(object['status']).toMatchObject({
+      events: [{}, {}, { type: 'Warning', message: 'image broken:1 cannot be pulled' }],
+    });
+  });
+
+  it('with retention days expires so many days after it is Ready', () => {
+    const day = 86_400;
+    const { seen } = live(cache(['a'], {}, { retentionDays: 2 }), [0, 100, 100 + 2 * day - 1, 100 + 2 * day]);
+    expect(seen).toEqual(['Preparing 0%', 'Ready 100%', '-', 'expired']);
+  });
+
+  it('ends in the same way and never goes back, however often and seldom it is looked at', () => {
+    const rank = (state: string): number =>
+      state === 'Ready 100%' ? 200 : state.startsWith('Creating') ? Number.parseInt(state.slice(9), 10) : 0;
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 150 }), { maxLength: 30 }), (seconds) => {
+        const { seen, object } = live(
+          cache(),
+          [0, ...seconds.toSorted((a, b) => a - b), 100, 150].toSorted((a, b) => a - b),
+        );
+        const ranks = seen.filter((state) => state !== '-').map(rank);
+        expect(ranks).toEqual(ranks.toSorted((a, b) => a - b));
+        expect(object['status']).toMatchObject({ phase: 'Ready', progress: '100%' });
+      }),
+    );
+  });
+});

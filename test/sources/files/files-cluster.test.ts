@@ -1,0 +1,124 @@
+/** A folder as the controller's cluster: what it sees, makes and deletes. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FilesCluster } from '../../../src/sources/files/files-cluster.ts';
+import { FakeClock } from '../../support/clock.ts';
+import { eventually } from '../../support/eventually.ts';
+import { cacheObject, podObject, type Json } from '../../support/objects.ts';
+import { temporaryFolder } from '../../support/webhook.ts';
+
+/** The label by which the controller knows its own. */
+const LABELS = { 'imagecache-webhook.io/made-by': 'controller' };
+
+let folder: ReturnType<typeof temporaryFolder>;
+let clock: FakeClock;
+let cluster: FilesCluster;
+let changes = 0;
+const problems: string[] = [];
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  clock = new FakeClock();
+  changes = 0;
+  problems.length = 0;
+  cluster = new FilesCluster(
+    folder.path,
+    { onChange: () => changes++, onProblem: (problem) => problems.push(problem) },
+    clock,
+  );
+});
+afterEach(async () => {
+  await cluster.stop();
+  folder.remove();
+});
+
+/** An ImageCache that the controller made. */
+function own(name: string): Json {
+  const object = cacheObject({ name, images: ['a:1'] });
+  return { ...object, metadata: { ...(object['metadata'] as Json), labels: LABELS, uid: name } };
+}
+
+describe('it sees', () => {
+  it('pods, those with the marker apart, its own ImageCaches and no others', async () => {
+    const marker = { 'imagecache-webhook.io/create-on-miss': 'x' };
+    folder.write('plain.json', podObject());
+    folder.write('marked.json', podObject({ annotations: marker }));
+    folder.write('by-hand.json', cacheObject({ name: 'by-hand', images: ['b:1'] }));
+    folder.write('auto-1.json', own('auto-1'));
+    await cluster.start();
+    expect([...cluster.pendingPods()]).toHaveLength(2);
+    expect([...cluster.markedPods()]).toHaveLength(1);
+    expect(cluster.ownCaches().map(({ name }) => name)).toEqual(['auto-1']);
+  });
+
+  it('a change at the next poll, and is woken by it once', async () => {
+    await cluster.start();
+    changes = 0;
+    await clock.advance(300);
+    expect(changes).toBe(0);
+    folder.write('pod.json', podObject());
+    await eventually(async () => {
+      await clock.advance(300);
+      expect([...cluster.pendingPods()]).toHaveLength(1);
+    });
+    expect(changes).toBe(1);
+    await clock.advance(900);
+    expect(changes).toBe(1);
+  });
+
+  it('how old that is: as old as its last poll', async () => {
+    await cluster.start();
+    expect(cluster.confirmedAtMs()).toBe(clock.now());
+    await eventually(async () => {
+      await clock.advance(300);
+      expect(clock.now() - cluster.confirmedAtMs()!).toBeLessThan(300);
+    });
+  });
+});
+
+describe('an ImageCache that it made', () => {
+  beforeEach(async () => {
+    folder.write('auto-1.json', own('auto-1'));
+    await cluster.start();
+  });
+
+  it('is deleted with its file', async () => {
+    const [cache] = cluster.ownCaches();
+    expect(cache?.name).toBe('auto-1');
+    expect(await cluster.delete(cache!)).toBe(true);
+    expect(existsSync(join(folder.path, 'auto-1.json'))).toBe(false);
+  });
+
+  it('is left alone if it is another by now: the uid tells them apart', async () => {
+    const [cache] = cluster.ownCaches();
+    expect(await cluster.delete({ ...cache!, uid: 'of-another' })).toBe(false);
+    expect(existsSync(join(folder.path, 'auto-1.json'))).toBe(true);
+  });
+
+  it('is not made twice', async () => {
+    expect(await cluster.create(own('auto-2'))).toBe('created');
+    expect(await cluster.create(own('auto-2'))).toBe('exists');
+  });
+});
+
+it('a new one has a uid and the time, as from an API server', async () => {
+  await cluster.start();
+  expect(await cluster.create(own('auto-2'))).toBe('created');
+  await eventually(async () => {
+    await clock.advance(300);
+    expect(cluster.ownCaches()).toHaveLength(1);
+  });
+  const [cache] = cluster.ownCaches();
+  expect(cache?.uid).toMatch(/^[0-9a-f-]{36}$/);
+  expect(clock.now() - cache!.createdAtMs).toBeLessThan(60_000);
+});
+
+it('a folder that cannot be read is a problem, and no end', async () => {
+  await cluster.start();
+  folder.remove();
+  await eventually(async () => {
+    await clock.advance(300);
+    expect(problems.length).toBeGreaterThan(0);
+  });
+});
