@@ -35,7 +35,23 @@ export function patchForBinding({ binding, annotations }: BindingDecision): read
 }
 
 function patchBetween(from: Changeable, to: Changeable, present: Pod['present']): readonly Operation[] {
-  return jsonPatch.compare(toDocument(from, present), toDocument(to, present));
+  const annotations = differing(from.annotations, to.annotations);
+  const labels = differing(from.labels, to.labels);
+  return jsonPatch.compare(
+    toDocument({ ...from, annotations: annotations[0], labels: labels[0] }, present),
+    toDocument({ ...to, annotations: annotations[1], labels: labels[1] }, present),
+  );
+}
+
+/** The entries of each that the other does not have: a pod may have megabytes that stay the same. */
+function differing(from: StringMap, to: StringMap): readonly [StringMap, StringMap] {
+  return from === to ? [EMPTY_MAP, EMPTY_MAP] : [entriesBeside(from, to), entriesBeside(to, from)];
+}
+
+function entriesBeside(map: StringMap, other: StringMap): StringMap {
+  const entries = new Map<string, string>();
+  for (const [key, value] of map) if (other.get(key) !== value) entries.set(key, value);
+  return entries;
 }
 
 /** @param present which parents exist in the JSON, even if they are empty */

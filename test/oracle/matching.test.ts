@@ -39,4 +39,27 @@ describe('index and matcher agree with the oracle on outcome, cache and order', 
       { numRuns: 8000 },
     );
   });
+
+  it('for pods of about a hundred images, of which those with more are left alone', () => {
+    fc.assert(
+      fc.property(
+        fc.array(event, { minLength: 12, maxLength: 24, size: 'max' }),
+        pod,
+        options,
+        fc.integer({ min: 95, max: 105 }),
+        (events, asked, chosen, size) => {
+          const index = new ClusterIndex();
+          index.confirm(NOW);
+          readEntry(readManifest(nodeObject('worker', {}, chosen.sizes))).apply(index);
+          const caches = events.flatMap((each) => ('apply' in each ? [each.apply] : []));
+          const model = new Map(caches.map((each) => [each.name, each]));
+          for (const each of model.values()) readEntry(readManifest(toObject(each))).apply(index);
+          const others = Array.from({ length: size }, (_, i) => `other:${i}`);
+          const crowded = { ...asked, images: [...others, ...asked.images] };
+          expect(askIndex(index, crowded, chosen)).toEqual(oracle(crowded, [...model.values()], chosen));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
 });

@@ -79,6 +79,7 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
   const wanted = new Map(
     pod.images.map((image) => [normalise(image).name + normalise(image).version, normalise(image)]),
   );
+  if (wanted.size > 100) return { outcome: 'skipped', cacheId: null, order: [] };
   const storage = 30 + pod.extraGiB;
 
   const degree = (cache: OracleCache): { exact: number; other: number } => {

@@ -230,12 +230,11 @@ function writtenPod(
   const { annotations: asked, labels: labelled } = metadata;
   const isUntouched = asked.size === user.annotations.size && labelled.size === user.labels.size;
   if (!writing && isUntouched && (moment === 'creation' || user === seen)) return pod;
-  const wanted = writing ? writeAnnotations(asked, request, writing, options.dialect) : asked;
+  const wanted = writing ? writeAnnotations(asked, request, writing, options.dialect) : new Map(asked);
   const annotations = moment === 'binding' ? withoutRemovals(seen.annotations, wanted) : wanted;
-  const labels = new Map(labelled);
-  if (writing?.createOnMiss !== undefined && moment === 'creation')
-    labels.set(CREATE_ON_MISS, writing.createOnMiss);
-  const changed = { ...pod, annotations, labels };
-  const record = recordDecision({ outcome, why }, user, changed);
-  return { ...changed, annotations: new Map(annotations).set(DECISION, record) };
+  const marker = moment === 'creation' ? writing?.createOnMiss : undefined;
+  const labels = marker === undefined ? labelled : new Map(labelled).set(CREATE_ON_MISS, marker);
+  const written = { ...pod, annotations, labels };
+  annotations.set(DECISION, recordDecision({ outcome, why }, user, written));
+  return written;
 }

@@ -36,7 +36,7 @@ export function writeAnnotations(
   request: Request,
   writing: Writing,
   dialect: Dialect,
-): StringMap {
+): Map<string, string> {
   const annotations = new Map(present);
   if (writing.pin === 'none') {
     annotations.delete(PIN.modern);
@@ -62,7 +62,7 @@ const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
  * The wanted annotations, with none of the present ones removed, because a Binding can only add and overwrite. The
  * decision annotation is written afterwards, over the present one.
  */
-export function withoutRemovals(present: StringMap, wanted: StringMap): StringMap {
+export function withoutRemovals(present: StringMap, wanted: StringMap): Map<string, string> {
   const annotations = new Map(wanted);
   for (const [key, value] of present)
     if (!wanted.has(key) && key !== DECISION) annotations.set(key, AS_IF_ABSENT.get(key) ?? value);

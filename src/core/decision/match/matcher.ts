@@ -69,18 +69,18 @@ class Account {
     this.request = request;
   }
 
-  /** Counts caches of one degree. The filter that refuses the first of them in the order is listed first. */
-  count(degree: Degree, caches: readonly ImageCache[]): void {
+  /** Counts caches of one degree by what refuses them. The filter that refuses the first of them in the order comes first. */
+  count(byFilter: ReadonlyMap<FilterCode | undefined, readonly ImageCache[]>): void {
     const { targetBytes } = this.request;
-    const byCode = Map.groupBy(caches, (cache) => refusingFilter({ cache, degree }, this.request)?.code);
-    const firsts = Array.from(byCode, ([code, refused]) => ({
+    const firsts = Array.from(byFilter, ([code, caches]) => ({
       code,
-      count: refused.length,
-      first: firstInOrder(refused, 1, targetBytes)[0]!,
+      count: caches.length,
+      first: firstInOrder(caches, 1, targetBytes)[0]!,
     }));
-    for (const { code, count } of firsts.toSorted((a, b) => compareTies(a.first, b.first, targetBytes)))
+    for (const { code, count } of firsts.toSorted((a, b) => compareTies(a.first, b.first, targetBytes))) {
+      this.considered += count;
       if (code !== undefined) this.refused.set(code, (this.refused.get(code) ?? 0) + count);
-    this.considered += caches.length;
+    }
   }
 
   name(candidate: Candidate, winner?: Candidate): void {
@@ -88,7 +88,7 @@ class Account {
   }
 
   countAndName(caches: readonly ImageCache[], degree: Degree, winner?: Candidate): void {
-    this.count(degree, caches);
+    this.count(byRefusingFilter(degree, caches, this.request));
     for (const cache of caches) this.name({ cache, degree }, winner);
   }
 }
@@ -122,11 +122,12 @@ function considerLevel(
 ): Candidate | undefined {
   const { request } = account;
   const { targetBytes } = request;
-  const passing = caches.filter((cache) => !refusingFilter({ cache, degree }, request));
-  const [best] = firstInOrder(passing, 1, targetBytes);
-  const isBefore = (cache: ImageCache): boolean => !best || compareTies(cache, best, targetBytes) < 0;
-  const refused = caches.filter(isBefore);
-  account.count(degree, refused);
+  const byFilter = byRefusingFilter(degree, caches, request);
+  const [best] = firstInOrder(byFilter.get(undefined) ?? [], 1, targetBytes);
+  byFilter.delete(undefined);
+  if (best) keepThoseBefore(best, byFilter, targetBytes);
+  account.count(byFilter);
+  const refused = [...byFilter.values()].flat();
   for (const cache of firstInOrder(refused, Math.max(NAMED - account.verdicts.length, 0), targetBytes))
     account.name({ cache, degree });
   if (!best) return undefined;
@@ -135,6 +136,28 @@ function considerLevel(
   const after = caches.filter((cache) => compareTies(best, cache, targetBytes) < 0);
   account.countAndName(firstInOrder(after, 1, targetBytes), degree, winner);
   return winner;
+}
+
+/** Under undefined: the caches that pass every filter. Asks the filters once of each cache. */
+function byRefusingFilter(
+  degree: Degree,
+  caches: readonly ImageCache[],
+  request: MatchRequest,
+): Map<FilterCode | undefined, ImageCache[]> {
+  return Map.groupBy(caches, (cache) => refusingFilter({ cache, degree }, request)?.code);
+}
+
+/** Removes the refused caches that come after the chosen one, which would not be chosen anyway. */
+function keepThoseBefore(
+  best: ImageCache,
+  byFilter: Map<FilterCode | undefined, ImageCache[]>,
+  targetBytes: number,
+): void {
+  for (const [code, caches] of byFilter) {
+    const before = caches.filter((cache) => compareTies(cache, best, targetBytes) < 0);
+    if (before.length > 0) byFilter.set(code, before);
+    else byFilter.delete(code);
+  }
 }
 
 /** @param atLeast with a winner, only a better degree matters */

@@ -80,9 +80,8 @@ export function applyEffects(metadata: Metadata, selectors: readonly ProfileSele
 }
 
 function withDefaults(present: StringMap, additions: readonly StringMap[]): StringMap {
-  const merged = new Map(present);
-  for (const addition of additions) {
-    for (const [key, value] of addition) if (!merged.has(key)) merged.set(key, value);
-  }
-  return merged;
+  const missing = new Map<string, string>();
+  for (const addition of additions)
+    for (const [key, value] of addition) if (!present.has(key) && !missing.has(key)) missing.set(key, value);
+  return missing.size === 0 ? present : new Map([...present, ...missing]);
 }
