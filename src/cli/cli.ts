@@ -1,6 +1,6 @@
 /** The command line: finds the subcommand, and turns an error into a message and an exit code. */
 import { messageOf } from '../core/kubernetes/json.ts';
-import { closest } from '../config/suggest.ts';
+import { suggestName } from '../config/suggest.ts';
 import { ConfigError } from '../config/validate.ts';
 import { certs } from './certs.ts';
 import { formatHelp, readFlags, UsageError, type Command, type Io } from './command.ts';
@@ -23,7 +23,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
   const command = COMMANDS.find((each) => each.name === name);
   if (!command) {
-    const close = closest(
+    const close = suggestName(
       name,
       COMMANDS.map((each) => each.name),
     );

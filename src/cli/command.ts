@@ -4,7 +4,7 @@ import { messageOf } from '../core/kubernetes/json.ts';
 import type { Config } from '../config/config.ts';
 import { environmentName, flagName, SETTINGS } from '../config/settings.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
-import { closest } from '../config/suggest.ts';
+import { suggestName } from '../config/suggest.ts';
 
 /** The outside world that a command may use. */
 export interface Io {
@@ -70,7 +70,7 @@ export function readFlags(command: Command, args: readonly string[]): Flags {
       { type: 'string' as const, multiple: true, ...(flag.short !== undefined && { short: flag.short }) },
     ]),
   );
-  const values = parse(args, options);
+  const values = parseFlags(args, options);
   const all = (name: string): readonly string[] => [values[name] ?? []].flat();
   for (const { name, many } of known) {
     if (all(name).length > 1 && many !== true) throw new UsageError(`--${name} is given more than once`);
@@ -81,7 +81,7 @@ export function readFlags(command: Command, args: readonly string[]): Flags {
   return { one: (name) => all(name)[0], all, settings: new Map(settings) };
 }
 
-function parse(
+function parseFlags(
   args: readonly string[],
   options: Readonly<Record<string, { type: 'string'; multiple: boolean }>>,
 ): Readonly<Record<string, string | readonly string[] | undefined>> {
@@ -89,7 +89,7 @@ function parse(
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     const unknown = args.find((arg) => arg.startsWith('--') && !Object.hasOwn(options, flagOf(arg)));
-    const close = unknown === undefined ? undefined : closest(flagOf(unknown), Object.keys(options));
+    const close = unknown === undefined ? undefined : suggestName(flagOf(unknown), Object.keys(options));
     const hint = close === undefined ? '' : `; did you mean --${close}?`;
     const message = messageOf(error).split('. ')[0] ?? '';
     throw new UsageError(`${message.replace(/\.$/, '')}${hint}`);

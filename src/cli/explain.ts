@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../core/kubernetes/json.ts';
 import { loadConfig } from '../config/load.ts';
-import { explain as explainDecision } from '../core/decision/explanation.ts';
+import { explanationOf } from '../core/decision/explanation.ts';
 import { surveyCandidates } from '../core/decision/match/matcher.ts';
 import { WORKLOAD_KINDS, type WorkloadPod } from '../core/kubernetes/workload.ts';
 import type { Config } from '../config/config.ts';
@@ -87,7 +87,7 @@ async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[
   let failed = false;
   for (const file of files) {
     // oxlint-disable-next-line no-await-in-loop -- standard input is there once
-    const text = file === '-' ? await io.readInput() : readText(file);
+    const text = file === '-' ? await io.readInput() : readManifestFile(file);
     const read = readPods(file === '-' ? 'standard input' : file, text);
     pods.push(...read.pods);
     for (const problem of read.problems) io.err.write(`imc explain: ${problem}\n`);
@@ -99,7 +99,7 @@ async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[
   return { pods, failed };
 }
 
-function readText(file: string): string {
+function readManifestFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
@@ -119,5 +119,5 @@ function explainPod(
   const namespace = asked ?? written ?? 'default';
   const { decision, patch } = decideOffline(pod, namespace, view, config, now);
   const survey = decision.match && surveyCandidates(decision.match, view, SURVEYED);
-  return { workload: title, namespace, ...explainDecision(decision, survey), patch };
+  return { workload: title, namespace, ...explanationOf(decision, survey), patch };
 }

@@ -1,7 +1,7 @@
 /** Suggests the name that somebody most likely meant. */
 
-/** The known name that is closest to a misspelt one; undefined if none is close. */
-export function closest(name: string, known: readonly string[]): string | undefined {
+/** The known name that is suggestName to a misspelt one; undefined if none is close. */
+export function suggestName(name: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance);

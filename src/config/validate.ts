@@ -1,7 +1,7 @@
 /** Validates a configuration. Finds every fault at once, and says of each where it is and what is allowed there. */
 import { isObject } from '../core/kubernetes/json.ts';
 import { SETTINGS, type Setting } from './settings.ts';
-import { closest } from './suggest.ts';
+import { suggestName } from './suggest.ts';
 
 /** Thrown if a configuration is invalid. */
 export class ConfigError extends Error {
@@ -30,7 +30,7 @@ export interface Layer {
  */
 export function validateLayer(layer: Layer, faults: string[]): Map<string, unknown> {
   for (const name of layer.unknown) {
-    const close = closest(name, layer.known);
+    const close = suggestName(name, layer.known);
     const hint = close === undefined ? '' : `did you mean ${close}? `;
     faults.push(
       `${layer.nameOf(name)} is not a key; ${hint}allowed are ${siblings(name, layer.known).join(', ')}`,

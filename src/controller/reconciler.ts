@@ -61,7 +61,7 @@ const GATHERING = 200;
 const REST_SHARE = 4;
 /** The longest wait between two reconciliations, because refusals end and clocks are set. */
 const LONGEST_REST = 60_000;
-const RETRY = { first: 1000, longest: 30_000 };
+const FAULT_WAIT_MS = { first: 1000, longest: 30_000 };
 /** Milliseconds before a cache that the API server refused is tried again: what refused it may have changed. */
 const REFUSED_FOR = 300_000;
 
@@ -120,7 +120,7 @@ export class Reconciler {
       } catch (error) {
         if (signal.aborted) return;
         this.#report(messageOf(error));
-        const wait = Math.min(RETRY.first * 2 ** Math.min(failures, 10), RETRY.longest);
+        const wait = Math.min(FAULT_WAIT_MS.first * 2 ** Math.min(failures, 10), FAULT_WAIT_MS.longest);
         failures += 1;
         // oxlint-disable-next-line no-await-in-loop
         await this.#clock.sleep(wait, signal);
@@ -145,7 +145,7 @@ export class Reconciler {
     const fault = this.#staleness(now);
     if (fault !== undefined) {
       this.#report(fault);
-      return RETRY.first;
+      return FAULT_WAIT_MS.first;
     }
     const failed = this.#notePhases();
     const { misses, deletions, creations, refused, reconcileAgainAtMs } = this.#plan(now);

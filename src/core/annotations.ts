@@ -4,19 +4,19 @@
  */
 
 /** An annotation with two names. If both are set, the modern one wins. */
-export interface KeyPair {
+export interface AnnotationPair {
   readonly modern: string;
   readonly legacy: string;
 }
 
 /** Value: an ImageCache ID (`imc-…`) that the pod must start from. */
-export const PIN: KeyPair = {
+export const PIN: AnnotationPair = {
   modern: 'k8s.aliyun.com/eci-imc-id',
   legacy: 'k8s.aliyun.com/eci-image-snapshot-id',
 };
 
 /** Value: a boolean; match a cache automatically, and create one on a miss. */
-export const AUTO: KeyPair = {
+export const AUTO: AnnotationPair = {
   modern: 'k8s.aliyun.com/eci-auto-imc',
   legacy: 'k8s.aliyun.com/eci-image-cache',
 };

@@ -74,14 +74,14 @@ export async function checkPodsAreDecided(
 }
 
 function readResult({ pod, warnings }: PodTrial): CheckResult {
-  const record = parseRecord(readText(partOf(partOf(pod, 'metadata'), 'annotations')[DECISION]));
+  const record = parseDecision(readText(partOf(partOf(pod, 'metadata'), 'annotations')[DECISION]));
   if (!isObject(record)) return { decision: undefined, warnings };
   const { outcome, why } = record;
   return { decision: { outcome: readText(outcome) ?? '', why: readText(why) ?? '' }, warnings };
 }
 
 /** Undefined if the annotation is no JSON: then it is not the webhook's. */
-function parseRecord(text: string | undefined): unknown {
+function parseDecision(text: string | undefined): unknown {
   try {
     return text === undefined ? undefined : JSON.parse(text);
   } catch {

@@ -13,7 +13,7 @@ import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
 import { connectController, type ConnectedController } from './connect.ts';
-import { kindsAsOf, secondsSince } from './readiness.ts';
+import { kindsAsOf, secondsSince, MAX_PROBLEMS } from './readiness.ts';
 
 export interface Controller {
   /** http://…, for health and metrics. */
@@ -22,9 +22,6 @@ export interface Controller {
   readonly synced: Promise<void>;
   readonly stop: () => Promise<void>;
 }
-
-/** How many problems /readyz shows; the log has all of them. */
-const MAX_PROBLEMS = 10;
 
 /** @throws if the port is taken, or the configuration leads to no cluster */
 export async function startController(
@@ -82,7 +79,7 @@ export async function startController(
   const app = buildMetricsServer({
     registry: metrics.registry,
     log,
-    readiness: () => readinessOf(connection, index, clock.now()),
+    readiness: () => controllerReadiness(connection, index, clock.now()),
   });
   const address = await app.listen({ host: config.host, port: config.metricsPort });
   const synced = Promise.all([connection.source.start(), connection.cluster.start()]).then(() => undefined);
@@ -145,7 +142,11 @@ function causeOf({ pods, lastBy: { kind, namespace, name } }: Miss): object {
 }
 
 /** Ready once the cluster has been read, whether this replica leads or not. */
-function readinessOf({ source, cluster }: ConnectedController, index: ClusterIndex, now: number): Readiness {
+function controllerReadiness(
+  { source, cluster }: ConnectedController,
+  index: ClusterIndex,
+  now: number,
+): Readiness {
   const oldest = oldestOf([index.confirmedAtMs(), cluster.confirmedAtMs()]);
   const kinds: KindReadiness[] = kindsAsOf([...source.status(), ...cluster.status()], now);
   return {

@@ -5,10 +5,10 @@ import type { KindStatus, Source } from '../sources/source.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
 
 /** How many problems /readyz shows; the log has all of them. */
-const MAX_PROBLEMS = 10;
+export const MAX_PROBLEMS = 10;
 
 /** @param now milliseconds since 1970 */
-export function readinessOf(
+export function webhookReadiness(
   index: ClusterIndex,
   source: Source,
   certificate: CertificateSource,

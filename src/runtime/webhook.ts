@@ -13,7 +13,7 @@ import { buildMetricsServer } from '../http/metrics-server.ts';
 import { buildApp, renewCertificate } from '../webhook/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
 import { connectSource } from './connect.ts';
-import { kindsAsOf, readinessOf, secondsSince } from './readiness.ts';
+import { kindsAsOf, webhookReadiness, secondsSince } from './readiness.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
 import { keepTickShape } from './next-tick-workaround.ts';
 import { readTrustedClients } from './tls.ts';
@@ -70,7 +70,7 @@ export async function startWebhook(
     tls: certificate.get(),
     log,
     readiness: () =>
-      readinessOf(index, connected.source, certificate, draining, config.maxStalenessMs, clock.now()),
+      webhookReadiness(index, connected.source, certificate, draining, config.maxStalenessMs, clock.now()),
     draining: () => draining,
     findUnboundPod: connected.findUnboundPod,
     clients,

@@ -5,7 +5,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { decideOnBinding, readBinding, type Binding } from '../core/decision/binding.ts';
 import { decide, decideOnUnreadable, leftAlone, type Decision } from '../core/decision/decide.ts';
-import { explain } from '../core/decision/explanation.ts';
+import { explanationOf } from '../core/decision/explanation.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { isVirtualNode } from '../core/decision/scope.ts';
 import type { View } from '../core/decision/view.ts';
@@ -133,7 +133,10 @@ export class Answering {
       if (decision.outcome === 'hit' && decision.cache) onHit(decision.cache.name);
     }
     if (log.level === 'debug' || log.level === 'trace')
-      log.debug({ uid, namespace, dryRun, target, explanation: { ...explain(decision), patch } }, 'decided');
+      log.debug(
+        { uid, namespace, dryRun, target, explanation: { ...explanationOf(decision), patch } },
+        'decided',
+      );
     return response;
   }
 

@@ -50,7 +50,7 @@ export class DecisionCache<T extends { readonly decision: Decision }> {
     const { expiryMarginMs, maxStalenessMs } = this.#options;
     // A stale index is trusted for nothing, and then a decision looks at no cache.
     if (stalenessOf(this.#changes.confirmedAtMs(), maxStalenessMs, nowMs)) return answer();
-    const key = keyOf(pod);
+    const key = podKey(pod);
     if (key === undefined) return answer();
     const clusterGeneration = this.#changes.clusterGeneration();
     if (clusterGeneration !== this.#clusterGeneration) this.#entries.clear();
@@ -88,7 +88,7 @@ function dependencyOf({ request, images, match }: Decision): Dependency {
 }
 
 /** All that a decision reads of a pod, as one text; undefined if it is too long to be remembered. */
-function keyOf(pod: Pod): string | undefined {
+function podKey(pod: Pod): string | undefined {
   const { namespace, labels, annotations, nodeName, nodeSelector, containers, present } = pod;
   const maps = [labels, annotations, nodeSelector];
   if (maps.some((map) => map.size > LONGEST_POD) || containers.length > LONGEST_POD) return undefined;

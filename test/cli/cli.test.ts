@@ -79,22 +79,26 @@ describe('imc', () => {
         '0',
       ],
       1,
-      'imc controller: ENOENT',
+      'imc controller: folder /nowhere cannot be read: no such file or directory',
     ],
     [['simulate-eci'], 2, 'no source'],
     [['simulate-eci', ...SOURCE, '--creation-time', '0'], 2, '--creation-time is "0"; it must be a duration'],
     [['status'], 2, 'no source'],
     [['status', ...SOURCE, '-o', 'yaml'], 2, '-o must be one of table, json'],
-    [['status', '--source', 'files:/nowhere'], 1, 'ENOENT'],
+    [
+      ['status', '--source', 'files:/nowhere'],
+      1,
+      'folder /nowhere cannot be read: no such file or directory',
+    ],
     [['explain'], 2, 'no source'],
     [['explain', ...SOURCE], 2, 'no manifest: give -f FILE'],
-    [['explain', ...SOURCE, '-f', '/nowhere'], 1, '/nowhere cannot be read: ENOENT'],
+    [['explain', ...SOURCE, '-f', '/nowhere'], 1, '/nowhere cannot be read: no such file or directory'],
     [['explain', ...SOURCE, '-f', `${EXAMPLES}/cluster/cluster.yaml`], 1, 'no pod in'],
     [['explain', ...SOURCE, '-f', 'x', '-o', 'xml'], 2, '-o must be one of table, json'],
     [
       ['explain', '--source', 'files:/nowhere', '-f', `${EXAMPLES}/pods/16-miss.yaml`],
       1,
-      "scandir '/nowhere'",
+      'folder /nowhere cannot be read: no such file or directory',
     ],
     [['explain', ...SOURCE, '-f', 'x', '-o', 'constructor'], 2, '-o must be one of table, json'],
     [['certs'], 2, '--out DIR and --dns NAME,... are needed'],
@@ -283,7 +287,7 @@ describe('imc serve', () => {
     // A long delay, which must not be waited for.
     const { code, err } = await imc(serveArgs('files:/nowhere', certs.path, '1h'));
     expect(code).toBe(1);
-    expect(err).toContain("scandir '/nowhere'");
+    expect(err).toContain('folder /nowhere cannot be read: no such file or directory');
     certs.remove();
   });
 

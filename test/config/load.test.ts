@@ -267,7 +267,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
 
   it('a file that is not there', () => {
     expect(() => loadConfig('/nowhere/imc.yaml', new Map(), {})).toThrow(
-      '/nowhere/imc.yaml: cannot be read: ENOENT',
+      '/nowhere/imc.yaml: cannot be read: no such file or directory',
     );
   });
 });

@@ -78,7 +78,7 @@ describe('imc explain', () => {
     [
       'no such file',
       ['--source', 'kubernetes', '--kubeconfig', '/nowhere'],
-      '/nowhere cannot be read: ENOENT',
+      '/nowhere cannot be read: no such file or directory',
     ],
     ['nothing at all', ['--source', 'kubernetes'], 'no cluster: not in a pod'],
   ])('%s: ends with 1 and says what is missing', async (_title, flags, message) => {

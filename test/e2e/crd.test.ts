@@ -1,4 +1,4 @@
-/** The ImageCache resource of the chart, as the API server enforces it. Ranges and forms: domain facts. */
+/** The ImageCache resource of the chart, as the API server enforces it. docs/domain.md has ranges and forms. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../support/objects.ts';
 import { IMAGE_CACHE_CRD, IMAGE_CACHES, installCrd, readManifests } from './support/cluster.ts';

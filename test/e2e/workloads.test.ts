@@ -150,7 +150,7 @@ describe('the pods of', () => {
   });
 
   it('a Knative revision, with its queue-proxy pinned by digest', async () => {
-    // The Deployment that Knative's controller makes of seed 001's Service: the annotations of the Service's template are
+    // The Deployment that Knative's controller makes of the Service in the vendor's Knative page: the annotations of the Service's template are
     // on the revision's, beside its own, and the sidecar is Knative's.
     const digest = 'a'.repeat(64);
     const pod = template('helloworld-go', {}, {}, {});
@@ -205,7 +205,7 @@ describe('pods that are made without a workload of Kubernetes', () => {
   });
 
   it('an Argo Workflow’s, with the init and wait containers of argoexec', async () => {
-    // As Argo's controller makes it of seed 002's Workflow: podMetadata's annotations beside Argo's own.
+    // As Argo's controller makes it of the Workflow in the vendor's Argo page: podMetadata's annotations beside Argo's own.
     const argoexec = 'quay.io/argoproj/argoexec:v3.5.8';
     const annotations = {
       [`${P}eci-image-cache`]: 'true',

@@ -1,5 +1,5 @@
 /**
- * A matcher that is plain and slow: every cache, every rule, in the words of design.md and of the seeds. It shares no
+ * A matcher that is plain and slow: every cache, every rule, in the words of docs/architecture.md and docs/domain.md. It shares no
  * code with src/, so that the two can only agree by both being right.
  */
 

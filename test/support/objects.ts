@@ -2,7 +2,7 @@
 import { DEFAULT_CONFIG } from './default-config.ts';
 import { patchFor, type Operation } from '../../src/webhook/json-patch.ts';
 import { decideOnJson, type Decision } from '../../src/core/decision/decide.ts';
-import { explain, type Explanation } from '../../src/core/decision/explanation.ts';
+import { explanationOf, type Explanation } from '../../src/core/decision/explanation.ts';
 import type { DecisionOptions } from '../../src/core/decision/options.ts';
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import type { Pod } from '../../src/core/pod.ts';
@@ -158,7 +158,7 @@ export function decideFor(object: Json, index: ClusterIndex, change: ConfigChang
   const { seen, decision } = decideOnJson(object, undefined, index, configWith(change), now);
   return {
     decision,
-    explanation: { ...explain(decision), patch: patchFor(seen, decision) },
+    explanation: { ...explanationOf(decision), patch: patchFor(seen, decision) },
     seen,
     annotations: Object.fromEntries(decision.pod.annotations),
     labels: Object.fromEntries(decision.pod.labels),

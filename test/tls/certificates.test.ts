@@ -120,8 +120,16 @@ describe('the self-signed certificate in a folder', () => {
 
 describe('a certificate from files', () => {
   it.each<[string, (path: string) => void, string]>([
-    ['a missing certificate', (path) => rmSync(join(path, 'tls.crt')), 'tls.crt cannot be read: ENOENT'],
-    ['a missing key', (path) => rmSync(join(path, 'tls.key')), 'tls.key cannot be read: ENOENT'],
+    [
+      'a missing certificate',
+      (path) => rmSync(join(path, 'tls.crt')),
+      'tls.crt cannot be read: no such file or directory',
+    ],
+    [
+      'a missing key',
+      (path) => rmSync(join(path, 'tls.key')),
+      'tls.key cannot be read: no such file or directory',
+    ],
     [
       'a key that is none',
       (path) => writeFileSync(join(path, 'tls.key'), 'x'),

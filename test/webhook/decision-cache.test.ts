@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide, type Decision } from '../../src/core/decision/decide.ts';
-import { explain } from '../../src/core/decision/explanation.ts';
+import { explanationOf } from '../../src/core/decision/explanation.ts';
 import { readPod, type Pod } from '../../src/core/pod.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
@@ -64,7 +64,7 @@ class Cluster {
   /** Whether asking for this pod makes a decision, instead of giving out a remembered one. */
   decidesAnew(pod: Pod): boolean {
     const before = this.made;
-    expect(explain(this.remembered(pod))).toEqual(explain(this.anew(pod)));
+    expect(explanationOf(this.remembered(pod))).toEqual(explanationOf(this.anew(pod)));
     return this.made > before;
   }
 }

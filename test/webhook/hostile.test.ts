@@ -1,4 +1,4 @@
-/** Hostile input: design.md's "Admission answers", and never a 5xx, a crash, a hang or a polluted prototype. */
+/** Hostile input is answered as an admission webhook should (docs/architecture.md, "Admission answers"): never a 5xx, a crash, a hang or a polluted prototype. */
 import { request } from 'node:https';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';

@@ -76,7 +76,7 @@ describe('probes', () => {
 
   it('/readyz says no until the source has been read, and allows what comes all the same', async () => {
     webhook = await runWebhook('/nowhere');
-    await expect(webhook.synced).rejects.toThrow('ENOENT');
+    await expect(webhook.synced).rejects.toThrow('cannot be read: no such file or directory');
     const { status, body } = await webhook.get('/readyz');
     expect([status, body]).toEqual([
       503,

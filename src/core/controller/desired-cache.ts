@@ -42,7 +42,7 @@ export function sizeFor(storageBytes: number): number {
 }
 
 /** The name of the first ImageCache for a desired cache. */
-export function nameOf({ images, sizeGib, pullSecrets, registry }: DesiredCache): string {
+export function cacheName({ images, sizeGib, pullSecrets, registry }: DesiredCache): string {
   const parts = [
     images.map(({ key }) => key),
     [sizeGib],

@@ -11,7 +11,7 @@ import { firstInOrder } from '../decision/match/order.ts';
 import type { CandidateLevel, View } from '../decision/view.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
 import type { WatchedPod } from './watched-pod.ts';
-import { MOST_IMAGES, nameOf, sizeFor, type DesiredCache, type DesiredImage } from './desired-cache.ts';
+import { MOST_IMAGES, cacheName, sizeFor, type DesiredCache, type DesiredImage } from './desired-cache.ts';
 
 export interface Miss {
   readonly desired: DesiredCache;
@@ -41,7 +41,7 @@ export function missesOf(
     if (watched.deleting) continue;
     const decision = decide(watched.pod, view, config, now);
     for (const desired of desiredCaches(watched, decision, view)) {
-      const name = nameOf(desired);
+      const name = cacheName(desired);
       const known = misses.get(name);
       const isLast = known === undefined || watched.createdAtMs > known.missedAtMs;
       misses.set(name, {

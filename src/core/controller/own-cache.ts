@@ -1,7 +1,7 @@
 /** An ImageCache that the controller made, as the plan sees it; and the object that creates one. */
 import { ATTEMPT, FIRST_ATTEMPT, FLASH, IMAGE_SET, MADE_BY, REUSE } from '../annotations.ts';
 import { partOf, type JsonObject } from '../kubernetes/json.ts';
-import { nameOf, nameOfAttempt, type DesiredCache } from './desired-cache.ts';
+import { cacheName, nameOfAttempt, type DesiredCache } from './desired-cache.ts';
 
 export interface OwnCache {
   readonly name: string;
@@ -49,7 +49,7 @@ export function cacheObject(
     apiVersion: 'eci.alibabacloud.com/v1',
     kind: 'ImageCache',
     metadata: {
-      name: nameOfAttempt(nameOf(desired), attempt),
+      name: nameOfAttempt(cacheName(desired), attempt),
       labels: { [MADE_BY.label]: MADE_BY.controller, [IMAGE_SET]: imageSet },
       annotations: {
         ...Object.fromEntries(registry),

@@ -47,7 +47,7 @@ export interface Plan {
 /** Milliseconds. Attempts that failed for a day end, and a pod that missed a cache a day ago no longer counts. */
 export const GIVEN_UP_AFTER = DAY;
 /** Milliseconds between the first failure and the second attempt; doubles with each attempt, up to a limit. */
-const RETRY = { first: 300_000, longest: 14_400_000 };
+const ATTEMPT_WAIT_MS = { first: 300_000, longest: 14_400_000 };
 
 /**
  * @param own all caches that the controller made
@@ -112,7 +112,7 @@ export function plan(
   const keptOf = Map.groupBy(kept, firstNameOfCache);
   const creations: Creation[] = [];
   const refused: Miss[] = [];
-  for (const [name, miss] of newestFirst(misses)) {
+  for (const [name, miss] of latestMissFirst(misses)) {
     // The name is taken until the cache that is being deleted is gone.
     if (leaving.has(name)) continue;
     const last = byAttempt(keptOf.get(name) ?? []).findLast((cache) => !going.has(cache));
@@ -148,7 +148,7 @@ function reasonToGo(
   return isDue(idleAt) ? 'Idle' : undefined;
 }
 
-function newestFirst(misses: ReadonlyMap<string, Miss>): [string, Miss][] {
+function latestMissFirst(misses: ReadonlyMap<string, Miss>): [string, Miss][] {
   return [...misses].toSorted(
     ([a, one], [b, other]) => other.missedAtMs - one.missedAtMs || (a < b ? -1 : 1),
   );
@@ -171,7 +171,7 @@ function nextAttempt(
   isDue: (at: number) => boolean,
 ): Creation | undefined {
   if (phase !== FAILED) return undefined;
-  const wait = Math.min(RETRY.first * 2 ** Math.min(attempt - 1, 30), RETRY.longest);
+  const wait = Math.min(ATTEMPT_WAIT_MS.first * 2 ** Math.min(attempt - 1, 30), ATTEMPT_WAIT_MS.longest);
   if (isDue(firstAttemptAtMs + GIVEN_UP_AFTER) || !isDue(updatedAtMs + wait)) return undefined;
   return { name, miss, attempt: attempt + 1, firstAttemptAtMs };
 }

@@ -61,7 +61,7 @@ export interface ExplainedCandidate {
 }
 
 /** @param verdicts the candidates to name, if more are wanted than the decision itself named */
-export function explain(decision: Decision, verdicts = decision.match?.verdicts ?? []): Explanation {
+export function explanationOf(decision: Decision, verdicts = decision.match?.verdicts ?? []): Explanation {
   const { outcome, reason, why, cacheId, cache, degree, images, request, match, warnings } = decision;
   return {
     outcome,

@@ -17,7 +17,7 @@ import {
   PERFECT_MATCH,
   PIN,
   REQUEST_KEYS,
-  type KeyPair,
+  type AnnotationPair,
 } from '../annotations.ts';
 
 /** The storage that every ECI instance has (docs/domain.md, "Storage"). */
@@ -48,27 +48,27 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
 ]);
 
-interface ValueType<T> {
+interface AnnotationType<T> {
   readonly parse: (text: string) => T | undefined;
   readonly allowed: string;
 }
 
-const BOOLEAN: ValueType<boolean> = {
+const BOOLEAN_TEXT: AnnotationType<boolean> = {
   parse: (text) => BOOLEANS.get(text),
   allowed: '"true" or "false"',
 };
-const CACHE_ID: ValueType<string> = {
+const CACHE_ID: AnnotationType<string> = {
   parse: (text) => (/^[\x21-\x7e]{1,253}$/.test(text) ? text : undefined),
   allowed: 'the ID of an ImageCache (imc-...), without spaces',
 };
-const COUNT: ValueType<number> = {
+const COUNT_TEXT: AnnotationType<number> = {
   parse: (text) => {
     const count = /^\d{1,15}$/.test(text) ? Number(text) : 0;
     return count > 0 ? count : undefined;
   },
   allowed: 'a positive integer, such as "2"',
 };
-const BYTES: ValueType<number> = {
+const BYTES: AnnotationType<number> = {
   parse: parseBytes,
   allowed: 'a Kubernetes quantity, such as "50Gi"',
 };
@@ -88,7 +88,7 @@ export function readRequest(annotations: StringMap, boundForEci: boolean): Reque
   const malformed: string[] = [];
   const conflicts: string[] = [];
 
-  const read = <T>(key: string, type: ValueType<T>): T | undefined => {
+  const read = <T>(key: string, type: AnnotationType<T>): T | undefined => {
     const text = annotations.get(key);
     if (text === undefined) return undefined;
     const value = type.parse(text);
@@ -98,8 +98,8 @@ export function readRequest(annotations: StringMap, boundForEci: boolean): Reque
     return value;
   };
   const readPair = <T>(
-    pair: KeyPair,
-    type: ValueType<T>,
+    pair: AnnotationPair,
+    type: AnnotationType<T>,
   ): { value: T | undefined; key: string | undefined } => {
     const modern = read(pair.modern, type);
     const legacy = read(pair.legacy, type);
@@ -114,9 +114,9 @@ export function readRequest(annotations: StringMap, boundForEci: boolean): Reque
   };
 
   const pin = readPair(PIN, CACHE_ID);
-  const auto = readPair(AUTO, BOOLEAN);
-  const perfect = read(PERFECT_MATCH, BOOLEAN);
-  const count = read(MATCH_COUNT, COUNT);
+  const auto = readPair(AUTO, BOOLEAN_TEXT);
+  const perfect = read(PERFECT_MATCH, BOOLEAN_TEXT);
+  const count = read(MATCH_COUNT, COUNT_TEXT);
   const extraBytes = read(EXTRA_STORAGE, BYTES) ?? 0;
 
   return {

@@ -2,7 +2,7 @@
  * The scope: whether a pod is bound for ECI, and by which sign (docs/domain.md, "Signs of ECI"). A toleration alone
  * proves nothing.
  */
-import { marksForEci, type ProfileSelector } from './profile/effects.ts';
+import type { ProfileSelector } from './profile/effects.ts';
 import type { Pod } from '../pod.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 import type { View } from './view.ts';
@@ -65,6 +65,17 @@ function certainSign(
   const selector = matching.find((each) => each.destination === 'eci' && marksForEci(each));
   if (selector) return signOfSelector(selector);
   return scope === 'all' ? 'scope all' : undefined;
+}
+
+/**
+ * Whether a match means that the pod goes to ECI. A selector without constraints matches every pod, so it says nothing
+ * about where a pod runs: its effect is for pods that go to ECI for another reason.
+ */
+function marksForEci(selector: ProfileSelector): boolean {
+  return (
+    selector.destination !== 'normal-nodes' &&
+    (selector.objectSelector.length > 0 || selector.namespaceSelector.length > 0)
+  );
 }
 
 function signOfSelector({ name }: ProfileSelector): string {

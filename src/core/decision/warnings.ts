@@ -1,6 +1,6 @@
 /** Limits admission warnings: few, at most 256 characters each, and valid in an HTTP header. */
 
-const MAX_LENGTH = 256;
+const MAX_WARNING_LENGTH = 256;
 const MAX_WARNINGS = 6;
 
 export function limitWarnings(warnings: readonly string[]): string[] {
@@ -14,7 +14,7 @@ export function limitWarnings(warnings: readonly string[]): string[] {
 function fit(warning: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const printable = warning.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').toWellFormed();
-  return printable.length <= MAX_LENGTH
+  return printable.length <= MAX_WARNING_LENGTH
     ? printable
-    : `${printable.slice(0, MAX_LENGTH - 3).toWellFormed()}...`;
+    : `${printable.slice(0, MAX_WARNING_LENGTH - 3).toWellFormed()}...`;
 }

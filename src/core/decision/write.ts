@@ -4,7 +4,7 @@
  */
 import type { Dialect } from './options.ts';
 import type { StringMap } from '../kubernetes/json.ts';
-import { AUTO, CREATE_ON_MISS, DECISION, PIN, type KeyPair } from '../annotations.ts';
+import { AUTO, CREATE_ON_MISS, DECISION, PIN, type AnnotationPair } from '../annotations.ts';
 import { isBoolean, type Request } from './request.ts';
 
 export interface Writing {
@@ -17,7 +17,7 @@ export interface Writing {
 }
 
 /** The names that each dialect writes. */
-const NAMES: Readonly<Record<Dialect, (pair: KeyPair) => readonly string[]>> = {
+const DIALECT_NAMES: Readonly<Record<Dialect, (pair: AnnotationPair) => readonly string[]>> = {
   modern: (pair) => [pair.modern],
   legacy: (pair) => [pair.legacy],
   both: (pair) => [pair.modern, pair.legacy],
@@ -27,8 +27,8 @@ const NAMES: Readonly<Record<Dialect, (pair: KeyPair) => readonly string[]>> = {
  * The names to write a value under: those of the dialect, and the modern name if the pod has it, because ECI would
  * prefer its old value to the new one under a legacy name.
  */
-function namesFor(pair: KeyPair, dialect: Dialect, annotations: StringMap): ReadonlySet<string> {
-  return new Set([...NAMES[dialect](pair), ...(annotations.has(pair.modern) ? [pair.modern] : [])]);
+function namesFor(pair: AnnotationPair, dialect: Dialect, annotations: StringMap): ReadonlySet<string> {
+  return new Set([...DIALECT_NAMES[dialect](pair), ...(annotations.has(pair.modern) ? [pair.modern] : [])]);
 }
 
 export function writeAnnotations(

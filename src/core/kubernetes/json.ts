@@ -74,7 +74,10 @@ export function readStringMap(value: unknown, path: string): StringMap {
   return map;
 }
 
+/** `ENOENT: no such file or directory, open 'x.yaml'`: of this only the middle is for people, who know the file. */
+const FILE_ERROR = /^E[A-Z]+: ([^,]+), \w+ '[^]*'$/;
+
 /** The message of something that was caught; in JavaScript anything may be thrown. */
 export function messageOf(error: unknown): string {
-  return Error.isError(error) ? error.message : String(error);
+  return Error.isError(error) ? error.message.replace(FILE_ERROR, '$1') : String(error);
 }

@@ -4,14 +4,14 @@
  */
 import { isObject, readStringMap, typeName, Unreadable, type StringMap } from './json.ts';
 
-interface Requirement {
+interface LabelRequirement {
   readonly key: string;
   readonly operator: Operator;
   readonly values: ReadonlySet<string>;
 }
 
 /** The requirements are ANDed; an empty selector matches everything. */
-export type LabelSelector = readonly Requirement[];
+export type LabelSelector = readonly LabelRequirement[];
 
 const OPERATORS = {
   In: (value: string | undefined, values: ReadonlySet<string>) => value !== undefined && values.has(value),
@@ -44,7 +44,7 @@ export function readLabelSelector(value: unknown, path: string): LabelSelector {
     }
   }
   const labels = readStringMap(value['matchLabels'], `${path}.matchLabels`);
-  const requirements: Requirement[] = Array.from(labels, ([key, label]) => ({
+  const requirements: LabelRequirement[] = Array.from(labels, ([key, label]) => ({
     key,
     operator: 'In',
     values: new Set([label]),
@@ -61,7 +61,7 @@ export function readLabelSelector(value: unknown, path: string): LabelSelector {
   return requirements;
 }
 
-function readRequirement(value: unknown, path: string): Requirement {
+function readRequirement(value: unknown, path: string): LabelRequirement {
   if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
   const { key, operator } = value;
   if (typeof key !== 'string' || key === '') throw new Unreadable(`${path}.key`, 'must be a label key');

@@ -39,6 +39,11 @@ export function kindOf(groupKind: string): string {
   return groupKind.slice(groupKind.indexOf('/') + 1);
 }
 
+/** Empty for an object without one. */
+export function resourceVersionOf(object: JsonObject): string {
+  return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';
+}
+
 /** Whether somebody has deleted the object, which stays until its finalizers are done. */
 export function isBeingDeleted(metadata: JsonObject): boolean {
   return (metadata['deletionTimestamp'] ?? undefined) !== undefined;

@@ -16,7 +16,7 @@ const DECIMAL_EXPONENT: Readonly<Record<string, number>> = {
 /** Kubernetes caps quantities at the largest int64, 2^63 - 1, which a double rounds to 2^63. */
 const MAX_BYTES = 2 ** 63;
 /** More digits than any sensible quantity, and few enough that exact arithmetic stays cheap on hostile input. */
-const MAX_LENGTH = 64;
+const MAX_QUANTITY_LENGTH = 64;
 
 export const GIB = 2 ** 30;
 
@@ -25,7 +25,7 @@ export const GIB = 2 ** 30;
  * @returns whole bytes, rounded up as Kubernetes does; undefined if the text is no quantity or is negative
  */
 export function parseBytes(text: string): number | undefined {
-  if (text.length > MAX_LENGTH) return undefined;
+  if (text.length > MAX_QUANTITY_LENGTH) return undefined;
   const match = QUANTITY.exec(text);
   if (!match) return undefined;
   const [, sign, number = '', binary, decimal, exponentText] = match;
@@ -38,7 +38,7 @@ export function parseBytes(text: string): number | undefined {
   const exponent = written - fraction.length;
   // Outside these bounds the result is known without computing the power of ten, however large the exponent.
   if (exponent > 19) return MAX_BYTES;
-  if (exponent < -MAX_LENGTH - 19) return 1;
+  if (exponent < -MAX_QUANTITY_LENGTH - 19) return 1;
   const scaled = digits * 1024n ** BigInt(BINARY.indexOf(binary ?? ''));
   const bytes = exponent >= 0 ? scaled * 10n ** BigInt(exponent) : divideUp(scaled, 10n ** BigInt(-exponent));
   return Math.min(Number(bytes), MAX_BYTES);

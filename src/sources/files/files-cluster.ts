@@ -5,6 +5,7 @@
 import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
 import { CREATE_ON_MISS } from '../../core/annotations.ts';
+import type { Cluster } from '../../controller/reconciler.ts';
 import { messageOf, isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
 import { namesOf, readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
@@ -18,7 +19,7 @@ import { ObjectFolder, type StandingObject } from './object-folder.ts';
 /** Milliseconds between two polls. */
 const POLL_EVERY_MS = 300;
 
-export class FilesCluster {
+export class FilesCluster implements Cluster {
   readonly #folder: ObjectFolder;
   readonly #onChange: () => void;
   readonly #onProblem: (problem: string) => void;

@@ -82,7 +82,7 @@ export class FilesSource implements Source {
       await this.#poll();
       this.#folderProblem = undefined;
     } catch (error) {
-      const problem = `${this.#folder.path}: cannot be read: ${messageOf(error)}`;
+      const problem = messageOf(error);
       if (problem !== this.#folderProblem) this.#events.onProblem(problem);
       this.#folderProblem = problem;
     }

@@ -2,12 +2,13 @@
  * Polls a folder for its manifest files and their changes. Polling works the same on every file system, and for the
  * symlinks by which Kubernetes swaps a mounted ConfigMap.
  */
+import { messageOf } from '../../core/kubernetes/json.ts';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const MANIFEST = /\.(?:ya?ml|json)$/i;
 
-interface Seen {
+interface SeenFile {
   readonly latest: string;
   readonly settled: string | undefined;
 }
@@ -20,7 +21,7 @@ export interface FolderChanges {
 
 export class Folder {
   readonly path: string;
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new Map<string, SeenFile>();
   #isFirstLook = true;
 
   constructor(path: string) {
@@ -72,7 +73,9 @@ export class Folder {
  * @throws if it cannot be read
  */
 export async function manifestFiles(path: string): Promise<string[]> {
-  const names = await readdir(path, { recursive: true });
+  const names = await readdir(path, { recursive: true }).catch((error: unknown) => {
+    throw new Error(`folder ${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  });
   return names.filter((name) => MANIFEST.test(name) && !isHidden(name)).toSorted();
 }
 

@@ -10,13 +10,13 @@ import { readEffect } from './selector.ts';
 
 export const CONFIG_MAP = '/ConfigMap';
 
-const NAMESPACE = 'kube-system';
+const PROFILE_NAMESPACE = 'kube-system';
 const NAME = 'eci-profile';
 const KEY = 'data.selectors';
 
 /** Whether a ConfigMap is the one with the profile; a manifest may leave its namespace to the command line. */
 export function isEciProfile({ name, namespace }: Manifest): boolean {
-  return name === NAME && (namespace === NAMESPACE || namespace === '');
+  return name === NAME && (namespace === PROFILE_NAMESPACE || namespace === '');
 }
 
 export function readEciProfile({ object }: Manifest): readonly ProfileSelector[] {
@@ -37,13 +37,13 @@ export function readEciProfile({ object }: Manifest): readonly ProfileSelector[]
 
   const selectors: ProfileSelector[] = [];
   for (const [index, item] of list.entries()) {
-    const selector = readEntry(item, `${KEY}[${index}]`, `${index}`);
+    const selector = readProfileEntry(item, `${KEY}[${index}]`, `${index}`);
     selectors.push(selector);
   }
   return selectors;
 }
 
-function readEntry(value: unknown, path: string, index: string): ProfileSelector {
+function readProfileEntry(value: unknown, path: string, index: string): ProfileSelector {
   if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
   const { name, namespaceSelector, objectSelector } = value;
   if (name !== undefined && typeof name !== 'string')

@@ -4,6 +4,8 @@
  */
 import type { Clock } from '../../clock.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { resourceVersionOf } from '../../core/kubernetes/object.ts';
+import type { AuthoritySecret, CaBundleApi, WebhookTrust } from '../../tls/managed-certificate.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { ReflectorGroup, problemsOf } from './reflectors.ts';
 import type { Resource, Store } from './list-all.ts';
@@ -21,25 +23,11 @@ export interface CaBundleApiOptions {
   readonly maxStalenessMs: number;
 }
 
-interface SecretState {
-  /** Decoded from base64. */
-  readonly data: ReadonlyMap<string, string>;
-  readonly resourceVersion: string;
-}
-
-interface TrustState {
-  readonly bundles: readonly { readonly webhook: string; readonly caBundle: string }[];
-  readonly resourceVersion: string;
-}
-
-interface Observer {
-  readonly onSecret: (secret: SecretState | null) => void;
-  readonly onTrust: (trust: TrustState | null) => void;
-}
+type Observer = Parameters<CaBundleApi['start']>[0];
 
 type Telling = Pick<ReflectorEvents, 'onFailure' | 'onStep'>;
 
-export class KubernetesCaBundleApi {
+export class KubernetesCaBundleApi implements CaBundleApi {
   readonly #api: ApiClient;
   readonly #options: CaBundleApiOptions;
   readonly #telling: Telling;
@@ -89,7 +77,9 @@ export class KubernetesCaBundleApi {
       body: {
         metadata: { resourceVersion },
         // An empty text removes the key.
-        data: Object.fromEntries(Array.from(data, ([key, text]) => [key, text === '' ? null : encode(text)])),
+        data: Object.fromEntries(
+          Array.from(data, ([key, text]) => [key, text === '' ? null : toBase64(text)]),
+        ),
       },
     });
   }
@@ -101,7 +91,7 @@ export class KubernetesCaBundleApi {
       contentType: 'strategic-merge-patch+json',
       body: {
         metadata: { resourceVersion },
-        webhooks: webhooks.map((name) => ({ name, clientConfig: { caBundle: encode(caBundle) } })),
+        webhooks: webhooks.map((name) => ({ name, clientConfig: { caBundle: toBase64(caBundle) } })),
       },
     });
   }
@@ -183,29 +173,25 @@ class OneObject implements Store {
   }
 }
 
-function readSecret(object: JsonObject): SecretState {
+function readSecret(object: JsonObject): AuthoritySecret {
   return {
     data: new Map(Object.entries(partOf(object, 'data')).map(([key, value]) => [key, decode(value)])),
-    resourceVersion: versionOf(object),
+    resourceVersion: resourceVersionOf(object),
   };
 }
 
-function readTrust(object: JsonObject): TrustState {
+function readTrust(object: JsonObject): WebhookTrust {
   const webhooks: readonly unknown[] = Array.isArray(object['webhooks']) ? object['webhooks'] : [];
   return {
     bundles: webhooks.filter(isObject).map((webhook) => ({
       webhook: readText(webhook['name']) ?? '',
       caBundle: decode(partOf(webhook, 'clientConfig')['caBundle']),
     })),
-    resourceVersion: versionOf(object),
+    resourceVersion: resourceVersionOf(object),
   };
 }
 
-function versionOf(object: JsonObject): string {
-  return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';
-}
-
-function encode(text: string): string {
+function toBase64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 

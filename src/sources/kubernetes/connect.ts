@@ -42,13 +42,6 @@ export function connectCaBundle(
   return new KubernetesCaBundleApi(clientFor(kubeconfig, context), options, events, clock);
 }
 
-/** The components of the controller. */
-export interface ControllerConnection {
-  readonly source: WebhookSource;
-  readonly cluster: ControllerSource;
-  readonly election: LeaderElection;
-}
-
 export interface ControllerEvents {
   readonly onProblem: (problem: string) => void;
   readonly onStep: (message: string) => void;
@@ -73,7 +66,11 @@ export function connectControllerSources(
   index: ClusterIndex,
   events: ControllerEvents,
   clock: Clock,
-): ControllerConnection {
+): {
+  readonly source: WebhookSource;
+  readonly cluster: ControllerSource;
+  readonly election: LeaderElection;
+} {
   const api = clientFor(kubeconfig, kubeContext);
   const { onProblem, onStep, onChange, onLead } = events;
   const source = new WebhookSource(

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { CREATE_ON_MISS, MADE_BY } from '../../core/annotations.ts';
+import type { Cluster } from '../../controller/reconciler.ts';
 import { messageOf, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { OwnCache } from '../../core/controller/own-cache.ts';
 import type { ObjectReference } from '../../core/kubernetes/object.ts';
@@ -17,7 +18,7 @@ import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 import { EventRecorder } from './event-recorder.ts';
-import { confirmedAtOf, ReflectorGroup, problemsOf, statusOf, type ReflectedKind } from './reflectors.ts';
+import { confirmedAtOf, ReflectorGroup, problemsOf, kindStatuses, type ReflectedKind } from './reflectors.ts';
 import type { Resource, Store } from './list-all.ts';
 import { Reflector, type ReflectorEvents } from './reflector.ts';
 import { timingFor } from './reflector-timing.ts';
@@ -43,7 +44,7 @@ const OWN_CACHES: Resource = {
   mayBeAbsent: true,
 };
 
-export interface ReconcilerEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
+export interface ControllerSourceEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
   /** Something that the plan depends on has changed. */
   readonly onChange: () => void;
 }
@@ -55,7 +56,7 @@ export interface ControllerSourceOptions {
   readonly prewarm: boolean;
 }
 
-export class ControllerSource {
+export class ControllerSource implements Cluster {
   readonly #api: ApiClient;
   readonly #follower = new ReflectorGroup();
   readonly #marked: ObjectStore<WatchedPod>;
@@ -69,7 +70,7 @@ export class ControllerSource {
 
   constructor(
     api: ApiClient,
-    events: ReconcilerEvents,
+    events: ControllerSourceEvents,
     { maxStalenessMs, prewarm }: ControllerSourceOptions,
     clock: Clock,
   ) {
@@ -147,7 +148,7 @@ export class ControllerSource {
   }
 
   status(): readonly KindStatus[] {
-    return statusOf(this.#all());
+    return kindStatuses(this.#all());
   }
 
   /** @throws ApiError; Error if there is no answer */

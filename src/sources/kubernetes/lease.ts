@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { messageOf, isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { resourceVersionOf } from '../../core/kubernetes/object.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 
 export interface LeaseOptions {
@@ -27,7 +28,7 @@ export interface LeaseEvents {
 const RENEW_WITHIN = 2 / 3;
 const TRY_EVERY = 2 / 15;
 
-interface Seen {
+interface SeenLease {
   readonly version: string;
   readonly holder: string;
   /** When it was first seen in this version, by the local clock. */
@@ -39,7 +40,7 @@ export class LeaderElection {
   readonly #options: LeaseOptions;
   readonly #events: LeaseEvents;
   readonly #clock: Clock;
-  #seen: Seen | undefined;
+  #seen: SeenLease | undefined;
   #problem: string | undefined;
 
   constructor(api: ApiClient, options: LeaseOptions, events: LeaseEvents, clock: Clock) {
@@ -113,7 +114,7 @@ export class LeaderElection {
       return true;
     }
     const holder = readText(partOf(lease, 'spec')['holderIdentity']) ?? '';
-    const version = versionOf(lease);
+    const version = resourceVersionOf(lease);
     if (this.#seen?.version !== version) this.#seen = { version, holder, at: this.#clock.elapsed() };
     const isFree = holder === '' || holder === identity || this.#clock.elapsed() - this.#seen.at > durationMs;
     if (!isFree) return false;
@@ -170,7 +171,11 @@ export class LeaderElection {
 
   async #write(method: 'POST' | 'PUT', path: string, body: JsonObject, signal: AbortSignal): Promise<void> {
     const written = asObject(await this.#api.json({ method, path, body, timeout: this.#timeout(), signal }));
-    this.#seen = { version: versionOf(written), holder: this.#options.identity, at: this.#clock.elapsed() };
+    this.#seen = {
+      version: resourceVersionOf(written),
+      holder: this.#options.identity,
+      at: this.#clock.elapsed(),
+    };
   }
 
   #path(): string {
@@ -194,8 +199,4 @@ export class LeaderElection {
 function asObject(value: unknown): JsonObject {
   if (!isObject(value)) throw new Error('the API server sent no object');
   return value;
-}
-
-function versionOf(lease: JsonObject): string {
-  return readText(partOf(lease, 'metadata')['resourceVersion']) ?? '';
 }

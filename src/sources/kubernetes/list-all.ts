@@ -80,7 +80,7 @@ async function listPages(
     const query = { limit: `${PAGE}`, continue: token, ...selectorsOf(resource) };
     const read = (answer: IncomingMessage): Promise<ListEnd> =>
       readList(answer, (object) => {
-        const key = keyOf(object);
+        const key = objectKey(object);
         if (key === undefined) return;
         listed.add(key);
         store.apply(key, object);
@@ -111,7 +111,7 @@ export function selectorsOf(resource: Resource): Pick<Resource, 'fieldSelector' 
 }
 
 /** `namespace/name`, or the name alone; undefined for an object without a name. */
-export function keyOf(object: JsonObject): string | undefined {
+export function objectKey(object: JsonObject): string | undefined {
   const { name, namespace } = partOf(object, 'metadata');
   if (typeof name !== 'string') return undefined;
   return typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name;

@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../../clock.ts';
 import { messageOf, partOf } from '../../core/kubernetes/json.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 import { backoffDelay } from './backoff.ts';
-import { deleteAllBut, keyOf, listAll, selectorsOf, type Resource, type Store } from './list-all.ts';
+import { deleteAllBut, objectKey, listAll, selectorsOf, type Resource, type Store } from './list-all.ts';
 import type { Timing } from './reflector-timing.ts';
 import { MalformedStream, readWatchEvents, type WatchEvent } from './watch-events.ts';
 
@@ -175,7 +175,7 @@ export class Reflector {
   }
 
   #handle({ type, object }: WatchEvent): void {
-    const key = keyOf(object);
+    const key = objectKey(object);
     const version = partOf(object, 'metadata')['resourceVersion'];
     if (type !== 'BOOKMARK' && key !== undefined) {
       if (type === 'DELETED') this.#store.delete(key);

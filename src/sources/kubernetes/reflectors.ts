@@ -43,7 +43,7 @@ export function problemsOf(all: readonly Pick<ReflectedKind, 'reflector'>[]): st
   return all.flatMap(({ reflector }) => reflector.problem ?? []);
 }
 
-export function statusOf(all: readonly ReflectedKind[]): KindStatus[] {
+export function kindStatuses(all: readonly ReflectedKind[]): KindStatus[] {
   return all.map(({ reflector, store }) => ({
     kind: reflector.resource.kind,
     state: reflector.state,

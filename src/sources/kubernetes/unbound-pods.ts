@@ -5,6 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { readPod, type Pod } from '../../core/pod.ts';
+import type { FindUnboundPod } from '../../webhook/answer.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Resource, Store } from './list-all.ts';
 import { Reflector, type ReflectorEvents } from './reflector.ts';
@@ -20,17 +21,8 @@ const UNBOUND_PODS: Resource = {
 /** Milliseconds for the GET; the scheduler's binding waits for it. */
 const GET_TIMEOUT = 1000;
 
-export interface PodIdentity {
-  readonly namespace: string;
-  readonly name: string;
-  /** Undefined: any pod of that name. */
-  readonly uid: string | undefined;
-}
-
-export interface FoundPod {
-  readonly pod: Pod;
-  readonly from: 'watch' | 'get';
-}
+type PodIdentity = Parameters<FindUnboundPod>[0];
+type FoundPod = Awaited<ReturnType<FindUnboundPod>>;
 
 interface UnboundPod {
   readonly uid: string | undefined;

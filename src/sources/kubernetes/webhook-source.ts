@@ -15,7 +15,7 @@ import { SELECTOR } from '../kinds/selector.ts';
 import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
 import { EventRecorder } from './event-recorder.ts';
-import { confirmedAtOf, ReflectorGroup, problemsOf, statusOf, type ReflectedKind } from './reflectors.ts';
+import { confirmedAtOf, ReflectorGroup, problemsOf, kindStatuses, type ReflectedKind } from './reflectors.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
 import type { Resource } from './list-all.ts';
 import { Reflector } from './reflector.ts';
@@ -135,7 +135,7 @@ export class WebhookSource implements Source {
   }
 
   status(): readonly KindStatus[] {
-    return statusOf(this.#all());
+    return kindStatuses(this.#all());
   }
 
   #all(): readonly ReflectedKind[] {

@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cacheObject as ownCacheObject } from '../../../src/core/controller/own-cache.ts';
 import { missesOf, type Miss } from '../../../src/core/controller/misses.ts';
-import { firstNameOf, isOwnName, nameOf, nameOfAttempt } from '../../../src/core/controller/desired-cache.ts';
+import {
+  firstNameOf,
+  isOwnName,
+  cacheName,
+  nameOfAttempt,
+} from '../../../src/core/controller/desired-cache.ts';
 import { readWatchedPod } from '../../../src/core/controller/watched-pod.ts';
 import type { ClusterIndex } from '../../../src/index/cluster-index.ts';
 import { readEntry } from '../../../src/sources/kinds/index-entry.ts';
@@ -207,7 +212,7 @@ describe('the ImageCache for a miss', () => {
       apiVersion: 'eci.alibabacloud.com/v1',
       kind: 'ImageCache',
       metadata: {
-        name: nameOf(miss!.desired),
+        name: cacheName(miss!.desired),
         labels: {
           'imagecache-webhook.io/made-by': 'controller',
           'imagecache-webhook.io/image-set': miss!.desired.imageSet,
@@ -223,7 +228,7 @@ describe('the ImageCache for a miss', () => {
       ownCacheObject(miss!.desired, { reuse: true, flash: true, retentionDays: 7 }, 2, NOW),
     ).toMatchObject({
       metadata: {
-        name: `${nameOf(miss!.desired)}-2`,
+        name: `${cacheName(miss!.desired)}-2`,
         annotations: { 'k8s.aliyun.com/imc-enable-reuse': 'true', 'k8s.aliyun.com/imc-enable-flash': 'true' },
       },
       spec: { retentionDays: 7 },
@@ -231,7 +236,7 @@ describe('the ImageCache for a miss', () => {
   });
 
   it('has a name that tells its attempts apart, and is known by it', () => {
-    const name = nameOf(miss!.desired);
+    const name = cacheName(miss!.desired);
     for (const attempt of [1, 2, 30]) {
       expect(firstNameOf(nameOfAttempt(name, attempt))).toBe(name);
       expect(isOwnName(nameOfAttempt(name, attempt))).toBe(true);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Miss } from '../../../src/core/controller/misses.ts';
 import type { OwnCache } from '../../../src/core/controller/own-cache.ts';
 import { GIVEN_UP_AFTER, plan, type Plan } from '../../../src/core/controller/plan.ts';
-import { nameOf, nameOfAttempt, type DesiredCache } from '../../../src/core/controller/desired-cache.ts';
+import { cacheName, nameOfAttempt, type DesiredCache } from '../../../src/core/controller/desired-cache.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const MINUTE = 60_000;
@@ -22,7 +22,7 @@ function desired(image: string): DesiredCache {
   };
 }
 
-const nameFor = (image: string): string => nameOf(desired(image));
+const nameFor = (image: string): string => cacheName(desired(image));
 
 /** @param ago milliseconds since it was last used */
 function cache(image: string, ago: number, change: Partial<OwnCache> = {}): OwnCache {

@@ -4,7 +4,7 @@ import { missesOf } from '../../../src/core/controller/misses.ts';
 import { comingPods, SETTLED_AFTER, type PrewarmOptions } from '../../../src/core/controller/prewarm.ts';
 import { readWatchedPod } from '../../../src/core/controller/watched-pod.ts';
 import { readWatchedWorkload } from '../../../src/core/controller/watched-workload.ts';
-import { nameOf } from '../../../src/core/controller/desired-cache.ts';
+import { cacheName } from '../../../src/core/controller/desired-cache.ts';
 import { configWith, decideFor, indexOf, NOW, type ConfigChange, type Json } from '../../support/objects.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
@@ -139,7 +139,7 @@ describe('before its first pod, a cache is made for the template of', () => {
     };
     const [ofPod] = missesOf([readWatchedPod(marked)], indexOf(), configWith(BY_CONTROLLER), NOW).values();
     expect(ofPod!.desired).toEqual(miss!.desired);
-    expect(nameOf(ofPod!.desired)).toBe(name);
+    expect(cacheName(ofPod!.desired)).toBe(name);
   });
 });
 

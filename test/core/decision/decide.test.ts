@@ -1,4 +1,4 @@
-/** The steps of the decision, in the order of design.md, each with all of its options. */
+/** The steps of the decision, in the order of docs/architecture.md, each with all of its options. */
 import { describe, expect, it } from 'vitest';
 import { FILTERS } from '../../../src/core/decision/match/filters.ts';
 import { TIE_BREAKS } from '../../../src/core/decision/match/order.ts';

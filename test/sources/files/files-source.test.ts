@@ -166,7 +166,7 @@ describe('reads', () => {
       { onProblem: () => undefined, onProgress: () => undefined, onChange: () => undefined },
       SYSTEM_CLOCK,
     );
-    await expect(source.start()).rejects.toThrow("ENOENT: no such file or directory, scandir '/nowhere'");
+    await expect(source.start()).rejects.toThrow('folder /nowhere cannot be read: no such file or directory');
   });
 
   it('the fields of an ImageCache, with their defaults', async () => {
@@ -324,7 +324,9 @@ describe('what is broken is told by file and line, and what was there before sta
     const { has, problems, path, index, source } = await watch({ 'a.json': cacheObject({ name: 'a' }) });
     renameSync(path, `${path}-gone`);
     cleanups.push(() => rmSync(`${path}-gone`, { recursive: true }));
-    await soon(() => expect(problems).toEqual([expect.stringContaining('cannot be read: ENOENT')]));
+    await soon(() =>
+      expect(problems).toEqual([expect.stringContaining('cannot be read: no such file or directory')]),
+    );
     expect(source.problems()).toHaveLength(1);
     const age = index.confirmedAtMs();
     expect(has('a')).toEqual(['a']);

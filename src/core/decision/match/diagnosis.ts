@@ -14,31 +14,31 @@ export function describeMatch(match: MatchResult, imageCount: number): string {
     const tie = runnerUp ? `; before ${runnerUp.cache.name}, as it ${runnerUp.lostBecause}` : '';
     const better = verdicts.find((each) => each.refusal && compareDegree(each.degree, degree) < 0);
     const missed = better?.refusal
-      ? `; a better match, ${nameOf(better.cache)}, ${better.refusal.message}`
+      ? `; a better match, ${describeCache(better.cache)}, ${better.refusal.message}`
       : '';
-    return `${nameOf(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}${missed}`;
+    return `${describeCache(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}${missed}`;
   }
   if (match.considered === 0) return "no ImageCache holds any of the pod's images";
   const counts = Array.from(match.refused, ([code, count]) => `${count} ${code}`).join(', ');
-  return `no ImageCache qualifies: ${counts}; ${closest(verdicts)}`;
+  return `no ImageCache qualifies: ${counts}; ${mostInformative(verdicts)}`;
 }
 
 /**
  * The refused candidate that is most worth mentioning: among those with the most exact images, one that holds enough.
  */
-function closest(verdicts: readonly Verdict[]): string {
+function mostInformative(verdicts: readonly Verdict[]): string {
   const most = Math.max(...verdicts.map((verdict) => verdict.degree.exact));
   const best = verdicts.filter((verdict) => verdict.degree.exact === most);
   const verdict = best.find(({ refusal }) => refusal?.code !== 'NotEnoughImages') ?? best[0];
-  return verdict ? `${nameOf(verdict.cache)} ${verdict.refusal?.message ?? 'lost'}` : '';
+  return verdict ? `${describeCache(verdict.cache)} ${verdict.refusal?.message ?? 'lost'}` : '';
 }
 
 export function describePinRefusal(cache: ImageCache, refusal: Refusal): string {
   // If the phase is not itself the reason, the sentence still names it.
   const state = refusal.code === 'NotReady' ? '' : ` (phase ${cache.phase}, progress ${cache.progress})`;
-  return `the pod pins ${nameOf(cache)}, which ${refusal.message}${state}`;
+  return `the pod pins ${describeCache(cache)}, which ${refusal.message}${state}`;
 }
 
-function nameOf(cache: ImageCache): string {
+function describeCache(cache: ImageCache): string {
   return `ImageCache ${cache.name}${cache.id === undefined ? '' : ` (${cache.id})`}`;
 }

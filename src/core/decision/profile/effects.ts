@@ -45,17 +45,6 @@ export function matchingSelectors(
   return [...(first ? [first] : []), ...profile.inOrder.matching(podLabels, namespaceLabels)];
 }
 
-/**
- * Whether a match means that the pod goes to ECI. A selector without constraints matches every pod, so it says nothing
- * about where a pod runs: its effect is for pods that go to ECI for another reason.
- */
-export function marksForEci(selector: ProfileSelector): boolean {
-  return (
-    selector.destination !== 'normal-nodes' &&
-    (selector.objectSelector.length > 0 || selector.namespaceSelector.length > 0)
-  );
-}
-
 export interface Metadata {
   readonly annotations: StringMap;
   readonly labels: StringMap;
