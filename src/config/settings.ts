@@ -1,6 +1,6 @@
 /**
  * Every setting with its type, its default and its meaning, in one table. Validation, environment variables, flags,
- * `--help` and the README's table are made from it. The key `pin.notReady` is `pin: {notReady: …}` in the file,
+ * `--help` and the table in docs/reference.md are made from it. The key `pin.notReady` is `pin: {notReady: …}` in the file,
  * IMC_PIN_NOT_READY in the environment, and --pin-not-ready on the command line.
  */
 import {

@@ -43,7 +43,7 @@ if (unknown.length > 0 || !(rounds >= 1)) {
 const possible = ALL.filter((name) => name !== NEEDS_CONTROL_PLANE || process.env['KUBEBUILDER_ASSETS']);
 const chosen = values.only.length > 0 ? values.only.filter(isSection) : possible;
 if (!chosen.includes(NEEDS_CONTROL_PLANE) && values.only.length === 0)
-  process.stderr.write('not measured: cluster, which needs KUBEBUILDER_ASSETS (README, make e2e)\n');
+  process.stderr.write('not measured: cluster, which needs KUBEBUILDER_ASSETS (CONTRIBUTING.md, make e2e)\n');
 
 const machine = {
   processor: cpus()[0]?.model ?? 'unknown',

@@ -283,10 +283,11 @@ describe('names', () => {
     expect([environmentName(path), flagName(path)]).toEqual([variable, flag]);
   });
 
-  it('and meanings of every key are in the README', () => {
-    const readme = readFileSync('README.md', 'utf8');
+  it('and meanings of every key are in docs/reference.md', () => {
+    const reference = readFileSync('docs/reference.md', 'utf8');
     const missing = SETTINGS.filter(
-      ({ path, help }) => !readme.includes(`| \`${path}\` |`) || !readme.includes(help),
+      ({ path, help }) =>
+        !new RegExp(`^\\| \`${path}\` +\\|`, 'm').test(reference) || !reference.includes(help),
     );
     expect(missing.map(({ path }) => path)).toEqual([]);
   });

@@ -19,12 +19,11 @@ const imageCache = (spec: Json): Json => ({
 });
 const images = (count: number): string[] => Array.from({ length: count }, (_, i) => `image:${i}`);
 
-it.each(readManifests('test/e2e/fixtures/seed-image-caches.yaml').map((manifest) => [manifest] as const))(
-  'the documents’ $metadata.name is accepted, and kept as it is',
-  async (manifest) => {
-    expect(await plane.api.create(IMAGE_CACHES, manifest)).toMatchObject(manifest);
-  },
-);
+it.each(
+  readManifests('test/e2e/fixtures/documented-image-caches.yaml').map((manifest) => [manifest] as const),
+)('the documents’ $metadata.name is accepted, and kept as it is', async (manifest) => {
+  expect(await plane.api.create(IMAGE_CACHES, manifest)).toMatchObject(manifest);
+});
 
 it.each<[Json]>([
   [{ images: images(1) }],

@@ -49,7 +49,7 @@ describe('a client that takes more than an API server does', () => {
   });
 });
 
-it('the server has the limits that Fastify would have given it, though it is built before Fastify', () => {
+it('the server has the limits that it should have', () => {
   const { app } = buildTestApp({});
   expect(app.server).toMatchObject({
     keepAliveTimeout: 120_000,
@@ -59,7 +59,7 @@ it('the server has the limits that Fastify would have given it, though it is bui
   });
 });
 
-it('a connection without a request is kept longer than Go clients keep it, on the fast path too', async () => {
+it('a connection without a request is kept longer than Go clients keep it', async () => {
   const { app } = buildTestApp({});
   const address = await app.listen({ host: '127.0.0.1', port: 0 });
   const agent = new Agent({ keepAlive: true });

@@ -217,7 +217,7 @@ export async function makeDue(api: ApiServer, cronJob: string): Promise<void> {
 }
 
 /**
- * A webhook of a MutatingWebhookConfiguration, for pods and bindings, as the README shows it for one's own machine.
+ * A webhook of a MutatingWebhookConfiguration, for pods and bindings, as docs/reference.md shows it for one's own machine.
  * @param url of its endpoint
  * @param ca PEM
  */

@@ -1,0 +1,62 @@
+/** What pages and comments refer to is there. */
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const PAGES = globSync(['*.md', 'docs/**/*.md', 'charts/*/*.md']);
+const CODE = globSync(['src/**/*.ts', 'test/**/*.ts']).filter((file) => file !== 'test/docs.test.ts');
+
+function headingsOf(page: string): string[] {
+  return Array.from(readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm), ([, heading]) => heading!);
+}
+
+/** As the hosts of repositories make anchors of headings. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\d\s-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+describe.each(PAGES)('%s', (page) => {
+  it('links to files and headings that exist', () => {
+    const broken = Array.from(
+      readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g),
+    )
+      .filter(([, path = '', anchor]) => {
+        const target = path === '' ? page : normalize(join(dirname(page), path));
+        if (!existsSync(target)) return true;
+        return (
+          anchor !== undefined &&
+          statSync(target).isFile() &&
+          !headingsOf(target).map(anchorOf).includes(anchor)
+        );
+      })
+      .map(([link]) => link);
+    expect(broken).toEqual([]);
+  });
+});
+
+it('comments cite pages and headings that exist', () => {
+  const broken = CODE.flatMap((file) => {
+    const text = readFileSync(file, 'utf8').replaceAll(/\n\s*(?:\*|\/\/)\s*/g, ' ');
+    return Array.from(text.matchAll(/\b(docs\/[\w/-]+\.md)(?:, "([^"]+)")?/g))
+      .filter(
+        ([, page = '', heading]) =>
+          !existsSync(page) || (heading !== undefined && !headingsOf(page).includes(heading)),
+      )
+      .map(([citation]) => `${file}: ${citation}`);
+  });
+  expect(broken).toEqual([]);
+});
+
+it('files that comments name exist', () => {
+  const names = new Set([...CODE, 'docs.test.ts'].map((file) => file.split('/').at(-1)!));
+  const broken = CODE.flatMap((file) =>
+    Array.from(readFileSync(file, 'utf8').matchAll(/(?:\*|\/\/)[^\n]*?\b([a-z][\w.-]*\.ts)\b/g))
+      // `.test.ts` alone stands for any of them.
+      .filter(([, name = '']) => name !== 'test.ts' && !names.has(name))
+      .map(([, name]) => `${file}: ${name}`),
+  );
+  expect(broken).toEqual([]);
+});
