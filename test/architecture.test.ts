@@ -18,7 +18,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['core', 'config', 'runtime'],
   'main.ts': ['cli'],
 };
-/** Folders of which only types may be imported: who needs something declares it, and who provides it says so. */
+/**
+ * Folders of which only types may be imported: a folder that needs something declares it, and the folder that provides
+ * it imports the type.
+ */
 const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   sources: ['tls', 'webhook', 'controller'],
   webhook: ['tls'],

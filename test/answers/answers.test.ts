@@ -1,7 +1,7 @@
 /**
- * Every answer is what it was at commit 80295e1: over the examples, the oracle's worlds, a large population and mutants of
- * real reviews. Kept while the house is rebuilt, and no longer: then the answers themselves change. Where one has to
- * change, RECORD=1 records them anew, and the commit says why.
+ * Every answer is what it was at commit 80295e1: over the examples, the oracle's worlds, a large population and mutants
+ * of real reviews. This test exists only while the house is rebuilt. If an answer has to change, RECORD=1 records it,
+ * and the commit says why.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -61,7 +61,7 @@ class Answers {
   }
 }
 
-/** Each changes what is written. */
+/** Configurations, each of which changes what is written. */
 const CONFIGURATIONS: Record<string, ConfigChange> = {
   'the defaults': {},
   'a marker also if images lack': { createOnMiss: { when: 'incomplete', by: 'eci' } },

@@ -61,7 +61,7 @@ const rows: Row[] = [];
 for (const section of chosen) {
   process.stderr.write(`measuring ${section} ...\n`);
   rows.push(...(await SECTIONS[section](rounds)));
-  // After each section, so that what was measured stays if the next one fails.
+  // Written after each section, so that earlier figures stay if the next section fails.
   if (values.json !== undefined) {
     const figures = rows.map((row) => ({ ...row, met: meets(row) }));
     writeFileSync(values.json, `${JSON.stringify({ machine, rounds, rows: figures }, undefined, 2)}\n`);

@@ -7,7 +7,7 @@ export interface Certificate {
   readonly ca: string;
 }
 
-/** @throws where the process was not given one */
+/** @throws if the process was given no certificate */
 export function servingCertificate(environment: NodeJS.ProcessEnv = process.env): Certificate {
   return JSON.parse(environment[CERTIFICATE_VARIABLE] ?? '') as Certificate;
 }

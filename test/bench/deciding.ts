@@ -28,7 +28,7 @@ interface Round {
   /** A decision for an image set that no pod had before. */
   readonly newSet: number;
   readonly repeated: number;
-  /** `JSON.parse` of a review, which every server of these has to do: what the others are compared with. */
+  /** `JSON.parse` of a review, which every webhook has to do: the other figures are compared with it. */
   readonly parse: number;
 }
 
@@ -58,7 +58,7 @@ const NOW = CREATED_FROM + 365 * 86_400_000;
 const LOOKED_THROUGH = 1e6;
 const LEAST_ASKED = 5;
 const MOST_ASKED = 200;
-/** Candidates whose order is compared. */
+/** How many candidates are compared by their order. */
 const LOOKED_AT = 50;
 const ORACLE_OPTIONS: OracleOptions = {
   minimumMatch: DEFAULT_CONFIG.minimumMatch,

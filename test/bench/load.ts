@@ -3,7 +3,7 @@ import autocannon, { type Client, type Instance, type Result } from 'autocannon'
 import { processorSeconds, type Server } from './processes.ts';
 
 const CONNECTIONS = 25;
-/** Until V8 has compiled what they need, and each of 4,000 reviews has come five times. */
+/** Runs until V8 has compiled the code, and each of 4,000 reviews was sent five times. */
 export const WARM_UP_REQUESTS = 20_000;
 
 export interface LoadResult {
@@ -16,12 +16,11 @@ export interface LoadResult {
 }
 
 /**
- * Until every connection has had an answer nothing is counted: by then the load is still being made, and what waits, waits
- * for that.
+ * Nothing is counted until every connection has had an answer, because requests wait while the load is being set up.
  * @param seconds how long, or how many requests
- * @param skip how many of its reviews each connection begins after, and comes to last: turns that always began with the
- *   same ones would hardly come to the others
- * @throws where an answer was not 200, or did not come
+ * @param skip how many of its reviews each connection skips at first and sends last; turns that always begin with the
+ * same ones would hardly reach the others
+ * @throws if an answer is not 200, or does not come
  */
 export async function putLoad(
   { url, pid }: Pick<Server, 'url' | 'pid'>,

@@ -1,13 +1,13 @@
-/** Repeats and compares: every figure is a ratio of medians, and what is compared takes turns, as machines are noisy. */
+/** Repeats and compares. Every figure is a ratio of medians, and contestants take turns, because machines are noisy. */
 
 export interface Row {
   readonly section: string;
   readonly what: string;
   readonly figure: number;
   readonly unit: string;
-  /** To what it is compared. */
+  /** The ratio to what it is compared with. */
   readonly ratio?: number;
-  /** What the ratio, or the figure where there is none, should be. */
+  /** What the ratio should be, or the figure if there is no ratio. */
   readonly goal?: Goal;
   readonly note?: string;
 }

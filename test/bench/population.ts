@@ -1,6 +1,6 @@
 /**
- * Makes the clusters and pods that the measurements speak of, the same ones for the same seed: caches of five images
- * whose popularity follows Zipf's law, with one sidecar image in nearly all of them.
+ * Makes the clusters and pods for the measurements, the same ones for the same seed: caches of five images whose
+ * popularity follows Zipf's law, with one sidecar image in nearly all of them.
  */
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../src/core/image/reference.ts';
@@ -72,7 +72,7 @@ export function* describeCaches(count: number, seed = 1): Generator<CacheDescrip
   return undefined;
 }
 
-/** As a source reads it from the object: from JSON, which also makes its strings what they will be. */
+/** Made from JSON, as a source reads it, because V8 represents such strings in their own way. */
 export function toImageCache(description: CacheDescription): ImageCache {
   const { name, id, images, sizeGiB, createdAt } = JSON.parse(
     JSON.stringify(description),

@@ -1,4 +1,4 @@
-/** Starts the servers that are measured, each a process of its own, and reads what they use. */
+/** Starts the measured servers, each as a process of its own, and reads their resource usage. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ export const CERTIFICATE = issueCertificate();
 const variable = certificateVariable(CERTIFICATE);
 const environment = { PATH: process.env['PATH'], ...variable };
 
-/** Of the image: what is measured is what runs. The floor has them too. */
+/** The flags of the image, for the webhook and for the floor. */
 const [, ...entrypoint] = JSON.parse(
   /^ENTRYPOINT (.*)$/m.exec(readFileSync('Dockerfile', 'utf8'))![1]!,
 ) as string[];
@@ -54,7 +54,7 @@ export async function startScriptedApiServer(caches: number, selectors: number):
   return { ...server(child, url, readyAfter), run: (script) => child.send(script) };
 }
 
-/** The webhook as it is built, with its defaults and the flags of the image, as a process; ready. */
+/** The built webhook as a process, with its defaults and the flags of the image; ready. */
 export async function startWebhookProcess(
   cluster: { readonly url: string; readonly ca?: string; readonly token?: string },
   flags: readonly string[] = [],

@@ -1,6 +1,6 @@
 /**
- * Plays an API server with a cluster of any size, which a real one would need hours to be given, on the machine whose
- * time is measured. Lists in pages, watches with bookmarks; what happens in the cluster is told by messages.
+ * Plays an API server with a cluster of any size, because a real one would need hours for the objects and the processor
+ * that is measured. It lists in pages and watches with bookmarks; messages from the test change the cluster.
  */
 import { createServer } from 'node:https';
 import type { ServerResponse } from 'node:http';

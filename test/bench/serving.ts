@@ -89,8 +89,8 @@ interface Contestant {
 }
 
 /**
- * The floor and the webhook, both in new processes, because those of one program differ by a twelfth for as long as they
- * live; by turns of half a second, because the machine does not stay equally fast for longer.
+ * The floor and the webhook in new processes each round, because processes of one program differ by a twelfth for their
+ * whole lives; in turns of half a second, because the machine does not stay equally fast for longer.
  */
 async function compareOnce(
   api: ScriptedApiServer,

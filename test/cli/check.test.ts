@@ -12,7 +12,7 @@ import { CA, SERVING_CERTIFICATE, temporaryFolder } from '../support/webhook.ts'
 beforeAll(build, 120_000);
 afterEach(killRunning);
 
-/** Runs the check against a server. @returns its result, and what it was asked for */
+/** Runs the check against a server. @returns its result, and the requests that the server got */
 async function check(answer: RequestListener, ...flags: string[]): Promise<Result & { asked: string[] }> {
   const asked: string[] = [];
   const server = createServer(SERVING_CERTIFICATE, (request, response) => {

@@ -156,7 +156,7 @@ describe('imc explain', () => {
     expect(out).toMatch(/redis-small +imc-redis-small +1\/1 +0 +20Gi +\d+d +Ready +chosen/);
     expect(out).toMatch(/redis-large .* beaten: the chosen one is closer in size/);
     expect(out).toContain('/metadata/annotations/k8s.aliyun.com/eci-imc-id = imc-redis-small');
-    // eslint-disable-next-line no-control-regex -- no colours where nobody sees them
+    // eslint-disable-next-line no-control-regex -- colours are used only in a terminal
     expect(out).not.toMatch(/\u001b/);
   });
 
@@ -171,7 +171,7 @@ describe('imc explain', () => {
     folder.remove();
   });
 
-  it('is silent where its reader has read enough', () => {
+  it('ends silently if its reader closes the pipe', () => {
     const files = Array.from({ length: 300 }, () => `-f ${EXAMPLES}/pods/13-partial-hit.yaml`).join(' ');
     const command = `"${process.execPath}" dist/main.js explain ${SOURCE.join(' ')} ${files} 2>&1 | head -1`;
     expect(execFileSync('bash', ['-c', command], { encoding: 'utf8' })).toBe(
@@ -282,7 +282,7 @@ describe('imc serve', () => {
     certs.remove();
   });
 
-  it('ends with an error where the source cannot be read', async () => {
+  it('ends with an error if the source cannot be read', async () => {
     const certs = temporaryFolder();
     // A long delay, which must not be waited for.
     const { code, err } = await imc(serveArgs('files:/nowhere', certs.path, '1h'));
@@ -308,7 +308,7 @@ describe('imc serve', () => {
 });
 
 describe('imc status', () => {
-  it('shows every ImageCache, whoever made it, and passes over one that cannot be read, by name', async () => {
+  it('shows every ImageCache, whoever made it, and names and skips one that cannot be read', async () => {
     const hour = 3_600_000;
     const before = (milliseconds: number): string => new Date(Date.now() - milliseconds).toISOString();
     const own = cacheObject({ name: 'auto-1', images: ['a:1', 'b:1'], created: before(3 * hour) });

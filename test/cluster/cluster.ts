@@ -67,7 +67,7 @@ Ctrl-C ends all of it.`);
 
 interface OurPrograms extends AsyncDisposable {
   readonly folder: string;
-  /** @throws Error that says which one has ended by itself, and with what it said last */
+  /** @throws Error that names the program that has ended by itself, with its last output */
   readonly untilOneEnds: () => Promise<never>;
 }
 

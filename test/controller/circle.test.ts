@@ -1,4 +1,4 @@
-/** The whole circle on a folder: a miss has a cache made, by way of whoever plays ECI, and the next pod hits. */
+/** The whole circle on a folder: a miss, a cache made by the controller and the simulator, and the next pod hits. */
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';

@@ -1,4 +1,4 @@
-/** What is told of pods and the caches that they found. That the API server takes it is shown in test/e2e. */
+/** The Events about pods and their caches. test/e2e shows that the API server accepts them. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
 import { PodEvents } from '../../src/controller/pod-events.ts';
@@ -40,8 +40,8 @@ function look(cache: Partial<CacheSpec> = {}, now = NOW): string[] {
   return [...told];
 }
 
-describe('of pods that were given a cache', () => {
-  it('one Event is told for all of them, on the last, with how much of it the cache holds', () => {
+describe('for pods that were given a cache', () => {
+  it('there is one Event for all of them, on the latest, with how many images the cache holds', () => {
     look();
     given('p');
     given('q');
@@ -52,7 +52,7 @@ describe('of pods that were given a cache', () => {
     expect(look()).toEqual([]);
   });
 
-  it('those that come within ten minutes are told of together after them', () => {
+  it('later pods share one Event ten minutes after the first', () => {
     look();
     given('p');
     expect(look()).toHaveLength(1);
@@ -67,14 +67,14 @@ describe('of pods that were given a cache', () => {
     expect(look({}, NOW + 31 * MINUTE)).toEqual([expect.stringMatching(/^s .*: this pod was given/)]);
   });
 
-  it('nothing is told of those that were there before it led, nor of caches that are not in the cluster', () => {
+  it('there is no Event for pods from before this leader, nor for caches without an object', () => {
     given('p');
     expect(look()).toEqual([]);
     pod('q', { 'k8s.aliyun.com/eci-imc-id': 'imc-of-eci-itself' });
     expect(look()).toEqual([]);
   });
 
-  it('one that is being deleted is said to be', () => {
+  it('an Event says that a cache is being deleted', () => {
     look();
     given('p');
     expect(look({ deleting: true })).toEqual([
@@ -82,7 +82,7 @@ describe('of pods that were given a cache', () => {
     ]);
   });
 
-  it('one that is not Ready is said not to be complete', () => {
+  it('an Event says that a cache is not complete', () => {
     look();
     given('p');
     expect(look({ phase: 'Creating', progress: '40%' })).toEqual([
@@ -91,10 +91,10 @@ describe('of pods that were given a cache', () => {
   });
 });
 
-describe('of pods that missed while a cache was being made', () => {
+describe('for pods that missed while a cache was being made', () => {
   const inTheMaking = { images: ['a:1', 'b:1'], phase: 'Creating', progress: '40%' };
 
-  it('the Event says that the cache is not complete yet', () => {
+  it('an Event says that the cache is not complete yet', () => {
     look(inTheMaking);
     pod('p', MARKED);
     expect(look(inTheMaking)).toEqual([
@@ -107,14 +107,14 @@ describe('of pods that missed while a cache was being made', () => {
     ['it lacks one of its images', { images: ['a:1'] }],
     ['it has failed', { phase: 'Failed' }],
     ['it is Ready by now: what the pod found then is not known', { phase: 'Ready' }],
-  ])('nothing is told where %s', (_title, change) => {
+  ])('there is no Event if %s', (_title, change) => {
     look();
     pod('p', MARKED);
     expect(look({ ...inTheMaking, ...change })).toEqual([]);
   });
 });
 
-it('no more than twenty are told at one look, and none is lost', () => {
+it('at most twenty Events are written at once, and none is lost', () => {
   const many = Array.from({ length: 45 }, (_, i) => cacheObject({ name: `x${i}`, images: ['a:1'] }));
   const index = indexOf(...many);
   events.starting([], index, NOW);

@@ -54,7 +54,7 @@ function start(args: readonly string[], onLine: (line: string) => void = () => u
   };
 }
 
-/** @param certs where the webhook's certificate is */
+/** @param certs the folder of the webhook's certificate */
 export async function showCircle(certs: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'imc-circle-'));
   try {

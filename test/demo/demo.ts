@@ -1,6 +1,6 @@
 /**
  * `make demo`: starts the built webhook on the examples, sends each of them as the AdmissionReview that kube-apiserver
- * would send, and prints what was decided and why. Everything shown comes out of the webhook's answers.
+ * would send, and prints each answer and its reason.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:https';

@@ -1,7 +1,6 @@
 /**
- * What else a current API server does to a pod on its way: it evaluates match conditions, calls other webhooks and policies
- * and ours again after them, pulls images anew each time (AlwaysPullImages), holds pods to security standards (PodSecurity),
- * and takes fields that older ones did not know.
+ * What else a current API server does to a pod: it evaluates match conditions, calls other webhooks and policies and
+ * then ours again, enforces AlwaysPullImages and PodSecurity, and accepts fields that older versions did not know.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -211,7 +210,7 @@ describe('a pod on its way through the webhook and the rest of admission', () =>
 
       /** @param condition in CEL, of pods that get the sidecar */
       async function install(condition: string): Promise<void> {
-        // AlwaysPullImages refuses another policy in what is added after it.
+        // AlwaysPullImages refuses another policy in containers that are added after it.
         const container = `Object.spec.containers{name: "proxy", image: "${SIDECAR}", imagePullPolicy: "Always"}`;
         const patch = `[JSONPatch{op: "add", path: "/spec/containers/-", value: ${container}}]`;
         const isThere = 'object.spec.containers.exists(each, each.name == "proxy")';

@@ -1,6 +1,6 @@
 /**
  * Bind-time decisions on a real API server. There is no scheduler here: the tests bind the pods, as a scheduler does,
- * and look at what the API server then has.
+ * and look at the result.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
@@ -44,7 +44,7 @@ beforeAll(async () => {
     metadata: { name: 'edge', labels: { 'k8s.aliyun.com/vnode': 'true' } },
   });
   proxy = await startProxy(plane);
-  // With a day of trust in what it knows, no list comes between that would show what a watch is kept from showing.
+  // The webhook trusts its index for a day here, so that no list repairs what the test keeps from the watch.
   webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '24h' }, proxy);
   await webhook.synced;
   await register(plane.api, 'imagecache-webhook', webhook);
@@ -55,7 +55,7 @@ afterAll(async () => {
   await plane?.stop();
 });
 
-/** Binds as the scheduler does, and returns the pod as it is then. */
+/** Binds as the scheduler does. @returns the pod afterwards */
 async function bind({ name, uid }: Metadata, node: string, annotations?: Json): Promise<Metadata> {
   await plane.api.create(`${PODS}/${name}/binding`, {
     apiVersion: 'v1',
@@ -77,7 +77,7 @@ function silenceWatches(): void {
   proxy.garble = () => Buffer.alloc(0);
 }
 
-/** They bring what has happened meanwhile. */
+/** Lets the watches go on, which deliver what has happened meanwhile. */
 function resumeWatches(): void {
   proxy.garble = undefined;
   proxy.endWatches();

@@ -71,7 +71,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     return certificate;
   }
 
-  /** Every replica serves with what the configuration has the API server trust, and the API server has heard of it. */
+  /** Every replica serves with a certificate of the CA in the configuration, and the API server knows that CA. */
   async function untilTrusted(): Promise<void> {
     await eventually(async () => {
       const [bundle] = await caBundles();
@@ -218,7 +218,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
       // An API server goes on for a while with the bundle that it was told: this is how long.
       await sleep(200);
       for (const { address, ending } of kubelet.pods()) {
-        // One that is told to end may be gone before it is asked.
+        // A replica that is told to end may be gone before it is asked.
         if (ending) continue;
         const { serialNumber } = await meet(address, bundle!);
         seen.add(serialNumber).add(bundle!);

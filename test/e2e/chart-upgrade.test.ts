@@ -138,7 +138,7 @@ describe('the ImageCache resource', () => {
     await release.uninstall();
     expect(metadataOf(await plane.api.get(CRD))).toEqual(before);
     expect(await caches()).toEqual(['a']);
-    // For what comes after each test.
+    // The clean-up after each test.
     await release.upgrade(values);
   });
 
@@ -185,7 +185,7 @@ describe('the ImageCache resource', () => {
   });
 });
 
-/** The spec of a CRD whose lists lack one column. */
+/** The spec of a CRD whose printer columns lack one. */
 function withoutColumn(crd: Json, column: string): Json {
   const spec = structuredClone(crd['spec']) as Json & {
     versions: { additionalPrinterColumns: { name: string }[] }[];

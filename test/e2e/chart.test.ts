@@ -108,7 +108,7 @@ function openCrd(group: string, version: string, kind: string): Json {
   };
 }
 
-/** Where the API server has objects of the kinds that the chart makes, and of those that come of them. */
+/** The paths of the kinds that the chart creates, and of the kinds that follow from them. */
 const OWNED = [
   '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
   '/apis/rbac.authorization.k8s.io/v1/clusterroles',
@@ -333,7 +333,7 @@ describe('where no profile selector picks pods, a pod', () => {
         ({ namespaceLabels, labels: podLabels, annotations, nodeSelector, nodeName }) => {
           const pod = podObject({ spec: { nodeSelector, nodeName } });
           const metadata = { name: 'pod', namespace: 'default', labels: podLabels, annotations };
-          // As the API server has it: what is absent is not there.
+          // The API server leaves absent fields out.
           const object = JSON.parse(JSON.stringify({ ...pod, metadata })) as Json;
           const index = indexOf(namespaceObject('default', namespaceLabels), node);
           const isOurs = decideFor(object, index).decision.reason !== 'NotForEci';

@@ -1,4 +1,4 @@
-/** `make cluster`, as somebody uses it who copies what it prints. */
+/** `make cluster`, used as somebody uses it who copies the commands that it prints. */
 import { once } from 'node:events';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';

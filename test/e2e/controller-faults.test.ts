@@ -1,4 +1,6 @@
-/** The controller when its way to the API server breaks: what was missed is made all the same, and once. */
+/**
+ * The controller while its connection to the API server is broken: every missed cache is made all the same, and once.
+ */
 import type { ServerResponse } from 'node:http';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -73,7 +75,7 @@ describe('between the controller and the API server', () => {
     });
   }
 
-  /** A pod as the webhook leaves one that missed. */
+  /** A pod as the webhook leaves it after a miss. */
   const miss = (name: string, image: string): Promise<Json> =>
     plane.api.create(PODS, {
       metadata: {

@@ -172,7 +172,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     return kubeconfig(plane.url, plane.ca, status as Json);
   }
 
-  /** The one that has the Lease. */
+  /** The replica that holds the Lease. */
   async function leader(): Promise<RunningPod> {
     return eventually(async () => {
       const { spec } = await plane.api.get(
@@ -239,7 +239,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
         },
       },
       spec: {
-        // As they are written, sorted by what they stand for.
+        // The names as written, sorted by their meaning.
         images: ['nginx', 'harbor.example/init:1', 'harbor.example/side:1'],
         imageCacheSize: 50,
         imagePullSecrets: ['default:registry'],

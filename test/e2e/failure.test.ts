@@ -183,7 +183,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
 
 it('without an API server the webhook serves health at once, and lets pods through until it has a certificate', async () => {
   const { cert: ca } = createAuthority(Date.now());
-  // A port where nobody answers.
+  // A port on which nothing listens.
   const folder = temporaryFolder({ kubeconfig: kubeconfig('https://127.0.0.1:1', ca, { token: 'token' }) });
   const webhook = await runWebhook('', {
     source: 'kubernetes',

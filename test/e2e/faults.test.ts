@@ -42,7 +42,7 @@ interface Scene extends AsyncDisposable {
   readonly webhook: WebhookInCluster;
   /** What is answered now. */
   readonly ask: () => Promise<Answer>;
-  /** Changes what is true: another cache is the right one, and the former no longer works. */
+  /** Changes the cluster so that another cache is the right one, and the former one no longer works. */
   readonly change: () => Promise<void>;
 }
 
@@ -102,7 +102,7 @@ function observe({ ask }: Scene): () => Promise<Observation[]> {
   };
 }
 
-/** The last moment at which what is no longer true was still answered. */
+/** The last moment at which the old answer was still given. */
 function lastOf(answer: Answer, observations: readonly Observation[]): number {
   return observations.findLast((each) => each.answer === answer)?.at ?? 0;
 }
@@ -197,7 +197,7 @@ describe.concurrent('while no word gets through', () => {
 
       await end(proxy);
       expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
-      // The list has told what is true; the watch that follows it has to last for a moment.
+      // The list has delivered the change; the watch after it has to last for a moment.
       await eventually(() =>
         expect(webhook.logged.map(({ step }) => String(step))).toContainEqual(
           expect.stringMatching(/^ImageCache: in step again after \d/),

@@ -1,4 +1,4 @@
-/** The container image, as far as it can be built without an engine: what is in it, and that it runs as process 1. */
+/** The container image, as far as it can be built without an engine: its content, and that it runs as process 1. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, readFileSync } from 'node:fs';

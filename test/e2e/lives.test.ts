@@ -1,7 +1,7 @@
 /**
- * Whole lives of pods in a hybrid cluster: the controllers of Kubernetes make them, real schedulers bind them to real and to
- * virtual nodes, kwok has them run and finish, and they are evicted, replaced and rolled out anew. Exactly those that come
- * to run on a virtual node are decided, and each by what it is then.
+ * Whole lives of pods in a hybrid cluster. The controllers of Kubernetes make them, real schedulers bind them to real
+ * and virtual nodes, kwok lets them run and finish, and they are evicted, replaced and rolled out again. The webhook
+ * decides exactly the pods that run on a virtual node, each by its state at that time.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';

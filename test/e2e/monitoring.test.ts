@@ -84,7 +84,7 @@ describe.skipIf(!hasPrometheus())('Prometheus', () => {
         scrape_configs: [
           {
             job_name: RELEASE,
-            // As the Prometheus operator labels what it finds by a ServiceMonitor.
+            // The labels that the Prometheus operator adds for a ServiceMonitor.
             static_configs: [{ targets: [target], labels: { namespace: RELEASE, pod: 'a' } }],
           },
         ],

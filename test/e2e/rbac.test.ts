@@ -1,4 +1,4 @@
-/** The rights of the webhook's service account are what it uses: the API server's audit log against the chart's rules. */
+/** The service account's rights and their use: the API server's audit log against the chart's rules. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,4 +1,4 @@
-/** How the kubernetes source behaves with many objects, large ones, and when the next pod comes at once. */
+/** The kubernetes source with many objects, with large ones, and with a pod that follows an event at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
@@ -40,7 +40,7 @@ describe('a Ready cache is used by the next pod', () => {
     const ask = async (): Promise<boolean> =>
       (await webhook.review(review)).auditAnnotations?.['reason'] === 'BestMatch';
 
-    /** The floor: an event has reached somebody who does nothing but watch, and one pod has been answered. */
+    /** The floor: a plain watcher has received the event, and one pod has been answered. */
     let arrived = Promise.withResolvers<void>();
     const endWatch = await plane.api.watch(IMAGE_CACHES, () => arrived.resolve());
     let [ours, floor] = [0, 0];

@@ -1,4 +1,4 @@
-/** The kubernetes source on a real API server: what it reads, how fast it follows, and what it says of itself. */
+/** The kubernetes source on a real API server: what it reads, how fast it follows, and what it reports of itself. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';

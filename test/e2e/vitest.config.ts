@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { kubernetesMinor } from './support/programs.ts';
 import { SkipsReporter } from './support/skips-reporter.ts';
 
-/** They measure durations: how old an answer may be, and who answers first. Nothing else runs beside them. */
+/** These tests measure durations, so nothing else runs beside them. */
 const ALONE = ['controller-faults', 'faults', 'scale'].map((name) => `test/e2e/${name}.test.ts`);
 
 const version = `1.${kubernetesMinor()}`;
@@ -10,7 +10,7 @@ const version = `1.${kubernetesMinor()}`;
 /** The tests that need a control plane: `make e2e`. Each file has one of its own. */
 export default defineConfig({
   test: {
-    // Several times what the longest takes on the slowest machine so far: what this ends, hangs.
+    // Several times the longest test on the slowest machine so far: a test that is ended here hangs.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     pool: 'forks',

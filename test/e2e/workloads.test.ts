@@ -1,6 +1,6 @@
 /**
- * Pods as the controllers of a real cluster make them: the API server calls the webhook for each, and what is looked at
- * is the pod that it stored.
+ * Pods that the controllers of a real cluster make: the API server calls the webhook for each, and the tests look at
+ * the stored pods.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
@@ -33,7 +33,7 @@ const GO = 'registry.cn-hangzhou.aliyuncs.com/knative-sample/helloworld-go:73fbd
 
 let plane: ControlPlane;
 let webhook: WebhookInCluster;
-/** Counts what the webhook asks of the API server. */
+/** Counts the webhook's requests to the API server. */
 let proxy: FaultyProxy;
 
 beforeAll(async () => {

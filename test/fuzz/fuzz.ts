@@ -1,6 +1,6 @@
 /**
- * Sends the webhook mutants of real reviews and looks at every answer: no 5xx, no fault of ours let through, none that
- * takes long, and no patch that does not apply or that touches what is not ours.
+ * Sends mutants of real reviews to the webhook and checks every answer: no 5xx, no fault of ours, none that takes too
+ * long, and no patch that does not apply or that changes anything that is not ours.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,8 +24,8 @@ import { Mutator } from './mutation.ts';
 
 const EXAMPLES = 'test/examples';
 /**
- * What the way from a parsed review to the bytes of its response may take: so many times the JSON.parse of that review,
- * and these milliseconds. Of the fastest of some attempts: what is slow is slow each time, and a pause is not.
+ * What the way from a parsed review to the bytes of its response may take: a multiple of the JSON.parse of that review,
+ * and some milliseconds. The fastest of several attempts counts, because a pause of the machine does not repeat.
  */
 const ALLOWED = { timesParse: 2, milliseconds: 2 };
 const ATTEMPTS = 10;
@@ -33,7 +33,7 @@ const ATTEMPTS = 10;
 const LARGE_EVERY = 250;
 /** Characters beyond which a mutant has no descendants. */
 const MAX_GROWN = 100_000;
-/** Shares of the inputs: patched ones that come again, and such as are no JSON any more. */
+/** Shares of the inputs: patched pods that come again, and texts that are no longer JSON. */
 const REINVOKED = 0.2;
 const GARBLED = 0.05;
 /**
@@ -55,7 +55,7 @@ export interface FuzzReport {
   readonly inputs: number;
   readonly byStatus: ReadonlyMap<number, number>;
   readonly patched: number;
-  /** The slowest answer as a share of what it may take. */
+  /** The slowest answer as a share of the allowed time. */
   readonly slowest: number;
 }
 
@@ -76,9 +76,9 @@ interface Target {
 }
 
 /**
- * @param onProgress told after every ten thousand
- * @param onAnswer told of each answer
- * @throws with the input in a file, at the first answer that should not be
+ * @param onProgress called after every ten thousand inputs
+ * @param onAnswer called for each answer
+ * @throws with the input in a file, at the first answer that is wrong
  */
 export async function fuzz(
   count: number,

@@ -73,7 +73,7 @@ export class Mutator {
     return mutant;
   }
 
-  /** Bytes that are not quite those of a JSON text. */
+  /** Bytes that make a JSON text invalid. */
   garble(text: string): Buffer {
     const bytes = Buffer.from(text);
     for (let changes = 1 + this.#below(4); changes > 0; changes--)

@@ -1,4 +1,4 @@
-/** Asks index and decision what the oracle is asked. */
+/** Asks the index and the decision the questions of the oracle. */
 import { surveyCandidates } from '../../src/core/decision/match/matcher.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { cacheObject, decideFor, podObject, type Decided, type Json } from '../support/objects.ts';
@@ -39,7 +39,7 @@ function annotationsOf({ perfect, count, extraGiB, pin }: OraclePod): Record<str
   };
 }
 
-/** The decision for what the oracle is asked. */
+/** The decision for a question of the oracle. */
 export function decideAsked(index: ClusterIndex, asked: OraclePod, chosen: OracleOptions): Decided {
   return decideFor(
     podObject({ images: asked.images, annotations: annotationsOf(asked) }),

@@ -1,4 +1,6 @@
-/** Random small clusters and pods, in which images meet: caches that come, change and go, and what is asked of them. */
+/**
+ * Random small clusters and pods that share images: caches that are added, changed and deleted, and the pods that ask.
+ */
 import fc from 'fast-check';
 import { NOW } from '../support/objects.ts';
 import { keyOf } from './asking.ts';

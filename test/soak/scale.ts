@@ -1,7 +1,7 @@
 /**
- * `make soak`, second part: 5,000 pods of 100 Deployments on 2,000 nodes, of which 100 are virtual. A real scheduler binds them,
- * the webhook decides those that come to run on a virtual node, and the controller makes the caches that they miss. What the
- * two ask of the API server must follow from nodes and image sets, and not from the number of pods.
+ * `make soak`, second part: 5,000 pods of 100 Deployments on 2,000 nodes, of which 100 are virtual. A real scheduler
+ * binds them, the webhook decides the pods on virtual nodes, and the controller makes the caches that they miss. The
+ * number of requests to the API server must follow from nodes and image sets, and not from the number of pods.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

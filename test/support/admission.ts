@@ -1,4 +1,4 @@
-/** Makes the AdmissionReviews that kube-apiserver sends, and pods as they are by the time that it does. */
+/** Makes the AdmissionReviews that kube-apiserver sends, with pods as the API server presents them. */
 import type { Json } from './objects.ts';
 
 export interface ReviewChange {

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Tries again until the check no longer throws.
+ * Repeats a check until it does not throw.
  * @param within milliseconds
- * @returns what the check returns
- * @throws what it threw last
+ * @returns the result of the check
+ * @throws what the check threw last
  */
 export async function eventually<T>(check: () => T | Promise<T>, within = 10_000): Promise<T> {
   const until = performance.now() + within;

@@ -1,4 +1,4 @@
-/** Sends one request as it is, byte for byte, where a test needs more of HTTP than its answer. */
+/** Sends one request byte for byte, for tests that look at more of HTTP than the answer. */
 import type { ClientRequest } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
 

@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /**
- * A shell that is told of each process on its standard input. The pipe ends when this process does, and what is left is
- * killed then. It holds as many numbers as processes are running.
+ * A shell that reads the number of each process on its standard input. The pipe ends with this process, and the shell
+ * then kills the processes that are left.
  */
 const WATCHDOG = `
   pids=' '
@@ -62,8 +62,8 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL
 
 /**
  * Runs a program to its end.
- * @returns what it prints on standard output
- * @throws Error with its command and what it prints on standard error, if it does not end with 0
+ * @returns its standard output
+ * @throws Error with its command and its standard error, if it does not exit with 0
  */
 export async function runOwned(
   command: string,

@@ -1,10 +1,10 @@
 /** Chooses few combinations of switches in which each two of them meet in every way. */
 
 /**
- * Each combination begins with two values that have not met yet. Of every other switch it takes the value that meets most
- * of those for the first time.
+ * Each combination begins with two values that were not combined yet, and takes of every other switch the value that
+ * makes the most new pairs.
  * @param sizes how many values each switch has
- * @returns for each combination the number of the value of each switch
+ * @returns for each combination the index of the value of each switch
  */
 export function pairwise(sizes: readonly number[]): number[][] {
   const values = sizes.flatMap((size, a) => Array.from({ length: size }, (_, i) => [a, i] as const));

@@ -2,14 +2,14 @@
 import jsonPatch from 'fast-json-patch';
 import type { Operation } from '../../src/webhook/json-patch.ts';
 
-/** The operations of an AdmissionResponse; none where it has no patch. */
+/** The operations of an AdmissionResponse; empty if it has no patch. */
 export function operationsOf({ patch }: { readonly patch?: string }): readonly Operation[] {
   return patch === undefined ? [] : (JSON.parse(Buffer.from(patch, 'base64').toString()) as Operation[]);
 }
 
 /**
- * The object as the API server would have it after the patch; throws where an operation is not valid.
- * @param banPrototypeKeys false where the object itself has keys such as `__proto__`
+ * The object after the patch, as the API server would have it; throws if an operation is invalid.
+ * @param banPrototypeKeys false if the object itself has keys such as `__proto__`
  */
 export function applied<T>(object: T, operations: readonly Operation[], banPrototypeKeys = true): T {
   const copy = structuredClone(object);

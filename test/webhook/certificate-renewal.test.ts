@@ -1,4 +1,4 @@
-/** Certificate files that are renewed while the webhook serves: over real TLS, with clients that check what they get. */
+/** Certificate files that are renewed while the webhook serves: over real TLS, with clients that verify. */
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect, type PeerCertificate } from 'node:tls';
@@ -38,7 +38,7 @@ async function serveWith(pair: KeyPair): Promise<{
   const { port } = webhook;
   return {
     webhook,
-    // Not at once, as most who renew certificates do not either.
+    // The two files are written one after the other, as most programs that renew certificates do.
     write: ({ cert, key }) => {
       folder.write('tls.crt', cert);
       folder.write('tls.key', key);

@@ -11,7 +11,7 @@ const PODS = 'test/examples/pods';
 const P = 'k8s.aliyun.com/';
 
 interface Expected {
-  /** From the audit annotations; undefined where the pod is not ours. */
+  /** From the audit annotations; undefined if the pod is not ours. */
   readonly outcome: string | undefined;
   readonly cacheId?: string;
   /** Image-cache annotations of the pod in the end. */

@@ -99,7 +99,7 @@ describe('what is not an AdmissionReview with a request is a 400 with a JSON err
     expect(JSON.parse(answer.body)).toMatchObject({
       statusCode: 400,
       error: 'Bad Request',
-      // In our words, and of an error only what it says.
+      // In our own words, with nothing of an error but its message.
       message: expect.stringMatching(/^(the |request\.)(?!.*Error: )/),
     });
   });

@@ -40,7 +40,7 @@ function sendInHalves(port: number, body: string, pause: () => Promise<unknown>)
   return sendInPieces(`https://127.0.0.1:${port}/mutate`, options, halves, pause);
 }
 
-/** Until the server has taken what was sent to it before: it answers what comes later. */
+/** Waits until the server has received what was sent before: it answers a later request. */
 async function untilTaken(port: number): Promise<void> {
   await send(new Agent(), port, '/healthz');
 }
@@ -238,7 +238,7 @@ describe('a stop', () => {
     const late = await open(running.port);
     const closed = Promise.all(
       [early, late].map((socket) => {
-        // A client whose last word was still under way is told so by a reset, which is as good.
+        // If a client's last bytes were still under way, it is told by a reset, which is as good.
         socket.on('error', () => undefined);
         return new Promise((resolve) => socket.once('close', resolve));
       }),

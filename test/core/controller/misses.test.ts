@@ -27,7 +27,7 @@ import {
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
 
-/** A pod as it is in the cluster once the webhook has decided on it there and then. */
+/** A pod as it is in the cluster right after the webhook has decided on it. */
 function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, metadata: Json = {}): Json {
   const object = podObject(pod);
   const { annotations, labels } = decideFor(object, index, change);
@@ -65,7 +65,7 @@ describe('what is missed', () => {
     );
   });
 
-  it('is one for all replicas, of any order and namespace, as recent as the last', () => {
+  it('is one miss for pods of any order and namespace, as recent as the latest pod', () => {
     const index = indexOf();
     const at = (time: string): Json => ({ creationTimestamp: time });
     const pods = [
@@ -82,7 +82,7 @@ describe('what is missed', () => {
     expect(misses).toMatchObject([{ pods: 3, missedAtMs: Date.parse('2026-11-21T11:30:00Z') }]);
   });
 
-  it('is another where it takes other credentials, another registry or another size', () => {
+  it('is another miss if credentials, registry or size differ', () => {
     const index = indexOf();
     const pods = [
       {},
@@ -109,7 +109,7 @@ describe('what is missed', () => {
     ]);
   });
 
-  it('is nothing once a cache has it that the pod would now start from, or that is being made', () => {
+  it('is nothing once a cache holds it, or is being made', () => {
     const pod = createdPod({ images: ['a:1', 'b:1'] }, indexOf());
     const missedBeside = (cache: object): Miss[] =>
       missed([pod], indexOf(cacheObject({ name: 'c', images: ['a:1', 'b:1'], ...cache })));
@@ -122,7 +122,7 @@ describe('what is missed', () => {
     expect(missedBeside({ size: 40 })).toHaveLength(1);
   });
 
-  it('with createOnMiss.when incomplete is what no cache holds whole', () => {
+  it('with createOnMiss.when incomplete is every set that no cache holds completely', () => {
     const change: ConfigChange = { createOnMiss: { by: 'controller', when: 'incomplete' } };
     const index = indexOf(cacheObject({ name: 'c', images: ['a:1'] }));
     const pod = createdPod({ images: ['a:1', 'b:1'] }, index, change);
@@ -131,7 +131,7 @@ describe('what is missed', () => {
     expect(missed([pod], complete, change)).toEqual([]);
   });
 
-  it('is nothing for a pod that is going, that switches matching off, or that pins a cache', () => {
+  it('is nothing for a pod that is being deleted, switches matching off, or pins a cache', () => {
     const index = indexOf();
     const auto = { annotations: { 'k8s.aliyun.com/eci-auto-imc': 'false' } };
     const pin = { annotations: { 'k8s.aliyun.com/eci-imc-id': 'imc-x' } };
@@ -156,7 +156,7 @@ describe('more images than a cache may have', () => {
     expect(parts.flat()).toEqual(images);
   });
 
-  it('are those that no cache holds or will hold, by the largest overlap', () => {
+  it('are reduced to those that no cache holds or will hold, by the largest overlap', () => {
     const index = indexOf(
       cacheObject({ name: 'large', images: images.slice(0, 20) }),
       cacheObject({ name: 'small', images: images.slice(15, 22) }),
@@ -167,7 +167,7 @@ describe('more images than a cache may have', () => {
     expect(parts).toEqual([images.slice(30)]);
   });
 
-  it('end when their parts are made, whatever caches there are', () => {
+  it('are no miss any more once their parts are made, whatever caches exist', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.integer({ min: 0, max: 44 }), { minLength: 21, maxLength: 45 }),
@@ -235,7 +235,7 @@ describe('the ImageCache for a miss', () => {
     });
   });
 
-  it('has a name that tells its attempts apart, and is known by it', () => {
+  it('has a name that distinguishes its attempts, and from which the first can be found', () => {
     const name = cacheName(miss!.desired);
     for (const attempt of [1, 2, 30]) {
       expect(firstNameOf(nameOfAttempt(name, attempt))).toBe(name);

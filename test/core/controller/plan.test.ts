@@ -65,12 +65,12 @@ const summary = ({ deletions, creations }: Plan): unknown => ({
 });
 
 describe('a miss', () => {
-  it('has its cache made, the newest first', () => {
+  it('gets a cache, the newest miss first', () => {
     const result = plan([], missed({ a: HOUR, b: MINUTE }), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: [], created: ['b 1', 'a 1'] });
   });
 
-  it('has none made beside the one that there is, in whatever phase', () => {
+  it('gets no second cache beside one that exists, whatever its phase', () => {
     const own = [cache('a', HOUR, { phase: 'Creating' }), cache('b', HOUR, { phase: '' })];
     expect(summary(plan(own, missed({ a: 0, b: 0 }), new Set(), OPTIONS, NOW))).toEqual({
       deleted: [],
@@ -78,28 +78,28 @@ describe('a miss', () => {
     });
   });
 
-  it('of yesterday has none made: who started cold then says nothing of who starts next', () => {
+  it('of yesterday gets no cache: a cold start then says nothing of the next pod', () => {
     const result = plan([], missed({ a: GIVEN_UP_AFTER, b: GIVEN_UP_AFTER - 1 }), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: [], created: ['b 1'] });
     expect(result.reconcileAgainAtMs).toBe(NOW + 1);
   });
 });
 
-describe('at the quota', () => {
+describe('when the quota is reached', () => {
   const own = [cache('a', 3 * HOUR), cache('b', 2 * HOUR), cache('c', HOUR)];
 
-  it('the least recently used goes for what was missed since', () => {
+  it('the least recently used cache is deleted for a later miss', () => {
     const result = plan(own, missed({ d: MINUTE }), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: ['Quota imc-a'], created: ['d 1'] });
   });
 
-  it('nothing goes for what was missed before all of them were used, and it is said', () => {
+  it('no cache is deleted for a miss that is older than all their uses, and the miss is reported as refused', () => {
     const result = plan(own, missed({ d: 4 * HOUR }), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: [], created: [] });
     expect(result.refused).toHaveLength(1);
   });
 
-  it('one that a pending pod points to never goes', () => {
+  it('a cache that a pending pod points to is never deleted', () => {
     const result = plan(own, missed({ d: MINUTE }), new Set(['imc-a']), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: ['Quota imc-b'], created: ['d 1'] });
     const all = new Set(['imc-a', 'imc-b', 'imc-c']);
@@ -109,41 +109,41 @@ describe('at the quota', () => {
     });
   });
 
-  it('that was lowered, the least recently used go', () => {
+  it('after it was lowered, the least recently used caches are deleted', () => {
     const result = plan(own, new Map(), new Set(), { ...OPTIONS, quota: 1 }, NOW);
     expect(summary(result)).toEqual({ deleted: ['Quota imc-a', 'Quota imc-b'], created: [] });
   });
 
-  it('of 0 nothing is made, and all that there is goes', () => {
+  it('at 0, no cache is made, and all are deleted', () => {
     const result = plan(own, missed({ d: MINUTE }), new Set(), { ...OPTIONS, quota: 0 }, NOW);
     expect(summary(result)).toMatchObject({ created: [] });
     expect(result.deletions).toHaveLength(3);
   });
 });
 
-describe('without being asked', () => {
-  it('one that nobody has used for as long as is configured goes, unless a pod is about to', () => {
+describe('without any miss', () => {
+  it('a cache that was unused for the configured time is deleted, unless a pod is about to use it', () => {
     const own = [cache('a', 30 * DAY), cache('b', 30 * DAY - 1), cache('c', 31 * DAY)];
     const result = plan(own, new Map(), new Set(['imc-c']), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: ['Idle imc-a'], created: [] });
     expect(result.reconcileAgainAtMs).toBe(NOW + 1);
   });
 
-  it('one that has expired goes', () => {
+  it('an expired cache is deleted', () => {
     const own = [cache('a', HOUR, { expiresAtMs: NOW }), cache('b', HOUR, { expiresAtMs: NOW + 5 })];
     const result = plan(own, new Map(), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: ['Expired imc-a'], created: [] });
     expect(result.reconcileAgainAtMs).toBe(NOW + 5);
   });
 
-  it('one that is being deleted already is left to it, and takes no room', () => {
+  it('a cache that is being deleted is left alone, and takes no room', () => {
     const own = [cache('a', 40 * DAY, { deleting: true }), cache('b', HOUR), cache('c', HOUR)];
     const result = plan(own, missed({ d: MINUTE }), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: [], created: ['d 1'] });
   });
 });
 
-describe('one that has failed', () => {
+describe('a failed cache', () => {
   const failed = (minutesAgo: number, attempt: number, firstAgo = HOUR): OwnCache =>
     cache('a', HOUR, {
       name: nameOfAttempt(nameFor('a'), attempt),
@@ -162,7 +162,7 @@ describe('one that has failed', () => {
     [6, 160],
     [7, 240],
     [12, 240],
-  ])('at attempt %i is followed by another after %i minutes', (attempt, minutes) => {
+  ])('of attempt %i is followed by another attempt after %i minutes', (attempt, minutes) => {
     expect(summary(planFor([failed(minutes, attempt)]))).toEqual({
       deleted: [],
       created: [`a ${attempt + 1}`],
@@ -172,14 +172,14 @@ describe('one that has failed', () => {
     expect(early.reconcileAgainAtMs).toBe(NOW + MINUTE);
   });
 
-  it('goes once another has followed it', () => {
+  it('is deleted once another attempt has followed it', () => {
     expect(summary(planFor([failed(5, 1), failed(0, 2)]))).toEqual({
       deleted: ['Superseded imc-a'],
       created: [],
     });
   });
 
-  it('is followed by none where nobody misses it any more', () => {
+  it('is followed by no attempt if no pod misses it any more', () => {
     expect(summary(planFor([failed(5, 1)], new Map()))).toEqual({ deleted: [], created: [] });
   });
 
@@ -206,7 +206,7 @@ function carryOut(own: readonly OwnCache[], { deletions, creations }: Plan, step
   return [...own.filter((each) => !gone.has(each)), ...made];
 }
 
-describe('whatever the cluster', () => {
+describe('whatever the state of the cluster', () => {
   const IMAGES = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
   const ago = fc.integer({ min: 0, max: 20 }).map((hours) => hours * HOUR);
   const image = fc.constantFrom(...IMAGES);
@@ -236,7 +236,7 @@ describe('whatever the cluster', () => {
     quota: fc.integer({ min: 0, max: 6 }),
   });
 
-  it('none that is in use goes, nothing is made twice, and nothing is left to do once it is done', () => {
+  it('no cache in use is deleted, none is made twice, and a plan that was carried out leaves nothing to do', () => {
     fc.assert(
       fc.property(world, ({ own, misses, inUse, quota }) => {
         const options = { ...OPTIONS, quota };
@@ -255,7 +255,7 @@ describe('whatever the cluster', () => {
     );
   });
 
-  it('there are never more than the quota, but for those in use and for those that failed and are followed', () => {
+  it('there are never more caches than the quota, except those in use and failed ones with a later attempt', () => {
     fc.assert(
       fc.property(world, ({ own, misses, inUse, quota }) => {
         const after = carryOut(own, plan(own, misses, inUse, { ...OPTIONS, quota }, NOW));
@@ -269,7 +269,7 @@ describe('whatever the cluster', () => {
     );
   });
 
-  it('a leader that ends after any step leaves to the next what then ends in the same caches', () => {
+  it('a leader that dies after any step leaves a cluster in which the next one ends with the same caches', () => {
     fc.assert(
       fc.property(world, fc.nat(10), ({ own, misses, inUse, quota }, steps) => {
         const options = { ...OPTIONS, quota };
@@ -285,7 +285,7 @@ describe('whatever the cluster', () => {
     );
   });
 
-  it('those stay, and those are made, that were used or missed last: what a plain list of both says', () => {
+  it('the caches that were used or missed last stay or are made, as a plain list of both says', () => {
     fc.assert(
       fc.property(world, ({ own: any, misses, quota }) => {
         const own = any

@@ -113,7 +113,7 @@ describe('before its first pod, a cache is made for the template of', () => {
     expect(imagesOf([object])).toEqual([['a:1', 'b:1']]);
   });
 
-  it('each template of a workflow, but for those whose image is filled in when it runs', () => {
+  it('each template of a workflow, except those whose image is a parameter', () => {
     const templates = ['a:1', '{{inputs.parameters.image}}', 'b:{{workflow.parameters.tag}}', 'c:1'].map(
       (image, i) => ({ name: `t${i}`, container: { image }, metadata: { labels: ECI } }),
     );
@@ -121,7 +121,7 @@ describe('before its first pod, a cache is made for the template of', () => {
     expect(imagesOf([object])).toEqual([['a:1'], ['c:1']]);
   });
 
-  it('the very one that its first pod would have had made', () => {
+  it('a workload, and it is the one that its first pod would ask for', () => {
     const spec = { imagePullSecrets: [{ name: 's' }] };
     const annotations = {
       'k8s.aliyun.com/eci-extra-ephemeral-storage': '20Gi',
@@ -194,7 +194,7 @@ describe('when', () => {
     expect(imagesOf([deployment(['a:1'], metadata)])).toHaveLength(Number(counts));
   });
 
-  it('only once the template has stood for some seconds, and it is said when that is', () => {
+  it('only after the template was unchanged for some seconds, and the plan says when that is', () => {
     const index = indexOf();
     const known = {
       workloads: () => [readWatchedWorkload(deployment(['a:1'], { creationTimestamp: ago(3000) }))],
@@ -246,14 +246,14 @@ describe('where', () => {
 });
 
 describe('what', () => {
-  it('workloads of the same images have one made, by the one that changed last', () => {
+  it('workloads of the same images get one cache, for the one that changed last', () => {
     const one = deployment(['a:1', 'b:1'], { name: 'one', creationTimestamp: ago(2 * HOUR) });
     const other = deployment(['b:1', 'a:1'], { name: 'other', creationTimestamp: ago(HOUR) });
     const [miss, ...more] = misses([one, other]).values();
     expect([more, miss!.pods, miss!.lastBy.name, miss!.missedAtMs]).toEqual([[], 0, 'other', NOW - HOUR]);
   });
 
-  it('a Knative Service stands back for the Deployment that Knative has made of it since', () => {
+  it('a Knative Service is ignored once Knative has made its Deployment', () => {
     const service = (createdAtMs: string): Json =>
       workload(
         { template: template(['a:1']) },

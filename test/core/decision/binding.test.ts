@@ -1,4 +1,4 @@
-/** Decisions at binding: what is left for it when a pod is created, and what a Binding is given. */
+/** Decisions at binding: what is left for the binding when a pod is created, and what a Binding gets. */
 import { describe, expect, it } from 'vitest';
 import { decideOnBinding, readBinding, type BindingDecision } from '../../../src/core/decision/binding.ts';
 import { patchForBinding, type Operation } from '../../../src/webhook/json-patch.ts';
@@ -62,7 +62,7 @@ describe('with bindTime, at creation, a pod', () => {
     if (reason === 'NodeNotKnown') expect(explanation.patch).toEqual([]);
   });
 
-  it('that waits is told at once about a malformed annotation, and denied for it where that is asked for', () => {
+  it('that waits gets the warning about a malformed annotation at once, and is denied at once if so configured', () => {
     const object = podObject({ ...PLAIN, annotations: { [AUTO]: 'maybe' } });
     expect(decideFor(object, indexOf(READY), HYBRID).decision.warnings).toEqual([
       expect.stringContaining('"maybe" is ignored'),
@@ -106,7 +106,7 @@ function bind(
   return { decision: result.decision, patch, annotations: { ...before, ...metadata.annotations } };
 }
 
-/** A pod as it is after it was created under these caches, our decision and all. */
+/** A pod after it was created with these caches in the cluster, with our decision on it. */
 function created(pod: PodSpec, caches: readonly CacheSpec[], change: ConfigChange = {}): Json {
   const object = podObject(pod);
   const { explanation } = decideFor(object, indexOf(...caches.map(cacheObject)), change);
@@ -140,12 +140,12 @@ describe('at binding', () => {
     expect(bind(podObject(PLAIN), [{ name: 'x' }], { binding: off }).patch).toEqual([]);
   });
 
-  it('a pod that was decided as it was created is given nothing where nothing has changed', () => {
+  it('a pod that was decided at its creation gets nothing if nothing has changed', () => {
     const pod = created({}, [{ name: 'x' }]);
     expect(bind(pod, [{ name: 'x' }]).patch).toEqual([]);
   });
 
-  it('what was written as the pod was created is remembered, so that a copy of it can be decided anew', () => {
+  it('the record of what was written at creation is kept, so that a copy of the pod can be decided anew', () => {
     const selector = selectorObject('s', {
       objectLabels: { matchLabels: { a: 'b' } },
       effect: { labels: { cost: 'y' } },
@@ -162,7 +162,7 @@ describe('at binding', () => {
     });
   });
 
-  it('an ID of ours goes where nothing calls for one any more', () => {
+  it('an ID of ours is removed if nothing calls for one any more', () => {
     const selector = selectorObject('s', {
       objectLabels: { matchLabels: { app: 'web' } },
       effect: { annotations: { [AUTO]: 'false' } },
@@ -197,7 +197,7 @@ describe('at binding', () => {
     expect(bind(pod, [{ name: 'x' }]).annotations).toMatchObject({ [MARKER]: '', [PIN]: 'imc-x' });
   });
 
-  it('ECI’s own matching is switched on again where we had it off for our controller', () => {
+  it('ECI’s own matching is switched on again if we had switched it off for our controller', () => {
     const change: ConfigChange = { createOnMiss: { by: 'controller' } };
     const pod = created({}, [], change);
     expect(bind(pod, [], { change }).annotations).toMatchObject({ [AUTO]: 'false' });
@@ -263,7 +263,7 @@ describe('a cluster without the ImageCache resource', () => {
   const index = indexOf(nodeObject('n', {}));
   index.setImageCachesSupported(false);
 
-  it('leaves a pod alone, and warns only where it asks', () => {
+  it('leaves a pod alone, and warns only if it asks', () => {
     const { decision, explanation } = decideFor(podObject(), index);
     expect([decision.reason, explanation.patch, decision.warnings]).toEqual([
       'ImageCachesUnsupported',
@@ -277,7 +277,7 @@ describe('a cluster without the ImageCache resource', () => {
     ]);
   });
 
-  it('takes out of a copied manifest what we wrote elsewhere', () => {
+  it('removes from a copied manifest what we wrote in another cluster', () => {
     const copy = created({ annotations: { [AUTO]: 'true' } }, [{ name: 'x' }]);
     expect(decideFor(copy, index).annotations).toEqual({ [AUTO]: 'true' });
   });

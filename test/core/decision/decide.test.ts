@@ -29,7 +29,7 @@ function outcomeOf(
   return [decision.outcome, decision.cacheId ?? decision.reason];
 }
 
-describe('scope: a pod is ours where something marks it for ECI', () => {
+describe('scope: a pod is ours if something marks it for ECI', () => {
   const plain = { labels: {} };
   const onNode = (nodeName: string): PodSpec => ({
     ...plain,
@@ -233,7 +233,7 @@ describe('profile effects', () => {
     ]);
   });
 
-  it('apply also where automatic matching is off', () => {
+  it('apply even if automatic matching is off', () => {
     const index = indexOf(eciProfileObject([entry('s', { a: '1' })]));
     const { annotations, decision } = decideFor(
       podObject({ annotations: { [`${P}eci-auto-imc`]: 'false' } }),
@@ -243,7 +243,7 @@ describe('profile effects', () => {
     expect(annotations).toMatchObject({ a: '1', [`${P}eci-auto-imc`]: 'false' });
   });
 
-  it('come from a Selector without effect as nothing', () => {
+  it('of a Selector without effect are empty', () => {
     expect(outcomeOf({}, [READY, selectorObject('s', {})])).toEqual(['hit', 'imc-ready']);
   });
 });
@@ -283,7 +283,7 @@ describe('request', () => {
     expect(explanation).toMatchObject({ patch: [], why: expect.stringContaining('eci-auto-imc') });
   });
 
-  it('warns of wishes that no cache can fulfil', () => {
+  it('that no cache can satisfy gets a warning', () => {
     const { decision } = decideFor(
       podObject({ images: ['app:1', 'NOT VALID'], annotations: { [`${P}imc-match-count-request`]: '3' } }),
       indexOf(READY),
@@ -351,7 +351,7 @@ describe('pin', () => {
     expect(annotations[`${P}eci-imc-id`]).toBe('imc-ready');
   });
 
-  it('is taken out where it is replaced and nothing matches, or ECI would fail the pod (pin.notReady: auto)', () => {
+  it('is removed if it is replaced and nothing matches, because ECI would fail the pod (pin.notReady: auto)', () => {
     const pod = podObject({
       images: ['other:1'],
       annotations: { [`${P}eci-imc-id`]: 'imc-x', [`${P}eci-image-snapshot-id`]: 'imc-x' },
@@ -398,7 +398,7 @@ describe('pin', () => {
 });
 
 describe('filters', () => {
-  it('stand in the order of the design', () => {
+  it('stand in their documented order', () => {
     expect(FILTERS.map(({ code }) => code)).toEqual([
       'NotReady',
       'Expiring',
@@ -560,7 +560,7 @@ describe('filters', () => {
 });
 
 describe('pick', () => {
-  it('breaks ties in the order of the design', () => {
+  it('breaks ties in the documented order', () => {
     expect(TIE_BREAKS.map(({ because }) => because)).toEqual([
       "is closer in size to the pod's images",
       'is newer',

@@ -162,7 +162,7 @@ describe('a manifest copied from a live pod', () => {
     );
   });
 
-  it('speaks anew where its user changed what we wrote', () => {
+  it('makes a new request where its user changed what we wrote', () => {
     const view = indexOf(cacheObject({ name: 'x' }), cacheObject({ name: 'y', size: 25 }));
     const copy = mutate(podObject({ annotations: { [`${P}eci-auto-imc`]: 'true' } }), view, {});
     const written = (copy['metadata'] as { annotations: Record<string, string> }).annotations;
@@ -174,7 +174,7 @@ describe('a manifest copied from a live pod', () => {
     expect(decideFor(copy, view).decision).toMatchObject({ outcome: 'skipped', reason: 'AutoMatchOff' });
   });
 
-  it('is cleaned where a fresh pod would be left alone', () => {
+  it('is cleaned if a fresh pod would be left alone', () => {
     const view = indexOf(cacheObject({ name: 'x' }));
     const copy = mutate(podObject({ labels: { eci: 'true' } }), view, {});
     (copy['metadata'] as Json)['labels'] = {};

@@ -101,7 +101,7 @@ describe("booleans are those of Go's ParseBool", () => {
   });
 });
 
-describe('a malformed value is ignored and told', () => {
+describe('a malformed value is ignored with a warning', () => {
   it.each([
     ['imc-match-count-request', '0'],
     ['imc-match-count-request', '-1'],

@@ -1,4 +1,4 @@
-/** Step 7: what is written, under which names, and what is left as it was. */
+/** What is written, under which names, and what is left as it was. */
 import { describe, expect, it } from 'vitest';
 import { limitWarnings } from '../../../src/core/decision/warnings.ts';
 import { readEntry } from '../../../src/sources/kinds/index-entry.ts';
@@ -88,7 +88,7 @@ describe("a pin is kept under the dialect's names", () => {
     index.imageCaches.delete('bad');
   });
 
-  it('with another under the older name is warned of', () => {
+  it('with another value under the older name gets a warning', () => {
     const { decision } = decideFor(podObject({ annotations: { [PIN]: 'imc-x', [OLD_PIN]: 'imc-y' } }), HIT);
     expect(decision.warnings).toEqual([expect.stringContaining('disagree; the first one wins')]);
   });
@@ -139,7 +139,7 @@ describe('a miss is marked', () => {
     expect(annotationsAfter(before, MISS, change)).toEqual(after);
   });
 
-  it('only then, or also where the best cache lacks some of the images (createOnMiss.when: incomplete)', () => {
+  it('only then, or also if the best cache lacks some of the images (createOnMiss.when: incomplete)', () => {
     const pod = podObject({ images: ['app:1', 'other:1'] });
     const marker = `${OWN}create-on-miss`;
     expect(decideFor(pod, HIT).labels).not.toHaveProperty([marker]);
@@ -164,7 +164,7 @@ describe('the decision annotation', () => {
     });
   });
 
-  it('is not there where nothing was decided', () => {
+  it('is absent if nothing was decided', () => {
     expect(decideFor(podObject({ labels: {} }), HIT).annotations).not.toHaveProperty([`${OWN}decision`]);
     expect(decideFor(podObject({ annotations: { [AUTO]: 'false' } }), HIT).annotations).not.toHaveProperty([
       `${OWN}decision`,

@@ -11,7 +11,7 @@ function cache(images: readonly string[] = ['a:1'], annotations: Json = {}, spec
   return { metadata: { name: 'c', uid: 'u', annotations }, spec: { images, ...spec } };
 }
 
-/** Looks at these seconds after the first, and what is then written each time: `phase progress`. */
+/** Polls at these seconds after the first poll. @returns each status that is then written: `phase progress` */
 function live(object: Json, seconds: readonly number[]): { seen: string[]; object: Json } {
   const seen: string[] = [];
   let current = object;

@@ -92,7 +92,7 @@ export class Release {
     this.#kubeconfig = kubeconfig;
   }
 
-  /** Installs it, or upgrades what is there. @returns its objects */
+  /** Installs the release or upgrades it. @returns its objects */
   async upgrade(
     values: Json,
     { chart = CHART, program = 'helm', flags = [] }: UpgradeOptions = {},

@@ -1,4 +1,4 @@
-/** Puts into a cluster what the webhook finds there, and the webhook into the cluster. */
+/** Puts into a cluster the objects that the webhook reads, and runs the webhook against it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
@@ -183,8 +183,8 @@ export interface WebhookInCluster extends RunningWebhook, AsyncDisposable {
 
 /**
  * Runs the webhook against the cluster as its service account.
- * @param settings key paths and texts
- * @param server what it takes for the API server: a proxy before it, say
+ * @param settings paths of settings, and their texts
+ * @param server the address to use instead of the API server's, such as a proxy's
  */
 export async function startInCluster(
   plane: Pick<ControlPlane, 'api' | 'ca' | 'url'>,
@@ -258,7 +258,8 @@ export async function register(
       {
         ...podWebhook(name, `${address}${options.path ?? '/mutate'}`, options.ca ?? CA, options.resources),
         ...(options.namespaceLabels && { namespaceSelector: { matchLabels: options.namespaceLabels } }),
-        // In a test, an answer that does not come must be seen; and one that comes late on a busy machine is one.
+        // In a test a missing answer must fail, and a late answer on a busy machine must not be taken for a missing
+        // one.
         failurePolicy: 'Fail',
         timeoutSeconds: 30,
       },

@@ -28,7 +28,7 @@ export interface ControlPlane extends AsyncDisposable {
   readonly signal: (signal: NodeJS.Signals) => void;
   /**
    * Kills the API server, and starts it again with the same state and port.
-   * @param flags besides the usual ones
+   * @param flags in addition to the usual ones
    */
   readonly restartApiServer: (meanwhile?: () => Promise<unknown>, flags?: readonly string[]) => Promise<void>;
   /** Forgets all revisions but the present one, as etcd does every few minutes. */
@@ -209,7 +209,7 @@ async function start(
   };
 }
 
-/** One that takes the pods that name it, and tries again after a second what was refused. */
+/** A second scheduler for pods that name it, which retries refused bindings after a second. */
 function schedulerConfiguration(name: string, kubeConfigFile: string): string {
   return JSON.stringify({
     apiVersion: 'kubescheduler.config.k8s.io/v1',
@@ -263,7 +263,10 @@ export function kubeconfig(server: string, ca: string, user: Record<string, unkn
   });
 }
 
-/** Below those that Linux gives to outgoing connections, one of which could take a port before it is listened on. */
+/**
+ * Below the ports that Linux gives to outgoing connections, one of which could take a port before a server listens on
+ * it.
+ */
 const PORTS = { first: 20_000, last: 31_999 };
 
 /** A port of loopback on which nobody listens. */

@@ -128,7 +128,7 @@ function copy(from: string, to: string): void {
   cpSync(from, to, { recursive: true, dereference: false });
 }
 
-/** Ours names what the context has, and leaves out the rest. */
+/** Our .dockerignore names what the context contains, and leaves out the rest. */
 function inContext(context: string, source: string): boolean {
   const lines = readFileSync(join(context, '.dockerignore'), 'utf8').trim().split('\n');
   return (

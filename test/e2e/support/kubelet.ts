@@ -44,7 +44,7 @@ export function canHaveAddresses(): boolean {
   }
 }
 
-/** `replace` and not `add`, which fails where a run that was killed has left the address behind. */
+/** `replace` and not `add`, which fails if a killed run has left the address behind. */
 function changeLoopback(action: 'replace' | 'del', address: string): void {
   execFileSync('ip', ['address', action, `${address}/32`, 'dev', 'lo'], { stdio: 'pipe' });
 }
@@ -95,12 +95,12 @@ export interface RunningPod {
   /** `webhook` or `controller`. */
   readonly component: string;
   readonly address: string;
-  /** The last one that was started. */
+  /** The process that was started last. */
   process: ChildProcess;
   /** What it has logged, a line each. */
   readonly log: string[];
   ready: boolean;
-  /** Whether it has been deleted, and is told to end. */
+  /** Whether the pod has been deleted, and its process told to end. */
   ending: boolean;
 }
 
@@ -115,11 +115,11 @@ interface Held extends RunningPod {
 }
 
 export class Kubelet implements AsyncDisposable {
-  /** Whether what has ended by itself is started again. */
+  /** Whether a process that ended by itself is started again. */
   restarts = true;
   readonly #plane: ControlPlane;
   readonly #namespace: string;
-  /** By uid: a pod may have the name of one that is gone. */
+  /** By uid, because a new pod may have the name of a former one. */
   readonly #pods = new Map<string, Held>();
   readonly #agent = new Agent({ keepAlive: false, rejectUnauthorized: false });
   #nextAddress = 0;
@@ -185,7 +185,7 @@ export class Kubelet implements AsyncDisposable {
     }
   }
 
-  /** Ends what runs for pods that are gone, as those are that were deleted after they had ended. */
+  /** Ends the processes of pods that are gone, including pods that were deleted after they had ended. */
   async #endOthers(pods: readonly PodObject[]): Promise<void> {
     const present = new Set(pods.map(({ metadata }) => metadata.uid));
     for (const held of this.#pods.values()) {
@@ -279,7 +279,7 @@ export class Kubelet implements AsyncDisposable {
     folder.write('kubeconfig', kubeconfig(url, ca, status as Json));
   }
 
-  /** Writes the files of ConfigMaps and Secrets, again and again: what is mounted follows its object. */
+  /** Writes the files of ConfigMaps and Secrets repeatedly, because mounted files follow their object. */
   async #mount(pod: PodObject, folder: ReturnType<typeof temporaryFolder>): Promise<void> {
     const { api } = this.#plane;
     for (const { name, mountPath } of pod.spec.containers[0]!.volumeMounts ?? []) {

@@ -1,4 +1,4 @@
-/** Nodes whose kubelet kwok plays: real ones with little room, and the virtual ones of ECI. */
+/** Nodes whose kubelet is played by kwok: real ones with little room, and virtual ones of ECI. */
 import { eventually } from '../../support/eventually.ts';
 import type { Json } from '../../support/objects.ts';
 import type { ApiServer } from './api-server.ts';

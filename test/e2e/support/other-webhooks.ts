@@ -1,4 +1,6 @@
-/** Other mutating webhooks: one that adds a container, as a service mesh does, and one that only notes what it is sent. */
+/**
+ * Other mutating webhooks: one adds a container, as a service mesh does, and one only records the pods that it gets.
+ */
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
@@ -27,7 +29,7 @@ export function startSidecarInjector(sidecar: Container): Promise<OtherWebhook> 
   });
 }
 
-/** Notes the names of the pods that it is sent, in their order, and leaves them as they are. */
+/** Records the names of the pods that it gets, in their order, and changes nothing. */
 export async function startRecorder(): Promise<OtherWebhook & { readonly sent: string[] }> {
   const sent: string[] = [];
   const webhook = await startOther(({ metadata: { name = '' } }) => {

@@ -51,7 +51,7 @@ export function createPod(api: ApiServer): Promise<{ status: number; body: strin
   });
 }
 
-/** Until so many pods, one after the other, are decided: what was just installed takes a moment. */
+/** Creates pods until this many in a row are decided, because a fresh installation takes a moment. */
 export async function untilDecided(api: ApiServer, pods = 1): Promise<void> {
   await eventually(async () => {
     for (let i = 0; i < pods; i++) {

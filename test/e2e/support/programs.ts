@@ -46,7 +46,7 @@ function find(name: Program): string | undefined {
 
 /**
  * The paths of programs.
- * @throws Error that names all that are missing, where they were looked for, and where people get them
+ * @throws Error that names every missing program, the places that were searched, and where to get it
  */
 export function findPrograms<Name extends Program>(...names: readonly Name[]): Record<Name, string> {
   const found = names.map((name) => [name, find(name)] as const);

@@ -25,11 +25,14 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly seen: SeenRequest[];
   /** In force from now on. */
   fault: Fault | undefined;
-  /** The same, once the API server has answered: what it did is done, and nobody hears of it. */
+  /**
+   * Cuts the connection after the API server has answered: the request took effect, and the client does not learn of
+   * it.
+   */
   afterwards: Fault | undefined;
-  /** Changes what is passed on of watches that are open, and of those to come. */
+  /** Changes what is passed on of open watches and of later ones. */
   garble: ((chunk: Buffer) => Buffer) | undefined;
-  /** Ends the watches that are open, as a server does whose time for them is over. */
+  /** Ends the open watches, as a server does when their time is over. */
   readonly endWatches: () => void;
   /** Neither connection is closed, and not a byte comes through any more: a network that has gone. */
   readonly hang: () => void;
@@ -93,7 +96,7 @@ export async function startProxy(target: {
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
   });
-  // The TLS sockets are what requests know; a hang concerns those that are there.
+  // Requests know their TLS sockets; a hang concerns the sockets that are open now.
   const secure = new Set<Socket>();
   server.on('secureConnection', (socket) => {
     secure.add(socket);

@@ -1,4 +1,7 @@
-/** What the webhook's service account has done, by the API server's audit log, and what it was allowed to, comparably. */
+/**
+ * The requests of the webhook's service account, from the API server's audit log, and its rights, in one form that can
+ * be compared.
+ */
 import { readFileSync } from 'node:fs';
 import type { Rule } from './cluster.ts';
 
@@ -42,7 +45,7 @@ export function used({ verb, objectRef }: AuditEvent): string {
     verb,
     apiGroup,
     resource,
-    // Of what is created the name is in the body, and no right can depend on it.
+    // The name of a created object is in the body, and no right can depend on it.
     NAMED.has(resource) && verb !== 'create' ? name : undefined,
     isConfined(objectRef) ? namespace : undefined,
   );

@@ -1,4 +1,4 @@
-/** The files source, on real files: what it reads, how fast it follows, and what it does with what is broken. */
+/** The files source on real files: what it reads, how fast it follows, and how it treats broken files. */
 import { SYSTEM_CLOCK } from '../../../src/clock.ts';
 import { execFileSync } from 'node:child_process';
 import {
@@ -244,15 +244,15 @@ describe('follows within a second', () => {
     });
   });
 
-  it('and confirms with each look that the index is true', async () => {
+  it('and each poll confirms the index', async () => {
     const { index } = await watch();
     const before = index.confirmedAtMs()!;
     await soon(() => expect(index.confirmedAtMs()).toBeGreaterThan(before));
   });
 });
 
-describe('what is broken is told by file and line, and what was there before stays', () => {
-  it('a file that is no YAML keeps all that it held', async () => {
+describe('a fault is reported by file and line, and the state before stays', () => {
+  it('a file that is no YAML keeps all objects that it had', async () => {
     const { write, has, problems, path, source } = await watch({
       'a.yaml': [cacheObject({ name: 'a' }), cacheObject({ name: 'b' })]
         .map((object) => stringify(object))
@@ -320,7 +320,7 @@ describe('what is broken is told by file and line, and what was there before sta
     await soon(() => expect(index.cacheById('imc-b')).toBeDefined());
   });
 
-  it('a folder that goes keeps the index as it is, and the index grows older', async () => {
+  it('if the folder disappears, the index stays as it is and grows older', async () => {
     const { has, problems, path, index, source } = await watch({ 'a.json': cacheObject({ name: 'a' }) });
     renameSync(path, `${path}-gone`);
     cleanups.push(() => rmSync(`${path}-gone`, { recursive: true }));
