@@ -1,6 +1,6 @@
 /** Suggests the name that somebody most likely meant. */
 
-/** The known name that is suggestName to a misspelt one; undefined if none is close. */
+/** The known name that is closest to a misspelt one; undefined if none is close. */
 export function suggestName(name: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))

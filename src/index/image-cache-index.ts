@@ -76,6 +76,7 @@ export class ImageCacheIndex {
     const stride = images.length + 1;
     const ofCommon = stride;
     const degrees = new Map<number, Degree>();
+    const isKnown = new Uint8Array(stride * stride);
     if (common.length > 0) degrees.set(ofCommon, { exact: 1, sameRepository: 0 });
     for (let i = 0; i < length; i++) {
       const number = touched[i]!;
@@ -85,7 +86,8 @@ export class ImageCacheIndex {
       ofRepositories[number] = 0;
       const key = held * stride + sameRepository;
       keys[i] = key;
-      if (!degrees.has(key)) degrees.set(key, { exact: held, sameRepository });
+      if (isKnown[key] === 0) degrees.set(key, { exact: held, sameRepository });
+      isKnown[key] = 1;
     }
     const select = (key: number, usable: boolean): ImageCache[] => {
       if (lookUp !== this.#lookUps) throw new Error('the candidates are those of an earlier look-up');

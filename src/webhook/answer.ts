@@ -5,14 +5,14 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { decideOnBinding, readBinding, type Binding } from '../core/decision/binding.ts';
 import { decide, decideOnUnreadable, leftAlone, type Decision } from '../core/decision/decide.ts';
-import { explanationOf } from '../core/decision/explanation.ts';
+import { explanationOf, type Explanation } from '../core/decision/explanation.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { isVirtualNode } from '../core/decision/scope.ts';
 import type { View } from '../core/decision/view.ts';
 import { messageOf, Unreadable } from '../core/kubernetes/json.ts';
 import { readPod, UNREAD_POD, type Pod } from '../core/pod.ts';
 import { ALLOWED_AS_IT_IS, encodeResponse, type EncodedResponse, type Review } from './admission-review.ts';
-import { DecisionCache, type Changes } from './decision-cache.ts';
+import { DecisionCache, type Changes, type Decided } from './decision-cache.ts';
 import { addToMetrics, incrementsOf, OPERATION, type Increments } from './decision-metrics.ts';
 import { patchFor, patchForBinding, type Operation } from './json-patch.ts';
 import type { Metrics } from './metrics.ts';
@@ -37,26 +37,26 @@ export interface AnswerOptions {
   readonly onHit: (cacheName: string) => void;
 }
 
-/** A decision with what follows from it alone, so that all of it can be remembered together. */
+/** What follows from a decision, so that it can be remembered without the decision. */
 interface Answer {
-  readonly decision: Decision;
-  readonly patch: readonly Operation[];
+  readonly outcome: Decision['outcome'];
+  readonly cacheName: string | undefined;
   readonly response: EncodedResponse;
-  /** Undefined until the answer is first given to a request that counts. */
-  increments: Increments | undefined;
-}
-
-function toAnswer(decision: Decision, patch: readonly Operation[]): Answer {
-  return { decision, patch, response: encodeResponse(decision, patch), increments: undefined };
+  /** Undefined for a dry run, which counts nothing. */
+  readonly increments: Increments | undefined;
+  /** Undefined unless decisions are logged. */
+  readonly explained: (Explanation & { readonly patch: readonly Operation[] }) | undefined;
 }
 
 export class Answering {
   readonly #options: AnswerOptions;
   readonly #cache: DecisionCache<Answer>;
+  readonly #logsDecisions: boolean;
 
   constructor(options: AnswerOptions) {
     this.#options = options;
     this.#cache = new DecisionCache(options.view, options.decision);
+    this.#logsDecisions = ['debug', 'trace'].includes(options.log.level);
   }
 
   /** Answers the creation of a pod. Everything is in memory, so that no request waits for another. */
@@ -69,19 +69,31 @@ export class Answering {
     }
   }
 
-  #decideOnPod({ object, namespace }: Review): Answer {
+  #decideOnPod(review: Review): Answer {
     const { view, decision: options, now } = this.#options;
     try {
-      const pod = readPod(object, namespace);
+      const pod = readPod(review.object, review.namespace);
       const nowMs = now();
-      return this.#cache.remembered(pod, nowMs, () => {
+      const decideAnew = (): Decided<Answer> => {
         const decision = decide(pod, view, options, nowMs);
-        return toAnswer(decision, patchFor(pod, decision));
-      });
+        return { decision, answer: this.#toAnswer(review, decision, patchFor(pod, decision)) };
+      };
+      return this.#cache.remembered(pod, nowMs, decideAnew, !review.dryRun);
     } catch (error) {
-      if (error instanceof Unreadable) return toAnswer(decideOnUnreadable(error), []);
+      if (error instanceof Unreadable) return this.#toAnswer(review, decideOnUnreadable(error), []);
       throw error;
     }
+  }
+
+  #toAnswer({ dryRun, target }: Review, decision: Decision, patch: readonly Operation[]): Answer {
+    const { metrics, decision: options } = this.#options;
+    return {
+      outcome: decision.outcome,
+      cacheName: decision.cache?.name,
+      response: encodeResponse(decision, patch),
+      increments: dryRun ? undefined : incrementsOf(decision, target, options.createOnMiss.by, metrics),
+      explained: this.#logsDecisions ? { ...explanationOf(decision), patch } : undefined,
+    };
   }
 
   /** Answers the binding of a pod to its node, with at most one request to the API server. Never rejects. */
@@ -94,7 +106,7 @@ export class Answering {
       const pod = await this.#find(review, binding, findUnboundPod);
       const started = performance.now();
       const decided = decideOnBinding(binding, pod, view, options, now());
-      return this.#give(review, toAnswer(decided.decision, patchForBinding(decided)), started);
+      return this.#give(review, this.#toAnswer(review, decided.decision, patchForBinding(decided)), started);
     } catch (error) {
       if (error instanceof PodNotFound) return this.#leaveAlone(review, 'PodNotFound', error.message);
       if (error instanceof Unreadable)
@@ -124,19 +136,14 @@ export class Answering {
 
   /** Counts and logs an answer that is about to be sent. @param started by performance.now() */
   #give({ uid, namespace, dryRun, target }: Review, answer: Answer, started: number): EncodedResponse {
-    const { metrics, decision: options, onHit, log } = this.#options;
-    const { decision, patch, response } = answer;
+    const { metrics, onHit, log } = this.#options;
+    const { outcome, cacheName, response, increments, explained } = answer;
     if (!dryRun) {
-      answer.increments ??= incrementsOf(decision, target, options.createOnMiss.by, metrics);
-      addToMetrics(answer.increments, metrics);
+      if (increments) addToMetrics(increments, metrics);
       metrics.decisionSeconds.observe((performance.now() - started) / 1000);
-      if (decision.outcome === 'hit' && decision.cache) onHit(decision.cache.name);
+      if (outcome === 'hit' && cacheName !== undefined) onHit(cacheName);
     }
-    if (log.level === 'debug' || log.level === 'trace')
-      log.debug(
-        { uid, namespace, dryRun, target, explanation: { ...explanationOf(decision), patch } },
-        'decided',
-      );
+    if (explained) log.debug({ uid, namespace, dryRun, target, explanation: explained }, 'decided');
     return response;
   }
 

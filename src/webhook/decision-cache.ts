@@ -34,7 +34,13 @@ const ENTRIES = 2000;
 /** Characters. A pod with more text is not remembered, or a few thousand of them would take all memory. */
 const LONGEST_POD = 8000;
 
-export class DecisionCache<T extends { readonly decision: Decision }> {
+/** An answer, and the decision that it follows from. The decision is not kept: thousands of them slow a process down. */
+export interface Decided<T> {
+  readonly answer: T;
+  readonly decision: Decision;
+}
+
+export class DecisionCache<T> {
   readonly #changes: Changes;
   readonly #options: DecisionOptions;
   readonly #entries = new Memory<Entry<T>>(ENTRIES);
@@ -45,22 +51,25 @@ export class DecisionCache<T extends { readonly decision: Decision }> {
     this.#options = options;
   }
 
-  /** @param answer called if no answer for such a pod is remembered and still holds */
-  remembered(pod: Pod, nowMs: number, answer: () => T): T {
+  /**
+   * @param decideAnew called if no answer for such a pod is remembered and still holds
+   * @param isKept whether a new answer is remembered
+   */
+  remembered(pod: Pod, nowMs: number, decideAnew: () => Decided<T>, isKept: boolean): T {
     const { expiryMarginMs, maxStalenessMs } = this.#options;
     // A stale index is trusted for nothing, and then a decision looks at no cache.
-    if (stalenessOf(this.#changes.confirmedAtMs(), maxStalenessMs, nowMs)) return answer();
+    if (stalenessOf(this.#changes.confirmedAtMs(), maxStalenessMs, nowMs)) return decideAnew().answer;
     const key = podKey(pod);
-    if (key === undefined) return answer();
+    if (key === undefined) return decideAnew().answer;
     const clusterGeneration = this.#changes.clusterGeneration();
     if (clusterGeneration !== this.#clusterGeneration) this.#entries.clear();
     this.#clusterGeneration = clusterGeneration;
     const generation = this.#changes.cacheGeneration(nowMs, expiryMarginMs);
     const known = this.#entries.get(key);
     if (known && this.#stillHolds(known, generation)) return known.answer;
-    const made = answer();
-    this.#entries.set(key, { answer: made, dependency: dependencyOf(made.decision), generation });
-    return made;
+    const { answer, decision } = decideAnew();
+    if (isKept) this.#entries.set(key, { answer, dependency: dependencyOf(decision), generation });
+    return answer;
   }
 
   #stillHolds(entry: Entry<T>, generation: number): boolean {

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { ImageCache } from '../../src/core/image-cache.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
-import { decide, type Decision } from '../../src/core/decision/decide.ts';
+import { decide } from '../../src/core/decision/decide.ts';
 import { readPod } from '../../src/core/pod.ts';
 import { encodeResponse } from '../../src/webhook/admission-review.ts';
-import { DecisionCache } from '../../src/webhook/decision-cache.ts';
+import { DecisionCache, type Decided } from '../../src/webhook/decision-cache.ts';
 import { patchFor } from '../../src/webhook/json-patch.ts';
 import { askIndex } from '../oracle/asking.ts';
 import { oracle, type OracleOptions } from '../oracle/oracle.ts';
@@ -75,7 +75,7 @@ class Measured {
   readonly index = new ClusterIndex();
   readonly filled: Filled;
   readonly #caches: number;
-  readonly #cache = new DecisionCache<{ decision: Decision; response: string }>(this.index, DEFAULT_CONFIG);
+  readonly #cache = new DecisionCache<string>(this.index, DEFAULT_CONFIG);
   readonly #sets: Generator<string[], never>;
   readonly #again: readonly Json[];
   readonly #reviews: readonly string[];
@@ -137,10 +137,11 @@ class Measured {
   /** As the server does. */
   #answer(object: Json): void {
     const pod = readPod(object, 'default');
-    this.#cache.remembered(pod, NOW, () => {
+    const decideAnew = (): Decided<string> => {
       const decision = decide(pod, this.index, DEFAULT_CONFIG, NOW);
-      return { decision, response: encodeResponse(decision, patchFor(pod, decision)) };
-    });
+      return { decision, answer: encodeResponse(decision, patchFor(pod, decision)) };
+    };
+    this.#cache.remembered(pod, NOW, decideAnew, true);
   }
 
   #fill(): Filled {

@@ -7,7 +7,7 @@ import { readPod, type Pod } from '../../src/core/pod.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { readEntry } from '../../src/sources/kinds/index-entry.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
-import { DecisionCache } from '../../src/webhook/decision-cache.ts';
+import { DecisionCache, type Decided } from '../../src/webhook/decision-cache.ts';
 import {
   cacheObject,
   configWith,
@@ -34,7 +34,7 @@ class Cluster {
 
   constructor(change: ConfigChange = {}) {
     this.#options = configWith(change);
-    this.#cache = new DecisionCache(this.index, this.#options);
+    this.#cache = new DecisionCache<Decision>(this.index, this.#options);
     this.index.confirm(NOW);
   }
 
@@ -55,10 +55,12 @@ class Cluster {
   }
 
   remembered(pod: Pod): Decision {
-    return this.#cache.remembered(pod, this.now, () => {
+    const decideAnew = (): Decided<Decision> => {
       this.made++;
-      return { decision: this.anew(pod) };
-    }).decision;
+      const decision = this.anew(pod);
+      return { answer: decision, decision };
+    };
+    return this.#cache.remembered(pod, this.now, decideAnew, true);
   }
 
   /** Whether asking for this pod makes a decision, instead of giving out a remembered one. */
@@ -166,6 +168,26 @@ describe('a remembered decision', () => {
       return readObject({ ...plain, metadata: { ...(plain['metadata'] as Json), name } });
     });
     expect([cluster.decidesAnew(first!), cluster.decidesAnew(second!)]).toEqual([true, false]);
+  });
+
+  it('is not kept if it must not be, as that of a dry run, and is given to one that comes later', () => {
+    const index = new ClusterIndex();
+    index.confirm(NOW);
+    const cache = new DecisionCache<string>(index, configWith());
+    const asked = podWith(['web:1']);
+    const ask = (answer: string, isKept: boolean): string =>
+      cache.remembered(
+        asked,
+        NOW,
+        () => ({ answer, decision: decide(asked, index, configWith(), NOW) }),
+        isKept,
+      );
+    expect([ask('dry', false), ask('first', true), ask('dry again', false), ask('second', true)]).toEqual([
+      'dry',
+      'first',
+      'first',
+      'first',
+    ]);
   });
 
   it('is let go when many others were made since: some thousands are kept', () => {

@@ -74,7 +74,7 @@ export function readStringMap(value: unknown, path: string): StringMap {
   return map;
 }
 
-/** `ENOENT: no such file or directory, open 'x.yaml'`: of this only the middle is for people, who know the file. */
+/** `ENOENT: no such file or directory, open 'x.yaml'`. The caller names the file, so people need only the middle part. */
 const FILE_ERROR = /^E[A-Z]+: ([^,]+), \w+ '[^]*'$/;
 
 /** The message of something that was caught; in JavaScript anything may be thrown. */

@@ -134,7 +134,7 @@ export class ApiClient {
     });
   }
 
-  /** An agent that keeps its connections, which client-node's own does not; for a proxy it has to be client-node's. */
+  /** An agent that keeps its connections open, because client-node's own agent does not. A proxy needs client-node's. */
   #agentFor(config: KubeConfig, credentials: RequestOptions): RequestOptions['agent'] {
     if (config.getCurrentCluster()?.proxyUrl !== undefined) return credentials.agent;
     const { ca, cert, key, rejectUnauthorized, servername } = credentials;

@@ -240,8 +240,8 @@ async function* refreshing(timer: Timer, chunks: AsyncIterable<Buffer>): AsyncGe
 }
 
 /**
- * Whether only a list helps: the API server says that the watch cannot resume, as with 410, or it sent something that
- * cannot be read and would send it again.
+ * Whether the kind must be listed again: the API server says that the watch cannot resume (410), or it sent something
+ * unreadable, which it would send again.
  */
 function cannotResume(error: unknown): boolean {
   if (error instanceof MalformedStream) return true;
