@@ -12,7 +12,7 @@ import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod
 import type { View } from '../core/decision/view.ts';
 
 /** Writes an Event on a pod or a workload. Nothing waits until it is written. */
-export type Tell = (
+export type RecordEvent = (
   about: ObjectReference,
   type: 'Normal' | 'Warning',
   reason: string,
@@ -20,7 +20,7 @@ export type Tell = (
 ) => void;
 
 /** Milliseconds between two Events with the same reason about one cache; the later Event counts the pods in between. */
-const TOLD_EVERY = 600_000;
+const EVENT_EVERY_MS = 600_000;
 /** Events that one reconciliation writes at most; the next writes the others. */
 const MOST_AT_ONCE = 20;
 /** Refused misses that are remembered, so that each gets one Event. */
@@ -35,11 +35,11 @@ interface Group {
   readonly pods: number;
   readonly last: WatchedPod;
   /** Undefined if there was no Event yet. */
-  readonly toldAtMs: number | undefined;
+  readonly eventAtMs: number | undefined;
 }
 
 export class PodEvents {
-  readonly #tell: Tell;
+  readonly #recordEvent: RecordEvent;
   /** The refused misses that have an Event already, by image set and pod. */
   readonly #refused = new Set<string>();
   readonly #groups = new Map<string, Group>();
@@ -49,22 +49,22 @@ export class PodEvents {
    */
   #seen: ReadonlySet<string> | undefined;
 
-  constructor(tell: Tell) {
-    this.#tell = tell;
+  constructor(recordEvent: RecordEvent) {
+    this.#recordEvent = recordEvent;
   }
 
   created(name: string, { pods, lastBy }: Miss): void {
     if (lastBy.kind === 'Pod')
-      this.#tell(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found no image cache`);
+      this.#recordEvent(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found no image cache`);
     const message = `ImageCache ${name} is being made for ${imagesOf(lastBy)}; pods that are created after it is Ready start from it`;
-    this.#tell(lastBy, 'Normal', 'ImageCacheAutoCreated', message);
+    this.#recordEvent(lastBy, 'Normal', 'ImageCacheAutoCreated', message);
   }
 
   /** @param miss the miss that the cache was made for; undefined if no pod misses it any more */
   failed(name: string, miss: Miss | undefined): void {
     if (!miss) return;
     const message = `ImageCache ${name} for ${imagesOf(miss.lastBy)} failed and will be tried again; kubectl describe imagecache ${name} says why (an image that cannot be pulled, or a quota of ECI)`;
-    this.#tell(miss.lastBy, 'Warning', 'ImageCacheNotComplete', message);
+    this.#recordEvent(miss.lastBy, 'Warning', 'ImageCacheNotComplete', message);
   }
 
   refused({ desired, lastBy }: Miss, quota: number): void {
@@ -73,7 +73,7 @@ export class PodEvents {
     if (this.#refused.size >= MOST_SAID) this.#refused.clear();
     this.#refused.add(key);
     const message = `no ImageCache is made for ${imagesOf(lastBy)}: quota (${quota}) reached, and every cache was used after this miss`;
-    this.#tell(lastBy, 'Warning', 'ImageCacheMissed', message);
+    this.#recordEvent(lastBy, 'Warning', 'ImageCacheMissed', message);
   }
 
   /**
@@ -90,13 +90,13 @@ export class PodEvents {
     this.#seen = seen;
     let told = 0;
     for (const [key, group] of this.#groups) {
-      const isDue = group.toldAtMs === undefined || now - group.toldAtMs >= TOLD_EVERY;
+      const isDue = group.eventAtMs === undefined || now - group.eventAtMs >= EVENT_EVERY_MS;
       if (!isDue) continue;
       if (group.pods === 0) this.#groups.delete(key);
       else if (told < MOST_AT_ONCE) {
         told += 1;
         this.#sayFound(group);
-        this.#groups.set(key, { ...group, pods: 0, toldAtMs: now });
+        this.#groups.set(key, { ...group, pods: 0, eventAtMs: now });
       }
     }
   }
@@ -109,7 +109,7 @@ export class PodEvents {
     const known = this.#groups.get(key);
     const last =
       known && known.pods > 0 && known.last.createdAtMs > watched.createdAtMs ? known.last : watched;
-    this.#groups.set(key, { found, cache, pods: (known?.pods ?? 0) + 1, last, toldAtMs: known?.toldAtMs });
+    this.#groups.set(key, { found, cache, pods: (known?.pods ?? 0) + 1, last, eventAtMs: known?.eventAtMs });
   }
 
   #sayFound({ found, cache, pods, last }: Group): void {
@@ -120,7 +120,7 @@ export class PodEvents {
       found === 'SuccessfulHitImageCache'
         ? `${thisPod(pods)} ${pods < 2 ? 'was' : 'were'} given ImageCache ${name} (${id}), which holds ${exact} of ${references.length} images`
         : `${thisPod(pods)} cannot start from ImageCache ${name}, which is ${stateOf(cache)}`;
-    this.#tell(last.subject, 'Normal', found, message);
+    this.#recordEvent(last.subject, 'Normal', found, message);
   }
 }
 

@@ -15,7 +15,7 @@ import { comingPods, type PrewarmOptions, type Workloads } from '../core/control
 import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
 import { firstNameOf, nameOfAttempt } from '../core/controller/desired-cache.ts';
 import type { View } from '../core/decision/view.ts';
-import { PodEvents, type Tell } from './pod-events.ts';
+import { PodEvents, type RecordEvent } from './pod-events.ts';
 
 /** The state of the cluster, and the changes that the controller may make. */
 export interface Cluster extends Workloads {
@@ -31,7 +31,7 @@ export interface Cluster extends Workloads {
   create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }>;
   /** @returns false if the object is gone already */
   delete(cache: OwnCache): Promise<boolean>;
-  readonly tell: Tell;
+  readonly recordEvent: RecordEvent;
 }
 
 export interface ReconcilerOptions extends PlanOptions, CacheOptions {
@@ -94,7 +94,7 @@ export class Reconciler {
     this.#view = view;
     this.#config = config;
     this.#events = events;
-    this.#podEvents = new PodEvents((...said) => cluster.tell(...said));
+    this.#podEvents = new PodEvents((...said) => cluster.recordEvent(...said));
     this.#clock = clock;
   }
 

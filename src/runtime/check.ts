@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { AUTO, DECISION } from '../core/annotations.ts';
 import { isObject, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
-import type { PodTrial } from '../sources/kubernetes/pod-trial.ts';
+import type { PodDryRun } from '../sources/kubernetes/pod-dry-run.ts';
 
 interface CheckOptions {
   /** The namespace in which the pod would be created. */
@@ -56,14 +56,14 @@ export async function checkPodsAreDecided(
   { kubeconfig, kubeContext }: Config,
   { namespace, timeoutMs }: CheckOptions,
 ): Promise<CheckResult> {
-  const { connectPodTrials } = await import('../sources/kubernetes/connect.ts');
-  const trials = connectPodTrials(kubeconfig, kubeContext);
+  const { connectPodDryRuns } = await import('../sources/kubernetes/connect.ts');
+  const dryRuns = connectPodDryRuns(kubeconfig, kubeContext);
   const until = performance.now() + timeoutMs;
   for (;;) {
     const left = until - performance.now();
     try {
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      const result = readResult(await trials.create(namespace, POD, Math.max(left, LEAST_TIME_MS)));
+      const result = readResult(await dryRuns.create(namespace, POD, Math.max(left, LEAST_TIME_MS)));
       if (result.decision || left <= 0) return result;
     } catch (error) {
       if (left <= 0) throw error;
@@ -73,7 +73,7 @@ export async function checkPodsAreDecided(
   }
 }
 
-function readResult({ pod, warnings }: PodTrial): CheckResult {
+function readResult({ pod, warnings }: PodDryRun): CheckResult {
   const record = parseDecision(readText(partOf(partOf(pod, 'metadata'), 'annotations')[DECISION]));
   if (!isObject(record)) return { decision: undefined, warnings };
   const { outcome, why } = record;

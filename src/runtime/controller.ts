@@ -72,7 +72,7 @@ export async function startController(
         ? { unlabelled: config.prewarmNamespaces === 'all', except: new Set(config.prewarmExcept) }
         : undefined,
     },
-    tellOf(metrics, log, onProblem),
+    reconcilerListeners(metrics, log, onProblem),
     clock,
   );
 
@@ -106,7 +106,7 @@ export async function startController(
   };
 }
 
-function tellOf(
+function reconcilerListeners(
   metrics: ReturnType<typeof createControllerMetrics>,
   log: FastifyBaseLogger,
   onProblem: (problem: string) => void,

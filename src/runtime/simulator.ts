@@ -27,12 +27,12 @@ export async function simulate(
   const stopping = new AbortController();
   const { signal } = stopping;
   void stopped.then(() => stopping.abort());
-  const backend = await connectImageCaches(config, signal);
+  const imageCaches = await connectImageCaches(config, signal);
   let problem: string | undefined;
   while (!signal.aborted) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
-      await poll(backend, options, events);
+      await poll(imageCaches, options, events);
       problem = undefined;
     } catch (error) {
       if (signal.aborted) return;
@@ -45,16 +45,16 @@ export async function simulate(
 }
 
 async function poll(
-  backend: ImageCacheObjects,
+  imageCaches: ImageCacheObjects,
   options: LifeOptions,
   events: SimulatorEvents,
 ): Promise<void> {
-  for (const object of await backend.caches()) {
+  for (const object of await imageCaches.caches()) {
     const next = nextState(object, options, Date.now());
     if (!next) continue;
     const name = readText(partOf(object, 'metadata')['name']) ?? '';
     // oxlint-disable-next-line no-await-in-loop -- of a file with several, each is written over what the one before left
-    await (next.kind === 'expired' ? backend.delete(object) : backend.setStatus(object, next.status));
+    await (next.kind === 'expired' ? imageCaches.delete(object) : imageCaches.setStatus(object, next.status));
     if (next.kind === 'expired') events.onState(name, 'Deleted', '');
     else events.onState(name, next.phase, next.progress);
   }

@@ -54,7 +54,7 @@ export async function startWebhook(
   const connected = await connectSource(
     { ...config, recordEvents: true },
     index,
-    tellAll(config, index, metrics, log),
+    sourceListeners(config, index, metrics, log),
     clock,
   );
   source = connected.source;
@@ -100,7 +100,7 @@ export async function startWebhook(
   };
 }
 
-function tellAll(
+function sourceListeners(
   { source }: Config,
   index: ClusterIndex,
   metrics: Metrics,

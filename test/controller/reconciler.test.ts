@@ -54,7 +54,7 @@ const cluster: Cluster = {
     own = own.filter((each) => each.name !== name);
     return Promise.resolve(true);
   },
-  tell: (_about, _type, reason) => told.push(reason),
+  recordEvent: (_about, _type, reason) => told.push(reason),
 };
 
 /** A pod as the webhook left it, which missed a cache just now. */

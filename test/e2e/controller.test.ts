@@ -291,7 +291,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       expect(hits).toHaveLength(1);
     });
     const { message, involvedObject } = await told('SuccessfulHitImageCache');
-    expect(message).toMatch(/^this pod was given ImageCache \S+ \(imc-web\), which holds 3 of its 3 images$/);
+    expect(message).toMatch(/^this pod was given ImageCache \S+ \(imc-web\), which holds 3 of 3 images$/);
     const hit = metadataOf(await plane.api.get(`${PODS}/${(involvedObject as { name: string }).name}`));
     expect(hit.annotations['k8s.aliyun.com/eci-imc-id']).toBe('imc-web');
     expect(await caches()).toHaveLength(1);
@@ -411,7 +411,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     );
   });
 
-  it('tells the pod whose cache fails, as where ECI has reached its quota', async () => {
+  it('writes an Event on the pod whose cache fails, as when ECI has reached its quota', async () => {
     await create('unlucky', ['unlucky:1']);
     const [made] = await untilCaches(1);
     const { name } = metadataOf(made!);
@@ -419,7 +419,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await eventually(async () => {
       const events = await plane.api.list('/api/v1/namespaces/default/events');
       const told = events.find(({ message }) =>
-        String(message).includes(`${name}, made for this pod's images, has failed`),
+        String(message).includes(`${name} for this pod's images failed`),
       );
       expect(told).toMatchObject({
         type: 'Warning',

@@ -121,7 +121,7 @@ export class FilesCluster implements Cluster {
   }
 
   /** A folder has no Events; the log says the same. */
-  tell(): void {
+  recordEvent(): void {
     // There is nobody to read it.
   }
 

@@ -25,47 +25,47 @@ export interface CaBundleApiOptions {
 
 type Observer = Parameters<CaBundleApi['start']>[0];
 
-type Telling = Pick<ReflectorEvents, 'onFailure' | 'onStep'>;
+type Listeners = Pick<ReflectorEvents, 'onFailure' | 'onStep'>;
 
 export class KubernetesCaBundleApi implements CaBundleApi {
   readonly #api: ApiClient;
   readonly #options: CaBundleApiOptions;
-  readonly #telling: Telling;
+  readonly #listeners: Listeners;
   readonly #clock: Clock;
-  readonly #follower = new ReflectorGroup();
-  #secret: Followed | undefined;
-  #configuration: Followed | undefined;
+  readonly #group = new ReflectorGroup();
+  #secret: ReflectedObject | undefined;
+  #configuration: ReflectedObject | undefined;
 
-  constructor(api: ApiClient, options: CaBundleApiOptions, telling: Telling, clock: Clock) {
+  constructor(api: ApiClient, options: CaBundleApiOptions, listeners: Listeners, clock: Clock) {
     this.#api = api;
     this.#options = options;
-    this.#telling = telling;
+    this.#listeners = listeners;
     this.#clock = clock;
   }
 
   start({ onSecret, onTrust }: Observer): void {
     const { namespace, secretName, configurationName } = this.#options;
-    this.#secret = this.#follow('Secret', `/api/v1/namespaces/${namespace}/secrets`, secretName, (object) =>
+    this.#secret = this.#reflect('Secret', `/api/v1/namespaces/${namespace}/secrets`, secretName, (object) =>
       onSecret(object && readSecret(object)),
     );
-    this.#configuration = this.#follow(
+    this.#configuration = this.#reflect(
       'MutatingWebhookConfiguration',
       CONFIGURATIONS,
       configurationName,
       (object) => onTrust(object && readTrust(object)),
     );
-    this.#follower.start(this.#followed());
+    this.#group.start(this.#reflected());
   }
 
   stop(): Promise<void> {
-    return this.#follower.stop();
+    return this.#group.stop();
   }
 
   problems(): readonly string[] {
-    return problemsOf(this.#followed());
+    return problemsOf(this.#reflected());
   }
 
-  #followed(): readonly Followed[] {
+  #reflected(): readonly ReflectedObject[] {
     return [this.#secret, this.#configuration].filter((each) => each !== undefined);
   }
 
@@ -98,17 +98,17 @@ export class KubernetesCaBundleApi implements CaBundleApi {
 
   /** @returns false if the object has changed meanwhile; the watch will deliver the change */
   async #write(
-    followed: Followed | undefined,
+    reflected: ReflectedObject | undefined,
     request: Pick<ApiRequest, 'path' | 'contentType' | 'body'>,
   ): Promise<boolean> {
     try {
       const written = await this.#api.json({
         ...request,
         method: 'PATCH',
-        signal: this.#follower.signal,
+        signal: this.#group.signal,
       });
       // Reported at once, or the next reconciliation would see the state before the write.
-      if (isObject(written)) followed?.tell(written);
+      if (isObject(written)) reflected?.onObject(written);
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === 409) return false;
@@ -116,45 +116,50 @@ export class KubernetesCaBundleApi implements CaBundleApi {
     }
   }
 
-  #follow(kind: string, path: string, name: string, tell: (object: JsonObject | null) => void): Followed {
+  #reflect(
+    kind: string,
+    path: string,
+    name: string,
+    onObject: (object: JsonObject | null) => void,
+  ): ReflectedObject {
     const resource: Resource = {
       kind,
       paths: [path],
       fieldSelector: `metadata.name=${name}`,
       mayBeAbsent: false,
     };
-    const store = new OneObject(tell);
-    const events: ReflectorEvents = { ...this.#telling, onConfirmed: () => store.confirm() };
+    const store = new OneObject(onObject);
+    const events: ReflectorEvents = { ...this.#listeners, onConfirmed: () => store.confirm() };
     const timing = timingFor(this.#options.maxStalenessMs);
-    return { reflector: new Reflector(resource, this.#api, store, timing, events, this.#clock), tell };
+    return { reflector: new Reflector(resource, this.#api, store, timing, events, this.#clock), onObject };
   }
 }
 
-interface Followed {
+interface ReflectedObject {
   readonly reflector: Reflector;
-  readonly tell: (object: JsonObject | null) => void;
+  readonly onObject: (object: JsonObject | null) => void;
 }
 
 /** A store for the one object of its name, which may not exist. */
 class OneObject implements Store {
-  readonly #tell: (object: JsonObject | null) => void;
+  readonly #onObject: (object: JsonObject | null) => void;
   #key: string | undefined;
   /** Whether the observer was told of the object, or that it does not exist. */
   #told = false;
 
-  constructor(tell: (object: JsonObject | null) => void) {
-    this.#tell = tell;
+  constructor(onObject: (object: JsonObject | null) => void) {
+    this.#onObject = onObject;
   }
 
   apply(key: string, object: JsonObject): void {
     this.#key = key;
     this.#told = true;
-    this.#tell(object);
+    this.#onObject(object);
   }
 
   delete(): void {
     this.#key = undefined;
-    this.#tell(null);
+    this.#onObject(null);
   }
 
   keys(): Iterable<string> {
@@ -169,7 +174,7 @@ class OneObject implements Store {
   confirm(): void {
     if (this.#told) return;
     this.#told = true;
-    this.#tell(null);
+    this.#onObject(null);
   }
 }
 

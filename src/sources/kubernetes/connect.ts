@@ -8,7 +8,7 @@ import { WebhookSource, type WebhookSourceOptions } from './webhook-source.ts';
 import { LeaderElection } from './lease.ts';
 import { ControllerSource } from './controller-source.ts';
 import type { ReflectorEvents } from './reflector.ts';
-import { KubernetesPodTrials } from './pod-trial.ts';
+import { KubernetesPodDryRuns } from './pod-dry-run.ts';
 import { ClusterImageCaches } from './image-cache-objects.ts';
 import { KubernetesCaBundleApi, type CaBundleApiOptions } from './ca-bundle-api.ts';
 import { KubernetesUsageApi } from './usage-api.ts';
@@ -80,8 +80,8 @@ export function connectControllerSources(
     { maxStalenessMs, bindTime: false, recordEvents: false },
     clock,
   );
-  const telling = { onFailure: onProblem, onStep, onChange };
-  const cluster = new ControllerSource(api, telling, { maxStalenessMs, prewarm }, clock);
+  const listeners = { onFailure: onProblem, onStep, onChange };
+  const cluster = new ControllerSource(api, listeners, { maxStalenessMs, prewarm }, clock);
   const [namespace = '', name = ''] = controller.lease.split('/');
   const lease = { namespace, name, identity, durationMs: controller.leaseDurationMs };
   const election = new LeaderElection(api, lease, { onLead, onStep, onFailure: onProblem }, clock);
@@ -94,8 +94,8 @@ export function connectUsage(kubeconfig: string, context: string, signal: AbortS
 }
 
 /** Creates pods as dry runs. */
-export function connectPodTrials(kubeconfig: string, context: string): KubernetesPodTrials {
-  return new KubernetesPodTrials(clientFor(kubeconfig, context));
+export function connectPodDryRuns(kubeconfig: string, context: string): KubernetesPodDryRuns {
+  return new KubernetesPodDryRuns(clientFor(kubeconfig, context));
 }
 
 /** The ImageCaches for the simulator. @param signal ends the requests under way */

@@ -58,11 +58,11 @@ export interface ControllerSourceOptions {
 
 export class ControllerSource implements Cluster {
   readonly #api: ApiClient;
-  readonly #follower = new ReflectorGroup();
+  readonly #group = new ReflectorGroup();
   readonly #marked: ObjectStore<WatchedPod>;
   readonly #pending: ObjectStore<WatchedPod>;
   readonly #own: ObjectStore<OwnCache>;
-  readonly #following: readonly ReflectedKind[];
+  readonly #kinds: readonly ReflectedKind[];
   /** Undefined without pre-warming. */
   readonly #workloads: WorkloadSource | undefined;
   readonly #recorder: EventRecorder;
@@ -78,40 +78,40 @@ export class ControllerSource implements Cluster {
     this.#recorder = new EventRecorder(
       api,
       'imagecache-controller',
-      this.#follower.signal,
+      this.#group.signal,
       events.onFailure,
       clock,
     );
-    const telling = {
+    const listeners = {
       onChange: events.onChange,
       onUnreadable: (what: string, error: unknown): void =>
         events.onFailure(`${what} cannot be read and is skipped: ${messageOf(error)}`),
     };
-    this.#marked = new ObjectStore(readWatchedPod, telling);
-    this.#pending = new ObjectStore(readWatchedPod, telling);
-    this.#own = new ObjectStore((object) => readOwnCache(manifestOf(IMAGE_CACHE, object)), telling);
+    this.#marked = new ObjectStore(readWatchedPod, listeners);
+    this.#pending = new ObjectStore(readWatchedPod, listeners);
+    this.#own = new ObjectStore((object) => readOwnCache(manifestOf(IMAGE_CACHE, object)), listeners);
     const reflectorEvents = { ...events, onConfirmed: () => this.#confirm() };
     const timing = timingFor(maxStalenessMs);
-    const follow = (resource: Resource, store: Store): ReflectedKind => ({
+    const reflect = (resource: Resource, store: Store): ReflectedKind => ({
       reflector: new Reflector(resource, api, store, timing, reflectorEvents, clock),
       store,
     });
-    this.#following = [
-      follow(MARKED_PODS, this.#marked),
-      follow(PENDING_PODS, this.#pending),
-      follow(OWN_CACHES, this.#own),
+    this.#kinds = [
+      reflect(MARKED_PODS, this.#marked),
+      reflect(PENDING_PODS, this.#pending),
+      reflect(OWN_CACHES, this.#own),
     ];
-    if (prewarm) this.#workloads = new WorkloadSource(follow, telling, clock);
+    if (prewarm) this.#workloads = new WorkloadSource(reflect, listeners, clock);
   }
 
   /** @returns once everything is here that a miss depends on */
   start(): Promise<void> {
-    this.#follower.start(this.#all());
+    this.#group.start(this.#all());
     return this.#synced.promise;
   }
 
   stop(): Promise<void> {
-    return this.#follower.stop();
+    return this.#group.stop();
   }
 
   /** Pods with the marker, each once. */
@@ -140,7 +140,7 @@ export class ControllerSource implements Cluster {
 
   /** When the API server last confirmed everything that a miss depends on; undefined before the first time. */
   confirmedAtMs(): number | undefined {
-    return confirmedAtOf(this.#following);
+    return confirmedAtOf(this.#kinds);
   }
 
   problems(): readonly string[] {
@@ -158,7 +158,7 @@ export class ControllerSource implements Cluster {
         path: IMAGE_CACHES,
         method: 'POST',
         body: object,
-        signal: this.#follower.signal,
+        signal: this.#group.signal,
       });
       return 'created';
     } catch (error) {
@@ -176,7 +176,7 @@ export class ControllerSource implements Cluster {
         path: imageCachePath(name),
         method: 'DELETE',
         body: { preconditions: { uid } },
-        signal: this.#follower.signal,
+        signal: this.#group.signal,
       });
       return true;
     } catch (error) {
@@ -185,12 +185,12 @@ export class ControllerSource implements Cluster {
     }
   }
 
-  tell(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  recordEvent(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#recorder.record(about, type, reason, message);
   }
 
   #all(): readonly ReflectedKind[] {
-    return [...this.#following, ...(this.#workloads?.following ?? [])];
+    return [...this.#kinds, ...(this.#workloads?.kinds ?? [])];
   }
 
   #confirm(): void {

@@ -67,8 +67,8 @@ export class WebhookSource implements Source {
   readonly unboundPods: UnboundPods | undefined;
   readonly #index: ClusterIndex;
   readonly #stores: readonly IndexStore[];
-  readonly #following: readonly ReflectedKind[];
-  readonly #follower = new ReflectorGroup();
+  readonly #kinds: readonly ReflectedKind[];
+  readonly #group = new ReflectorGroup();
   readonly #synced = Promise.withResolvers<void>();
 
   constructor(
@@ -82,14 +82,14 @@ export class WebhookSource implements Source {
     const recorder = new EventRecorder(
       api,
       'imagecache-webhook',
-      this.#follower.signal,
+      this.#group.signal,
       events.onProblem,
       clock,
     );
     const timing = timingFor(maxStalenessMs);
-    const telling = { onFailure: events.onProblem, onStep: events.onProgress };
+    const listeners = { onFailure: events.onProblem, onStep: events.onProgress };
     const stores: IndexStore[] = [];
-    this.#following = INDEXED_KINDS.map(({ groupKind, lastGoodStays, eventReason, ...where }) => {
+    this.#kinds = INDEXED_KINDS.map(({ groupKind, lastGoodStays, eventReason, ...where }) => {
       const kind = kindOf(groupKind);
       const store = new IndexStore(groupKind, index, events, {
         lastGoodStays,
@@ -107,7 +107,7 @@ export class WebhookSource implements Source {
         api,
         store,
         timing,
-        { ...telling, onConfirmed: () => this.#confirm() },
+        { ...listeners, onConfirmed: () => this.#confirm() },
         clock,
       );
       return { reflector, store };
@@ -115,19 +115,19 @@ export class WebhookSource implements Source {
     this.#stores = stores;
     if (bindTime) {
       // They do not count for the age of the index: a pod that this watch lacks is fetched.
-      const podEvents = { ...telling, onConfirmed: (): void => undefined };
-      this.unboundPods = new UnboundPods(api, podEvents, this.#follower.signal, maxStalenessMs, clock);
+      const podEvents = { ...listeners, onConfirmed: (): void => undefined };
+      this.unboundPods = new UnboundPods(api, podEvents, this.#group.signal, maxStalenessMs, clock);
     }
   }
 
   /** Never rejects: it keeps trying until the API server answers. */
   start(): Promise<void> {
-    this.#follower.start(this.#all());
+    this.#group.start(this.#all());
     return this.#synced.promise;
   }
 
   stop(): Promise<void> {
-    return this.#follower.stop();
+    return this.#group.stop();
   }
 
   problems(): readonly string[] {
@@ -139,11 +139,11 @@ export class WebhookSource implements Source {
   }
 
   #all(): readonly ReflectedKind[] {
-    return this.unboundPods ? [...this.#following, this.unboundPods] : this.#following;
+    return this.unboundPods ? [...this.#kinds, this.unboundPods] : this.#kinds;
   }
 
   #confirm(): void {
-    const oldest = confirmedAtOf(this.#following);
+    const oldest = confirmedAtOf(this.#kinds);
     if (oldest === undefined) return;
     this.#index.confirm(oldest);
     this.#synced.resolve();

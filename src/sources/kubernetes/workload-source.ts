@@ -14,20 +14,20 @@ import type { Resource, Store } from './list-all.ts';
 import { ObjectStore, type ObjectStoreEvents } from './object-store.ts';
 
 export class WorkloadSource implements Workloads {
-  readonly #tables: readonly ObjectStore<WatchedWorkload>[];
+  readonly #stores: readonly ObjectStore<WatchedWorkload>[];
   readonly #accounts: ObjectStore<readonly string[]>;
-  readonly following: readonly ReflectedKind[];
+  readonly kinds: readonly ReflectedKind[];
 
-  /** @param follow registers a store for a resource; all of them start together later */
+  /** @param reflect registers a store for a resource; all of them start together later */
   constructor(
-    follow: (resource: Resource, store: Store) => ReflectedKind,
+    reflect: (resource: Resource, store: Store) => ReflectedKind,
     events: Pick<ObjectStoreEvents<unknown>, 'onChange' | 'onUnreadable'>,
     clock: Clock,
   ) {
     // A template that changed before yesterday is not pre-warmed, so it need not be kept.
     const isRecent = ({ changedAtMs }: WatchedWorkload): boolean =>
       clock.now() - changedAtMs < GIVEN_UP_AFTER;
-    const workloadTable = ({ kind, apiVersion }: WorkloadKind): ObjectStore<WatchedWorkload> => {
+    const workloadStore = ({ kind, apiVersion }: WorkloadKind): ObjectStore<WatchedWorkload> => {
       const read = (object: JsonObject): WatchedWorkload | undefined => {
         // An item of a list does not state its kind.
         const workload = readWatchedWorkload({ ...object, apiVersion, kind });
@@ -35,23 +35,23 @@ export class WorkloadSource implements Workloads {
       };
       return new ObjectStore(read, { ...events, isSame: isSameTemplate });
     };
-    this.#tables = WORKLOADS.map(workloadTable);
+    this.#stores = WORKLOADS.map(workloadStore);
     this.#accounts = new ObjectStore<readonly string[]>((object) => namesOf(object['imagePullSecrets']), {
       onChange: () => undefined,
       onUnreadable: events.onUnreadable,
     });
     const accounts = { kind: 'ServiceAccount', paths: ['/api/v1/serviceaccounts'], mayBeAbsent: false };
-    this.following = [
-      ...this.#tables.map((table, i) => follow(resourceOf(WORKLOADS[i]!), table)),
-      follow(accounts, this.#accounts),
+    this.kinds = [
+      ...this.#stores.map((store, i) => reflect(resourceOf(WORKLOADS[i]!), store)),
+      reflect(accounts, this.#accounts),
     ];
   }
 
   *workloads(): Iterable<WatchedWorkload> {
     // A Knative Service says less than its Deployment, and pull secrets belong to accounts: all kinds are needed, or
     // none.
-    if (confirmedAtOf(this.following) === undefined) return;
-    for (const table of this.#tables) yield* table.values();
+    if (confirmedAtOf(this.kinds) === undefined) return;
+    for (const store of this.#stores) yield* store.values();
   }
 
   pullSecretsOf(namespace: string, account: string): readonly string[] {

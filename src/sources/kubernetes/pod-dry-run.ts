@@ -3,13 +3,13 @@ import { buffer } from 'node:stream/consumers';
 import { isObject, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { ApiClient, ApiRequest } from './api-client.ts';
 
-export interface PodTrial {
+export interface PodDryRun {
   /** The pod as it would be stored. */
   readonly pod: JsonObject;
   readonly warnings: readonly string[];
 }
 
-export class KubernetesPodTrials {
+export class KubernetesPodDryRuns {
   readonly #api: ApiClient;
 
   constructor(api: ApiClient) {
@@ -20,7 +20,7 @@ export class KubernetesPodTrials {
    * @param timeoutMs until the response is read
    * @throws ApiError if the pod is refused; Error if there is no answer in time, or one that is no object
    */
-  create(namespace: string, pod: JsonObject, timeoutMs: number): Promise<PodTrial> {
+  create(namespace: string, pod: JsonObject, timeoutMs: number): Promise<PodDryRun> {
     const request: ApiRequest = {
       path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
       query: { dryRun: 'All' },
