@@ -10,7 +10,7 @@ const NOT_HERE = /^(?:port|tls\.|shutdownDelay)/;
 
 export const controller: Command = {
   name: 'controller',
-  summary: 'Make an ImageCache where pods missed one, and retire those that nobody uses.',
+  summary: 'Create an ImageCache for each miss, and delete those that are no longer used.',
   usage:
     'imc controller --source kubernetes|files:DIR --create-on-miss-by controller [--config FILE] [flags]',
   flags: [CONFIG_FLAG],
@@ -25,7 +25,7 @@ export const controller: Command = {
     }
     const log = createLogger(config.logLevel);
     const running = await startController(config, log);
-    log.info({ address: running.address, lease: config.controller.lease }, 'watching');
+    log.info({ address: running.address, lease: config.controller.lease }, 'controller started');
     await Promise.race([running.synced.then(() => log.info('ready')), io.untilStopped()]);
     await io.untilStopped();
     await running.stop();

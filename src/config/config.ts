@@ -5,9 +5,9 @@ import type { DecisionOptions } from '../core/decision/options.ts';
 export interface Config extends DecisionOptions {
   /** Where the objects come from: `kubernetes` or `files:DIR`; empty if no source is configured. */
   readonly source: string;
-  /** Path of a kubeconfig; empty for the usual places. */
+  /** Path of a kubeconfig; empty: found as sources/kubernetes/kube-config.ts says. */
   readonly kubeconfig: string;
-  /** Name of a context in it; empty for its current one. */
+  /** Name of a kubeconfig context; empty: the current one. */
   readonly kubeContext: string;
   /** The address to which both ports are bound. */
   readonly host: string;

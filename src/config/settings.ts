@@ -90,13 +90,13 @@ export const SETTINGS: readonly Setting[] = [
     path: 'pin.notReady',
     type: oneOf('deny', 'warn', 'auto'),
     default: 'deny',
-    help: 'A pinned cache that is not Ready, expired or being deleted: deny the pod, keep the pin, or match automatically.',
+    help: 'If a pinned cache is not Ready, has expired or is being deleted: deny the pod, keep the pin, or match automatically.',
   },
   {
     path: 'pin.unknown',
     type: oneOf('warn', 'deny'),
     default: 'warn',
-    help: 'A pinned ID that no ImageCache in the cluster has: keep it with a warning (ECI may know it), or deny the pod.',
+    help: 'If no ImageCache in the cluster has the pinned ID: keep the pin with a warning (ECI may know it), or deny the pod.',
   },
   {
     path: 'dialect',
@@ -120,7 +120,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'createOnMiss.by',
     type: oneOf('eci', 'controller'),
     default: 'eci',
-    help: "Who makes it: ECI by itself, or a controller that acts on the marker (ECI's own creation is then switched off).",
+    help: "Who makes the cache: ECI by itself, or a controller that acts on the marker (ECI's own creation is then switched off).",
   },
   {
     path: 'host',
@@ -156,7 +156,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.selfSigned',
     type: TEXT,
     default: '',
-    help: 'Instead of these two: a folder in which the webhook makes a CA and a certificate, and finds them again after a restart.',
+    help: 'Folder in which the webhook makes a CA and a certificate and finds them again after a restart, instead of `tls.cert` and `tls.key`.',
   },
   {
     path: 'tls.dnsNames',
@@ -174,7 +174,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.managed.webhookConfiguration',
     type: TEXT,
     default: 'imagecache-webhook',
-    help: 'The MutatingWebhookConfiguration whose caBundle is set to that CA.',
+    help: 'The MutatingWebhookConfiguration whose caBundle is set to the managed CA.',
   },
   {
     path: 'tls.managed.lifetime',

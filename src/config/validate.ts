@@ -58,13 +58,13 @@ function siblings(name: string, known: readonly string[]): readonly string[] {
 /** The shortest lifetime of a managed CA, in milliseconds. */
 const SHORTEST_LIFETIME = 30_000;
 
-/** Finds combinations of values that are invalid, and values whose meaning is. */
+/** Finds invalid combinations of values, and well-formed values that make no sense. */
 export function validateTogether(values: ReadonlyMap<string, unknown>, faults: string[]): void {
   const isSet = (path: string): boolean => values.get(path) !== '';
   const maxStaleness = values.get('maxStaleness');
   if (values.get('source') === 'kubernetes' && typeof maxStaleness === 'number' && maxStaleness < 3000) {
     faults.push(
-      `maxStaleness is ${maxStaleness} ms; with source kubernetes it must be at least 3s, as a watch lasts for a second at least`,
+      `maxStaleness is ${maxStaleness} ms; with source kubernetes it must be at least 3s, because a watch cannot be shorter than a second`,
     );
   }
   if (isSet('tls.cert') !== isSet('tls.key'))
@@ -72,14 +72,14 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
   const given = ['tls.cert', 'tls.selfSigned', 'tls.managed.secret'].filter(isSet);
   if (given.length > 1) faults.push(`${given.join(' and ')} cannot be combined: give one of them`);
   if (!isSet('tls.clientCa') && values.get('tls.clientNames')?.toString() !== '')
-    faults.push('tls.clientNames needs tls.clientCa: a name that no CA vouches for says nothing');
+    faults.push('tls.clientNames needs tls.clientCa: without a CA any client could claim any name');
   const leaseDuration = values.get('controller.leaseDuration');
   if (typeof leaseDuration === 'number' && (leaseDuration < 1000 || leaseDuration % 1000 !== 0))
     faults.push(`controller.leaseDuration is ${leaseDuration} ms; it must be whole seconds, at least one`);
   const lifetime = values.get('tls.managed.lifetime');
   if (typeof lifetime === 'number' && lifetime < SHORTEST_LIFETIME)
     faults.push(
-      `tls.managed.lifetime is ${lifetime} ms; it must be at least 30s, as certificates count in seconds`,
+      `tls.managed.lifetime is ${lifetime} ms; it must be at least 30s, because certificates count in seconds`,
     );
 }
 

@@ -40,7 +40,10 @@ export const REQUEST_KEYS: readonly string[] = [
   MATCH_COUNT,
 ];
 
-/** The prefix of our own annotations and labels: no user and no profile effect writes below it. */
+/**
+ * The prefix of our own annotations and labels: profile effects never write below it, and what users write there is not
+ * believed.
+ */
 export const OWN_PREFIX = 'imagecache-webhook.io/';
 
 /** The decision: the outcome, the request and what was written, as JSON (provenance.ts). */

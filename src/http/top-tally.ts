@@ -7,14 +7,14 @@ import type { Count } from './tally.ts';
 
 /** The label value of the series for all others. */
 const OTHERS = '(others)';
-/** A value without a series is met this many times, for each series, before the rarest series make room. */
+/** Series make room after this many counts, for each series, of values without one. */
 const PATIENCE = 10;
 
 export class TopTally {
   readonly #limit: number;
   readonly #counts = new Map<string, Count>();
   #others = 0;
-  /** Counts of the values without a series, since there was last room. */
+  /** Counts of values without a series since room was last made. */
   #turnedAway = 0;
 
   /** @param limit how many values have a series of their own */

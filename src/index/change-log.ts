@@ -4,7 +4,10 @@
  */
 import type { ImageCache } from '../core/image-cache.ts';
 
-/** Kept changes. What was decided before the oldest of them counts as changed: it is then decided anew, which is cheap. */
+/**
+ * How many changes are kept; an update is noted twice, for the cache before it and after it. An answer from before the
+ * oldest of them counts as changed: it is decided anew, which is cheap.
+ */
 const KEPT = 64;
 
 export class ChangeLog {

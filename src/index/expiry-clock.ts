@@ -7,7 +7,7 @@ import type { ImageCache } from '../core/image-cache.ts';
 export class ExpiryClock {
   #marginMs = 0;
   #checkedAtMs = 0;
-  /** No cache turns before this time. */
+  /** The next time at which some cache changes by time alone. */
   #nextTurnMs = Infinity;
 
   /** A cache was added or changed. */

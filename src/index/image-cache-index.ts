@@ -107,7 +107,7 @@ export class ImageCacheIndex {
       }));
   }
 
-  /** The caches of one degree: those that were counted, and those of the common list that were not. */
+  /** The caches of one degree: those that were counted, and those of the common list (see #count) that were not. */
   #select(length: number, key: number, usable: boolean, common: readonly number[]): ImageCache[] {
     const { touched, keys, touchedBy } = this.#counts;
     const selected: ImageCache[] = [];

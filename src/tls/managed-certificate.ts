@@ -71,12 +71,9 @@ export interface ManagedOptions {
   readonly configurationName: string;
 }
 
-/**
- * Share of the CA's life. A serving certificate lasts that long; replicas that are down do not renew, and clocks
- * differ.
- */
+/** A serving certificate lasts this share of the CA's life, so that it is renewed long before the CA ends. */
 const SERVING_SHARE = 1 / 6;
-/** Milliseconds from when the configuration trusts a CA until every API server is expected to know. */
+/** How long API servers may take to notice a new caBundle, in milliseconds. */
 const LONGEST_SETTLING = 60_000;
 const SETTLING_SHARE = 1 / 12;
 /** Milliseconds. */

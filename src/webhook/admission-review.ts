@@ -102,7 +102,7 @@ export function encodeResponse(decision: Decision, patch: readonly Operation[]):
       : { outcome, reason, ...(cacheId !== undefined && { 'image-cache': cacheId }) };
   return encode({
     allowed: outcome !== 'denied',
-    // 422 is how ECI itself refuses such a pod.
+    // 422: the pod is understood, and cannot be started as it is.
     ...(outcome === 'denied' && { status: { status: 'Failure', code: 422, reason, message: why } }),
     ...(patch.length > 0 && {
       patchType: 'JSONPatch',

@@ -37,7 +37,7 @@ export interface AnswerOptions {
   readonly onHit: (cacheName: string) => void;
 }
 
-/** What follows from a decision, so that it can be remembered without the decision. */
+/** What is remembered of a decision. */
 interface Answer {
   readonly outcome: Decision['outcome'];
   readonly cacheName: string | undefined;
@@ -143,11 +143,11 @@ export class Answering {
       metrics.decisionSeconds.observe((performance.now() - started) / 1000);
       if (outcome === 'hit' && cacheName !== undefined) onHit(cacheName);
     }
-    if (explained) log.debug({ uid, namespace, dryRun, target, explanation: explained }, 'decided');
+    if (explained) log.debug({ uid, namespace, dryRun, target, explanation: explained }, 'pod decided');
     return response;
   }
 
-  /** There is no pod to decide on. */
+  /** Answers a binding that cannot be read, or whose pod cannot. */
   #leaveAlone(
     { dryRun, target }: Review,
     reason: 'PodNotFound' | 'PodUnreadable',

@@ -1,6 +1,6 @@
 /**
  * Remembers what was answered to a pod, because the pods of one workload come by the hundred and are the same to a
- * decision. `decide` knows nothing of it: here stands what an answer depends on, and when it no longer holds.
+ * decision. `decide` knows nothing of it: this file knows what an answer depends on, and when it no longer holds.
  */
 import type { Decision } from '../core/decision/decide.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
@@ -13,7 +13,7 @@ export interface Changes {
   confirmedAtMs(): number | undefined;
   /** Of everything that a decision looks up, except the ImageCaches. */
   clusterGeneration(): number;
-  /** Of the ImageCaches; that one expires, or will within the margin, is a change too. */
+  /** Grows with each change to an ImageCache; its expiry, and the start of the margin before it, count as changes. */
   cacheGeneration(nowMs: number, expiryMarginMs: number): number;
   /** Whether a cache with at least `atLeast` of these images or repositories has changed since a cacheGeneration. */
   cachesChangedSince(generation: number, names: readonly string[], atLeast: number): boolean;
@@ -31,7 +31,7 @@ interface Entry<T> {
 
 /** Between this many answers and twice as many are kept, of a few kB each. */
 const ENTRIES = 2000;
-/** Characters. A pod with more text is not remembered, or a few thousand of them would take all memory. */
+/** Characters. Longer pods are not remembered, because a few thousand of them would use too much memory. */
 const LONGEST_POD = 8000;
 
 /** An answer, and the decision that it follows from. The decision is not kept: thousands of them slow a process down. */
@@ -84,8 +84,8 @@ export class DecisionCache<T> {
 }
 
 /**
- * The chosen cache holds `exact` of the pod's images. Another cache can replace it, or be mentioned beside it, only if
- * it holds as many: then at least so many of the images have changed with it.
+ * Only a cache that holds at least as many of the pod's images as the chosen one can change the answer or its
+ * explanation.
  */
 function dependencyOf({ request, images, match }: Decision): Dependency {
   if (request?.pin !== undefined) return 'any cache';

@@ -160,7 +160,7 @@ export function createMetrics(index: IndexState): Metrics {
     requestSeconds: new HistogramTally(
       {
         name: `${PREFIX}request_seconds`,
-        help: 'Time from the first byte of a request to /mutate to its answer, by HTTP status.',
+        help: 'Time from the headers of a request to /mutate to its answer, by HTTP status.',
         labelNames: ['status'],
         buckets: REQUEST_BUCKETS,
       },

@@ -1,6 +1,6 @@
 /**
- * The route POST /mutate, as one line: readBody > decodeReview > readPod > remembered(decide > patchFor > encodeResponse)
- * > addUid > send.
+ * The route POST /mutate. Its steps, each one function: readBody > decodeReview > readPod > remembered(decide >
+ * patchFor > encodeResponse) > addUid > send.
  */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { addUid, ALLOWED_AS_IT_IS, decodeReview, type EncodedResponse } from './admission-review.ts';

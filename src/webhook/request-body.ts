@@ -26,7 +26,7 @@ export function readBody(
   let received = 0;
   let isFinished = false;
   const finish = (error: Error | null, body?: Buffer): void => {
-    // Listeners that stay cost nothing; removing them does.
+    // Removing the listeners would cost time; keeping them does not.
     if (isFinished) return;
     isFinished = true;
     done(error, body);

@@ -204,7 +204,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
       'a staleness that no API server can keep',
       ['source: kubernetes\nmaxStaleness: 2s'],
       [
-        'maxStaleness is 2000 ms; with source kubernetes it must be at least 3s, as a watch lasts for a second at least',
+        'maxStaleness is 2000 ms; with source kubernetes it must be at least 3s, because a watch cannot be shorter than a second',
       ],
     ],
     [
@@ -220,7 +220,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
     [
       'names of clients whom nobody vouches for',
       ['tls: {clientNames: [kube-apiserver]}'],
-      ['tls.clientNames needs tls.clientCa: a name that no CA vouches for says nothing'],
+      ['tls.clientNames needs tls.clientCa: without a CA any client could claim any name'],
     ],
     [
       'a lease of no whole second',
@@ -240,7 +240,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
     [
       'a CA that ends before it is known',
       ['tls: {managed: {lifetime: 29s}}'],
-      ['tls.managed.lifetime is 29000 ms; it must be at least 30s, as certificates count in seconds'],
+      ['tls.managed.lifetime is 29000 ms; it must be at least 30s, because certificates count in seconds'],
     ],
     ['a file that is a list', ['- a'], ['imc.yaml: is an array; it must be an object of keys']],
     ['a file that is no YAML', ['a: 1\nb: ['], [expect.stringMatching(/^imc\.yaml:\d: /) as string]],

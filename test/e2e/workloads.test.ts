@@ -91,7 +91,7 @@ const hit = (id: string, request: Json = {}): unknown =>
 describe('the pods of', () => {
   const ASKED = { [`${P}eci-auto-imc`]: 'true', [`${P}imc-perfect-match`]: 'true' };
 
-  it('a Deployment, as the seed annotates it, and of each new revision', async () => {
+  it("a Deployment, annotated as in the vendor's example, and of each new revision", async () => {
     const deployments = '/apis/apps/v1/namespaces/default/deployments';
     await plane.api.create(deployments, workload('deployment', ASKED, { replicas: 2 }));
     expect(await made('app=deployment', 2)).toEqual([hit('imc-sample', ASKED), hit('imc-sample', ASKED)]);

@@ -255,7 +255,7 @@ it('each decision is one line in the log, at debug, with its explanation', async
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatchObject({
     level: 20,
-    msg: 'decided',
+    msg: 'pod decided',
     explanation: { outcome: 'hit', cacheId: 'imc-redis-small', considered: 2 },
   });
 });

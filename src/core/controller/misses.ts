@@ -17,7 +17,7 @@ export interface Miss {
   readonly desired: DesiredCache;
   /** When the latest of the pods that miss it was created. */
   readonly missedAtMs: number;
-  /** How many pods miss it; 0 if only the template of a workload says that its pods will. */
+  /** How many pods miss it; 0 for a pre-warmed workload that has no pod yet. */
   readonly pods: number;
   /** The latest of those pods, or the workload. */
   readonly lastBy: ObjectReference;

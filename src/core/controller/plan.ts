@@ -1,6 +1,7 @@
 /**
- * The plan, as data: which caches the controller makes and deletes, and why. It follows from the state of the cluster
- * alone, so that a new leader continues where the last one stopped, and a repeated plan changes nothing.
+ * The plan, as data: which caches the controller makes and deletes, when a failed one is tried again, and why. It
+ * follows from the state of the cluster alone, so that a new leader continues where the last one stopped, and a
+ * repeated plan changes nothing.
  *
  * The quota works as ECI's own quota of automatic caches does: the least recently used cache goes first
  * (docs/domain.md). A miss counts as a use, and an older miss never replaces a cache that was used later; otherwise two
@@ -40,11 +41,11 @@ export interface Plan {
   readonly creations: readonly Creation[];
   /** Misses for which the quota has no room. */
   readonly refused: readonly Miss[];
-  /** When time alone makes another plan; Infinity: never. */
+  /** When the plan changes without an event; Infinity: never. */
   readonly reconcileAgainAtMs: number;
 }
 
-/** Milliseconds. Attempts that failed for a day end, and a pod that missed a cache a day ago no longer counts. */
+/** Milliseconds. A cache is not tried again, and a miss not served, a day after it began. */
 export const GIVEN_UP_AFTER = DAY;
 /** Milliseconds between the first failure and the second attempt; doubles with each attempt, up to a limit. */
 const ATTEMPT_WAIT_MS = { first: 300_000, longest: 14_400_000 };

@@ -26,7 +26,7 @@ export interface Workloads {
 
 export interface ComingPods {
   readonly pods: readonly WatchedPod[];
-  /** When time alone makes another answer; Infinity: never. */
+  /** When the result changes without an event; Infinity: never. */
   readonly reconcileAgainAtMs: number;
 }
 

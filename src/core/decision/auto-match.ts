@@ -11,7 +11,8 @@ import { quote } from './request.ts';
 /** @param pinWarning set if automatic matching replaces a pin: the warning that says so */
 export function decideByMatching(context: DecisionContext, pinWarning?: string): StepResult {
   const { view, options, images, request } = context;
-  // A pin may be replaced although the user switched automatic matching off; ECI is then told nothing.
+  // With pin.notReady: auto, a pin is replaced even if automatic matching is switched off; that annotation is then left
+  // alone.
   const auto = request.auto ? true : undefined;
   const staleness = indexStaleness(context);
   if (staleness) {

@@ -66,9 +66,9 @@ export function decide(
   const sign = signOfEci(user, view, matching, options.scope);
   const waitsForNode =
     options.bindTime && moment === 'creation' && user.nodeName === undefined && sign?.certain !== true;
-  // Effects are for pods that go to ECI; without a sign no selector picked this pod out.
+  // Effects are for pods that go to ECI. Without a sign of ECI, only selectors without constraints match.
   const applied = sign === undefined || waitsForNode ? [] : matching;
-  // A binding can write annotations only: labels and containers are what they have become.
+  // A binding can change annotations only, so labels and containers stay as they are.
   const base = moment === 'creation' ? user : { ...user, labels: seen.labels, containers: seen.containers };
   const effects = applyEffects(base, applied);
   const metadata = moment === 'creation' ? effects : { ...effects, labels: base.labels };

@@ -42,7 +42,7 @@ export interface RequestReading {
   readonly conflicts: readonly string[];
 }
 
-/** The spellings of Go's strconv.ParseBool, with which ECI reads these annotations. */
+/** The spellings of Go's strconv.ParseBool (docs/domain.md, "Pod annotations"). */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
   ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),

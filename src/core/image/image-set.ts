@@ -17,7 +17,10 @@ export interface PodImages {
   readonly referenceOf: (image: string) => ImageReference | undefined;
 }
 
-/** An ECI pod has at most 20 containers, and a cache holds at most 20 images: a pod with more than this is no real one. */
+/**
+ * An ECI pod has at most 20 containers, and a cache at most 20 images: a pod with more images than this cannot run on
+ * ECI.
+ */
 export const MAX_POD_IMAGES = 100;
 
 /** @returns undefined if the pod has more than MAX_POD_IMAGES distinct images, so that nothing else reads them all */

@@ -56,7 +56,7 @@ function parse(text: string): ImageReference | undefined {
   const tag = digest === undefined ? (writtenTag ?? 'latest') : writtenTag;
   const version = digest === undefined ? `:${tag}` : `@${digest}`;
   const key = `${repository}${version}`;
-  // If it is the same text, one string less is kept.
+  // Uses the same string if possible, to save memory.
   return { repository, key: key === text ? text : key, tag };
 }
 

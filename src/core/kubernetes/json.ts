@@ -14,13 +14,6 @@ export function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T
   return true;
 }
 
-/** Whether two lists have the same elements, in the same order. */
-export function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
 /** Thrown if a value cannot be read. Says where it stands, what is wrong with it, and what is allowed. */
 export class Unreadable extends Error {
   readonly path: string;

@@ -26,9 +26,9 @@ export type NextState =
     }
   | { readonly kind: 'expired' };
 
-/** Shares of the time of an ordinary cache. An instant cache can be used as soon as its local snapshot exists. */
+/** How long a cache with reuse, and an instant one, take as shares of the time of an ordinary cache. */
 const SHARE = { flash: 0.1, reuse: 0.5 };
-/** Shares of the time: when preparation ends, and when a cache that fails does so. */
+/** When preparation ends, and when a failing cache fails, as shares of the time that it takes. */
 const PREPARED_AT = 0.1;
 const FAILS_AT = 0.5;
 /** Progress grows in steps of this many per cent, so that not every poll writes. */

@@ -1,4 +1,4 @@
-/** How long a reflector waits for what, as follows from how old its knowledge may become. */
+/** The timeouts and intervals of a reflector, derived from maxStaleness. */
 
 /** All in milliseconds. */
 export interface Timing {

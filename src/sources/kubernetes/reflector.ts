@@ -79,7 +79,7 @@ export class Reflector {
     return this.#confirmedAtMs;
   }
 
-  /** What is wrong now, beginning with the kind. */
+  /** The current problem, beginning with the kind; undefined if there is none. */
   get problem(): string | undefined {
     return this.#problem === undefined ? undefined : this.#named(this.#problem);
   }
@@ -194,7 +194,7 @@ export class Reflector {
 
   /**
    * The API server delivers what a watch has missed as soon as it has accepted it. If nothing arrives, nothing was
-   * missed; unless the last watch was accepted too, and then silent.
+   * missed; after a silent watch this proves nothing.
    */
   #settled(accepted: number): void {
     if (this.#wasSilent) return;

@@ -34,7 +34,7 @@ export class ReflectorGroup {
   }
 }
 
-/** When the API server last confirmed all of these kinds; undefined before the first time of each. */
+/** When the kind was confirmed that was confirmed longest ago; undefined until every kind was. */
 export function confirmedAtOf(all: readonly ReflectedKind[]): number | undefined {
   return oldestOf(all.map(({ reflector }) => reflector.confirmedAtMs));
 }

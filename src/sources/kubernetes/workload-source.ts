@@ -48,8 +48,8 @@ export class WorkloadSource implements Workloads {
   }
 
   *workloads(): Iterable<WatchedWorkload> {
-    // A Knative Service says less than its Deployment, and pull secrets belong to accounts: all kinds are needed, or
-    // none.
+    // Waits for all kinds: without the Deployments a Knative Service would be used alone, and without the
+    // ServiceAccounts the pull secrets would be missing.
     if (confirmedAtOf(this.kinds) === undefined) return;
     for (const store of this.#stores) yield* store.values();
   }

@@ -162,7 +162,7 @@ describe('the pull secrets are', () => {
   });
 });
 
-describe('when', () => {
+describe('the cache is made', () => {
   const managed = (fields: Json, time: string): Json => ({
     creationTimestamp: ago(1000 * HOUR),
     managedFields: [
@@ -207,7 +207,7 @@ describe('when', () => {
   });
 });
 
-describe('where', () => {
+describe('for pods that would never use it, no cache is made:', () => {
   const on = { 'imagecache-webhook.io/prewarm': 'enabled' };
   const off = { 'imagecache-webhook.io/prewarm': 'disabled' };
   const unsent = { 'imagecache-webhook.io/webhook': 'disabled' };
@@ -245,7 +245,7 @@ describe('where', () => {
   });
 });
 
-describe('what', () => {
+describe('of several workloads', () => {
   it('workloads of the same images get one cache, for the one that changed last', () => {
     const one = deployment(['a:1', 'b:1'], { name: 'one', creationTimestamp: ago(2 * HOUR) });
     const other = deployment(['b:1', 'a:1'], { name: 'other', creationTimestamp: ago(HOUR) });

@@ -69,7 +69,10 @@ class Account {
     this.request = request;
   }
 
-  /** Counts caches of one degree by what refuses them. The filter that refuses the first of them in the order comes first. */
+  /**
+   * Counts caches of one degree by the filter that refuses them. Filters are listed in the order of the first cache
+   * that each refused.
+   */
   count(byFilter: ReadonlyMap<FilterCode | undefined, readonly ImageCache[]>): void {
     const { targetBytes } = this.request;
     const firsts = Array.from(byFilter, ([code, caches]) => ({
@@ -138,7 +141,10 @@ function considerLevel(
   return winner;
 }
 
-/** Under undefined: the caches that pass every filter. Asks the filters once of each cache. */
+/**
+ * Groups caches by the filter that refuses them; the key undefined holds those that pass. Asks the filters once of each
+ * cache.
+ */
 function byRefusingFilter(
   degree: Degree,
   caches: readonly ImageCache[],
@@ -160,7 +166,7 @@ function keepThoseBefore(
   }
 }
 
-/** @param atLeast with a winner, only a better degree matters */
+/** @param atLeast the lowest degree that is still worth mentioning */
 function considerUnusable(
   levels: readonly CandidateLevel[],
   account: Account,
