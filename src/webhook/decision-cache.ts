@@ -98,19 +98,22 @@ function dependencyOf({ request, images, match }: Decision): Dependency {
 
 /** All that a decision reads of a pod, as one text; undefined if it is too long to be remembered. */
 function podKey(pod: Pod): string | undefined {
+  // The name of the pod is left out, because it decides nothing.
   const { namespace, labels, annotations, nodeName, nodeSelector, containers, present } = pod;
   const maps = [labels, annotations, nodeSelector];
   if (maps.some((map) => map.size > LONGEST_POD) || containers.length > LONGEST_POD) return undefined;
-  let length = 0;
+  let length = namespace.length + (nodeName?.length ?? 0);
   for (const map of maps) for (const [name, value] of map) length += name.length + value.length;
-  for (const { name, image } of containers) length += name.length + image.length;
+  for (const { name, image, imagePullPolicy, pointer } of containers)
+    length += name.length + image.length + (imagePullPolicy?.length ?? 0) + pointer.length;
+  // Spares a long pod the writing of its key. The key is longer still: it has quotes, commas and escapes.
   if (length > LONGEST_POD) return undefined;
-  // The name of the pod is left out, because it decides nothing.
-  return JSON.stringify([
+  const key = JSON.stringify([
     namespace,
     nodeName,
     present,
     ...maps.map((map) => [...map]),
-    containers.map(({ name, image, imagePullPolicy, pointer }) => [name, image, imagePullPolicy, pointer]),
+    containers.map((each) => [each.name, each.image, each.imagePullPolicy, each.pointer]),
   ]);
+  return key.length > LONGEST_POD ? undefined : key;
 }

@@ -75,6 +75,10 @@ function readObject(object: Json): Pod {
   return readPod(object, 'default');
 }
 
+function podOf(spec: Json): Json {
+  return { spec: { containers: [{ name: 'a', image: 'b' }], ...spec } };
+}
+
 function podWith(images: string[], annotations: Record<string, string> = {}): Pod {
   return readObject(podObject({ images, annotations }));
 }
@@ -203,12 +207,31 @@ describe('a remembered decision', () => {
     expect(cluster.decidesAnew(web)).toBe(true);
   });
 
-  it('is not kept for a pod with a great deal of text, or a few thousand of those would take all memory', () => {
-    const cluster = new Cluster();
-    const noted = (length: number): Pod => podWith(['a:1'], { note: 'x'.repeat(length) });
-    expect([cluster.decidesAnew(noted(1000)), cluster.decidesAnew(noted(1000))]).toEqual([true, false]);
-    expect([cluster.decidesAnew(noted(10_000)), cluster.decidesAnew(noted(10_000))]).toEqual([true, true]);
-  });
+  it.each<[string, (length: number) => Json]>([
+    ['in an annotation', (length) => podObject({ annotations: { note: 'x'.repeat(length) } })],
+    ['in a label', (length) => podObject({ labels: { note: 'x'.repeat(length) } })],
+    ['in its node selector', (length) => podOf({ nodeSelector: { note: 'x'.repeat(length) } })],
+    ['in the name of its node', (length) => podOf({ nodeName: 'x'.repeat(length) })],
+    ['in an image', (length) => podObject({ images: ['x'.repeat(length)] })],
+    ['in a pull policy', (length) => podObject({ images: ['a:1'], pullPolicy: 'x'.repeat(length) })],
+    [
+      'in text that JSON escapes',
+      (length) => podObject({ annotations: { note: '\u0001'.repeat(length / 5) } }),
+    ],
+    [
+      'in many containers',
+      (length) =>
+        podOf({ containers: Array.from({ length: length / 20 }, () => ({ name: 'a', image: 'b' })) }),
+    ],
+  ])(
+    'is not kept for a pod with a great deal of text %s: thousands of those would take all memory',
+    (_where, make) => {
+      const cluster = new Cluster();
+      const asked = (length: number): boolean => cluster.decidesAnew(readObject(make(length)));
+      expect([asked(1000), asked(1000)]).toEqual([true, false]);
+      expect([asked(10_000), asked(10_000)]).toEqual([true, true]);
+    },
+  );
 
   it.each([
     ['one annotation is not two', { a: 'b","c","d' }, { a: 'b', c: 'd' }],
