@@ -33,8 +33,9 @@ export function incrementsOf(
   ];
   if (images && (outcome === 'hit' || outcome === 'miss')) {
     const cached = { yes: degree.exact, no: images.count - degree.exact };
+    // A count of 0 is written too: the series must exist before its first increase, or rate() misses it.
     for (const [label, number] of Object.entries(cached))
-      if (number > 0) counts.push({ count: metrics.podImages.at({ cached: label }), by: number });
+      counts.push({ count: metrics.podImages.at({ cached: label }), by: number });
   }
   for (const [filter, number] of match?.refused ?? [])
     counts.push({ count: metrics.refusals.at({ filter }), by: number });

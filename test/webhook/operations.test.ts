@@ -107,6 +107,14 @@ describe('probes', () => {
 });
 
 describe('metrics', () => {
+  it('have both counts of images from the first decision, so that the first hit is an increase', async () => {
+    const { metricsAddress, review } = await run();
+    await review(admissionReview(podObject({ images: ['other:1'] })));
+    const text = await (await fetch(`${metricsAddress}/metrics`)).text();
+    expect(text).toContain('imagecache_webhook_pod_images_total{cached="yes"} 0');
+    expect(text).toContain('imagecache_webhook_pod_images_total{cached="no"} 1');
+  });
+
   it('are on a plain port of their own, and count what was decided', async () => {
     const { metricsAddress, review, get } = await run();
     await review(admissionReview(podObject()));
