@@ -108,7 +108,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'pullPolicy',
     type: oneOf('warn', 'keep', 'enforce'),
     default: 'warn',
-    help: 'Containers that pull Always although the cache holds their image: warn, stay silent, or write IfNotPresent.',
+    help: 'Containers that pull Always although the cache holds their image: warn, stay silent, or write IfNotPresent (in a pod of at most 100 such containers).',
   },
   {
     path: 'createOnMiss.when',

@@ -37,9 +37,11 @@ export function patchForBinding({ binding, annotations }: BindingDecision): read
 function patchBetween(from: Changeable, to: Changeable, present: Pod['present']): readonly Operation[] {
   const annotations = differing(from.annotations, to.annotations);
   const labels = differing(from.labels, to.labels);
+  const containers =
+    from.containers === to.containers ? ([[], []] as const) : ([from.containers, to.containers] as const);
   return jsonPatch.compare(
-    toDocument({ ...from, annotations: annotations[0], labels: labels[0] }, present),
-    toDocument({ ...to, annotations: annotations[1], labels: labels[1] }, present),
+    toDocument({ annotations: annotations[0], labels: labels[0], containers: containers[0] }, present),
+    toDocument({ annotations: annotations[1], labels: labels[1], containers: containers[1] }, present),
   );
 }
 

@@ -48,7 +48,7 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
         send(answering.answerPod(review));
         break;
       case 'binding':
-        void answering.answerBinding(review).then(send);
+        answering.answerBinding(review).then(send, (error: unknown) => reply.send(error));
         break;
       case 'other':
         send(ALLOWED_AS_IT_IS);

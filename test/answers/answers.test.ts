@@ -174,13 +174,11 @@ describe('the answers are what they were', () => {
 
   it('for mutants of real reviews: the response, and the object as patched', async () => {
     const answers = new Answers();
-    await fuzz(
-      MUTANTS,
-      24,
-      () => undefined,
-      ({ status, text, patched }) =>
+    await fuzz(MUTANTS, 24, {
+      pullPolicy: 'warn',
+      onAnswer: ({ status, text, patched }) =>
         answers.addText(`${status} ${withoutPatch(text)} ${JSON.stringify(patched)}`),
-    );
+    });
     answers.expectAs('mutants');
   });
 });

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { DECISION, OWN_PREFIX, REQUEST_KEYS } from '../../src/core/annotations.ts';
 import { decideOnJson } from '../../src/core/decision/decide.ts';
+import type { DecisionOptions } from '../../src/core/decision/options.ts';
 import { readText } from '../../src/core/kubernetes/json.ts';
 import { encodeResponse } from '../../src/webhook/admission-review.ts';
 import { patchFor } from '../../src/webhook/json-patch.ts';
@@ -75,19 +76,22 @@ interface Target {
   readonly effects: ReadonlySet<string>;
 }
 
-/**
- * @param onProgress called after every ten thousand inputs
- * @param onAnswer called for each answer
- * @throws with the input in a file, at the first answer that is wrong
- */
+export interface FuzzOptions {
+  /** Called after every ten thousand inputs. */
+  readonly onProgress?: (done: number) => void;
+  readonly onAnswer?: (answer: FuzzAnswer) => void;
+  /** Default enforce, which writes the most. */
+  readonly pullPolicy?: DecisionOptions['pullPolicy'];
+}
+
+/** @throws with the input in a file, at the first answer that is wrong */
 export async function fuzz(
   count: number,
   seed: number,
-  onProgress: (done: number) => void,
-  onAnswer: (answer: FuzzAnswer) => void = () => undefined,
+  { onProgress, onAnswer, pullPolicy = 'enforce' }: FuzzOptions = {},
 ): Promise<FuzzReport> {
   let now = BEGINS;
-  const target = await build(() => now);
+  const target = await build(() => now, pullPolicy);
   const seeds = realReviews();
   const mutator = new Mutator(randomFrom(seed));
   const byStatus = new Map<number, number>();
@@ -103,7 +107,7 @@ export async function fuzz(
     const body = chance > 1 - GARBLED ? mutator.garble(text) : text;
     try {
       const { status, text: answer, share, after } = await examine(target, body);
-      onAnswer({ status, text: answer, patched: after });
+      onAnswer?.({ status, text: answer, patched: after });
       if (i % LARGE_EVERY === 0) slowest = Math.max(slowest, await examineLarge(target, mutant, i));
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       slowest = Math.max(slowest, share);
@@ -116,15 +120,20 @@ export async function fuzz(
       writeFileSync(file, body);
       throw new Error(`input ${i} of seed ${seed}, kept in ${file}`, { cause: error });
     }
-    if (i % 10_000 === 0) onProgress(i);
+    if (i % 10_000 === 0) onProgress?.(i);
   }
   await target.app.close();
   return { inputs: count, byStatus, patched, slowest };
 }
 
 /** @param now milliseconds since 1970 */
-async function build(now: () => number): Promise<Target> {
-  const config = { ...DEFAULT_CONFIG, source: `files:${EXAMPLES}/cluster`, bindTime: true };
+async function build(now: () => number, pullPolicy: DecisionOptions['pullPolicy']): Promise<Target> {
+  const config = {
+    ...DEFAULT_CONFIG,
+    source: `files:${EXAMPLES}/cluster`,
+    bindTime: true,
+    pullPolicy,
+  };
   const view = await loadIndex(config, (problem) => process.stderr.write(`${problem}\n`), now);
   const pod = readPod(podObject({ images: ['nginx:1.14.2'] }), 'default');
   const { app, metrics } = buildTestApp({
@@ -250,13 +259,22 @@ async function examineLarge(target: Target, mutant: Json, i: number): Promise<nu
       metadata: { labels: { eci: 'true' } },
       spec: { containers: many(40_000, (n) => ({ name: `c${n}`, image: `a:${n % 90}` })) },
     }),
+    () => ({
+      metadata: { labels: { eci: 'true' } },
+      spec: {
+        containers: many(40_000, () => ({
+          image: 'registry.cn-shanghai.aliyuncs.com/eci_open/nginx:1.14.2',
+          imagePullPolicy: 'Always',
+        })),
+      },
+    }),
   ];
   const large = kinds[(i / LARGE_EVERY) % kinds.length]!();
   const { share } = await examine(target, JSON.stringify(admissionReview(large)));
   return share;
 }
 
-/** An object without the annotations and labels that the webhook may write; empty maps are as good as none. */
+/** An object without the annotations, labels and pull policies that the webhook may write; empty maps are as good as none. */
 function withoutOurs(object: Json, effects: ReadonlySet<string>): unknown {
   const metadata = { ...(object['metadata'] as Json | undefined) };
   for (const field of ['annotations', 'labels']) {
@@ -265,5 +283,9 @@ function withoutOurs(object: Json, effects: ReadonlySet<string>): unknown {
     );
     metadata[field] = entries;
   }
-  return { ...object, metadata };
+  return JSON.parse(
+    JSON.stringify({ ...object, metadata }, (key, value: unknown) =>
+      key === 'imagePullPolicy' ? undefined : value,
+    ),
+  );
 }

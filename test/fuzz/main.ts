@@ -14,8 +14,10 @@ if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
   process.exit(2);
 }
 process.stdout.write(`${count} inputs from seed ${seed}\n`);
-const { byStatus, patched, slowest } = await fuzz(count, seed, (done) => {
-  if (done % 100_000 === 0) process.stdout.write(`${done} ...\n`);
+const { byStatus, patched, slowest } = await fuzz(count, seed, {
+  onProgress: (done) => {
+    if (done % 100_000 === 0) process.stdout.write(`${done} ...\n`);
+  },
 });
 const statuses = Array.from(byStatus, ([status, times]) => `${times} HTTP ${status}`).join(', ');
 process.stdout.write(

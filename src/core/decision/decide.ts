@@ -16,7 +16,12 @@ import type { DecisionOptions } from './options.ts';
 import { decideOnPin } from './pin.ts';
 import { applyEffects, matchingSelectors } from './profile/effects.ts';
 import { asUserWroteIt, recordDecision } from './provenance.ts';
-import { containersThatPullAnyway, enforceIfNotPresent, pullWarning } from './pull-policy.ts';
+import {
+  containersThatPullAnyway,
+  enforceIfNotPresent,
+  MAX_ENFORCED_CONTAINERS,
+  pullWarning,
+} from './pull-policy.ts';
 import type { Outcome, ReasonCode } from './reasons.ts';
 import { asksForImageCache, readRequest, type Request } from './request.ts';
 import { signOfEci } from './scope.ts';
@@ -198,7 +203,8 @@ function conclude(context: DecisionContext, result: StepResult): Decision {
     cache && writing && options.pullPolicy !== 'keep'
       ? containersThatPullAnyway(base.containers, cache, images)
       : [];
-  const enforces = options.pullPolicy === 'enforce' && moment === 'creation';
+  const enforces =
+    options.pullPolicy === 'enforce' && moment === 'creation' && pulling.length <= MAX_ENFORCED_CONTAINERS;
   const pullWarnings = pulling.length > 0 && !enforces ? [pullWarning(pulling)] : [];
   const pod = enforceIfNotPresent(base, enforces ? pulling : []);
   const degree =

@@ -6,6 +6,9 @@ import type { ImageCache } from '../image-cache.ts';
 import type { PodImages } from '../image/image-set.ts';
 import type { Container, Pod } from '../pod.ts';
 
+/** A pod with more such containers cannot run on ECI (at most 20), and is only warned about: each would be an operation. */
+export const MAX_ENFORCED_CONTAINERS = 100;
+
 /** The containers whose image is in the cache and that pull it all the same. */
 export function containersThatPullAnyway(
   containers: readonly Container[],
@@ -31,8 +34,9 @@ export function pullWarning(containers: readonly Container[]): string {
 
 export function enforceIfNotPresent(pod: Pod, which: readonly Container[]): Pod {
   if (which.length === 0) return pod;
+  const chosen = new Set(which);
   const containers = pod.containers.map((container) =>
-    which.includes(container) ? { ...container, imagePullPolicy: 'IfNotPresent' } : container,
+    chosen.has(container) ? { ...container, imagePullPolicy: 'IfNotPresent' } : container,
   );
   return { ...pod, containers };
 }

@@ -197,6 +197,19 @@ describe('pullPolicy', () => {
   });
 
   it.each([
+    [100, 100, 0],
+    [101, 0, 1],
+  ])(
+    'enforce: of a pod with %i such containers, writes it for %i and gives %i warnings',
+    (count, written, warnings) => {
+      const many = podObject({ images: Array<string>(count).fill('app:1'), pullPolicy: 'Always' });
+      const { decision, explanation } = decideFor(many, HIT, { pullPolicy: 'enforce' });
+      expect(explanation.patch.filter(({ path }) => path.startsWith('/spec'))).toHaveLength(written);
+      expect(decision.warnings).toHaveLength(warnings);
+    },
+  );
+
+  it.each([
     ['app', undefined, true],
     ['app:latest', undefined, true],
     ['app:1', undefined, false],
