@@ -110,7 +110,7 @@ export class Reconciler {
     while (!signal.aborted) {
       this.#isWoken = false;
       try {
-        // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
+        // oxlint-disable-next-line no-await-in-loop -- each round reads what the round before wrote
         const wait = await this.#reconcile(signal);
         failures = 0;
         // oxlint-disable-next-line no-await-in-loop

@@ -1,6 +1,9 @@
 /** The ImageCache as a decision sees it: the fields of the custom resource that matter. */
 import type { ImageReference } from './image/reference.ts';
 
+/** The apiVersion of ImageCache objects. */
+export const IMAGE_CACHE_API_VERSION = 'eci.alibabacloud.com/v1';
+
 export interface ImageCache {
   /** Unique in the cluster, as ImageCaches are cluster-scoped. */
   readonly name: string;

@@ -7,7 +7,7 @@ import type { Count } from './tally.ts';
 
 /** The label value of the series for all others. */
 const OTHERS = '(others)';
-/** Series make room after this many counts, for each series, of values without one. */
+/** The rarest series make room once values without a series were counted this many times the limit of series. */
 const PATIENCE = 10;
 
 export class TopTally {

@@ -35,7 +35,7 @@ export function kindsAsOf(kinds: readonly KindStatus[], now: number): KindReadin
   }));
 }
 
-/** Null if there was no such time yet. */
+/** @returns null if the time is undefined */
 export function secondsSince(time: number | undefined, now: number): number | null {
   return time === undefined ? null : (now - time) / 1000;
 }

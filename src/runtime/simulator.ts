@@ -31,7 +31,7 @@ export async function simulate(
   let problem: string | undefined;
   while (!signal.aborted) {
     try {
-      // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
+      // oxlint-disable-next-line no-await-in-loop -- each round reads what the round before wrote
       await poll(imageCaches, options, events);
       problem = undefined;
     } catch (error) {

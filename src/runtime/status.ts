@@ -10,7 +10,7 @@ import {
   type JsonObject,
   type StringMap,
 } from '../core/kubernetes/json.ts';
-import type { ImageCache } from '../core/image-cache.ts';
+import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../core/image-cache.ts';
 import { isOwnCache } from '../core/controller/own-cache.ts';
 import { readManifest } from '../sources/kinds/manifest.ts';
 import { readImageCache } from '../sources/kinds/image-cache.ts';
@@ -56,7 +56,7 @@ export async function readStatus(
 }
 
 function statusOf(object: JsonObject): CacheStatus {
-  const kind = { apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache' };
+  const kind = { apiVersion: IMAGE_CACHE_API_VERSION, kind: 'ImageCache' };
   const manifest = readManifest({ ...kind, ...object });
   const cache: ImageCache = readImageCache(manifest);
   const annotations = readStringMap(manifest.metadata['annotations'], 'metadata.annotations');

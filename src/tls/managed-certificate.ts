@@ -168,7 +168,7 @@ export class ManagedCertificate implements CertificateSource {
     while (this.#wokenAgain && !this.#stopped && this.#clock.now() >= this.#restUntilMs) {
       this.#wokenAgain = false;
       try {
-        // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
+        // oxlint-disable-next-line no-await-in-loop -- each round reads what the round before wrote
         this.#note(await this.#reconcile(onRenewed));
       } catch (error) {
         if (this.#stopped) return;

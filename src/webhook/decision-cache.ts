@@ -106,7 +106,7 @@ function podKey(pod: Pod): string | undefined {
   for (const map of maps) for (const [name, value] of map) length += name.length + value.length;
   for (const { name, image, imagePullPolicy, pointer } of containers)
     length += name.length + image.length + (imagePullPolicy?.length ?? 0) + pointer.length;
-  // Spares a long pod the writing of its key. The key is longer still: it has quotes, commas and escapes.
+  // This quick check comes first, so that the key of a very long pod is never built.
   if (length > LONGEST_POD) return undefined;
   const key = JSON.stringify([
     namespace,

@@ -134,7 +134,7 @@ class Measured {
     return ((performance.now() - began) / pods.length) * 1e6;
   }
 
-  /** As the server does. */
+  /** Answers a pod as the server does. */
   #answer(object: Json): void {
     const pod = readPod(object, 'default');
     const decideAnew = (): Decided<string> => {

@@ -106,7 +106,7 @@ const server = createServer(servingCertificate(), (request, answer) => {
   }
 });
 
-/** One cache after another is being updated, and with the next change Ready again: each is a change, and all stay of use. */
+/** Sets one cache to Updating and back to Ready, then the next: each step is a change, and every cache stays usable. */
 function change(): void {
   version++;
   const each = described[((version >> 1) * 7919) % described.length]!;

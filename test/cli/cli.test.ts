@@ -218,7 +218,7 @@ describe('imc certs', () => {
   });
 });
 
-/** On free ports, with a certificate made in a folder. */
+/** The arguments of `serve` on free ports, with a certificate that it makes in a folder. */
 function serveArgs(source: string, certs: string, shutdownDelay: string): string[] {
   const ports = ['--port', '0', '--metrics-port', '0'];
   return [

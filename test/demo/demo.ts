@@ -41,7 +41,7 @@ interface Row {
 
 const { address, stop } = await serve();
 try {
-  // Made when the certificate is there, and kept alive as kube-apiserver keeps its connections.
+  // Created once the certificate exists; keeps its connections alive, as kube-apiserver does.
   const agent = new Agent({ keepAlive: true, ca: readFileSync(join(CERTS, 'ca.crt')) });
   const rows: Row[] = [];
   for (const file of readdirSync(join(EXAMPLES, 'pods'))) rows.push(...(await decide(file, address, agent)));
@@ -108,7 +108,7 @@ function toRow(example: string, pod: Json, response: AdmissionResponse): Row {
   };
 }
 
-/** What the pod itself says of it. */
+/** The reason in the pod's decision annotation. */
 function whyOf({ metadata }: Json): string | undefined {
   const { annotations } = metadata as { annotations?: Record<string, string> };
   const decision = annotations?.[DECISION];

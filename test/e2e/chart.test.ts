@@ -251,7 +251,7 @@ describe('the chart', () => {
 
   it('is refused by Kubernetes before 1.30, which lacks what it uses', async () => {
     await expect(renderChart({ kubeVersion: '1.29.9' })).rejects.toThrow('kubeVersion: >=1.30.0-0');
-    // As managed clusters call theirs.
+    // Managed clusters have a suffix in their version.
     expect(await renderChart({ kubeVersion: 'v1.30.1-aliyun.1' })).not.toEqual([]);
   });
 

@@ -70,7 +70,7 @@ it('prints a kubeconfig and three commands, which do what it says of them; and C
   expect([existsSync(kubeconfig), existsSync(logs!)]).toEqual([true, true]);
   expect(await cluster.interrupt()).toBe(0);
   expect([existsSync(dirname(kubeconfig)), existsSync(logs!)]).toEqual([false, false]);
-  // What was started there had that folder in its arguments.
+  // Every process of that cluster has the folder in its arguments.
   expect(commandLines().filter((line) => line.includes(dirname(kubeconfig)))).toEqual([]);
 });
 

@@ -153,7 +153,7 @@ describe('between the controller and the API server', () => {
       const { spec } = await plane.api.get(LEASE);
       expect((spec as { leaseTransitions: number }).leaseTransitions).toBeGreaterThan(0);
     });
-    // It knows that it leads no more, although nobody can tell it.
+    // The old leader stops by itself when its Lease has expired.
     expect(await leader()).toBe(1 - first);
     proxies[first]!.recover();
     await miss('q', 'b:1');

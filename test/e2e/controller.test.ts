@@ -34,7 +34,7 @@ import { audited, granted, used } from './support/rights.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
-/** All that is thought of before its first pod. */
+/** The kinds whose images are cached before their first pod. */
 const WORKLOADS = [
   'apps/v1/deployments',
   'apps/v1/statefulsets',
@@ -47,7 +47,7 @@ const WORKLOADS = [
 const ACCOUNT = `system:serviceaccount:${NAMESPACE}:${RELEASE}-controller`;
 const MARKER = 'imagecache-webhook.io/create-on-miss';
 
-/** For a cache of 50 GiB. */
+/** Gives a pod enough storage for a cache of 50 GiB. */
 const ROOM = { annotations: { 'k8s.aliyun.com/eci-extra-ephemeral-storage': '20Gi' } };
 
 /** `apps/v1/deployments` → `/apis/apps/v1/namespaces/NAMESPACE/deployments` */
@@ -532,7 +532,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await untilCaches(300, 60_000);
     await untilItHasLooked();
     expect(await caches()).toHaveLength(300);
-    // And the one of the look.
+    // One more for the request that looks.
     expect(written() - before).toBe(300 + 1);
   });
 

@@ -36,7 +36,7 @@ afterAll(async () => {
 
 type Answer = 'before' | 'after' | 'left to ECI' | 'none';
 
-/** A webhook with a way to the API server of its own, so that scenes may play at the same time. */
+/** A webhook with its own proxy to the API server, so that tests can run at the same time. */
 interface Scene extends AsyncDisposable {
   readonly proxy: FaultyProxy;
   readonly webhook: WebhookInCluster;

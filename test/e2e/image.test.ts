@@ -74,7 +74,7 @@ describe('the container image', () => {
     for (const file of globSync('*', { cwd: tls.path })) chmodSync(join(tls.path, file), 0o644);
     const isRoot = process.getuid?.() === 0;
     const [uid, gid] = image.user.split(':');
-    // As root, a process space of its own, as a container has it.
+    // Root can give the process its own PID namespace, as a container has.
     const before = isRoot
       ? [
           'unshare',

@@ -23,7 +23,7 @@ function hasPrometheus(): boolean {
     execFileSync('promtool', ['--version'], { stdio: 'ignore' });
     return true;
   } catch {
-    // Where it counts, it has to be there.
+    // In CI, Prometheus must be installed.
     return process.env['CI'] !== undefined;
   }
 }
@@ -142,7 +142,7 @@ describe.skipIf(!hasPrometheus())('Prometheus', () => {
     }, 20_000);
     for (const { title, expr } of queries) {
       const result = await query(expr);
-      // The API server's own, which is not scraped here, and a cache that was refused, of which there is none.
+      // Metrics of the API server are not scraped here, and no cache is refused here.
       const mayBeEmpty = /apiserver_|refused_candidates/.test(expr);
       if (!mayBeEmpty) expect(result, `${title}: ${expr}`).not.toEqual([]);
     }

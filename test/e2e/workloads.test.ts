@@ -346,7 +346,7 @@ describe('another webhook that injects a sidecar after ours has decided', () => 
 
 describe('many pods', () => {
   it('500 created at once are all decided, with no request to the API server on their way', async () => {
-    // Every few seconds it looks whether somebody has installed Selectors; pods or not.
+    // Every few seconds the webhook asks whether the Selector kind is installed, even if no pod comes.
     const others = (): number =>
       proxy.seen.filter(({ isWatch, path }) => !isWatch && !path.endsWith('/selectors')).length;
     const before = others();

@@ -1,4 +1,4 @@
-/** Asks the index and the decision the questions of the oracle. */
+/** Puts the oracle's questions to the index and to the decision. */
 import { surveyCandidates } from '../../src/core/decision/match/matcher.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { cacheObject, decideFor, podObject, type Decided, type Json } from '../support/objects.ts';

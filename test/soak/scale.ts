@@ -18,7 +18,7 @@ const NODES = { real: 1900, virtual: 100 };
 const DEPLOYMENTS = 100;
 const REPLICAS = 50;
 const PODS = DEPLOYMENTS * REPLICAS;
-/** Milliseconds after which the cluster is taken to hang. */
+/** Milliseconds after which the test gives up on the cluster. */
 const PATIENCE = 15 * 60_000;
 const MIB = 2 ** 20;
 /** The chart's memory limits, of which V8 may take 60 %. */

@@ -27,7 +27,7 @@ const BETWEEN = {
   certificates: 20_000,
   samples: 2000,
 };
-/** The last quarter against the second: by then caches are warm, and what still grows, grows for ever. */
+/** The last quarter compared with the second: by then caches are warm, so further growth would not end. */
 const MAX_GROWTH = { memory: 1.15, files: 1.2 };
 const MIB = 2 ** 20;
 
@@ -60,7 +60,7 @@ const done = { reviews: 0, changes: 0, faults: 0, tokens: 0, certificates: 0 };
 async function askForPods(): Promise<void> {
   while (goesOn()) {
     const body = pick(reviews);
-    // Some over a connection of their own, which is given the certificate of the moment.
+    // Some requests use a new connection, which gets the current certificate.
     const over = random() < 0.1 ? false : agent;
     const options = { method: 'POST', agent: over, ca: CERTIFICATE.ca };
     const { status, body: text } = await sendHttps(`${webhook.url}/mutate`, options, body);

@@ -15,7 +15,7 @@ export class FakeClock implements Clock {
   readonly #start: number;
   readonly #pending = new Set<Pending>();
   #elapsed = 0;
-  /** What random() gives. */
+  /** What random() returns. */
   chance = 0.5;
 
   constructor(start = Date.parse('2026-11-25T12:00:00Z')) {
@@ -67,7 +67,7 @@ export class FakeClock implements Clock {
     return Array.from(this.#pending, ({ at }) => at - this.#elapsed).toSorted((a, b) => a - b);
   }
 
-  /** Lets time pass, and everything happen that is due meanwhile, in its order. */
+  /** Moves the time forward and runs each timer that becomes due, in order. */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#elapsed + milliseconds;
     for (;;) {

@@ -1,4 +1,4 @@
-/** Waits for what becomes true a little later. */
+/** Waits until a condition holds. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**

@@ -15,7 +15,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** A process that starts three others, ends the second of them, and prints the numbers of all. */
+/** A process that starts three others, ends the second, and prints all their process IDs. */
 const PARENT = `
   import { end, spawnOwned } from '${new URL('owned-process.ts', import.meta.url).href}';
   const children = [1, 2, 3].map(() => spawnOwned('sleep', ['1000']));

@@ -38,7 +38,7 @@ async function serveWith(pair: KeyPair): Promise<{
   const { port } = webhook;
   return {
     webhook,
-    // The two files are written one after the other, as most programs that renew certificates do.
+    // Writes the two files one after the other, as most programs that renew certificates do.
     write: ({ cert, key }) => {
       folder.write('tls.crt', cert);
       folder.write('tls.key', key);

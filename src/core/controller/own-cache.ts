@@ -1,5 +1,6 @@
 /** An ImageCache that the controller made, as the plan sees it; and the object that creates one. */
 import { ATTEMPT, FIRST_ATTEMPT, FLASH, IMAGE_SET, MADE_BY, REUSE } from '../annotations.ts';
+import { IMAGE_CACHE_API_VERSION } from '../image-cache.ts';
 import { partOf, type JsonObject } from '../kubernetes/json.ts';
 import { cacheName, nameOfAttempt, type DesiredCache } from './desired-cache.ts';
 
@@ -46,7 +47,7 @@ export function cacheObject(
 ): JsonObject {
   const { images, imageSet, sizeGib, pullSecrets, registry } = desired;
   return {
-    apiVersion: 'eci.alibabacloud.com/v1',
+    apiVersion: IMAGE_CACHE_API_VERSION,
     kind: 'ImageCache',
     metadata: {
       name: nameOfAttempt(cacheName(desired), attempt),

@@ -34,7 +34,7 @@ export interface Decision {
   readonly reason: ReasonCode;
   /** One sentence. */
   readonly why: string;
-  /** The ID of the cache that the pod starts from, or is denied. */
+  /** The ID of the cache that the pod starts from, or of the one that it asked for and was denied. */
   readonly cacheId: string | undefined;
   /** The object of that cache, if the cluster has one. */
   readonly cache: ImageCache | undefined;

@@ -18,7 +18,7 @@ import { Folder } from './folder.ts';
 const POLL_EVERY_MS = 200;
 
 interface HeldFile {
-  /** By identity (kinds/index-entry.ts). */
+  /** The objects of the file, by their identity (kinds/index-entry.ts). */
   readonly objects: ReadonlyMap<string, IndexEntry>;
   readonly problems: readonly FileProblem[];
 }

@@ -3,7 +3,7 @@
  * "ImageCache").
  */
 import { isBeingDeleted } from '../../core/kubernetes/object.ts';
-import type { ImageCache } from '../../core/image-cache.ts';
+import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
 import { readText, Unreadable } from '../../core/kubernetes/json.ts';
@@ -12,7 +12,7 @@ import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
 
 export const IMAGE_CACHE = 'eci.alibabacloud.com/ImageCache';
 /** The path of all ImageCaches at the API server. */
-export const IMAGE_CACHES = '/apis/eci.alibabacloud.com/v1/imagecaches';
+export const IMAGE_CACHES = `/apis/${IMAGE_CACHE_API_VERSION}/imagecaches`;
 
 export function imageCachePath(name: string): string {
   return `${IMAGE_CACHES}/${name}`;

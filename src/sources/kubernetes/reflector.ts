@@ -10,13 +10,12 @@
 import { addAbortSignal } from 'node:stream';
 import type { Clock, Timer } from '../../clock.ts';
 import { messageOf, partOf } from '../../core/kubernetes/json.ts';
+import type { KindStatus } from '../source.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 import { backoffDelay } from './backoff.ts';
 import { deleteAllBut, objectKey, listAll, selectorsOf, type Resource, type Store } from './list-all.ts';
 import type { Timing } from './reflector-timing.ts';
 import { MalformedStream, readWatchEvents, type WatchEvent } from './watch-events.ts';
-
-export type ReflectorState = 'listing' | 'watching' | 'absent' | 'retrying';
 
 export interface ReflectorEvents {
   /** Something is wrong, or something else than before. Each message begins with the kind. */
@@ -39,7 +38,7 @@ export class Reflector {
   readonly #timing: Timing;
   readonly #events: ReflectorEvents;
   readonly #clock: Clock;
-  #state: ReflectorState = 'listing';
+  #state: KindStatus['state'] = 'listing';
   #confirmedAtMs: number | undefined;
   /** Where a watch may start; undefined if a list is needed. */
   #resourceVersion: string | undefined;
@@ -70,7 +69,7 @@ export class Reflector {
     this.#path = resource.paths[0] ?? '';
   }
 
-  get state(): ReflectorState {
+  get state(): KindStatus['state'] {
     return this.#state;
   }
 
@@ -208,7 +207,7 @@ export class Reflector {
     this.#events.onConfirmed();
   }
 
-  #recovered(state: ReflectorState = 'watching'): void {
+  #recovered(state: KindStatus['state'] = 'watching'): void {
     this.#state = state;
     this.#failures = 0;
     if (this.#problem === undefined) return;

@@ -1,4 +1,4 @@
-/** What becomes of an ImageCache where ECI is played. */
+/** How the simulated ECI moves an ImageCache from phase to phase. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nextState, type LifeOptions } from '../../../src/core/simulation/cache-life.ts';

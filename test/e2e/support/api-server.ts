@@ -71,7 +71,7 @@ export class ApiServer {
     return () => void sent.destroy();
   }
 
-  /** A list as kubectl prints it. */
+  /** A list in the Table form that kubectl prints. */
   table(path: string): Promise<HttpsAnswer> {
     return this.send('GET', path, undefined, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
   }

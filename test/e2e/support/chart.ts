@@ -16,7 +16,7 @@ export const RELEASE = 'imagecache-webhook';
 export const NAMESPACE = 'imagecache-webhook';
 
 interface HelmRun {
-  /** For an argument `VALUES`, which stands for a file of them. */
+  /** Values for a file that replaces the argument `VALUES`. */
   readonly values?: Json;
   readonly kubeconfig?: string;
   /** `helm` is version 4. */
@@ -66,7 +66,7 @@ export async function renderChart({ values = {}, kubeVersion = '1.30.0' }: Rende
   return readObjects(await runHelm(['template', RELEASE, CHART, ...flags, '--values', 'VALUES'], { values }));
 }
 
-/** @throws Error with what `helm lint` finds, warnings included */
+/** @throws Error with the errors and warnings of `helm lint` */
 export async function lintChart(values: Json): Promise<void> {
   await runHelm(['lint', CHART, '--strict', '--quiet', '--values', 'VALUES'], { values });
 }

@@ -167,7 +167,7 @@ async function start(
     `--kubeconfig=${config}`,
     '--leader-elect=false',
     '--secure-port=0',
-    // Without kwok nobody speaks for the nodes, and all would be found dead.
+    // Without kwok no kubelet renews the nodes, and the controller would mark all of them NotReady.
     `--controllers=*,-node-ipam-controller${kwok ? '' : ',-node-lifecycle-controller'}`,
     `--service-account-private-key-file=${at('accounts.key')}`,
     `--root-ca-file=${at('ca.crt')}`,

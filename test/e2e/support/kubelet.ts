@@ -150,7 +150,7 @@ export class Kubelet implements AsyncDisposable {
     await this.untilEndpoints(count, component);
   }
 
-  /** Until the Service of a component leads to so many addresses, all of which are ready. */
+  /** Waits until the Service of a component has this many addresses, all of them ready. */
   async untilEndpoints(count: number, component = 'webhook'): Promise<void> {
     await eventually(async () => {
       const slices = await this.#plane.api.list(

@@ -7,7 +7,7 @@ import { createServer, request as requestHttps } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { createAuthority, issueServingCertificate } from '../../../src/tls/authority.ts';
 
-/** What to do with a request, instead of passing it on. Undefined passes it on. */
+/** Handles a request instead of the API server; undefined passes the request on. */
 export type Fault = (request: SeenRequest, answer: ServerResponse) => 'handled' | undefined;
 
 export interface SeenRequest {
@@ -30,7 +30,7 @@ export interface FaultyProxy extends AsyncDisposable {
    * it.
    */
   afterwards: Fault | undefined;
-  /** Changes what is passed on of open watches and of later ones. */
+  /** Changes the bytes of all watches, open or later. */
   garble: ((chunk: Buffer) => Buffer) | undefined;
   /** Ends the open watches, as a server does when their time is over. */
   readonly endWatches: () => void;

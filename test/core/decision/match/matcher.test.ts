@@ -58,7 +58,7 @@ describe('of thousands of candidates that one filter or another refuses', () => 
 });
 
 it('the one that passes is found among them, with how many came before it and what broke the tie', () => {
-  // Of one size, the newest comes first.
+  // Among caches of the same size, the newest comes first.
   const index = indexOf((i) => ({ sizeBytes: GIB, ...(i >= 100 && { region: 'cn-hangzhou' }) }));
   const { winner, considered, refused, verdicts } = findBestMatch(REQUEST, index);
   expect(winner?.cache.name).toBe('cache-99');
