@@ -262,7 +262,8 @@ async function examineLarge(target: Target, mutant: Json, i: number): Promise<nu
     () => ({
       metadata: { labels: { eci: 'true' } },
       spec: {
-        containers: many(40_000, () => ({
+        containers: many(40_000, (n) => ({
+          name: `c${n}`,
           image: 'registry.cn-shanghai.aliyuncs.com/eci_open/nginx:1.14.2',
           imagePullPolicy: 'Always',
         })),
