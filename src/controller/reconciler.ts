@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { messageOf, type JsonObject } from '../core/kubernetes/json.ts';
 import { FAILED, READY } from '../core/image-cache.ts';
-import { oldestOf } from '../core/staleness.ts';
+import { oldestOf, stalenessOf } from '../core/staleness.ts';
 import { missesOf, type Miss } from '../core/controller/misses.ts';
 import { cacheObject, type CacheOptions, type OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/controller/plan.ts';
@@ -225,10 +225,14 @@ export class Reconciler {
   #staleness(now: number): string | undefined {
     const { maxStalenessMs } = this.#config.decision;
     const oldest = oldestOf([this.#view.confirmedAtMs(), this.#cluster.confirmedAtMs()]);
-    if (oldest === undefined) return 'the cluster has not been read yet';
-    return now - oldest > maxStalenessMs
-      ? `the cluster was last confirmed more than ${maxStalenessMs / 1000} s ago: the controller does nothing`
-      : undefined;
+    switch (stalenessOf(oldest, maxStalenessMs, now)?.reason) {
+      case 'IndexNotSynced':
+        return 'the cluster has not been read yet';
+      case 'IndexStale':
+        return `the cluster was last confirmed more than ${maxStalenessMs / 1000} s ago: the controller does nothing`;
+      case undefined:
+        return undefined;
+    }
   }
 
   #report(problem: string): void {

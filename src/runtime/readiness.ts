@@ -1,5 +1,6 @@
 /** Whether the webhook is ready for pods, and the state of its source. */
 import type { ClusterIndex } from '../index/cluster-index.ts';
+import { stalenessOf, type Staleness } from '../core/staleness.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
 import type { KindStatus, Source } from '../sources/source.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
@@ -16,10 +17,10 @@ export function webhookReadiness(
   maxStalenessMs: number,
   now: number,
 ): Readiness {
-  const age = secondsSince(index.confirmedAtMs(), now);
+  const confirmedAtMs = index.confirmedAtMs();
   return {
-    ...describe(index, certificate, age, draining, maxStalenessMs / 1000),
-    sourceAgeSeconds: age,
+    ...describe(index, certificate, draining, stalenessOf(confirmedAtMs, maxStalenessMs, now)),
+    sourceAgeSeconds: secondsSince(confirmedAtMs, now),
     kinds: kindsAsOf(source.status(), now),
     problems: [...certificate.problems(), ...source.problems()].slice(0, MAX_PROBLEMS),
   };
@@ -47,17 +48,16 @@ export function secondsSince(time: number | undefined, now: number): number | nu
 function describe(
   index: ClusterIndex,
   certificate: CertificateSource,
-  ageSeconds: number | null,
   draining: boolean,
-  maxStalenessSeconds: number,
+  staleness: Staleness | undefined,
 ): Pick<Readiness, 'ready' | 'status'> {
   if (draining) return { ready: false, status: 'shutting down' };
   if (!certificate.healthy())
     return { ready: false, status: 'there is no certificate yet that clients trust' };
-  if (ageSeconds === null) return { ready: false, status: 'the source has not been read yet' };
+  if (staleness?.reason === 'IndexNotSynced')
+    return { ready: false, status: 'the source has not been read yet' };
   if (!index.supportsImageCaches())
     return { ready: true, status: 'ready; image caches are not supported here: pods are left alone' };
-  if (ageSeconds > maxStalenessSeconds)
-    return { ready: true, status: 'ready; the index is stale: the choice is left to ECI' };
+  if (staleness) return { ready: true, status: 'ready; the index is stale: the choice is left to ECI' };
   return { ready: true, status: 'ready' };
 }

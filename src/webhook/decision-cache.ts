@@ -101,7 +101,6 @@ function podKey(pod: Pod): string | undefined {
   // The name of the pod is left out, because it decides nothing.
   const { namespace, labels, annotations, nodeName, nodeSelector, containers, present } = pod;
   const maps = [labels, annotations, nodeSelector];
-  if (maps.some((map) => map.size > LONGEST_POD) || containers.length > LONGEST_POD) return undefined;
   let length = namespace.length + (nodeName?.length ?? 0);
   for (const map of maps) for (const [name, value] of map) length += name.length + value.length;
   for (const { name, image, imagePullPolicy, pointer } of containers)

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../src/core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { FakeClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
+import { ownCache } from '../support/own-cache.ts';
 import { cacheObject, configWith, decideFor, indexOf, podObject, type Json } from '../support/objects.ts';
 
 const MINUTE = 60_000;
@@ -87,24 +88,6 @@ function start(): void {
     clock,
   );
   running = reconciler.run(stopping.signal);
-}
-
-function ownCache(name: string, change: Partial<OwnCache> = {}): OwnCache {
-  const at = clock.now();
-  return {
-    name,
-    uid: name,
-    id: `imc-${name}`,
-    phase: 'Creating',
-    createdAtMs: at,
-    updatedAtMs: at,
-    expiresAtMs: undefined,
-    deleting: false,
-    attempt: 1,
-    firstAttemptAtMs: at,
-    lastUsedAtMs: at,
-    ...change,
-  };
 }
 
 beforeEach(() => {
@@ -222,7 +205,7 @@ describe('old data is not acted upon', () => {
 
 describe('the phases of its caches', () => {
   it('are reported as they change, and not those that an earlier leader saw', async () => {
-    own = [ownCache('old', { phase: 'Ready' }), ownCache('new')];
+    own = [ownCache('old', clock.now()), ownCache('new', clock.now(), { phase: 'Creating' })];
     start();
     await settled();
     expect(events).toEqual([]);
@@ -230,7 +213,7 @@ describe('the phases of its caches', () => {
     reconciler.wake();
     await pass(1000);
     expect(events).toEqual(['ready new 90']);
-    own = [ownCache('old', { phase: 'Failed' }), own[1]!];
+    own = [ownCache('old', clock.now(), { phase: 'Failed' }), own[1]!];
     reconciler.wake();
     await pass(1000);
     expect(events).toEqual(['ready new 90', 'failed old']);
@@ -239,7 +222,7 @@ describe('the phases of its caches', () => {
 
 it('beyond the quota the least recently used cache is deleted before another is made', async () => {
   own = ['a', 'b', 'c'].map((name, i) =>
-    ownCache(name, { phase: 'Ready', lastUsedAtMs: clock.now() - (3 - i) * MINUTE }),
+    ownCache(name, clock.now(), { lastUsedAtMs: clock.now() - (3 - i) * MINUTE }),
   );
   pods = [missing('z:1')];
   start();
@@ -249,7 +232,7 @@ it('beyond the quota the least recently used cache is deleted before another is 
 });
 
 it('a cache that a pending pod starts from is not deleted, even if no other has room', async () => {
-  own = ['a', 'b', 'c'].map((name) => ownCache(name, { phase: 'Ready', lastUsedAtMs: clock.now() - MINUTE }));
+  own = ['a', 'b', 'c'].map((name) => ownCache(name, clock.now(), { lastUsedAtMs: clock.now() - MINUTE }));
   const using = ['a', 'b', 'c'].map((name) =>
     readWatchedPod(podObject({ annotations: { 'k8s.aliyun.com/eci-imc-id': `imc-${name}` } })),
   );

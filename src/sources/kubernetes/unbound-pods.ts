@@ -5,6 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { readPod, type Pod } from '../../core/pod.ts';
+import { stalenessOf } from '../../core/staleness.ts';
 import type { FindUnboundPod } from '../../webhook/answer.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Resource, Store } from './list-all.ts';
@@ -66,8 +67,8 @@ export class UnboundPods {
    */
   async find({ namespace, name, uid }: PodIdentity): Promise<FoundPod> {
     const { confirmedAtMs } = this.reflector;
-    const inStep = confirmedAtMs !== undefined && this.#clock.now() - confirmedAtMs <= this.#maxStalenessMs;
-    const held = inStep ? this.#pods.get(`${namespace}/${name}`) : undefined;
+    const isStale = stalenessOf(confirmedAtMs, this.#maxStalenessMs, this.#clock.now()) !== undefined;
+    const held = isStale ? undefined : this.#pods.get(`${namespace}/${name}`);
     if (held && (uid === undefined || held.uid === uid)) return { pod: held.pod, from: 'watch' };
 
     const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;

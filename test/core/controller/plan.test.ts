@@ -5,6 +5,7 @@ import type { Miss } from '../../../src/core/controller/misses.ts';
 import type { OwnCache } from '../../../src/core/controller/own-cache.ts';
 import { GIVEN_UP_AFTER, plan, type Plan } from '../../../src/core/controller/plan.ts';
 import { cacheName, nameOfAttempt, type DesiredCache } from '../../../src/core/controller/desired-cache.ts';
+import { ownCache } from '../../support/own-cache.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const MINUTE = 60_000;
@@ -26,22 +27,7 @@ const nameFor = (image: string): string => cacheName(desired(image));
 
 /** @param ago milliseconds since it was last used */
 function cache(image: string, ago: number, change: Partial<OwnCache> = {}): OwnCache {
-  const name = nameFor(image);
-  const at = NOW - ago;
-  return {
-    name,
-    uid: `uid-of-${name}`,
-    id: `imc-${image}`,
-    phase: 'Ready',
-    createdAtMs: at,
-    updatedAtMs: at,
-    expiresAtMs: undefined,
-    deleting: false,
-    attempt: 1,
-    firstAttemptAtMs: at,
-    lastUsedAtMs: at,
-    ...change,
-  };
+  return ownCache(nameFor(image), NOW - ago, { id: `imc-${image}`, ...change });
 }
 
 /** @param misses images, and how long ago each was missed last, in milliseconds */
