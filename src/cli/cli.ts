@@ -1,9 +1,11 @@
 /** The command line: finds the subcommand, and turns an error into a message and an exit code. */
-import { messageOf } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import { suggestName } from '../config/suggest.ts';
 import { ConfigError } from '../config/validate.ts';
 import { certs } from './certs.ts';
-import { formatHelp, readFlags, UsageError, type Command, type Io } from './command.ts';
+import { UsageError, type Command, type Io } from './command.ts';
+import { readFlags } from './flags.ts';
+import { formatHelp } from './help.ts';
 import { check } from './check.ts';
 import { controller } from './controller.ts';
 import { explain } from './explain.ts';

@@ -1,10 +1,7 @@
-/** What every subcommand has: its flags and their parsing, and its help. */
-import { parseArgs } from 'node:util';
-import { messageOf } from '../core/kubernetes/json.ts';
+/** What a subcommand is: its name, its flags, and what it may use of the outside world. */
 import type { Config } from '../config/config.ts';
 import { environmentName, flagName, SETTINGS } from '../config/settings.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
-import { suggestName } from '../config/suggest.ts';
 
 /** The outside world that a command may use. */
 export interface Io {
@@ -61,46 +58,8 @@ export function requireSource({ source }: Config): void {
   }
 }
 
-/** @throws UsageError */
-export function readFlags(command: Command, args: readonly string[]): Flags {
-  const known = [...command.flags, ...settingFlags(command)];
-  const options = Object.fromEntries(
-    known.map((flag) => [
-      flag.name,
-      { type: 'string' as const, multiple: true, ...(flag.short !== undefined && { short: flag.short }) },
-    ]),
-  );
-  const values = parseFlags(args, options);
-  const all = (name: string): readonly string[] => [values[name] ?? []].flat();
-  for (const { name, many } of known) {
-    if (all(name).length > 1 && many !== true) throw new UsageError(`--${name} is given more than once`);
-  }
-  const settings = command.settings.flatMap((path) =>
-    all(flagName(path)).map((value) => [path, value] as const),
-  );
-  return { one: (name) => all(name)[0], all, settings: new Map(settings) };
-}
-
-function parseFlags(
-  args: readonly string[],
-  options: Readonly<Record<string, { type: 'string'; multiple: boolean }>>,
-): Readonly<Record<string, string | readonly string[] | undefined>> {
-  try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    const unknown = args.find((arg) => arg.startsWith('--') && !Object.hasOwn(options, flagOf(arg)));
-    const close = unknown === undefined ? undefined : suggestName(flagOf(unknown), Object.keys(options));
-    const hint = close === undefined ? '' : `; did you mean --${close}?`;
-    const message = messageOf(error).split('. ')[0] ?? '';
-    throw new UsageError(`${message.replace(/\.$/, '')}${hint}`);
-  }
-}
-
-function flagOf(arg: string): string {
-  return arg.slice(2).split('=')[0] ?? '';
-}
-
-function settingFlags(command: Command): Flag[] {
+/** The flags of a command's settings. */
+export function settingFlags(command: Command): Flag[] {
   return SETTINGS.filter(({ path }) => command.settings.includes(path)).map((setting) => ({
     name: flagName(setting.path),
     value: setting.type.placeholder,
@@ -111,36 +70,4 @@ function settingFlags(command: Command): Flag[] {
 function describeDefault(value: unknown): string {
   if (value === '') return 'none';
   return Array.isArray(value) ? value.join(',') : String(value);
-}
-
-export function formatHelp(command: Command): string {
-  const sections = [
-    {
-      title: 'Flags',
-      flags: [...command.flags, { name: 'help', short: 'h', value: '', help: 'Show this.' }],
-    },
-    { title: 'Configuration (also in the file, and in the environment)', flags: settingFlags(command) },
-  ];
-  const body = sections
-    .filter(({ flags }) => flags.length > 0)
-    .map(({ title, flags }) => `${title}:\n${flags.map(formatFlag).join('\n')}`);
-  return `${command.summary}\n\nUsage: ${command.usage}\n\n${body.join('\n\n')}\n`;
-}
-
-function formatFlag({ name, short, value, help }: Flag): string {
-  const left = `  ${short === undefined ? '    ' : `-${short}, `}--${name} ${value}`.trimEnd();
-  return `${left}\n${wrap(help, 96, '          ')}`;
-}
-
-function wrap(text: string, width: number, indent: string): string {
-  const lines: string[] = [];
-  let line = indent;
-  for (const word of text.split(' ')) {
-    if (line.length + word.length + 1 > width && line !== indent) {
-      lines.push(line);
-      line = indent;
-    }
-    line += line === indent ? word : ` ${word}`;
-  }
-  return [...lines, line].join('\n');
 }

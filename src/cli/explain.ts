@@ -1,6 +1,6 @@
 /** `imc explain`: shows the decision for the pods of a manifest, and why, without creating them. */
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import { loadConfig } from '../config/load.ts';
 import { explanationOf } from '../core/decision/explanation.ts';
 import { surveyCandidates } from '../core/decision/match/matcher.ts';

@@ -4,7 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
-import { messageOf, isObject, typeName } from '../core/kubernetes/json.ts';
+import { isObject } from '../core/kubernetes/json.ts';
+import { messageOf, typeName } from '../core/kubernetes/problem.ts';
 import type { Config } from './config.ts';
 import { environmentName, flagName, SETTINGS } from './settings.ts';
 import { DURATION } from './value-type.ts';

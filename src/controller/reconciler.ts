@@ -5,7 +5,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
-import { messageOf, type JsonObject } from '../core/kubernetes/json.ts';
+import type { JsonObject } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import { FAILED, READY } from '../core/image-cache.ts';
 import { oldestOf, stalenessOf } from '../core/staleness.ts';
 import { missesOf, type Miss } from '../core/controller/misses.ts';

@@ -7,11 +7,10 @@ import {
   isObject,
   readStringMap,
   readText,
-  typeName,
-  Unreadable,
   type JsonObject,
   type StringMap,
 } from './kubernetes/json.ts';
+import { typeName, Unreadable } from './kubernetes/problem.ts';
 
 export interface Container {
   readonly name: string;

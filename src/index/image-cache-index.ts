@@ -4,6 +4,7 @@
  * Planned for 10,000 caches, correct at 100,000.
  */
 import { hasSameImages, isSame, isUsable, repositoriesOf, type ImageCache } from '../core/image-cache.ts';
+import { byName } from '../core/kubernetes/object.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { Degree } from '../core/decision/match/degree.ts';
 import type { CandidateLevel } from '../core/decision/view.ts';
@@ -246,11 +247,7 @@ export class ImageCacheIndex {
 
   #setClaimants(id: string, claimants: readonly ImageCache[]): void {
     if (claimants.length === 0) this.#claimants.delete(id);
-    else
-      this.#claimants.set(
-        id,
-        claimants.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-      );
+    else this.#claimants.set(id, claimants.toSorted(byName));
   }
 
   #countPhase({ phase }: ImageCache, by: number): void {

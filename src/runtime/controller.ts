@@ -13,7 +13,7 @@ import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
 import { connectController, type ConnectedController } from './connect.ts';
-import { kindsAsOf, secondsSince, MAX_PROBLEMS } from './readiness.ts';
+import { kindsAsOf, secondsSince, shownProblems } from './readiness.ts';
 
 export interface Controller {
   /** http://…, for health and metrics. */
@@ -154,7 +154,7 @@ function controllerReadiness(
     status: oldest === undefined ? 'the cluster has not been read yet' : 'ready',
     sourceAgeSeconds: secondsSince(oldest, now),
     kinds,
-    problems: [...source.problems(), ...cluster.problems()].slice(0, MAX_PROBLEMS),
+    problems: shownProblems(source, cluster),
   };
 }
 

@@ -6,7 +6,11 @@ import type { KindStatus, Source } from '../sources/source.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
 
 /** How many problems /readyz shows; the log has all of them. */
-export const MAX_PROBLEMS = 10;
+const MAX_SHOWN_PROBLEMS = 10;
+
+export function shownProblems(...parts: readonly { problems(): readonly string[] }[]): string[] {
+  return parts.flatMap((part) => part.problems()).slice(0, MAX_SHOWN_PROBLEMS);
+}
 
 /** @param now milliseconds since 1970 */
 export function webhookReadiness(
@@ -22,7 +26,7 @@ export function webhookReadiness(
     ...describe(index, certificate, draining, stalenessOf(confirmedAtMs, maxStalenessMs, now)),
     sourceAgeSeconds: secondsSince(confirmedAtMs, now),
     kinds: kindsAsOf(source.status(), now),
-    problems: [...certificate.problems(), ...source.problems()].slice(0, MAX_PROBLEMS),
+    problems: shownProblems(certificate, source),
   };
 }
 

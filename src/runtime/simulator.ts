@@ -1,7 +1,8 @@
 /** The running simulator: polls the ImageCaches, and applies the status changes that ECI would make. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { messageOf, partOf, readText } from '../core/kubernetes/json.ts';
+import { partOf, readText } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
 import { connectImageCaches, type ImageCacheObjects } from './connect.ts';
 

@@ -2,7 +2,6 @@
 import type { Config } from '../config/config.ts';
 import { HITS, LAST_USED } from '../core/annotations.ts';
 import {
-  messageOf,
   EMPTY_MAP,
   partOf,
   readStringMap,
@@ -10,6 +9,8 @@ import {
   type JsonObject,
   type StringMap,
 } from '../core/kubernetes/json.ts';
+import { byName } from '../core/kubernetes/object.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../core/image-cache.ts';
 import { isOwnCache } from '../core/controller/own-cache.ts';
 import { readManifest } from '../sources/kinds/manifest.ts';
@@ -52,7 +53,7 @@ export async function readStatus(
       return [];
     }
   });
-  return read.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return read.toSorted(byName);
 }
 
 function statusOf(object: JsonObject): CacheStatus {

@@ -1,7 +1,7 @@
 /** Reads a certificate and its key from files, with errors that say which of the two is at fault. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import type { KeyPair } from './authority.ts';
 
 /** Thrown if a certificate or a key cannot be used. */

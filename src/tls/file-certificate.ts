@@ -3,7 +3,7 @@
  * every file system and for the symlinks by which Kubernetes swaps a mounted Secret. If a new pair cannot be used, the
  * former one stays.
  */
-import { messageOf } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import type { KeyPair } from './authority.ts';
 import { readKeyPair } from './certificate-files.ts';
 import { endOf, type CertificateEvents, type CertificateSource } from './certificate-source.ts';

@@ -10,7 +10,7 @@
  * 4. the old CA is removed when it ends.
  */
 import type { Clock, Timer } from '../clock.ts';
-import { messageOf } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import {
   createAuthority,
   createKeyInBackground,

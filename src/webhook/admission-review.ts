@@ -5,7 +5,8 @@
 import { isUtf8 } from 'node:buffer';
 import { runInNewContext } from 'node:vm';
 import type { Decision } from '../core/decision/decide.ts';
-import { messageOf, isObject, readText, typeName, type JsonObject } from '../core/kubernetes/json.ts';
+import { isObject, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import { messageOf, typeName } from '../core/kubernetes/problem.ts';
 import type { Operation } from './json-patch.ts';
 
 export interface Review {

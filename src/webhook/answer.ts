@@ -9,7 +9,7 @@ import { explanationOf, type Explanation } from '../core/decision/explanation.ts
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { isVirtualNode } from '../core/decision/scope.ts';
 import type { View } from '../core/decision/view.ts';
-import { messageOf, Unreadable } from '../core/kubernetes/json.ts';
+import { messageOf, Unreadable } from '../core/kubernetes/problem.ts';
 import { readPod, UNREAD_POD, type Pod } from '../core/pod.ts';
 import { ALLOWED_AS_IT_IS, encodeResponse, type EncodedResponse, type Review } from './admission-review.ts';
 import { DecisionCache, type Changes, type Decided } from './decision-cache.ts';

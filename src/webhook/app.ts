@@ -1,8 +1,8 @@
 /** Builds the webhook's HTTPS server; src/runtime makes it listen. It speaks HTTP/1.1, as kube-apiserver does to webhooks. */
-import type { Socket } from 'node:net';
-import { Server, TLSSocket, type SecureContextOptions } from 'node:tls';
+import { Server, type SecureContextOptions } from 'node:tls';
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { health, type Readiness } from '../http/health.ts';
+import { closeUnusedConnections } from '../http/unused-connections.ts';
 import type { KeyPair } from '../tls/authority.ts';
 import type { TrustedClients } from './client-certificate.ts';
 import { mutate, type MutateOptions } from './mutate.ts';
@@ -71,35 +71,4 @@ export function renewCertificate(
   clients: TrustedClients | undefined,
 ): void {
   if (app.server instanceof Server) app.server.setSecureContext(secureContext(tls, clients));
-}
-
-/**
- * Go clients open connections ahead of need. Node does not treat a connection without a request as idle, and such a
- * connection would delay the stop for a minute and a half.
- */
-function closeUnusedConnections(app: FastifyInstance): void {
-  /** By the address of the client, which the TCP connection and its TLS connection share. */
-  const open = new Map<string, Socket>();
-  let closing = false;
-  app.server.on('connection', (socket: Socket) => {
-    const peer = peerOf(socket);
-    open.set(peer, socket);
-    socket.once('close', () => open.delete(peer));
-    if (closing) socket.destroy();
-  });
-  app.server.on('secureConnection', (socket: Socket) => open.set(peerOf(socket), socket));
-  app.addHook('preClose', (done) => {
-    closing = true;
-    for (const socket of open.values()) if (carriedNothing(socket)) socket.destroy();
-    done();
-  });
-}
-
-/** A TLS connection counts the bytes that it deciphered; a TCP connection here is one that is not secured yet. */
-function carriedNothing(socket: Socket): boolean {
-  return !(socket instanceof TLSSocket) || socket.bytesRead === 0;
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { HITS, LAST_USED } from '../core/annotations.ts';
-import { messageOf } from '../core/kubernetes/json.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
 import { parseTime } from '../core/kubernetes/time.ts';
 import { isOwnName } from '../core/controller/desired-cache.ts';
 

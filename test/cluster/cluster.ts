@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { messageOf } from '../../src/core/kubernetes/json.ts';
+import { messageOf } from '../../src/core/kubernetes/problem.ts';
 import { podWebhook, startCluster } from '../e2e/support/cluster.ts';
 import type { ControlPlane } from '../e2e/support/control-plane.ts';
 import { addNode } from '../e2e/support/nodes.ts';

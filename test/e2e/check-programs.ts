@@ -1,5 +1,5 @@
 /** Says before the tests begin which programs of others they lack, and ends with 1 if there are any. */
-import { messageOf } from '../../src/core/kubernetes/json.ts';
+import { messageOf } from '../../src/core/kubernetes/problem.ts';
 import { CLUSTER_PROGRAMS, findPrograms } from './support/programs.ts';
 
 try {

@@ -10,6 +10,7 @@
 import type { OwnCache } from './own-cache.ts';
 import type { Miss } from './misses.ts';
 import { FAILED } from '../image-cache.ts';
+import { byName } from '../kubernetes/object.ts';
 import { DAY } from '../kubernetes/time.ts';
 import { firstNameOf } from './desired-cache.ts';
 
@@ -95,7 +96,7 @@ export function plan(
   const victims = kept
     .filter((cache) => !isInUse(cache))
     // Failed caches can be deleted too, but in the same order: a deleted one would lose the time of its first attempt.
-    .toSorted((a, b) => usedAt(a) - usedAt(b) || (a.name < b.name ? -1 : 1));
+    .toSorted((a, b) => usedAt(a) - usedAt(b) || byName(a, b));
   let room = quota - kept.length;
   /** Deletes the least recently used cache, if it was last used before the given time. @returns whether it did */
   const makeRoom = (before: number): boolean => {

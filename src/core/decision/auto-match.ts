@@ -6,7 +6,7 @@ import { imageSetHash, type PodImages } from '../image/image-set.ts';
 import { filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { describeMatch } from './match/diagnosis.ts';
 import { findBestMatch } from './match/matcher.ts';
-import { quote } from './request.ts';
+import { quote } from '../kubernetes/problem.ts';
 
 /** @param pinWarning set if automatic matching replaces a pin: the warning that says so */
 export function decideByMatching(context: DecisionContext, pinWarning?: string): StepResult {

@@ -4,14 +4,8 @@
  */
 import type { DecisionOptions } from './options.ts';
 import { decide, type Decision } from './decide.ts';
-import {
-  isObject,
-  readStringMap,
-  readText,
-  typeName,
-  Unreadable,
-  type StringMap,
-} from '../kubernetes/json.ts';
+import { isObject, readStringMap, readText, type StringMap } from '../kubernetes/json.ts';
+import { typeName, Unreadable } from '../kubernetes/problem.ts';
 import type { Pod } from '../pod.ts';
 import type { View } from './view.ts';
 

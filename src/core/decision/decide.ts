@@ -6,7 +6,8 @@
 import { AUTO, CREATE_ON_MISS, DECISION } from '../annotations.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { MAX_POD_IMAGES, podImages, type PodImages } from '../image/image-set.ts';
-import { Unreadable, type StringMap } from '../kubernetes/json.ts';
+import type { StringMap } from '../kubernetes/json.ts';
+import { Unreadable } from '../kubernetes/problem.ts';
 import { readPod, UNREAD_POD, type Pod } from '../pod.ts';
 import { decideByMatching } from './auto-match.ts';
 import { denied, type DecisionContext, type Moment, type StepResult } from './context.ts';

@@ -9,7 +9,7 @@ import { denied, filterContext, indexStaleness, type DecisionContext, type StepR
 import { NO_MATCH } from './match/degree.ts';
 import { describePinRefusal } from './match/diagnosis.ts';
 import { PIN_FILTERS, refusalOf } from './match/filters.ts';
-import { quote } from './request.ts';
+import { quote } from '../kubernetes/problem.ts';
 import type { Writing } from './write.ts';
 
 export function decideOnPin(context: DecisionContext, id: string): StepResult {

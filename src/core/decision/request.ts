@@ -10,6 +10,7 @@
 import type { Requirement } from './match/filters.ts';
 import { GIB, parseBytes } from '../kubernetes/quantity.ts';
 import type { StringMap } from '../kubernetes/json.ts';
+import { quote } from '../kubernetes/problem.ts';
 import {
   AUTO,
   EXTRA_STORAGE,
@@ -135,9 +136,4 @@ export function readRequest(annotations: StringMap, boundForEci: boolean): Reque
 function requirementOf(perfect: boolean | undefined, count: number | undefined): Requirement {
   if (perfect === true) return { kind: 'perfect' };
   return count === undefined ? { kind: 'minimum' } : { kind: 'count', count };
-}
-
-/** A value as a warning shows it: quoted, and short enough to leave room for what is allowed. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }

@@ -1,4 +1,5 @@
-/** Reads untrusted JSON: what its parts are, and an error that names the part that cannot be read. */
+/** What the parts of untrusted JSON are. */
+import { typeName, Unreadable } from './problem.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -12,16 +13,6 @@ export function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T
   if (a.size !== b.size) return false;
   for (const [key, value] of a) if (b.get(key) !== value) return false;
   return true;
-}
-
-/** Thrown if a value cannot be read. Says where it stands, what is wrong with it, and what is allowed. */
-export class Unreadable extends Error {
-  readonly path: string;
-
-  constructor(path: string, problem: string) {
-    super(`${path} ${problem}`);
-    this.path = path;
-  }
 }
 
 /** Whether a value is a JSON object, and not null, an array or a scalar. */
@@ -38,12 +29,6 @@ export function partOf(parent: JsonObject, name: string): JsonObject {
 /** A non-empty string, else undefined: Kubernetes' Go types write an absent name as an empty string. */
 export function readText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** The type of a JSON value, for an error message. */
-export function typeName(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'an array' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
 
 /**
@@ -65,12 +50,4 @@ export function readStringMap(value: unknown, path: string): StringMap {
     map.set(key, item);
   }
   return map;
-}
-
-/** `ENOENT: no such file or directory, open 'x.yaml'`. The caller names the file, so people need only the middle part. */
-const FILE_ERROR = /^E[A-Z]+: ([^,]+), \w+ '[^]*'$/;
-
-/** The message of something that was caught; in JavaScript anything may be thrown. */
-export function messageOf(error: unknown): string {
-  return Error.isError(error) ? error.message.replace(FILE_ERROR, '$1') : String(error);
 }

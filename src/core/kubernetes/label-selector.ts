@@ -2,7 +2,8 @@
  * Kubernetes label selectors: `matchLabels`, and `matchExpressions` with In, NotIn, Exists and DoesNotExist, all ANDed.
  * They are read once and matched for each pod. An absent key satisfies NotIn, as in Kubernetes.
  */
-import { isObject, readStringMap, typeName, Unreadable, type StringMap } from './json.ts';
+import { isObject, readStringMap, type StringMap } from './json.ts';
+import { typeName, Unreadable } from './problem.ts';
 
 interface LabelRequirement {
   readonly key: string;

@@ -1,5 +1,6 @@
 /** Reads what every Kubernetes object has: its kind, its metadata, and how others refer to it. */
-import { partOf, readText, Unreadable, type JsonObject, type StringMap } from './json.ts';
+import { partOf, readText, type JsonObject, type StringMap } from './json.ts';
+import { Unreadable } from './problem.ts';
 
 /** How an Event names the object that it is about: Kubernetes' ObjectReference. */
 export interface ObjectReference {
@@ -42,6 +43,11 @@ export function kindOf(groupKind: string): string {
 /** Empty for an object without one. */
 export function resourceVersionOf(object: JsonObject): string {
   return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';
+}
+
+/** Sorts by name, byte by byte as etcd does, and not by a language. */
+export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : Number(a.name > b.name);
 }
 
 /** Whether somebody has deleted the object, which stays until its finalizers are done. */

@@ -3,7 +3,8 @@
  * (queue-proxy, argoexec) are not in the manifest, and so not here.
  */
 import { kindOf, readGroupKind } from './object.ts';
-import { isObject, readText, typeName, Unreadable, type JsonObject } from './json.ts';
+import { isObject, readText, type JsonObject } from './json.ts';
+import { typeName, Unreadable } from './problem.ts';
 
 export interface WorkloadPod {
   /** `Deployment web`, `Workflow hello-, template whalesay`. */

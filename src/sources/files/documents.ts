@@ -14,7 +14,8 @@ import {
   type ScalarTag,
   type SchemaOptions,
 } from 'yaml';
-import { messageOf, isObject, Unreadable } from '../../core/kubernetes/json.ts';
+import { isObject } from '../../core/kubernetes/json.ts';
+import { messageOf, Unreadable } from '../../core/kubernetes/problem.ts';
 
 /** A fault in a file, for people. */
 export interface FileProblem {

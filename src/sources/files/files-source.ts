@@ -6,7 +6,7 @@
 import type { Clock } from '../../clock.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, Unreadable } from '../../core/kubernetes/json.ts';
+import { messageOf, Unreadable } from '../../core/kubernetes/problem.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, isUsed, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
 import { readManifest } from '../kinds/manifest.ts';

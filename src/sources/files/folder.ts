@@ -2,7 +2,7 @@
  * Polls a folder for its manifest files and their changes. Polling works the same on every file system, and for the
  * symlinks by which Kubernetes swaps a mounted ConfigMap.
  */
-import { messageOf } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -2,7 +2,8 @@
  * The eci-profile ConfigMap: `data.selectors` is a JSON array of selectors that apply in order. The vendor's example
  * has `#` comments, which users forget to remove, so they are skipped (docs/domain.md, "eci-profile").
  */
-import { messageOf, isObject, typeName, Unreadable } from '../../core/kubernetes/json.ts';
+import { isObject } from '../../core/kubernetes/json.ts';
+import { messageOf, typeName, Unreadable } from '../../core/kubernetes/problem.ts';
 import type { ProfileSelector } from '../../core/decision/profile/effects.ts';
 import { readLabelSelector } from '../../core/kubernetes/label-selector.ts';
 import { readPart, type Manifest } from './manifest.ts';

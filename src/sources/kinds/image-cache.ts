@@ -6,7 +6,8 @@ import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
-import { readText, Unreadable } from '../../core/kubernetes/json.ts';
+import { readText } from '../../core/kubernetes/json.ts';
+import { Unreadable } from '../../core/kubernetes/problem.ts';
 import { REGION_LABEL } from '../../core/decision/region.ts';
 import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
 

@@ -7,11 +7,10 @@ import {
   isObject,
   readStringMap,
   readText,
-  typeName,
-  Unreadable,
   type JsonObject,
   type StringMap,
 } from '../../core/kubernetes/json.ts';
+import { typeName, Unreadable } from '../../core/kubernetes/problem.ts';
 
 export interface Manifest {
   /** `eci.alibabacloud.com/ImageCache`, `/ConfigMap`. */

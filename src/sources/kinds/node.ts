@@ -1,7 +1,8 @@
 /** Reads a Node: its labels, and the sizes of the images that it holds. */
 import { parseImageReference } from '../../core/image/reference.ts';
 import type { Node } from '../../core/kubernetes/object.ts';
-import { isObject, Unreadable } from '../../core/kubernetes/json.ts';
+import { isObject } from '../../core/kubernetes/json.ts';
+import { Unreadable } from '../../core/kubernetes/problem.ts';
 import { readLabels, readPart, type Manifest } from './manifest.ts';
 
 export const NODE = '/Node';

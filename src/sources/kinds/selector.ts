@@ -5,7 +5,8 @@
 import { OWN_PREFIX } from '../../core/annotations.ts';
 import type { Destination, Metadata, PrioritySelector } from '../../core/decision/profile/effects.ts';
 import { readLabelSelector } from '../../core/kubernetes/label-selector.ts';
-import { readStringMap, Unreadable, type JsonObject } from '../../core/kubernetes/json.ts';
+import { readStringMap, type JsonObject } from '../../core/kubernetes/json.ts';
+import { Unreadable } from '../../core/kubernetes/problem.ts';
 import { readPart, type Manifest } from './manifest.ts';
 
 export const SELECTOR = 'eci.aliyun.com/Selector';

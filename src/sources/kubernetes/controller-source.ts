@@ -7,7 +7,8 @@
 import type { Clock } from '../../clock.ts';
 import { CREATE_ON_MISS, MADE_BY } from '../../core/annotations.ts';
 import type { Cluster } from '../../controller/reconciler.ts';
-import { messageOf, type JsonObject } from '../../core/kubernetes/json.ts';
+import type { JsonObject } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { OwnCache } from '../../core/controller/own-cache.ts';
 import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import type { WatchedWorkload } from '../../core/controller/watched-workload.ts';

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { createHash } from 'node:crypto';
-import { messageOf } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import { formatTime } from '../../core/kubernetes/time.ts';
 import { ApiError, type ApiClient } from './api-client.ts';

@@ -2,7 +2,8 @@
  * Puts the objects of one kind into the index and takes them out. An object that cannot be read is reported once; then
  * either its last good state stays in force, or it is not used.
  */
-import { messageOf, type JsonObject } from '../../core/kubernetes/json.ts';
+import type { JsonObject } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
 import { manifestOf, type Manifest } from '../kinds/manifest.ts';

@@ -3,7 +3,7 @@
  * account of our pod.
  */
 import { KubeConfig } from '@kubernetes/client-node';
-import { messageOf } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 
 /** The server that client-node falls back to if it finds no configuration. */
 const NOTHING_FOUND = 'http://localhost:8080';

@@ -4,7 +4,8 @@
  * the local clock counts, and never the times in the Lease, because clocks differ between machines.
  */
 import type { Clock } from '../../clock.ts';
-import { messageOf, isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 import { resourceVersionOf } from '../../core/kubernetes/object.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 

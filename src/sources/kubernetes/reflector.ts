@@ -9,7 +9,8 @@
  */
 import { addAbortSignal } from 'node:stream';
 import type { Clock, Timer } from '../../clock.ts';
-import { messageOf, partOf } from '../../core/kubernetes/json.ts';
+import { partOf } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { KindStatus } from '../source.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 import { backoffDelay } from './backoff.ts';

@@ -2,7 +2,8 @@
  * Reads a watch stream from the wire: one JSON object a line. Reads strictly: something unreadable may have been an
  * event, so the stream ends there, and the reflector continues from the last event that it knows.
  */
-import { messageOf, isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
 import { ApiError } from './api-client.ts';
 
 export interface WatchEvent {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { matchesLabels, readLabelSelector } from '../../../src/core/kubernetes/label-selector.ts';
-import { Unreadable } from '../../../src/core/kubernetes/json.ts';
+import { Unreadable } from '../../../src/core/kubernetes/problem.ts';
 
 function matches(selector: unknown, labels: Record<string, string>): boolean {
   return matchesLabels(readLabelSelector(selector, 'selector'), new Map(Object.entries(labels)));

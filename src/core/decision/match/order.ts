@@ -2,6 +2,7 @@
  * The order of candidates: higher degree, closer size, newer, name. The first that passes every filter is chosen. The
  * name comes last, so that every replica chooses the same (docs/domain.md, "Which cache ECI chooses").
  */
+import { byName } from '../../kubernetes/object.ts';
 import type { ImageCache } from '../../image-cache.ts';
 import type { Candidate } from '../view.ts';
 import type { Degree } from './degree.ts';
@@ -19,7 +20,6 @@ interface TieBreak {
 }
 
 const newestFirst: Compare<Ranked> = (a, b) => b.createdAtMs - a.createdAtMs;
-const byName: Compare<Ranked> = (a, b) => (a.name < b.name ? -1 : Number(a.name > b.name));
 
 export const TIE_BREAKS: readonly TieBreak[] = [
   {

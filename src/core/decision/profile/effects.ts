@@ -4,6 +4,7 @@
  * alone, and the entries of the ConfigMap kube-system/eci-profile, which apply in order.
  */
 import type { StringMap } from '../../kubernetes/json.ts';
+import { byName } from '../../kubernetes/object.ts';
 import type { Selecting, SelectorTable } from './selector-table.ts';
 
 /** Where the pods that a selector matches run, by its policy. */
@@ -32,7 +33,7 @@ export interface Profile {
 }
 
 export function comparePriority(a: PrioritySelector, b: PrioritySelector): number {
-  return b.priority - a.priority || (a.name < b.name ? -1 : Number(a.name > b.name));
+  return b.priority - a.priority || byName(a, b);
 }
 
 /** The selectors that match, in the order in which their effects apply. */

@@ -1,0 +1,45 @@
+/** Reads the flags of a command line. */
+import { parseArgs } from 'node:util';
+import { flagName } from '../config/settings.ts';
+import { suggestName } from '../config/suggest.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
+import { settingFlags, UsageError, type Command, type Flags } from './command.ts';
+
+/** @throws UsageError */
+export function readFlags(command: Command, args: readonly string[]): Flags {
+  const known = [...command.flags, ...settingFlags(command)];
+  const options = Object.fromEntries(
+    known.map((flag) => [
+      flag.name,
+      { type: 'string' as const, multiple: true, ...(flag.short !== undefined && { short: flag.short }) },
+    ]),
+  );
+  const values = parseFlags(args, options);
+  const all = (name: string): readonly string[] => [values[name] ?? []].flat();
+  for (const { name, many } of known) {
+    if (all(name).length > 1 && many !== true) throw new UsageError(`--${name} is given more than once`);
+  }
+  const settings = command.settings.flatMap((path) =>
+    all(flagName(path)).map((value) => [path, value] as const),
+  );
+  return { one: (name) => all(name)[0], all, settings: new Map(settings) };
+}
+
+function parseFlags(
+  args: readonly string[],
+  options: Readonly<Record<string, { type: 'string'; multiple: boolean }>>,
+): Readonly<Record<string, string | readonly string[] | undefined>> {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    const unknown = args.find((arg) => arg.startsWith('--') && !Object.hasOwn(options, flagOf(arg)));
+    const close = unknown === undefined ? undefined : suggestName(flagOf(unknown), Object.keys(options));
+    const hint = close === undefined ? '' : `; did you mean --${close}?`;
+    const message = messageOf(error).split('. ')[0] ?? '';
+    throw new UsageError(`${message.replace(/\.$/, '')}${hint}`);
+  }
+}
+
+function flagOf(arg: string): string {
+  return arg.slice(2).split('=')[0] ?? '';
+}
