@@ -1,11 +1,11 @@
 /**
- * The clock of the process: time, timers and chance. What waits or measures is given one, so that a test can give it a
- * clock of its own and never has to wait.
+ * The clock of the process: time, timers and random numbers. Code that waits or measures takes a Clock as a parameter,
+ * so that a test can pass a clock that it controls, and never has to wait.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises';
 
 export interface Timer {
-  /** Starts the wait anew. */
+  /** Starts the whole wait again. */
   restart(): void;
   cancel(): void;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The process: arguments in, exit code out. Nothing else calls process.exit. */
+/** Starts the program: passes its arguments to the CLI, and exits with the CLI's exit code. No other file exits. */
 import { text } from 'node:stream/consumers';
 import { runCli } from './cli/cli.ts';
 
@@ -12,7 +12,7 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
   process.exit(1);
 }
 
-// The reader of our output may have closed it, as in `imc explain … | head`.
+// Ends the program quietly if the reader of our output has closed the pipe, as in `imc explain … | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);

@@ -1,9 +1,9 @@
-/** TypeScript has no wall between folders; this test is it. docs/architecture.md says why the folders are as they are. */
+/** Enforces the structure of docs/architecture.md, because TypeScript lets every folder import from every other. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** Which folders each may import from, itself always included. */
+/** The folders from which each folder may import; every folder may also import from itself. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'clock.ts': [],
   core: [],
@@ -26,7 +26,7 @@ const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   sources: ['tls', 'webhook', 'controller'],
   webhook: ['tls'],
 };
-/** Packages that only one place may know. */
+/** Packages that only some files may import. */
 const ONLY_IN: Record<string, RegExp> = {
   '@kubernetes/client-node': /^src\/sources\/kubernetes\//,
   'node-forge': /^src\/tls\//,
@@ -36,7 +36,7 @@ const ONLY_IN: Record<string, RegExp> = {
   pino: /^src\/runtime\//,
 };
 const LINES = { most: 300, least: 10 };
-/** Shorter files, and why they are files. */
+/** Files that may be shorter, and why. */
 const SHORT = new Map([['src/runtime/logger.ts', 'the only one that imports pino']]);
 
 const FILES = globSync('src/**/*.ts').map((file) => file.replaceAll('\\', '/'));
@@ -59,7 +59,7 @@ function areaOf(file: string): string {
 }
 
 describe.each(FILES)('%s', (file) => {
-  it('imports only what its folder may', () => {
+  it('imports only what its folder may import', () => {
     const area = areaOf(file);
     for (const { specifier, isType } of importsOf(file)) {
       if (specifier.startsWith('.')) {
@@ -112,10 +112,10 @@ it('the core has no clock, no randomness and no promise', () => {
   }
 });
 
-/** Tests of what several files do together, and not of one. */
+/** Tests of several files together, which need no place beside one file. */
 const FEATURES = new Set([
   'test/cli/cli.test.ts',
-  'test/controller/circle.test.ts',
+  'test/controller/miss-to-hit.test.ts',
   'test/tls/certificates.test.ts',
   'test/webhook/certificate-renewal.test.ts',
   'test/webhook/examples.test.ts',
@@ -124,7 +124,7 @@ const FEATURES = new Set([
   'test/webhook/operations.test.ts',
 ]);
 
-it('a unit test stands where its file stands', () => {
+it('a unit test has the same path in test/ as its file has in src/', () => {
   const tests = globSync(`test/{${Object.keys(MAY_IMPORT).join()}}/**/*.test.ts`);
   expect(tests.length).toBeGreaterThan(30);
   const misplaced = tests.filter(

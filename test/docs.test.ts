@@ -1,4 +1,4 @@
-/** What pages and comments refer to is there. */
+/** The pages, headings and files that pages and comments refer to exist. */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ function headingsOf(page: string): string[] {
   return Array.from(readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm), ([, heading]) => heading!);
 }
 
-/** As the hosts of repositories make anchors of headings. */
+/** The anchor that hosts of repositories, such as GitHub, make of a heading. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -54,7 +54,7 @@ it('files that comments name exist', () => {
   const names = new Set([...CODE, 'docs.test.ts'].map((file) => file.split('/').at(-1)!));
   const broken = CODE.flatMap((file) =>
     Array.from(readFileSync(file, 'utf8').matchAll(/(?:\*|\/\/)[^\n]*?\b([a-z][\w.-]*\.ts)\b/g))
-      // `.test.ts` alone stands for any of them.
+      // `.test.ts` without a name means any test file.
       .filter(([, name = '']) => name !== 'test.ts' && !names.has(name))
       .map(([, name]) => `${file}: ${name}`),
   );

@@ -35,7 +35,7 @@ export const check: Command = {
     for (const warning of warnings) io.err.write(`imc check: warning: ${warning}\n`);
     if (decision) {
       io.out.write(
-        `The webhook decides pods of namespace ${namespace}. A pod that was tried: ${decision.outcome}, ${decision.why}.\n`,
+        `The webhook decides pods of namespace ${namespace}. Decision for a test pod: ${decision.outcome}, ${decision.why}.\n`,
       );
       return 0;
     }

@@ -1,9 +1,9 @@
-/** What a subcommand is: its name, its flags, and what it may use of the outside world. */
+/** The types of a subcommand: its name, its flags, and the streams and signals that it may use. */
 import type { Config } from '../config/config.ts';
 import { environmentName, flagName, SETTINGS } from '../config/settings.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
 
-/** The outside world that a command may use. */
+/** The streams and signals of the process, as a command uses them. */
 export interface Io {
   readonly out: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly err: { write(text: string): unknown };

@@ -7,7 +7,7 @@ import { isObject } from '../core/kubernetes/json.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { alignColumns, formatAge } from './columns.ts';
 
-/** The explanation of one pod, and where the pod comes from. `-o json` prints one a line. */
+/** The explanation of one pod, and the workload that the pod comes from; `-o json` prints one object per line. */
 export interface PodExplanation extends Explanation {
   readonly workload: string;
   readonly namespace: string;
@@ -19,13 +19,14 @@ type Paint = (style: Style, text: string) => string;
 
 const OUTCOME_STYLES = {
   hit: 'green',
+  partial: 'yellow',
   pinned: 'green',
   miss: 'yellow',
   skipped: 'dim',
   denied: 'red',
 } as const;
 
-const VERDICT_STYLES = { chosen: 'green', beaten: 'dim', refused: 'yellow' } as const;
+const VERDICT_STYLES = { chosen: 'green', left: 'yellow', beaten: 'dim', refused: 'yellow' } as const;
 
 /** @param now milliseconds since 1970; ages are counted from it */
 export function formatExplanation(explanation: PodExplanation, colour: boolean, now: number): string {
@@ -53,9 +54,10 @@ function result({ cacheId, cacheName, degree, reason }: PodExplanation): string 
   return ` (${reason}): ${cacheId}${name}`;
 }
 
-function requestFacts({ boundForEci, effects, request, images }: PodExplanation): [string, string][] {
+function requestFacts(explanation: PodExplanation): [string, string][] {
+  const { boundForEci, effects, request, images, imageVolumes } = explanation;
   if (!request) return [];
-  const { pin, auto, autoFrom, match, storageBytes } = request;
+  const { pin, auto, autoFrom, match, storageBytes, encrypted } = request;
   const asked =
     pin === null
       ? `${auto ? 'match automatically' : 'do not match'} (${autoFrom ?? 'by default'}), ${match} of ${images.length} images`
@@ -63,9 +65,18 @@ function requestFacts({ boundForEci, effects, request, images }: PodExplanation)
   return [
     ['for ECI', boundForEci ?? 'not known; it asks for an image cache'],
     ...(effects.length > 0 ? [['effects', effects.join(', ')] satisfies [string, string]] : []),
-    ['request', `${asked}; storage ${formatBytes(storageBytes)}`],
+    ['request', `${asked}; storage ${formatBytes(storageBytes)}${encrypted ? ', encrypted' : ''}`],
+    ['runs on', runsOn(explanation)],
     ...images.map((image, i): [string, string] => [i === 0 ? 'images' : '', image]),
+    ...imageVolumes.map((image, i): [string, string] => [i === 0 ? 'volumes' : '', image]),
   ];
+}
+
+function runsOn({ placement }: PodExplanation): string {
+  if (!placement) return 'not known';
+  const { platform, region, unknown } = placement;
+  if (unknown !== null) return `not known (${unknown})`;
+  return region === null ? `${platform}` : `${platform} in ${region}`;
 }
 
 function formatCandidates(
@@ -94,6 +105,7 @@ function formatCandidates(
 
 function verdict({ verdict: word, filter, because }: ExplainedCandidate): string {
   if (word === 'chosen') return 'chosen';
+  if (word === 'left') return 'the best, left to ECI';
   return word === 'refused' ? `refused, ${filter}: ${because}` : `beaten: the chosen one ${because}`;
 }
 

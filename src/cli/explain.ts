@@ -11,7 +11,7 @@ import { decideOffline, loadIndex, readPods } from '../runtime/offline.ts';
 import { CONFIG_FLAG, requireSource, UsageError, type Command, type Flags, type Io } from './command.ts';
 import { formatExplanation, type PodExplanation } from './explain-table.ts';
 
-/** How many candidates of each kind to show. */
+/** How many usable candidates, and how many unusable ones, to show at most. */
 const SURVEYED = 20;
 
 type Format = (explanation: PodExplanation, io: Io, now: number) => string;
@@ -62,6 +62,8 @@ export const explain: Command = {
     'pin.unknown',
     'dialect',
     'pullPolicy',
+    'partialHits',
+    'imageVolumes',
     'createOnMiss.when',
     'createOnMiss.by',
   ],
@@ -86,7 +88,7 @@ async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[
   const pods: WorkloadPod[] = [];
   let failed = false;
   for (const file of files) {
-    // oxlint-disable-next-line no-await-in-loop -- standard input is there once
+    // oxlint-disable-next-line no-await-in-loop -- standard input can be read only once
     const text = file === '-' ? await io.readInput() : readManifestFile(file);
     const read = readPods(file === '-' ? 'standard input' : file, text);
     pods.push(...read.pods);

@@ -5,7 +5,7 @@ export function formatHelp(command: Command): string {
   const sections = [
     {
       title: 'Flags',
-      flags: [...command.flags, { name: 'help', short: 'h', value: '', help: 'Show this.' }],
+      flags: [...command.flags, { name: 'help', short: 'h', value: '', help: 'Show this help.' }],
     },
     { title: 'Configuration (also in the file, and in the environment)', flags: settingFlags(command) },
   ];

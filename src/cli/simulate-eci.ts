@@ -33,7 +33,9 @@ export const simulateEci: Command = {
     const creationTime = DURATION.parse(text);
     if (creationTime === undefined || creationTime === 0)
       throw new UsageError(`--creation-time is ${JSON.stringify(text)}; it must be ${DURATION.allowed}`);
-    io.out.write(`Playing ECI for the ImageCaches of ${config.source}. It makes no cache of anything.\n`);
+    io.out.write(
+      `Playing ECI for the ImageCaches of ${config.source}: only status changes, no real cache.\n`,
+    );
     await simulate(
       config,
       { creationTime, failing: flags.all('fail') },

@@ -53,7 +53,7 @@ export interface Config extends DecisionOptions {
     readonly retentionDays: number;
     /** `namespace/name` of the Lease with which the replicas elect their leader. */
     readonly lease: string;
-    /** A leader that does not renew the Lease for longer than this has lost it. */
+    /** How long the Lease is valid if its leader does not renew it. */
     readonly leaseDurationMs: number;
   };
   /** How long the webhook still answers after it has turned unready. */

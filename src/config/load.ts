@@ -1,6 +1,6 @@
 /**
- * Loads the configuration: defaults, then file, environment and flags, of which the later ones win. Nothing else reads
- * the environment.
+ * Loads the configuration from defaults, file, environment and flags; the later sources win. No other file of src reads
+ * environment variables.
  */
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
@@ -13,7 +13,7 @@ import { ConfigError, flatten, validateLayer, validateTogether, type Layer } fro
 
 const PATHS = SETTINGS.map((setting) => setting.path);
 const ENVIRONMENT_PREFIX = 'IMC_';
-/** The variable that names the configuration file; it is no setting itself. */
+/** The environment variable that names the configuration file; it stands for no setting. */
 export const CONFIG_FILE_VARIABLE = 'IMC_CONFIG';
 
 /**

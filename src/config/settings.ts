@@ -1,7 +1,7 @@
 /**
- * Every setting with its type, its default and its meaning, in one table. Validation, environment variables, flags,
- * `--help` and the table in docs/reference.md are made from it. The key `pin.notReady` is `pin: {notReady: …}` in the file,
- * IMC_PIN_NOT_READY in the environment, and --pin-not-ready on the command line.
+ * The table of all settings, from which validation, environment variables, flags, `--help` and the table in
+ * docs/reference.md are made. The key `pin.notReady` is `pin: {notReady: …}` in the file, IMC_PIN_NOT_READY in the
+ * environment, and --pin-not-ready on the command line.
  */
 import {
   BOOLEAN,
@@ -54,7 +54,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'bindTime',
     type: BOOLEAN,
     default: false,
-    help: 'For hybrid clusters: decide for a pod that may run on a normal node when it is bound, and only if its node is virtual.',
+    help: 'For hybrid clusters: if a pod may run on a normal node, decide when the pod is bound, and only if its node is virtual.',
   },
   {
     path: 'region',
@@ -66,7 +66,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'minimumMatch',
     type: oneOf('image', 'repository'),
     default: 'image',
-    help: "What a cache must hold at least: one of the pod's images, or (`repository`) another version of one.",
+    help: "The least that a cache must hold: one of the pod's images, or (`repository`) at least another version of one.",
   },
   {
     path: 'expiryMargin',
@@ -108,13 +108,25 @@ export const SETTINGS: readonly Setting[] = [
     path: 'pullPolicy',
     type: oneOf('warn', 'keep', 'enforce'),
     default: 'warn',
-    help: 'Containers that pull Always although the cache holds their image: warn, stay silent, or write IfNotPresent (in a pod of at most 100 such containers).',
+    help: 'Containers that pull Always although the cache holds their image: warn, stay silent, or write IfNotPresent (in a pod of at most 20 such containers).',
+  },
+  {
+    path: 'partialHits',
+    type: oneOf('auto', 'use', 'leave'),
+    default: 'auto',
+    help: 'If the best cache holds only some of the images: `use` it, or `leave` the choice to ECI, which may know a complete cache. `auto` uses it if the controller makes a complete cache meanwhile, or if the pod asks for a match degree.',
+  },
+  {
+    path: 'imageVolumes',
+    type: oneOf('ignore', 'count'),
+    default: 'ignore',
+    help: 'Whether the images of volumes count as images of the pod; they may hold artifacts that no cache can be made of.',
   },
   {
     path: 'createOnMiss.when',
     type: oneOf('no-match', 'incomplete'),
-    default: 'no-match',
-    help: 'Ask for a cache if none qualifies, or also if the best one lacks some of the images.',
+    default: 'incomplete',
+    help: 'Ask for a cache only if none qualifies (`no-match`), or also if the best one lacks some of the images.',
   },
   {
     path: 'createOnMiss.by',

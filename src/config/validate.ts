@@ -1,4 +1,4 @@
-/** Validates a configuration. Finds every fault at once, and says of each where it is and what is allowed there. */
+/** Validates a configuration: finds all faults at once, and says where each fault is and what is allowed. */
 import { isObject } from '../core/kubernetes/json.ts';
 import { SETTINGS, type Setting } from './settings.ts';
 import { suggestName } from './suggest.ts';
@@ -25,7 +25,7 @@ export interface Layer {
 }
 
 /**
- * @param faults what is wrong is added to it
+ * @param faults receives a sentence for each fault
  * @returns the parsed values of the layer
  */
 export function validateLayer(layer: Layer, faults: string[]): Map<string, unknown> {

@@ -77,7 +77,7 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     }),
     problems: new Counter({
       name: `${PREFIX}problems_total`,
-      help: 'Problems that began: with the API server, with the Lease, with an object that it refuses.',
+      help: 'New problems: with the API server, with the Lease, or with an object that the API server refuses.',
       registers,
     }),
   };

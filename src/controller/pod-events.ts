@@ -1,6 +1,6 @@
 /**
- * Writes Events on pods: which cache a pod was given, or that one is being made for it. The reasons are ECI's own
- * (docs/domain.md). Pods with the same message share one Event, which is written on the latest of them.
+ * Writes Events on pods: which cache a pod got, or that a cache is being made for it; the reasons are ECI's own
+ * (docs/domain.md). Of several pods with the same message, only the youngest gets an Event, which counts the others.
  */
 import { CREATE_ON_MISS } from '../core/annotations.ts';
 import { describePhase, isUsable, type ImageCache } from '../core/image-cache.ts';
@@ -9,9 +9,14 @@ import { degreeOf, wantedImages } from '../core/decision/match/degree.ts';
 import { completeInTheMaking, type Miss } from '../core/controller/misses.ts';
 import type { ObjectReference } from '../core/kubernetes/object.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
+import type { DecisionOptions } from '../core/decision/options.ts';
+import { placementOf } from '../core/decision/placement.ts';
 import type { View } from '../core/decision/view.ts';
 
-/** Writes an Event on a pod or a workload. Nothing waits until it is written. */
+/** The options by which a pod's images and its placement are read. */
+export type PodReading = Pick<DecisionOptions, 'imageVolumes' | 'region'>;
+
+/** Writes an Event on a pod or a workload. Returns before the API server has the Event. */
 export type RecordEvent = (
   about: ObjectReference,
   type: 'Normal' | 'Warning',
@@ -40,22 +45,26 @@ interface Group {
 
 export class PodEvents {
   readonly #recordEvent: RecordEvent;
+  readonly #options: PodReading;
   /** The refused misses that have an Event already, by image set and pod. */
   readonly #refused = new Set<string>();
   readonly #groups = new Map<string, Group>();
   /**
-   * The pods of the last reconciliation, by uid. Undefined before the first: its pods may have Events from an earlier
-   * leader.
+   * The pods of the last reconciliation, by uid. Undefined before the first reconciliation, which writes no Events on
+   * pods, because an earlier leader may have written them.
    */
   #seen: ReadonlySet<string> | undefined;
 
-  constructor(recordEvent: RecordEvent) {
+  constructor(recordEvent: RecordEvent, options: PodReading) {
     this.#recordEvent = recordEvent;
+    this.#options = options;
   }
 
-  created(name: string, { pods, lastBy }: Miss): void {
-    if (lastBy.kind === 'Pod')
-      this.#recordEvent(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found no image cache`);
+  created(name: string, { pods, foundPartial, lastBy }: Miss): void {
+    if (lastBy.kind === 'Pod') {
+      const found = foundPartial ? 'an image cache that lacks some of its images' : 'no image cache';
+      this.#recordEvent(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found ${found}`);
+    }
     const message = `ImageCache ${name} is being made for ${imagesOf(lastBy)}; pods that are created after it is Ready start from it`;
     this.#recordEvent(lastBy, 'Normal', 'ImageCacheAutoCreated', message);
   }
@@ -102,7 +111,7 @@ export class PodEvents {
   }
 
   #add(watched: WatchedPod, view: View): void {
-    const cache = cacheFor(watched, view);
+    const cache = cacheFor(watched, view, this.#options);
     if (!cache) return;
     const found = isUsable(cache) ? 'SuccessfulHitImageCache' : 'ImageCacheNotComplete';
     const key = `${found} ${cache.name}`;
@@ -114,11 +123,12 @@ export class PodEvents {
 
   #sayFound({ found, cache, pods, last }: Group): void {
     const { name, id, images } = cache;
-    const references = podImages(last.pod.containers)?.references ?? [];
+    const references = podImages(last.pod, this.#options.imageVolumes)?.references ?? [];
     const { exact } = degreeOf(wantedImages(references), images);
+    const rest = exact < references.length ? '; the others are pulled' : '';
     const message =
       found === 'SuccessfulHitImageCache'
-        ? `${thisPod(pods)} ${pods < 2 ? 'was' : 'were'} given ImageCache ${name} (${id}), which holds ${exact} of ${references.length} images`
+        ? `${thisPod(pods)} ${pods < 2 ? 'was' : 'were'} given ImageCache ${name} (${id}), which holds ${exact} of ${references.length} images${rest}`
         : `${thisPod(pods)} cannot start from ImageCache ${name}, which is ${stateOf(cache)}`;
     this.#recordEvent(last.subject, 'Normal', found, message);
   }
@@ -128,12 +138,15 @@ export class PodEvents {
  * The cache that the pod was given or pins; else a cache that was being made when the pod was created and has all its
  * images.
  */
-function cacheFor(watched: WatchedPod, view: View): ImageCache | undefined {
+function cacheFor(watched: WatchedPod, view: View, options: PodReading): ImageCache | undefined {
   const { pod, createdAtMs } = watched;
   const [id] = cachesPointedTo(watched);
   if (id !== undefined) return view.cacheById(id);
   if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;
-  const cache = completeInTheMaking(podImages(pod.containers)?.references ?? [], view);
+  const placement = placementOf(pod, view, options.region);
+  if ('allowed' in placement) return undefined;
+  const images = podImages(pod, options.imageVolumes)?.references ?? [];
+  const cache = completeInTheMaking(images, placement, view);
   return cache && cache.createdAtMs < createdAtMs ? cache : undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The controller's reconciliation while this replica leads. After each change, and when time alone makes a difference,
- * it compares the cluster with the plan (core/controller/plan.ts), and creates and deletes ImageCaches. It keeps no
- * state that matters: the next leader derives the same plan from the same cluster.
+ * The controller's reconciliation while this replica leads: makes the plan (core/controller/plan.ts) after each change
+ * and when time alone changes it, and creates and deletes ImageCaches. The plan needs no state of this replica, so the
+ * next leader makes the same plan.
  */
 import type { Clock } from '../clock.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
@@ -23,7 +23,7 @@ export interface Cluster extends Workloads {
   markedPods(): Iterable<WatchedPod>;
   pendingPods(): Iterable<WatchedPod>;
   ownCaches(): readonly OwnCache[];
-  /** When the API server last confirmed all of this; undefined before the first time. */
+  /** When the API server last confirmed the pods and ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined;
   /**
    * @returns `refused` if the API server will never accept the object
@@ -48,7 +48,7 @@ export interface ReconcilerEvents {
   /** @param seconds since the cache was created */
   readonly onReady: (cache: OwnCache, seconds: number) => void;
   readonly onFailed: (cache: OwnCache) => void;
-  /** Called after each reconciliation with the number of misses that found no room. */
+  /** Called in each reconciliation with the number of misses for which the quota has no room. */
   readonly onRefused: (count: number) => void;
   readonly onProblem: (problem: string) => void;
 }
@@ -56,14 +56,17 @@ export interface ReconcilerEvents {
 /** Milliseconds to wait after a change, so that the pods of one Deployment are seen together. */
 const GATHERING = 200;
 /**
- * The controller rests this many times as long as its last plan took: a plan for 20,000 marked pods takes most of a
- * second.
+ * The controller rests this many times as long as its last plan took, so that plans take at most a fifth of the time: a
+ * plan for 20,000 marked pods takes most of a second.
  */
 const REST_SHARE = 4;
-/** The longest wait between two reconciliations, because refusals end and clocks are set. */
+/**
+ * Milliseconds between two reconciliations at most: a refusal (REFUSED_FOR) ends without an event, and the system clock
+ * may be set.
+ */
 const LONGEST_REST = 60_000;
 const FAULT_WAIT_MS = { first: 1000, longest: 30_000 };
-/** Milliseconds before a cache that the API server refused is tried again: what refused it may have changed. */
+/** Milliseconds until the controller retries a cache that the API server refused: the reason may be gone by then. */
 const REFUSED_FOR = 300_000;
 
 export class Reconciler {
@@ -73,12 +76,12 @@ export class Reconciler {
   readonly #events: ReconcilerEvents;
   readonly #podEvents: PodEvents;
   readonly #clock: Clock;
-  /** Until when a cache that the API server refused is not tried again, by name. */
+  /** When the controller may retry a cache that the API server refused, in milliseconds since 1970; by name. */
   readonly #refused = new Map<string, number>();
   /** The phases of the last reconciliation, by uid. Undefined before the first, which reports no change of phase. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
-  /** How long the last plan took. */
+  /** How long the last plan took, in milliseconds. */
   #planTook = 0;
   /** Whether something has changed since the last reconciliation began. */
   #isWoken = false;
@@ -95,7 +98,7 @@ export class Reconciler {
     this.#view = view;
     this.#config = config;
     this.#events = events;
-    this.#podEvents = new PodEvents((...said) => cluster.recordEvent(...said));
+    this.#podEvents = new PodEvents((...said) => cluster.recordEvent(...said), config.decision);
     this.#clock = clock;
   }
 
@@ -203,7 +206,7 @@ export class Reconciler {
     this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
   }
 
-  /** Reports each cache that became Ready or failed since the last reconciliation. @returns those that failed */
+  /** Reports each cache that became Ready or failed since the last reconciliation. @returns the caches that failed */
   #notePhases(): readonly OwnCache[] {
     const phases = new Map<string, string>();
     const failed: OwnCache[] = [];
@@ -221,7 +224,8 @@ export class Reconciler {
   }
 
   /**
-   * Why the controller must do nothing now: by old data it would delete a cache that is used, or make one that exists.
+   * Why the controller must do nothing now; undefined if it may act. With old data it could delete a cache that pods
+   * use, or make a cache that exists already.
    */
   #staleness(now: number): string | undefined {
     const { maxStalenessMs } = this.#config.decision;

@@ -40,10 +40,7 @@ export const REQUEST_KEYS: readonly string[] = [
   MATCH_COUNT,
 ];
 
-/**
- * The prefix of our own annotations and labels: profile effects never write below it, and what users write there is not
- * believed.
- */
+/** The prefix of the webhook's and the controller's own annotations and labels, which profile effects cannot set. */
 export const OWN_PREFIX = 'imagecache-webhook.io/';
 
 /** The decision: the outcome, the request and what was written, as JSON (provenance.ts). */
@@ -52,7 +49,7 @@ export const DECISION = `${OWN_PREFIX}decision`;
 /** Value: the hash of an image set that no cache holds yet. Written as annotation and as label. */
 export const CREATE_ON_MISS = `${OWN_PREFIX}create-on-miss`;
 
-/** How to reach a private registry, below the vendor's prefix. A pod and the cache made for it have the same names. */
+/** The annotations that say how to reach a private registry. Pods and ImageCaches have them under the same keys. */
 export const REGISTRY_KEYS: readonly string[] = [
   'k8s.aliyun.com/acr-instance-ids',
   'k8s.aliyun.com/acr-service-arns',
@@ -60,29 +57,49 @@ export const REGISTRY_KEYS: readonly string[] = [
   'k8s.aliyun.com/plain-http-registry',
   'k8s.aliyun.com/insecure-registry',
 ];
-/** The first of them for a single ACR instance: pods may have it, ImageCaches do not. */
+/** A pod may name a single ACR instance under a key of its own; an ImageCache has only the key for several. */
 export const ACR_INSTANCE = {
   pod: 'k8s.aliyun.com/acr-instance-id',
   cache: 'k8s.aliyun.com/acr-instance-ids',
 };
 
-/** Labels of an ImageCache that the controller made: who made it, and the hash of the images that it was asked for. */
+/** Labels of an ImageCache that the controller made: its maker, and the hash of the image set that it was made for. */
 export const MADE_BY = { label: `${OWN_PREFIX}made-by`, controller: 'controller' };
 export const IMAGE_SET = `${OWN_PREFIX}image-set`;
-/** Annotations of such a cache: the number of the attempt, and when the first attempt began. */
+/** Annotations of an ImageCache that the controller made: the number of the attempt, and when the first one began. */
 export const ATTEMPT = `${OWN_PREFIX}attempt`;
 export const FIRST_ATTEMPT = `${OWN_PREFIX}first-attempt`;
-/** Annotations of such a cache: when a pod was last given it, and how many pods were. */
+/** Annotations of an ImageCache that the controller made: when a pod last got the cache, and how many pods got it. */
 export const LAST_USED = `${OWN_PREFIX}last-used`;
 export const HITS = `${OWN_PREFIX}hits`;
 
 /**
- * Labels. On a namespace or a pod: whether the webhook is called. On a namespace or a workload: see
- * controller/prewarm.ts.
+ * Labels that switch the webhook on or off for a namespace or a pod, and pre-warming for a namespace or a workload
+ * (controller/prewarm.ts).
  */
 export const WEBHOOK_SWITCH = { label: `${OWN_PREFIX}webhook`, off: 'disabled' };
 export const PREWARM = { label: `${OWN_PREFIX}prewarm`, on: 'enabled', off: 'disabled' };
 
-/** ECI's own annotations of an ImageCache: reuse layers of other caches; usable at once and filled later. */
+/**
+ * ECI's own annotations of an ImageCache: reuse layers of other caches, under the present and the older name; usable at
+ * once and filled later.
+ */
 export const REUSE = 'k8s.aliyun.com/imc-enable-reuse';
+export const LEGACY_REUSE = 'k8s.aliyun.com/eci-image-cache';
 export const FLASH = 'k8s.aliyun.com/imc-enable-flash';
+
+/** ECI's own annotations of an ImageCache for values that may also be in its spec: whole GiB, and whole days. */
+export const CACHE_SIZE = 'k8s.aliyun.com/imc-size';
+export const RETENTION_DAYS = 'k8s.aliyun.com/imc-retention-days';
+/** The platform of an ImageCache: `amd64` (the default) or `arm64`; `linux` (the default) or `windows`. */
+export const CACHE_ARCHITECTURE = 'k8s.aliyun.com/imc-cpu-arch';
+export const CACHE_OPERATING_SYSTEM = 'k8s.aliyun.com/imc-os-type';
+
+/** On a pod, value: JSON such as `{"encrypted":"true"}`; asks for encrypted temporary storage. */
+export const STORAGE_OPTIONS = 'k8s.aliyun.com/eci-ephemeral-storage-options';
+
+/** The label, value `true`, of a pod or a namespace that goes to ECI: the present name, then the older one. */
+export const ECI_LABELS: readonly string[] = ['alibabacloud.com/eci', 'eci'];
+
+/** Annotation of a pod: with `eci_only` the pod runs on ECI, with `eci` it may run on ECI if other nodes are full. */
+export const BURST_RESOURCE = 'alibabacloud.com/burst-resource';

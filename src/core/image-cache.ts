@@ -22,14 +22,21 @@ export interface ImageCache {
   readonly expiresAtMs: number | undefined;
   readonly deleting: boolean;
   readonly region: string | undefined;
+  /** `amd64` or `arm64`. */
+  readonly architecture: string;
+  /** `linux` or `windows`. */
+  readonly operatingSystem: string;
 }
+
+/** How many images an ImageCache holds at most (docs/domain.md, "ImageCache"). */
+export const MAX_CACHE_IMAGES = 20;
 
 /** The phase in which a pod can use the cache. */
 export const READY = 'Ready';
 /** The phase of a cache that could not be made. */
 export const FAILED = 'Failed';
 
-/** Whether a pod can be given the cache, as far as its state goes. The filters say why if not. */
+/** Whether the state of the cache allows pods to use it; the filters say in words what is wrong with the state. */
 export function isUsable(cache: ImageCache): boolean {
   return cache.phase === READY && cache.id !== undefined && !cache.deleting;
 }
@@ -51,6 +58,8 @@ const PLAIN_FIELDS = Object.keys({
   expiresAtMs: true,
   deleting: true,
   region: true,
+  architecture: true,
+  operatingSystem: true,
 } satisfies Record<Exclude<keyof ImageCache, 'images'>, true>);
 
 /** Whether two states of a cache are the same in every field. */

@@ -1,8 +1,8 @@
 /** Remembers the results of pure functions, up to a limit. */
 
 /**
- * The same function with a memory for the texts that were asked for last: at least `limit` of them, and at most twice
- * as many.
+ * A function that returns the same results as `find`, and remembers the results for the latest texts: at least for
+ * `limit` texts, and at most for twice as many.
  */
 export function memoize<R>(limit: number, find: (text: string) => R): (text: string) => R {
   const memory = new Memory<R>(limit);
@@ -15,7 +15,7 @@ export function memoize<R>(limit: number, find: (text: string) => R): (text: str
   };
 }
 
-/** A map of the entries that were used last: at least `limit` of them, and at most twice as many. */
+/** A map that keeps the most recently used entries: at least `limit` entries, and at most twice as many. */
 export class Memory<T> {
   readonly #limit: number;
   #recent = new Map<string, T>();

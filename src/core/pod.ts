@@ -1,15 +1,18 @@
 /**
  * The pod as a decision sees it: the few fields that matter, read once from untrusted JSON. The API server validates
- * the rest.
+ * the other fields.
  */
 import {
   EMPTY_MAP,
   isObject,
+  partOf,
   readStringMap,
   readText,
   type JsonObject,
   type StringMap,
 } from './kubernetes/json.ts';
+import { readRequiredNodeTerms, type NodeTerm } from './kubernetes/node-affinity.ts';
+import { ephemeralStorageRequest } from './kubernetes/pod-requests.ts';
 import { typeName, Unreadable } from './kubernetes/problem.ts';
 
 export interface Container {
@@ -23,15 +26,23 @@ export interface Container {
 
 export interface Pod {
   readonly namespace: string;
-  /** The name, or the prefix that the API server completes. For people; no decision depends on it. */
+  /** The name, or `generateName` if the API server has yet to make the name. Only messages and logs use the name. */
   readonly name: string;
   readonly labels: StringMap;
   readonly annotations: StringMap;
   readonly nodeName: string | undefined;
   readonly nodeSelector: StringMap;
+  /** The terms of the required node affinity: the pod can run on a node that matches one of them. */
+  readonly nodeTerms: readonly NodeTerm[];
+  /** `spec.os.name`; undefined if the pod does not state it. */
+  readonly operatingSystem: string | undefined;
+  /** The ephemeral storage that the containers request together. */
+  readonly storageRequestBytes: number;
+  /** The references of `spec.volumes[].image`, as written. */
+  readonly imageVolumes: readonly string[];
   /** Init containers, then containers, in their order. */
   readonly containers: readonly Container[];
-  /** Which parents of our changes exist in the JSON, so that a patch creates only the others. */
+  /** Which of the objects that our changes go into exist in the JSON, so that a patch creates only the missing ones. */
   readonly present: { readonly metadata: boolean; readonly annotations: boolean; readonly labels: boolean };
 }
 
@@ -43,6 +54,10 @@ export const UNREAD_POD: Pod = {
   annotations: EMPTY_MAP,
   nodeName: undefined,
   nodeSelector: EMPTY_MAP,
+  nodeTerms: [],
+  operatingSystem: undefined,
+  storageRequestBytes: 0,
+  imageVolumes: [],
   containers: [],
   present: { metadata: false, annotations: false, labels: false },
 };
@@ -72,6 +87,10 @@ export function readPod(value: unknown, namespace: string | undefined): Pod {
     annotations,
     nodeName: readText(spec['nodeName']),
     nodeSelector,
+    nodeTerms: readRequiredNodeTerms(spec),
+    operatingSystem: readText(partOf(spec, 'os')['name']),
+    storageRequestBytes: ephemeralStorageRequest(spec),
+    imageVolumes: readImageVolumes(spec['volumes']),
     containers,
     present: {
       metadata: isObject(value['metadata']),
@@ -108,4 +127,10 @@ function readContainers(spec: JsonObject): Container[] {
     }
   }
   return containers;
+}
+
+/** Leaves out a volume that is not as it must be, because the API server refuses the pod for it. */
+function readImageVolumes(volumes: unknown): string[] {
+  if (!Array.isArray(volumes)) return [];
+  return volumes.filter(isObject).flatMap((volume) => readText(partOf(volume, 'image')['reference']) ?? []);
 }

@@ -1,4 +1,4 @@
-/** GET /healthz (the process serves) and GET /readyz (the API server may send it pods). */
+/** GET /healthz says that the process serves; GET /readyz says whether it is ready for its work, and why not. */
 import type { FastifyPluginCallback } from 'fastify';
 
 export interface Readiness {

@@ -1,6 +1,6 @@
 /**
- * The server of GET /metrics in Prometheus' text format: plain HTTP on a port of its own, so that a Prometheus needs neither
- * our CA nor a way to /mutate.
+ * The server of GET /metrics in Prometheus' text format. It speaks plain HTTP on a port of its own, so that Prometheus
+ * needs neither our CA nor access to /mutate.
  */
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
@@ -9,7 +9,7 @@ import { health, type Readiness } from './health.ts';
 export interface MetricsServerOptions {
   readonly registry: Registry;
   readonly log: FastifyBaseLogger;
-  /** Set if this server answers for health too. */
+  /** If set, the server answers /healthz and /readyz too. */
   readonly readiness?: () => Readiness;
 }
 

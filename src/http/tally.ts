@@ -1,7 +1,6 @@
 /**
- * Counters and histograms that are cheap to count with. prom-client makes a text of the labels at each count, which
- * took a tenth of the webhook's throughput; here the count is found once, and prom-client reads it at a scrape
- * (docs/performance.md).
+ * Counters and histograms that cost little per count. prom-client joins the labels into a text at each count, which
+ * took a tenth of the webhook's throughput; here callers keep the count that they add to (docs/performance.md).
  */
 import { Counter, type Histogram, type Registry } from 'prom-client';
 
@@ -39,7 +38,7 @@ class ByLabels<L extends string, T> {
   }
 }
 
-/** The count for one combination of labels. Keep it to avoid finding it again. */
+/** The count for one combination of labels. A caller that keeps the object saves the look-up. */
 export interface Count {
   count: number;
 }
@@ -68,7 +67,7 @@ export class CounterTally<L extends string> {
   }
 }
 
-/** The number of values in each bucket, for one combination of labels. Keep it to avoid finding it again. */
+/** The number of values per bucket, for one combination of labels. A caller that keeps the object saves the look-up. */
 export class Buckets {
   /** Upper bounds, ascending. */
   readonly bounds: readonly number[];
@@ -100,7 +99,7 @@ export class HistogramTally<L extends string> {
       name,
       get: () => Promise.resolve({ name, help, type: 'histogram', values: this.#values(name) }),
     };
-    // A registry needs of a metric only its name and get() (https://github.com/siimon/prom-client, lib/registry.js).
+    // A registry uses only the name and get() of a metric (https://github.com/siimon/prom-client, lib/registry.js).
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     registry.registerMetric(metric as unknown as Histogram);
   }

@@ -7,14 +7,14 @@ import type { Count } from './tally.ts';
 
 /** The label value of the series for all others. */
 const OTHERS = '(others)';
-/** The rarest series make room once values without a series were counted this many times the limit of series. */
+/** After `limit` times this many counts of values without a series, new values replace the rarest series. */
 const PATIENCE = 10;
 
 export class TopTally {
   readonly #limit: number;
   readonly #counts = new Map<string, Count>();
   #others = 0;
-  /** Counts of values without a series since room was last made. */
+  /** How often values without a series were counted since series were last removed. */
   #turnedAway = 0;
 
   /** @param limit how many values have a series of their own */
@@ -53,8 +53,8 @@ export class TopTally {
   }
 
   /**
-   * Frees the half of the series that was met less often; among equals, the older ones. This is rare, because it looks
-   * at all series, and Prometheus keeps each new one.
+   * Removes the half of the series with the lower counts; of equal counts, the older series. PATIENCE makes this rare,
+   * because it sorts all series, and because Prometheus keeps each series that ever existed.
    */
   #giveUpRarer(): void {
     this.#turnedAway = 0;

@@ -1,4 +1,4 @@
-/** Ends the connections that no request came on, as soon as the server stops. */
+/** Ends the connections on which no request has come, as soon as the server stops. */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify';
  * connection would delay the stop for a minute and a half.
  */
 export function closeUnusedConnections(app: FastifyInstance): void {
-  /** By the address of the client, which the TCP connection and its TLS connection share. */
+  /** Open connections, by the address of the client, which a TCP connection and its TLS connection share. */
   const open = new Map<string, Socket>();
   let closing = false;
   app.server.on('connection', (socket: Socket) => {
@@ -25,7 +25,7 @@ export function closeUnusedConnections(app: FastifyInstance): void {
   });
 }
 
-/** A TLS connection counts the bytes that it deciphered; a TCP connection here is one that is not secured yet. */
+/** `bytesRead` of a TLSSocket counts the deciphered bytes; any other socket has not finished its TLS handshake. */
 function carriedNothing(socket: Socket): boolean {
   return !(socket instanceof TLSSocket) || socket.bytesRead === 0;
 }

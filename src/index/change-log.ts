@@ -1,17 +1,17 @@
 /**
- * The last changes to ImageCaches: which images and repositories each changed cache holds. What was decided for a pod
- * still holds unless one of the caches that changed since holds enough of the pod's images.
+ * The latest changes to ImageCaches: which images and repositories each changed cache holds. A remembered answer stays
+ * valid unless a cache that changed later holds enough of the pod's images.
  */
 import type { ImageCache } from '../core/image-cache.ts';
 
 /**
- * How many changes are kept; an update is noted twice, for the cache before it and after it. An answer from before the
- * oldest of them counts as changed: it is decided anew, which is cheap.
+ * How many changes are kept; an update of a cache takes two. An answer that is older than the oldest kept change is no
+ * longer valid, and deciding the pod again is cheap.
  */
 const KEPT = 64;
 
 export class ChangeLog {
-  /** By the last bits of its generation, the images and repositories of the changed cache. */
+  /** At index `generation % KEPT`: the keys and repositories of the images of the changed cache. */
   readonly #changed: ReadonlySet<string>[] = [];
   #generation = 0;
   /** Changes up to this generation are not kept. */
@@ -22,7 +22,7 @@ export class ChangeLog {
     return this.#generation;
   }
 
-  /** A cache was added, deleted or changed; a change is noted for the cache before and after it. */
+  /** Notes a cache that was added or deleted; for an update, call it for the cache before and for the cache after. */
   note({ images }: ImageCache): void {
     this.#changed[++this.#generation % KEPT] = new Set(
       images.flatMap(({ key, repository }) => [key, repository]),

@@ -18,7 +18,7 @@ export class ClusterIndex implements View {
   #confirmedAtMs: number | undefined;
   #imageCachesSupported = true;
 
-  /** The API server has confirmed that the index is up to date. */
+  /** Notes that the source confirmed the index. @param nowMs when the index was up to date, since 1970 */
   confirm(nowMs: number): void {
     this.#confirmedAtMs = nowMs;
   }

@@ -1,24 +1,24 @@
 /**
- * Finds the caches on which time alone changes what the filters say: a cache that enters the expiry margin, and one that
- * expires.
+ * Finds the caches for which the result of the filters changes although no event arrives: a cache that enters the
+ * expiry margin, and a cache that expires.
  */
 import type { ImageCache } from '../core/image-cache.ts';
 
 export class ExpiryClock {
   #marginMs = 0;
   #checkedAtMs = 0;
-  /** The next time at which some cache changes by time alone. */
+  /** The next time at which a cache enters the margin or expires. */
   #nextTurnMs = Infinity;
 
-  /** A cache was added or changed. */
+  /** Call it for each cache that was added or changed. */
   add(cache: ImageCache): void {
     for (const turn of this.#turnsOf(cache))
       if (turn > this.#checkedAtMs) this.#nextTurnMs = Math.min(this.#nextTurnMs, turn);
   }
 
   /**
-   * The caches that turned since the last call, or 'all' if the clock was set back. Looks at every cache, but only once
-   * the next of them turns; expiry times are whole seconds, so that is at most twice a second.
+   * The caches that entered the margin or expired since the last call; 'all' if the clock was set back, or the margin
+   * changed. Looks at every cache at most twice a second, because expiry times are whole seconds.
    */
   turnedUntil(
     nowMs: number,

@@ -1,7 +1,7 @@
 /**
- * The ImageCaches in memory, updated by each event: by name, by ID, and as lists of cache numbers for each image and
- * each repository. A look-up goes once through the lists of the pod's images, however many other caches there are.
- * Planned for 10,000 caches, correct at 100,000.
+ * The ImageCaches in memory, by name, by ID, and as lists of cache numbers for each image and each repository; each
+ * event updates them. A look-up reads only the lists of the pod's images and repositories, so that other caches cost
+ * nothing.
  */
 import { hasSameImages, isSame, isUsable, repositoriesOf, type ImageCache } from '../core/image-cache.ts';
 import { byName } from '../core/kubernetes/object.ts';
@@ -11,7 +11,7 @@ import type { CandidateLevel } from '../core/decision/view.ts';
 import { ChangeLog } from './change-log.ts';
 import { ExpiryClock } from './expiry-clock.ts';
 
-/** An image that some cache holds, and the numbers of the caches that hold it. They all share one reference object. */
+/** An image, and the numbers of the caches that hold it. To save memory, these caches share one reference object. */
 interface HeldImage {
   readonly reference: ImageReference;
   readonly numbers: number[];
@@ -32,9 +32,7 @@ export class ImageCacheIndex {
   readonly #changes = new ChangeLog();
   readonly #expiries = new ExpiryClock();
   readonly #countByPhase = new Map<string, number>();
-  /**
-   * Where look-ups count. They share this memory, because new memory for each look-up takes longer than the counting.
-   */
+  /** The counters of a look-up. All look-ups share them, because new arrays would take longer than the counting. */
   #counts = countsFor(64);
   #lookUps = 0;
 
@@ -73,7 +71,7 @@ export class ImageCacheIndex {
     const { exact, ofRepositories, touched, keys } = this.#counts;
     const lookUp = ++this.#lookUps;
     const { length, common } = this.#count(images);
-    // A degree as one number: neither part exceeds the number of images.
+    // A degree as one number, exact * stride + sameRepository: neither part exceeds the number of images.
     const stride = images.length + 1;
     const ofCommon = stride;
     const degrees = new Map<number, Degree>();
@@ -98,7 +96,7 @@ export class ImageCacheIndex {
       .toSorted(([a], [b]) => b - a)
       .map(([key, degree]) => ({
         degree,
-        // The caches of a degree are picked out only if they are asked for.
+        // Getters, so that the caches of a degree are selected only if somebody reads them.
         get usable() {
           return select(key, true);
         },
@@ -108,7 +106,7 @@ export class ImageCacheIndex {
       }));
   }
 
-  /** The caches of one degree: those that were counted, and those of the common list (see #count) that were not. */
+  /** The caches of one degree: the counted ones, and those of the common list (see #count) that were not counted. */
   #select(length: number, key: number, usable: boolean, common: readonly number[]): ImageCache[] {
     const { touched, keys, touchedBy } = this.#counts;
     const selected: ImageCache[] = [];
@@ -122,10 +120,9 @@ export class ImageCacheIndex {
   }
 
   /**
-   * Counts, for each cache that shares a repository with the images, how many images it holds. A sidecar is in nearly
-   * all caches; if a cache shares nothing but such an image, it is not counted, because all these caches have the same
-   * degree.
-   * @returns how many caches were counted, and the list of the common image; empty if there is none
+   * Counts the images that each cache holds. Nearly all caches may hold one common image, such as a sidecar: caches
+   * that share only the common image with the pod are not counted, because they all have the same degree.
+   * @returns how many caches were counted, and the numbers of the caches with the common image; empty if there is none
    */
   #count(images: readonly ImageReference[]): { readonly length: number; readonly common: readonly number[] } {
     const { exact, ofRepositories, touched, touchedBy } = this.#counts;
@@ -167,7 +164,7 @@ export class ImageCacheIndex {
     return { length, common };
   }
 
-  /** Adds a cache, or replaces the one with its name. @returns whether anything changed */
+  /** Adds a cache, or replaces the cache of the same name. @returns whether anything changed */
   apply(cache: ImageCache): boolean {
     const number = this.#numbers.get(cache.name);
     const before = number === undefined ? undefined : this.#caches[number];
@@ -182,7 +179,7 @@ export class ImageCacheIndex {
     return true;
   }
 
-  /** @returns whether there was such a cache */
+  /** @returns whether there was a cache with this name */
   delete(name: string): boolean {
     const number = this.#numbers.get(name);
     const cache = number === undefined ? undefined : this.#caches[number];
@@ -259,12 +256,12 @@ export class ImageCacheIndex {
 
 interface Counts {
   /**
-   * By cache number, 0 between look-ups: how many of the pod's images the cache holds, and how many are of its
-   * repositories.
+   * By cache number, 0 between look-ups: how many of the pod's images the cache holds exactly, and how many of them
+   * come from a repository of which the cache holds an image.
    */
   readonly exact: Uint32Array;
   readonly ofRepositories: Uint32Array;
-  /** The numbers of the caches that were counted, and beside each its degree as one number. */
+  /** The numbers of the counted caches, and at the same index in `keys` the degree of each, as one number. */
   readonly touched: Uint32Array;
   readonly keys: Float64Array;
   /** By cache number: the last look-up that counted the cache. */

@@ -23,7 +23,7 @@ export class NamespaceIndex {
     return changed;
   }
 
-  /** @returns whether there was such a namespace */
+  /** @returns whether there was a namespace with this name */
   delete(name: string): boolean {
     const changed = this.#labels.delete(name);
     if (changed) this.#changes++;

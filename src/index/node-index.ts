@@ -27,7 +27,7 @@ export class NodeIndex {
     return this.#largest.get(key);
   }
 
-  /** @returns whether anything changed; the kubelet updates its Node far more often than that */
+  /** @returns whether the labels or the images changed; most updates by the kubelet change neither */
   apply(node: Node): boolean {
     const before = this.#nodes.get(node.name);
     if (before && isSameMap(before.labels, node.labels) && isSameMap(before.imageSizes, node.imageSizes))
@@ -51,7 +51,7 @@ export class NodeIndex {
     return true;
   }
 
-  /** @returns whether there was such a node */
+  /** @returns whether there was a node with this name */
   delete(name: string): boolean {
     const node = this.#nodes.get(name);
     if (!node) return false;

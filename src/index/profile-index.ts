@@ -10,7 +10,7 @@ import { SelectorTable } from '../core/decision/profile/selector-table.ts';
 export class ProfileIndex {
   readonly #selectors = new Map<string, PrioritySelector>();
   #inOrder: readonly ProfileSelector[] = [];
-  /** Undefined after a change, until it is read again. */
+  /** Undefined after a change, until somebody reads the profile. */
   #profile: Profile | undefined;
   #changes = 0;
 

@@ -24,8 +24,8 @@ const TRY_EVERY_MS = 500;
 const LEAST_TIME_MS = 1000;
 
 /**
- * It asks for a cache, so that the webhook says why if it leaves the pod alone; and it meets the strictest pod security
- * standard.
+ * The test pod. The pod asks for a cache, so that a webhook that skips it warns and says why; and it meets the
+ * strictest Pod Security Standard, so that no namespace refuses it.
  */
 const POD: JsonObject = {
   apiVersion: 'v1',
@@ -80,7 +80,7 @@ function readResult({ pod, warnings }: PodDryRun): CheckResult {
   return { decision: { outcome: readText(outcome) ?? '', why: readText(why) ?? '' }, warnings };
 }
 
-/** Undefined if the annotation is no JSON: then it is not the webhook's. */
+/** Undefined if the annotation is no JSON: then another program wrote it. */
 function parseDecision(text: string | undefined): unknown {
   try {
     return text === undefined ? undefined : JSON.parse(text);

@@ -1,4 +1,4 @@
-/** Connects each part of the program to its objects: those of a cluster, or those of a folder of manifests. */
+/** Connects each part of the program to a cluster, or to a folder of manifests. */
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Cluster } from '../controller/reconciler.ts';
@@ -12,7 +12,8 @@ import type { WebhookSourceOptions } from '../sources/kubernetes/webhook-source.
 import type { KindStatus, Source, SourceEvents } from '../sources/source.ts';
 import type { FindUnboundPod } from '../webhook/answer.ts';
 
-// Everything below loads the Kubernetes client only if it is used, because that takes longer than the rest of `imc explain`.
+// The functions below import the Kubernetes client only if they need it, because the import takes longer than all other
+// work of `imc explain`.
 
 const FILES = 'files:';
 
@@ -30,8 +31,8 @@ export interface ConnectedSource {
 }
 
 /**
- * Connects what fills the index of the webhook.
- * @throws if the configuration leads to no cluster
+ * Connects the source that fills the index of the webhook.
+ * @throws if no cluster is configured
  */
 export async function connectSource(
   config: SourceConfig,
@@ -62,9 +63,9 @@ export interface ConnectedController {
 }
 
 /**
- * Connects what the controller works with.
+ * Connects the controller's source, cluster and leader election.
  * @param identity of this replica; no two replicas have the same
- * @throws if the configuration leads to no cluster
+ * @throws if no cluster is configured
  */
 export async function connectController(
   config: Config,
@@ -87,9 +88,9 @@ export async function connectController(
   };
 }
 
-/** The ImageCaches as objects, for what reads and changes them itself. */
+/** The ImageCaches as objects, for `imc status` and the simulator. */
 export interface ImageCacheObjects {
-  /** All of them, as they are now. @throws if they cannot be read */
+  /** All ImageCaches, as they are now. @throws if they cannot be read */
   caches(): Promise<readonly JsonObject[]>;
   setStatus(object: JsonObject, status: JsonObject): Promise<void>;
   delete(object: JsonObject): Promise<void>;

@@ -23,7 +23,7 @@ export interface Controller {
   readonly stop: () => Promise<void>;
 }
 
-/** @throws if the port is taken, or the configuration leads to no cluster */
+/** @throws if the port is in use, or no cluster is configured */
 export async function startController(
   config: Config,
   log: FastifyBaseLogger,
@@ -96,7 +96,7 @@ export async function startController(
     synced,
     stop: async () => {
       stopping.abort();
-      // What is under way is finished, and the Lease is released.
+      // Waits until the reconciliation under way has ended and the Lease is released.
       await electing;
       await connection.cluster.stop();
       await connection.source.stop();
@@ -136,7 +136,7 @@ function reconcilerListeners(
   };
 }
 
-/** For the log. */
+/** The cause of a creation, as fields of the log. */
 function causeOf({ pods, lastBy: { kind, namespace, name } }: Miss): object {
   return pods > 0 ? { pods } : { template: `${kind} ${namespace}/${name}` };
 }

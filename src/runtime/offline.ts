@@ -28,7 +28,7 @@ export async function loadIndex(
   const failed = Promise.withResolvers<never>();
   let source: Source | undefined;
   const events = {
-    // A server tries again; a command reports why it has no answer.
+    // If the source is retrying, a server waits, but a command fails with the problem.
     onProblem: (problem: string): void => {
       if (source?.status().some(({ state }) => state === 'retrying')) failed.reject(new Error(problem));
       else onProblem(problem);
@@ -49,7 +49,7 @@ export async function loadIndex(
 }
 
 function ignore(): void {
-  // A command that reads a source once needs to hear of problems only.
+  // A command that reads a source once reports problems only.
 }
 
 /** @param namespace of the pod, which wins over the one in its manifest */

@@ -46,8 +46,8 @@ export function secondsSince(time: number | undefined, now: number): number | nu
 }
 
 /**
- * A stale index does not make the webhook unready: without a ready replica the API server would get no answer at all,
- * and the answers of a stale webhook are right.
+ * A stale index does not make the webhook unready: if no replica were ready, the API server would get no answer, and a
+ * replica with a stale index still answers safely, because it leaves the choice to ECI.
  */
 function describe(
   index: ClusterIndex,

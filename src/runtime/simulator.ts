@@ -16,8 +16,8 @@ export interface SimulatorEvents {
 const POLL_EVERY_MS = 250;
 
 /**
- * Runs until the signal is aborted.
- * @throws if the configuration leads to no source
+ * Runs until `stopped` resolves.
+ * @throws if no cluster is configured
  */
 export async function simulate(
   config: Config,
@@ -54,7 +54,7 @@ async function poll(
     const next = nextState(object, options, Date.now());
     if (!next) continue;
     const name = readText(partOf(object, 'metadata')['name']) ?? '';
-    // oxlint-disable-next-line no-await-in-loop -- of a file with several, each is written over what the one before left
+    // oxlint-disable-next-line no-await-in-loop -- caches in the same file are written one after the other
     await (next.kind === 'expired' ? imageCaches.delete(object) : imageCaches.setStatus(object, next.status));
     if (next.kind === 'expired') events.onState(name, 'Deleted', '');
     else events.onState(name, next.phase, next.progress);

@@ -20,12 +20,12 @@ import { connectImageCaches } from './connect.ts';
 export interface CacheStatus {
   readonly name: string;
   readonly id: string | null;
-  /** As the object has them. */
+  /** As the object's spec has them, not normalised. */
   readonly images: readonly string[];
   readonly phase: string;
   readonly progress: string;
   readonly sizeBytes: number;
-  /** ISO 8601; null if unknown, or if it never happens. */
+  /** All times are ISO 8601; null if the time is unknown, or if the event never happens. */
   readonly createdAt: string | null;
   readonly lastUsedAt: string | null;
   readonly expiresAt: string | null;

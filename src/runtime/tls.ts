@@ -8,7 +8,7 @@ import { readCertificates } from '../tls/certificate-files.ts';
 import { FileCertificate } from '../tls/file-certificate.ts';
 import { ensureSelfSigned, type SelfSigned } from '../tls/self-signed.ts';
 
-/** @throws CertificateError; Error if the configuration names no certificate, or leads to no cluster */
+/** @throws CertificateError; Error if the configuration names no certificate, or no cluster for a managed one */
 export async function openCertificate(
   config: Config,
   log: FastifyBaseLogger,
@@ -64,7 +64,7 @@ export function readTrustedClients({ tls }: Config): TrustedClients | undefined 
   return tls.clientCa === '' ? undefined : { ca: readCertificates(tls.clientCa), names: tls.clientNames };
 }
 
-/** Makes what a folder lacks: a CA, and a certificate for these DNS names and IP addresses. */
+/** Makes a CA, and a certificate for these DNS names and IP addresses, if the folder lacks them. */
 export function createCertificates(folder: string, names: readonly string[]): SelfSigned {
   return ensureSelfSigned(folder, names, Date.now());
 }

@@ -1,30 +1,27 @@
 /**
- * The life of the webhook's own CA, as data: what the Secret holds, when a new CA replaces the old one, and what
- * clients must trust meanwhile. managed-certificate.ts reads and writes the Secret.
- *
- * Every replica follows these rules by its own clock, without a leader. That is safe, because each step is written only
- * if the Secret is still in the state that the step was derived from, and because no step undoes another
- * (docs/decisions/own-ca.md).
+ * The rotation of the webhook's own CA, as data: the content of the Secret, the next step, and the CAs to trust. The
+ * replicas need no leader, because a write fails if the Secret has changed meanwhile, and because no step undoes
+ * another (docs/decisions/own-ca.md).
  */
 import { X509Certificate } from 'node:crypto';
 import { BACKDATED, type KeyPair } from './authority.ts';
 import { CertificateError, checkKeyPair } from './certificate-files.ts';
 import { endOf } from './certificate-source.ts';
 
-/** A key pair and when it was issued and ends. */
+/** A key pair, and when its certificate was issued and ends, in milliseconds since 1970. */
 export interface Dated extends KeyPair {
   readonly issuedAtMs: number;
   readonly endsAtMs: number;
 }
 
 export interface Authorities {
-  /** The CA that stays. */
+  /** The newest CA. */
   readonly current: Dated;
-  /** The CA before it, until it ends: clients still trust it, and it signs until they trust the current one. */
+  /** The CA before the current one, until it ends: it signs certificates until clients trust the current CA. */
   readonly previous: Dated | undefined;
 }
 
-/** The step that is due: a first CA, a new one beside the old one, or the removal of the old one. */
+/** The step that is due: make a first CA, add a new CA beside the old CA, or remove the old CA. */
 export type DueStep = 'create' | 'rotate' | 'forget';
 
 /** A certificate is replaced after this share of its life. */
@@ -52,7 +49,8 @@ export function dueStep(authorities: Authorities | undefined, now: number): DueS
 }
 
 /**
- * @param create makes a CA; called if the step needs one
+ * The CAs after the step.
+ * @param create makes a CA; called if the step needs a new CA
  * @param now milliseconds since 1970
  */
 export async function takeStep(
@@ -78,8 +76,8 @@ const PREVIOUS = { cert: 'previous-ca.crt', key: 'previous-ca.key' };
 
 /**
  * @param data of the Secret, decoded
- * @returns undefined if it holds no CA yet
- * @throws CertificateError if it holds something else
+ * @returns undefined if the Secret holds no CA yet
+ * @throws CertificateError if the Secret holds something else than a CA
  */
 export function readAuthorities(data: ReadonlyMap<string, string>): Authorities | undefined {
   const current = readAuthority(data, CURRENT);

@@ -77,12 +77,12 @@ export function issueServingCertificate(
   return { cert: forge.pki.certificateToPem(certificate), key };
 }
 
-/** Blocks for a tenth of a second or more. */
+/** Makes a private key; blocks the event loop for a tenth of a second or more. */
 function createKey(): PrivateKey {
   return toPrivateKey(generateKeyPairSync('rsa', RSA));
 }
 
-/** The same without blocking. */
+/** Makes a private key without blocking the event loop. */
 export async function createKeyInBackground(): Promise<PrivateKey> {
   return toPrivateKey(await promisify(generateKeyPair)('rsa', RSA));
 }

@@ -1,7 +1,6 @@
 /**
- * Serves with certificate files that another program renews. It polls their content, because that works the same on
- * every file system and for the symlinks by which Kubernetes swaps a mounted Secret. If a new pair cannot be used, the
- * former one stays.
+ * A certificate from files that another program renews; if new files cannot be used, the former certificate stays.
+ * Polling works the same on every file system, and for the symlinks by which Kubernetes swaps a mounted Secret.
  */
 import { messageOf } from '../core/kubernetes/problem.ts';
 import type { KeyPair } from './authority.ts';
@@ -17,8 +16,8 @@ export class FileCertificate implements CertificateSource {
   #inForce: KeyPair;
   #problem: string | undefined;
   /**
-   * The problem that was reported. A problem is reported only if the next poll finds it too, because a renewal takes
-   * two writes.
+   * The problem that was reported. A problem is reported only if two polls in a row find it, because a renewal writes
+   * two files.
    */
   #reported: string | undefined;
   #timer: NodeJS.Timeout | undefined;

@@ -1,13 +1,12 @@
 /**
- * The certificate that the webhook manages itself: a CA in a Secret that all replicas share, a serving certificate of
- * each replica in memory, and the CA in the caBundle of the webhook configuration, which is restored if somebody
- * removes it. authority-rotation.ts says which step is due; the order makes sure that clients always trust the
- * certificate that they meet:
+ * The certificate that the webhook manages itself: a CA in a Secret that all replicas share, a serving certificate in
+ * the memory of each replica, and the CA in the caBundle of the webhook configuration. A new CA replaces the old CA in
+ * this order, so that clients always trust the serving certificate:
  *
- * 1. the new CA is put into the Secret beside the old one, which goes on signing;
- * 2. the configuration is told to trust both;
- * 3. once it has done so for a while, each replica serves with a certificate of the new CA;
- * 4. the old CA is removed when it ends.
+ * 1. a replica puts the new CA into the Secret beside the old CA, which still signs;
+ * 2. the replicas put both CAs into the caBundle, which they also restore if somebody changes it;
+ * 3. when the caBundle has held both CAs for a while, each replica serves with a certificate of the new CA;
+ * 4. when the old CA has ended, a replica removes it.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
@@ -45,7 +44,7 @@ export interface WebhookTrust {
   readonly resourceVersion: string;
 }
 
-/** The API calls that are needed here; sources/kubernetes implements them. */
+/** The API calls that a managed certificate needs; sources/kubernetes implements them. */
 export interface CaBundleApi {
   /** Reports the state of both objects, at first and after each change; null: the object does not exist. */
   start(observer: {
@@ -53,7 +52,7 @@ export interface CaBundleApi {
     readonly onTrust: (trust: WebhookTrust | null) => void;
   }): void;
   stop(): Promise<void>;
-  /** What is wrong with the connection to the API server, one a line. */
+  /** The problems with the connection to the API server, one per line. */
   problems(): readonly string[];
   /** Overwrites the given keys. @returns false if the Secret has changed meanwhile; then nothing is written */
   writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean>;
@@ -73,7 +72,7 @@ export interface ManagedOptions {
 
 /** A serving certificate lasts this share of the CA's life, so that it is renewed long before the CA ends. */
 const SERVING_SHARE = 1 / 6;
-/** How long API servers may take to notice a new caBundle, in milliseconds. */
+/** How long API servers may take to use a new caBundle: milliseconds at most, and a share of the CA's lifetime. */
 const LONGEST_SETTLING = 60_000;
 const SETTLING_SHARE = 1 / 12;
 /** Milliseconds. */
@@ -156,7 +155,7 @@ export class ManagedCertificate implements CertificateSource {
     await this.#working;
   }
 
-  /** One reconciliation at a time, and one more if something changed meanwhile. */
+  /** Runs one reconciliation at a time, and another one afterwards if something changed meanwhile. */
   #wake(onRenewed: (pair: KeyPair) => void): void {
     this.#wokenAgain = true;
     this.#working ??= this.#work(onRenewed).finally(() => {
@@ -189,7 +188,7 @@ export class ManagedCertificate implements CertificateSource {
     const fault = this.#readSecret(secret);
     const authorities = this.#authorities;
     if (authorities) {
-      // First the steps that need nothing but this replica, so that they do not depend on the others.
+      // The renewal comes first: it needs no request, so a failed request does not stop it.
       await this.#renew(authorities, onRenewed);
       if (this.#trust) await this.#keepTrust(authorities, this.#trust);
     }
@@ -203,7 +202,7 @@ export class ManagedCertificate implements CertificateSource {
     const step = dueStep(authorities, this.#clock.now());
     if (!step) return;
     const next = await takeStep(step, authorities, () => this.#createAuthority(), this.#clock.now());
-    // If another replica was faster, its change will be reported.
+    // If another replica was faster, nothing is written, and the watch reports the other replica's change.
     if (await this.#api.writeSecret(writeAuthorities(next), secret.resourceVersion))
       this.#events.onStep(`Secret ${this.#options.secretName}: ${STEP_MESSAGE[step]}`);
   }

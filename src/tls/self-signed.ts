@@ -1,6 +1,6 @@
 /**
- * The self-signed certificate in a folder: ca.crt, ca.key, tls.crt and tls.key. They are made once and used again, so
- * that clients that trust the CA still do after a restart.
+ * The CA and certificate in a folder: ca.crt, ca.key, tls.crt and tls.key. A restart uses the same files again, so that
+ * clients that trust the CA need no change.
  */
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
@@ -21,14 +21,14 @@ export interface SelfSigned {
   readonly created: readonly ('CA' | 'certificate')[];
 }
 
-/** Milliseconds. A certificate that ends sooner is replaced at start. */
+/** Milliseconds. A certificate that ends within this time from now is replaced. */
 const RENEW_BEFORE = 30 * DAY;
 
 /**
- * Reads the folder's certificate; makes what is missing, ends soon, or lacks a name.
+ * Reads the CA and the certificate in the folder; makes those new that are missing, end soon, or lack a name.
  * @param names DNS names and IP addresses
  * @param now milliseconds since 1970
- * @throws if the folder's files do not fit each other; then nothing is overwritten
+ * @throws CertificateError if a certificate and its key do not belong together; these two files are not overwritten
  */
 export function ensureSelfSigned(folder: string, names: readonly string[], now: number): SelfSigned {
   mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -1,6 +1,6 @@
 /**
- * The wire format: bytes to the request of an AdmissionReview, and a decision to the bytes of its response, in the version
- * of the request (admission.k8s.io/v1 or v1beta1). Decides nothing.
+ * The wire format of an AdmissionReview (admission.k8s.io/v1 or v1beta1): decodes the request from bytes, and encodes a
+ * decision as the response, in the version of the request.
  */
 import { isUtf8 } from 'node:buffer';
 import { runInNewContext } from 'node:vm';
@@ -15,13 +15,13 @@ export interface Review {
   readonly dryRun: boolean;
   /** The pod's namespace; undefined if the request names none. */
   readonly namespace: string | undefined;
-  /** What is created. Everything else than a pod or a binding is allowed as it is. */
+  /** The object that the request creates. The webhook allows `other` objects unchanged. */
   readonly target: 'pod' | 'binding' | 'other';
   /** Not read yet. */
   readonly object: unknown;
 }
 
-/** A response as JSON, without braces and without the uid: the same one can be given to many requests. */
+/** A response as JSON, without braces and without the uid, so that it can answer many requests. */
 export type EncodedResponse = string;
 
 export const ALLOWED_AS_IT_IS: EncodedResponse = encode({ allowed: true });
@@ -29,8 +29,8 @@ export const ALLOWED_AS_IT_IS: EncodedResponse = encode({ allowed: true });
 const API_VERSIONS = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
 
 /**
- * The JSON.parse of another V8 context. V8 shares the hidden classes of objects within a context, and reviews are read
- * faster if our own objects have no part in them (https://v8.dev/docs/hidden-classes; docs/performance.md).
+ * The JSON.parse of another V8 context. Objects of one context share hidden classes, and V8 reads reviews faster if
+ * they do not share classes with our own objects (https://v8.dev/docs/hidden-classes; docs/performance.md).
  */
 const parseReview: (text: string) => unknown = runInNewContext('JSON.parse');
 
@@ -96,7 +96,7 @@ function targetOf({ operation, resource, subResource }: JsonObject): Target {
 /** @param patch of the pod, or of the binding; empty if nothing changes */
 export function encodeResponse(decision: Decision, patch: readonly Operation[]): EncodedResponse {
   const { outcome, reason, why, cacheId, warnings } = decision;
-  // A pod that is not ours leaves no trace in the audit log.
+  // A pod that does not go to ECI gets no audit annotations, because nothing was decided for it.
   const auditAnnotations =
     reason === 'NotForEci'
       ? {}

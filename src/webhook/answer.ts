@@ -1,6 +1,6 @@
 /**
- * The answer to a review: the pod is read, decided on, counted and logged. A fault of ours, or a pod that cannot be found
- * or read, lets the pod through as it is.
+ * Answers a review: reads the pod, decides on it, counts and logs the decision. If the webhook itself fails, or cannot
+ * find or read the pod, it allows the pod unchanged.
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { decideOnBinding, readBinding, type Binding } from '../core/decision/binding.ts';
@@ -37,7 +37,7 @@ export interface AnswerOptions {
   readonly onHit: (cacheName: string) => void;
 }
 
-/** What is remembered of a decision. */
+/** The parts of a decision that the webhook remembers for equal pods. */
 interface Answer {
   readonly outcome: Decision['outcome'];
   readonly cacheName: string | undefined;
@@ -59,7 +59,7 @@ export class Answering {
     this.#logsDecisions = ['debug', 'trace'].includes(options.log.level);
   }
 
-  /** Answers the creation of a pod. Everything is in memory, so that no request waits for another. */
+  /** Answers the creation of a pod. Needs only data in memory, so no review waits for another. Never throws. */
   answerPod(review: Review): EncodedResponse {
     try {
       const started = performance.now();
@@ -141,13 +141,13 @@ export class Answering {
     if (!dryRun) {
       if (increments) addToMetrics(increments, metrics);
       metrics.decisionSeconds.observe((performance.now() - started) / 1000);
-      if (outcome === 'hit' && cacheName !== undefined) onHit(cacheName);
+      if ((outcome === 'hit' || outcome === 'partial') && cacheName !== undefined) onHit(cacheName);
     }
     if (explained) log.debug({ uid, namespace, dryRun, target, explanation: explained }, 'pod decided');
     return response;
   }
 
-  /** Answers a binding that cannot be read, or whose pod cannot. */
+  /** Allows a binding unchanged, because the binding or its pod cannot be read. */
   #leaveAlone(
     { dryRun, target }: Review,
     reason: 'PodNotFound' | 'PodUnreadable',

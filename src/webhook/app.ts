@@ -1,4 +1,4 @@
-/** Builds the webhook's HTTPS server; src/runtime makes it listen. It speaks HTTP/1.1, as kube-apiserver does to webhooks. */
+/** Builds the webhook's HTTPS server, which speaks HTTP/1.1, as kube-apiserver does; src/runtime makes it listen. */
 import { Server, type SecureContextOptions } from 'node:tls';
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { health, type Readiness } from '../http/health.ts';
@@ -14,7 +14,7 @@ export interface AppOptions extends MutateOptions {
 
 /** Longer than the 90 s after which Go clients close an idle connection, so that we never close it first. */
 const KEEP_ALIVE_MS = 120_000;
-/** For a request to arrive whole; the API server itself waits at most 30 s. */
+/** Milliseconds for a whole request to arrive; the API server itself waits at most 30 s. */
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Limits for a hostile client. An API server has a few dozen connections, and its requests fit easily. */
 const LIMITS = {
@@ -36,7 +36,7 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
       ...LIMITS,
       ALPNProtocols: ['http/1.1'],
       requestCert: clients !== undefined,
-      // The route refuses a client without a certificate: probes have none.
+      // Only the route /mutate refuses clients without a certificate, because the kubelet's probes have none.
       rejectUnauthorized: false,
     },
     keepAliveTimeout: KEEP_ALIVE_MS,

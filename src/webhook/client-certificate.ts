@@ -1,6 +1,6 @@
 /**
- * Restricts POST /mutate to clients with a certificate, if a CA for them is configured. The route checks it and not the
- * TLS handshake, because the kubelet's probes have no certificate.
+ * Restricts POST /mutate to clients with a certificate, if a CA for clients is configured. The route checks the
+ * certificate, and not the TLS handshake, because the kubelet's probes have none.
  */
 import { TLSSocket } from 'node:tls';
 import type { onRequestHookHandler } from 'fastify';
@@ -8,7 +8,7 @@ import type { onRequestHookHandler } from 'fastify';
 export interface TrustedClients {
   /** PEM. */
   readonly ca: string;
-  /** Common names of which the certificate must have one; empty: any name. */
+  /** Common names that the certificate may have; empty: any name. */
   readonly names: readonly string[];
 }
 

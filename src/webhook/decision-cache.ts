@@ -1,6 +1,6 @@
 /**
- * Remembers what was answered to a pod, because the pods of one workload come by the hundred and are the same to a
- * decision. `decide` knows nothing of it: this file knows what an answer depends on, and when it no longer holds.
+ * Remembers the answers for pods, because a workload creates hundreds of pods that are equal to a decision. This file
+ * knows on which data an answer depends, and when a change makes it invalid (docs/decisions/decision-cache.md).
  */
 import type { Decision } from '../core/decision/decide.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
@@ -8,10 +8,10 @@ import { Memory } from '../core/memoize.ts';
 import type { Pod } from '../core/pod.ts';
 import { stalenessOf } from '../core/staleness.ts';
 
-/** How the index tells that something changed: each generation grows with each change. */
+/** How the index tells whether its data have changed: each change makes a generation grow. */
 export interface Changes {
   confirmedAtMs(): number | undefined;
-  /** Of everything that a decision looks up, except the ImageCaches. */
+  /** Grows with each change to anything that a decision looks up, except the ImageCaches. */
   clusterGeneration(): number;
   /** Grows with each change to an ImageCache; its expiry, and the start of the margin before it, count as changes. */
   cacheGeneration(nowMs: number, expiryMarginMs: number): number;
@@ -19,7 +19,7 @@ export interface Changes {
   cachesChangedSince(generation: number, names: readonly string[], atLeast: number): boolean;
 }
 
-/** Which changes to ImageCaches end an answer: those to at least `atLeast` of the names, or to any cache. */
+/** The ImageCaches whose changes make an answer invalid: those with at least `atLeast` of the names, or all. */
 type Dependency = 'any cache' | { readonly names: readonly string[]; readonly atLeast: number };
 
 interface Entry<T> {
@@ -29,7 +29,7 @@ interface Entry<T> {
   generation: number;
 }
 
-/** Between this many answers and twice as many are kept, of a few kB each. */
+/** The memory keeps at least this many answers, and at most twice as many, of a few kB each. */
 const ENTRIES = 2000;
 /** Characters. Longer pods are not remembered, because a few thousand of them would use too much memory. */
 const LONGEST_POD = 8000;
@@ -52,12 +52,12 @@ export class DecisionCache<T> {
   }
 
   /**
-   * @param decideAnew called if no answer for such a pod is remembered and still holds
+   * @param decideAnew called if no valid answer for an equal pod is remembered
    * @param isKept whether a new answer is remembered
    */
   remembered(pod: Pod, nowMs: number, decideAnew: () => Decided<T>, isKept: boolean): T {
     const { expiryMarginMs, maxStalenessMs } = this.#options;
-    // A stale index is trusted for nothing, and then a decision looks at no cache.
+    // A decision does not use a stale index, so the remembered answers, which did use the index, are not valid.
     if (stalenessOf(this.#changes.confirmedAtMs(), maxStalenessMs, nowMs)) return decideAnew().answer;
     const key = podKey(pod);
     if (key === undefined) return decideAnew().answer;
@@ -84,8 +84,8 @@ export class DecisionCache<T> {
 }
 
 /**
- * Only a cache that holds at least as many of the pod's images as the chosen one can change the answer or its
- * explanation.
+ * Only a change to a cache that holds at least as many of the pod's images as the chosen cache can change the answer or
+ * its explanation.
  */
 function dependencyOf({ request, images, match }: Decision): Dependency {
   if (request?.pin !== undefined) return 'any cache';
@@ -96,20 +96,27 @@ function dependencyOf({ request, images, match }: Decision): Dependency {
     : { names: images.references.map(({ repository }) => repository), atLeast: 1 };
 }
 
-/** All that a decision reads of a pod, as one text; undefined if it is too long to be remembered. */
+/** All data of a pod that a decision reads, as one text; undefined if the text is too long to be remembered. */
 function podKey(pod: Pod): string | undefined {
-  // The name of the pod is left out, because it decides nothing.
+  // The name of the pod is left out, because no decision depends on it.
   const { namespace, labels, annotations, nodeName, nodeSelector, containers, present } = pod;
+  const { nodeTerms, operatingSystem, storageRequestBytes, imageVolumes } = pod;
   const maps = [labels, annotations, nodeSelector];
   let length = namespace.length + (nodeName?.length ?? 0);
   for (const map of maps) for (const [name, value] of map) length += name.length + value.length;
   for (const { name, image, imagePullPolicy, pointer } of containers)
     length += name.length + image.length + (imagePullPolicy?.length ?? 0) + pointer.length;
+  for (const image of imageVolumes) length += image.length;
+  for (const { key, values } of nodeTerms.flat()) length += key.length + values.length;
   // This quick check comes first, so that the key of a very long pod is never built.
   if (length > LONGEST_POD) return undefined;
   const key = JSON.stringify([
     namespace,
     nodeName,
+    nodeTerms,
+    operatingSystem,
+    storageRequestBytes,
+    imageVolumes,
     present,
     ...maps.map((map) => [...map]),
     containers.map((each) => [each.name, each.image, each.imagePullPolicy, each.pointer]),

@@ -7,8 +7,8 @@ import type { Review } from './admission-review.ts';
 import type { Metrics } from './metrics.ts';
 
 /**
- * What a decision adds. A remembered decision is given out thousands of times and adds the same each time, so this is
- * found once and kept with it.
+ * The amounts that a decision adds to the metrics. They are computed once and remembered with the answer, because a
+ * remembered answer is used thousands of times and adds the same amounts each time.
  */
 export interface Increments {
   readonly counts: readonly { readonly count: Count; readonly by: number }[];
@@ -31,7 +31,7 @@ export function incrementsOf(
     { count: metrics.decisions.at({ operation, outcome, reason }), by: 1 },
     { count: metrics.warnings.at({}), by: warnings.length },
   ];
-  if (images && (outcome === 'hit' || outcome === 'miss')) {
+  if (images && (outcome === 'hit' || outcome === 'partial' || outcome === 'miss')) {
     const cached = { yes: degree.exact, no: images.count - degree.exact };
     // A count of 0 is written too: the series must exist before its first increase, or rate() misses it.
     for (const [label, number] of Object.entries(cached))

@@ -1,4 +1,4 @@
-/** The JSON Patch (RFC 6902) that turns a pod into the pod as decided. It covers the parts of a pod that we may change. */
+/** Makes the JSON Patch (RFC 6902) that writes a decision into the pod or the Binding. */
 import jsonPatch from 'fast-json-patch';
 import type { BindingDecision } from '../core/decision/binding.ts';
 import type { Decision } from '../core/decision/decide.ts';
@@ -45,7 +45,7 @@ function patchBetween(from: Changeable, to: Changeable, present: Pod['present'])
   );
 }
 
-/** The entries of each that the other does not have: a pod may have megabytes that stay the same. */
+/** The entries of each map that differ from the other map: a pod may have megabytes that stay the same. */
 function differing(from: StringMap, to: StringMap): readonly [StringMap, StringMap] {
   return from === to ? [EMPTY_MAP, EMPTY_MAP] : [entriesBeside(from, to), entriesBeside(to, from)];
 }
@@ -56,7 +56,7 @@ function entriesBeside(map: StringMap, other: StringMap): StringMap {
   return entries;
 }
 
-/** @param present which parents exist in the JSON, even if they are empty */
+/** @param present which of `metadata`, `annotations` and `labels` exist in the JSON, even if they are empty */
 function toDocument({ annotations, labels, containers }: Changeable, present: Pod['present']): object {
   const metadata = {
     ...((present.annotations || annotations.size > 0) && { annotations: Object.fromEntries(annotations) }),

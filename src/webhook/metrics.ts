@@ -88,7 +88,7 @@ export function createMetrics(index: IndexState): Metrics {
   );
   const problemsGauge: Gauge = new Gauge({
     name: `${PREFIX}source_problems`,
-    help: 'Objects and files that cannot be read now, including those of the certificate.',
+    help: 'Current problems of the source and of the certificate, such as objects and files that cannot be read.',
     registers,
     collect: () => {
       problemsGauge.set(index.problems());

@@ -11,7 +11,7 @@ import { BODY_LIMIT, readBody } from './request-body.ts';
 export interface MutateOptions extends AnswerOptions {
   /** While true, every response asks its client to open another connection, which then goes to another replica. */
   readonly draining: () => boolean;
-  /** Undefined if everybody may ask. */
+  /** Undefined if every client may use /mutate. */
   readonly clients: TrustedClients | undefined;
 }
 
@@ -22,7 +22,7 @@ declare module 'fastify' {
   }
 }
 
-/** Fastify would otherwise add the parameter to each response itself. */
+/** Includes the charset, because Fastify would otherwise append it to the content type of each response. */
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { errorCodes } from 'fastify';
 
-/** Bytes: twice an object of 3 MiB, the most that kube-apiserver accepts, and room for the rest. */
+/** Bytes: room for two objects of 3 MiB, the most that kube-apiserver accepts, and for the review around them. */
 export const BODY_LIMIT = 8 * 2 ** 20;
 
 class BodyCutOff extends Error {

@@ -1,7 +1,7 @@
 /**
- * Records which of the controller's caches are used, as annotations of the ImageCache, for the controller that retires
- * caches. The webhook counts hits in memory, and writes them at most once in ten minutes for each cache, whichever
- * replica does it: a replica that finds a newer record keeps its hits for later.
+ * Records the use of the controller's ImageCaches in their annotations, for the controller, which deletes idle caches.
+ * All replicas together write at most once in ten minutes to each cache: a replica that finds a newer record keeps its
+ * hits in memory for later.
  */
 import type { Clock } from '../clock.ts';
 import { HITS, LAST_USED } from '../core/annotations.ts';
@@ -60,7 +60,7 @@ export class UsageRecorder {
     }, timing.lookEvery).unref();
   }
 
-  /** A pod was given the cache of this name. Called for every hit, so it only counts. */
+  /** Counts a pod that got this cache; ignores caches of others. Called for every hit, so nothing is written here. */
   note(name: string): void {
     const noted = this.#noted.get(name);
     if (noted) noted.hits += 1;
@@ -105,7 +105,7 @@ export class UsageRecorder {
     }
     const { hits } = noted;
     const use = new Map([
-      // A hit recorded a few minutes late does not matter: caches are retired by days.
+      // The time may be a few minutes late, because the controller counts idle time in days.
       [LAST_USED, new Date(this.#clock.now()).toISOString()],
       [HITS, `${(Number(annotations.get(HITS)) || 0) + hits}`],
     ]);

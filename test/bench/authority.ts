@@ -1,4 +1,4 @@
-/** Issues the certificates of a run: one for all of its servers, so that none of them has a cheaper key than another. */
+/** Issues one certificate for all servers of a run, so that no server has a cheaper key than another. */
 import { createAuthority, issueServingCertificate } from '../../src/tls/authority.ts';
 import { CERTIFICATE_VARIABLE, type Certificate } from './certificate.ts';
 

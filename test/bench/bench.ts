@@ -20,7 +20,7 @@ const SECTIONS = {
 
 type Section = keyof typeof SECTIONS;
 const ALL = Object.keys(SECTIONS) as Section[];
-/** Where there is no control plane, the others can be measured all the same. */
+/** The only section that needs a control plane. */
 const NEEDS_CONTROL_PLANE: Section = 'cluster';
 
 function isSection(name: string): name is Section {

@@ -17,13 +17,13 @@ import { median, takeTurns, type Row } from './measure.ts';
 import { CREATED_FROM, describeCaches, describeImageSets, toImageCache } from './population.ts';
 import { makeReviews } from './reviews.ts';
 
-/** How an index of some size was filled. */
+/** What it took to fill an index. */
 interface Filled {
   readonly secondsToFill: number;
   readonly bytesPerCache: number;
 }
 
-/** Nanoseconds, the mean of a round. */
+/** Mean nanoseconds of a round. */
 interface Round {
   /** A decision for an image set that no pod had before. */
   readonly newSet: number;
@@ -38,30 +38,32 @@ interface Changes {
   readonly remove: number;
 }
 
-/** Answers held to the oracle's, which looks at every cache. */
+/** How many answers were compared with the oracle's, and how many differ. */
 interface Checked {
   readonly asked: number;
   readonly differing: number;
 }
 
-/** How often a new image set may take what parsing a review takes, by the number of caches. */
+/** The most that a new image set may take, as a multiple of parsing a review, by the number of caches. */
 const MOST_OF_PARSE = new Map([
   [10_000, 10],
   [100_000, 100],
 ]);
 const DECISIONS = 1000;
-/** They take a hundredth of the time. */
+/** More than the others, because a repeated decision takes a hundredth of the time. */
 const REPEATED_DECISIONS = 50_000;
 const CHANGES = 2000;
 const NOW = CREATED_FROM + 365 * 86_400_000;
-/** Caches that the oracle looks through for each size, which says for how many pods; within these limits. */
+/** Caches that the oracle examines for all pods of a size; the number of pods follows, within the limits below. */
 const LOOKED_THROUGH = 1e6;
 const LEAST_ASKED = 5;
 const MOST_ASKED = 200;
-/** How many candidates are compared by their order. */
+/** How many candidates are compared in their order. */
 const LOOKED_AT = 50;
 const ORACLE_OPTIONS: OracleOptions = {
   minimumMatch: DEFAULT_CONFIG.minimumMatch,
+  partialHits: DEFAULT_CONFIG.partialHits,
+  by: DEFAULT_CONFIG.createOnMiss.by,
   expiryMargin: DEFAULT_CONFIG.expiryMarginMs,
   region: '',
   notReady: DEFAULT_CONFIG.pin.notReady,
@@ -70,7 +72,7 @@ const ORACLE_OPTIONS: OracleOptions = {
   now: NOW,
 };
 
-/** In this process. */
+/** Measures an index in this process. */
 class Measured {
   readonly index = new ClusterIndex();
   readonly filled: Filled;
@@ -100,7 +102,14 @@ class Measured {
   }
 
   check(): Checked {
-    const plain = { phase: 'Ready', expires: null, deleting: false, region: null };
+    const plain = {
+      architecture: 'amd64',
+      system: 'linux',
+      phase: 'Ready',
+      expires: null,
+      deleting: false,
+      region: null,
+    };
     const caches = Array.from(describeCaches(this.#caches), ({ createdAt, ...each }) => ({
       ...each,
       ...plain,
@@ -114,11 +123,14 @@ class Measured {
         perfect: i % 5 === 1,
         count: i % 5 === 2 ? 2 : null,
         extraGiB: 0,
+        requestedGiB: 0,
+        architectures: [],
+        system: null,
         pin: null,
       };
       const given = askIndex(this.index, pod, ORACLE_OPTIONS, LOOKED_AT);
       const wanted = oracle(pod, caches, ORACLE_OPTIONS);
-      // All that is refused here is refused for its degree, and so comes last.
+      // All caches that are refused here are refused for their degree, and so come last.
       if (!isDeepStrictEqual(given, { ...wanted, order: wanted.order.slice(0, LOOKED_AT) })) differing++;
     }
     return { asked, differing };
@@ -162,7 +174,7 @@ class Measured {
     }
     fill(() => this.index.confirm(NOW));
     globalThis.gc?.();
-    // The memory of typed arrays is given back on another thread; the second waits until that is done.
+    // Another thread frees the memory of typed arrays, and the second collection waits for it.
     globalThis.gc?.();
     const after = process.memoryUsage();
     const bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
@@ -221,7 +233,7 @@ function startMeasuring(caches: number): {
   };
 }
 
-/** Each time in a new process, because it happens once in the life of one. */
+/** Fills an index several times, each in a new process, because a process fills its index only once. */
 async function fillOthers(count: number, caches: number): Promise<readonly Filled[]> {
   const [filled] = await takeTurns(count, [
     async () => {
@@ -232,7 +244,7 @@ async function fillOthers(count: number, caches: number): Promise<readonly Fille
   return filled!;
 }
 
-/** All sizes by turns, because the machine is not equally fast for as long as it takes. */
+/** Measures all sizes by turns, because the speed of the machine changes during the measurement. */
 export async function measureDeciding(rounds: number, sizes: readonly number[]): Promise<Row[]> {
   using running = new DisposableStack();
   const processes = sizes.map((caches) => ({ caches, ask: running.use(startMeasuring(caches)).ask }));

@@ -1,6 +1,6 @@
 /**
- * The floor: what a Fastify server costs that does nothing. It parses a review and answers a patch that never changes.
- * Its certificate and the versions below it are the webhook's own.
+ * The floor: a Fastify server that only parses each review and answers with the same patch. It has the certificate of
+ * the webhook, and the same versions of Fastify and Node.
  */
 import Fastify from 'fastify';
 import { servingCertificate } from './certificate.ts';

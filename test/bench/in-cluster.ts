@@ -16,7 +16,7 @@ import { warmUp } from './load.ts';
 import { makeReviews } from './reviews.ts';
 
 const CACHES = 500;
-/** Of the load that comes first, and of a turn. */
+/** Reviews of the warm-up, and below, pods of a turn. */
 const REVIEWS = 4000;
 const PODS = 75;
 const CLIENTS = 10;
@@ -32,8 +32,8 @@ type Contestant = 'none' | 'floor' | 'ours';
 type Turn = Readonly<Record<Contestant, Creation>>;
 
 /**
- * @param turns of a round, each of 75 pods for each contestant, there and back: the machine does not stay equally fast for
- * longer, and gets slower with the pods that it has
+ * @param turns in a round; in each turn the contestants create 75 pods each, in one order and then in the reverse
+ * order, because the speed of the machine changes, and falls with the number of pods
  */
 export async function measureInCluster(rounds: number, turns: number): Promise<Row[]> {
   await using plane = await startCluster();
@@ -71,7 +71,10 @@ export async function measureInCluster(rounds: number, turns: number): Promise<R
   ];
 }
 
-/** In new processes, as in serving.ts; they have served before, as the API server brings hardly a tenth of their load. */
+/**
+ * Uses new processes, as serving.ts does. They are warmed up, because the API server sends hardly a tenth of the load
+ * that they can take.
+ */
 async function compareOnce(
   { api, url, ca }: ControlPlane,
   token: string,

@@ -1,9 +1,9 @@
-/** Puts load on a server: 25 kept-alive connections over TLS, each with its share of the reviews, one after the other. */
+/** Puts load on a server: 25 connections over TLS are kept alive, and each sends its share of the reviews in turn. */
 import autocannon, { type Client, type Instance, type Result } from 'autocannon';
 import { processorSeconds, type Server } from './processes.ts';
 
 const CONNECTIONS = 25;
-/** Runs until V8 has compiled the code, and each of 4,000 reviews was sent five times. */
+/** Enough for V8 to compile the code, and for each of 4,000 reviews to be sent five times. */
 export const WARM_UP_REQUESTS = 20_000;
 
 export interface LoadResult {
@@ -11,7 +11,7 @@ export interface LoadResult {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Microseconds of the server's processor time a request, its threads for memory included. */
+  /** Microseconds of processor time for each request, including the server's threads for garbage collection. */
   readonly processorMicroseconds: number;
 }
 
@@ -49,7 +49,7 @@ export async function putLoad(
       url: `${url}/mutate`,
       method: 'POST',
       connections: CONNECTIONS,
-      // It looks whether it is done whenever it takes a sample, by default once a second.
+      // autocannon checks whether it is done only when it takes a sample, by default once a second.
       sampleInt: 50,
       ...(requests === undefined ? { duration: seconds ?? 5 } : { amount: requests }),
       setupClient: (client: Client) => {
@@ -91,7 +91,7 @@ export async function putLoad(
   };
 }
 
-/** Counted and not timed, because machines are not equally fast. */
+/** Sends a fixed number of requests, and not for a fixed time, because machines are not equally fast. */
 export function warmUp(server: Server, reviews: readonly string[]): Promise<LoadResult> {
   return putLoad(server, reviews, { requests: WARM_UP_REQUESTS });
 }

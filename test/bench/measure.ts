@@ -1,11 +1,11 @@
-/** Repeats and compares. Every figure is a ratio of medians, and contestants take turns, because machines are noisy. */
+/** Repeats and compares measurements: by medians, and with contestants that take turns, because machines are noisy. */
 
 export interface Row {
   readonly section: string;
   readonly what: string;
   readonly figure: number;
   readonly unit: string;
-  /** The ratio to what it is compared with. */
+  /** The ratio of the figure to the figure that it is compared with. */
   readonly ratio?: number;
   /** What the ratio should be, or the figure if there is no ratio. */
   readonly goal?: Goal;
@@ -27,7 +27,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Lets contestants take turns, A B A B, and tells each the number of the round; the results of each, round by round. */
+/**
+ * Lets contestants take turns, A B A B, and tells each the number of the round.
+ * @returns for each contestant its results, round by round
+ */
 export async function takeTurns<T>(
   rounds: number,
   contestants: readonly ((round: number) => Promise<T> | T)[],

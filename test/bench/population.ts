@@ -72,7 +72,7 @@ export function* describeCaches(count: number, seed = 1): Generator<CacheDescrip
   return undefined;
 }
 
-/** Made from JSON, as a source reads it, because V8 represents such strings in their own way. */
+/** Makes the cache from JSON, as a source does, because V8 stores strings from JSON in another form. */
 export function toImageCache(description: CacheDescription): ImageCache {
   const { name, id, images, sizeGiB, createdAt } = JSON.parse(
     JSON.stringify(description),
@@ -90,6 +90,8 @@ export function toImageCache(description: CacheDescription): ImageCache {
     expiresAtMs: undefined,
     deleting: false,
     region: undefined,
+    architecture: 'amd64',
+    operatingSystem: 'linux',
   };
 }
 

@@ -54,7 +54,7 @@ export async function startScriptedApiServer(caches: number, selectors: number):
   return { ...server(child, url, readyAfter), run: (script) => child.send(script) };
 }
 
-/** The built webhook as a process, with its defaults and the flags of the image; ready. */
+/** Starts the built webhook with its defaults and the image's flags of Node, and waits until it is ready. */
 export async function startWebhookProcess(
   cluster: { readonly url: string; readonly ca?: string; readonly token?: string },
   flags: readonly string[] = [],

@@ -7,7 +7,7 @@ export type Scenario = 'hit' | 'new image set' | 'miss' | 'out of scope' | 'sele
 
 /** Workloads that the pods of a scenario belong to. */
 const WORKLOADS = 400;
-/** Selectors of `selectors`, half of them Selector objects and half entries of the ConfigMap. */
+/** Profile selectors of the scenario `selectors`: half are Selector objects, and half are entries of the ConfigMap. */
 export const SELECTORS = 1000;
 
 const VARIABLES = Array.from({ length: 35 }, (_, i) => ({

@@ -1,6 +1,7 @@
 /**
- * Plays an API server with a cluster of any size, because a real one would need hours for the objects and the processor
- * that is measured. It lists in pages and watches with bookmarks; messages from the test change the cluster.
+ * Stands in for an API server with a cluster of any size: a real API server would need hours to create the objects, and
+ * would take processor time from the measurement. It lists in pages and watches with bookmarks, and messages of the
+ * parent process change the cluster.
  */
 import { createServer } from 'node:https';
 import type { ServerResponse } from 'node:http';
@@ -11,7 +12,7 @@ import { describeCaches, type CacheDescription } from './population.ts';
 import { SELECTORS } from './reviews.ts';
 
 export interface Script {
-  /** Changes to ImageCaches, each second, from now on. */
+  /** How many changes to ImageCaches are made each second from now on. */
   readonly changesPerSecond?: number;
   /** Ends the watch on ImageCaches so that all of them have to be listed anew. */
   readonly relist?: true;
@@ -106,7 +107,7 @@ const server = createServer(servingCertificate(), (request, answer) => {
   }
 });
 
-/** Sets one cache to Updating and back to Ready, then the next: each step is a change, and every cache stays usable. */
+/** Sets one cache to Updating and, by the next call, back to Ready: at most one cache at a time is not Ready. */
 function change(): void {
   version++;
   const each = described[((version >> 1) * 7919) % described.length]!;

@@ -15,12 +15,12 @@ import type { Script } from './scripted-api-server.ts';
 import { makeReviews, SELECTORS, type Scenario } from './reviews.ts';
 
 const CACHES = 10_000;
-/** Reviews of each scenario; of new image sets so many that none comes again while it is remembered. */
+/** Reviews of each scenario; there are enough new image sets that none comes again while its answer is remembered. */
 const REVIEWS = 4000;
 const NEW_IMAGE_SETS = 20_000;
-/** About as many as a connection sends in a turn: the next goes on with the others. */
+/** About as many reviews as a connection sends in a turn; the next turn begins after them. */
 const A_TURN = 100;
-/** Of the turns of one contestant within a round. */
+/** Combines the results of one contestant's turns in a round. */
 const SUMMARY: Readonly<Record<keyof LoadResult, (values: readonly number[]) => number>> = {
   perSecond: mean,
   processorMicroseconds: mean,
@@ -83,14 +83,15 @@ export async function measureServing(rounds: number, turns: number): Promise<Row
 }
 
 interface Contestant {
-  /** Of its first requests, while V8 compiles, and nothing is remembered. */
+  /** The results of its first requests, while V8 compiles and no answer is remembered. */
   readonly cold: readonly LoadResult[];
   readonly warm: readonly LoadResult[];
 }
 
 /**
- * The floor and the webhook in new processes each round, because processes of one program differ by a twelfth for their
- * whole lives; in turns of half a second, because the machine does not stay equally fast for longer.
+ * Measures the floor and the webhook in new processes each round, because processes of one program differ by a twelfth
+ * for their whole lives. They take turns of half a second, because the speed of the machine changes within longer
+ * times.
  */
 async function compareOnce(
   api: ScriptedApiServer,
@@ -114,8 +115,8 @@ async function compareOnce(
 }
 
 /**
- * How much the 99th percentile grows while all caches are listed anew; in new processes each round, by turns of four
- * seconds, in which a list comes to its end.
+ * Measures how much the 99th percentile grows while all caches are listed anew. Each round has new processes, and turns
+ * of four seconds, in which a list comes to its end.
  */
 export async function measureChurn(rounds: number, turns: number): Promise<Row[]> {
   const p99 = async (caches: number, script: Script): Promise<{ figure: number; ratio: number }> => {
@@ -158,7 +159,7 @@ async function disturb(
   return { quiet: median(quiet!.map(({ p99 }) => p99)), busy: median(busy!.map(({ p99 }) => p99)) };
 }
 
-/** How much more a tick costs after full garbage collections, with our workaround and without. */
+/** Measures how much more a tick costs after full garbage collections, with our workaround and without. */
 export async function measureTicks(rounds: number): Promise<Row[]> {
   const growth = async (workaround: 'kept' | 'plain'): Promise<number> => {
     const script = join(import.meta.dirname, 'tick-cost.ts');
@@ -174,12 +175,12 @@ export async function measureTicks(rounds: number): Promise<Row[]> {
   });
   return [
     { ...row('cost of a tick after full collections, with the workaround', kept!), goal: { atMost: 2 } },
-    // Once this is below 2, Node or V8 has mended it, and src/runtime/next-tick-workaround.ts can go.
+    // Once this figure is below 2, Node or V8 is fixed, and src/runtime/next-tick-workaround.ts can be removed.
     row('the same without it', plain!),
   ];
 }
 
-/** How long a process takes to be ready, and whether it grows with the requests that it has served. */
+/** Measures how long a process takes to be ready, and whether its memory grows with the requests that it serves. */
 export async function measureLife(rounds: number, requests: number): Promise<Row[]> {
   using api = await startScriptedApiServer(CACHES, 0);
   const starts: number[] = [];

@@ -1,10 +1,10 @@
-/** Tells how much more a tick costs after full garbage collections than before, with the guard (`kept`) or without. */
+/** Prints how much more a tick costs after full garbage collections than before, with the workaround if told `kept`. */
 import { keepTickShape } from '../../src/runtime/next-tick-workaround.ts';
 
 const WINDOWS = 15;
 const TICKS = 20_000;
 
-/** Milliseconds for a window of ticks; the least of some, because the machine has other things to do too. */
+/** Milliseconds for a window of ticks: the least of several, because other work may slow the machine down. */
 async function cost(): Promise<number> {
   let least = Infinity;
   for (let i = 0; i < WINDOWS; i++) {

@@ -1,4 +1,7 @@
-/** Measures pods and clusters that are made to be slow, from a parsed review to its response, against the JSON.parse of it. */
+/**
+ * Measures pods and clusters that are made to be slow: the time from a parsed review to its response, compared with the
+ * JSON.parse of the review.
+ */
 import { decide } from '../../src/core/decision/decide.ts';
 import { parseImageReference } from '../../src/core/image/reference.ts';
 import { GIB } from '../../src/core/kubernetes/quantity.ts';
@@ -15,10 +18,10 @@ import { randomFrom } from './population.ts';
 
 const CACHES = 10_000;
 const IMAGES_PER_CACHE = 20;
-/** Few, so that every cache shares images with every pod. */
+/** Few distinct images, so that nearly every cache shares images with every pod. */
 const POOL = 200;
 const NOW = Date.parse('2026-11-25T12:00:00Z');
-/** What it may take: so many times the parsing, and these milliseconds. */
+/** The most time that is allowed: a multiple of the parsing, plus some milliseconds. */
 const ALLOWED = { timesParse: 2, milliseconds: 2 };
 const REPEATED = 20;
 

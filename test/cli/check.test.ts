@@ -1,4 +1,7 @@
-/** `imc check` before an API server that a script plays: what test/e2e/cli.test.ts cannot bring about with a real one. */
+/**
+ * `imc check` against a scripted API server, for the cases that test/e2e/cli.test.ts cannot bring about with a real API
+ * server.
+ */
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:https';
@@ -45,7 +48,7 @@ const answering =
 const pod = (annotations: Json): Json => ({ kind: 'Pod', metadata: { annotations } });
 const DECISION = 'imagecache-webhook.io/decision';
 
-it('shows every warning of the API server, with what is quoted in them, also if the pod is not decided', async () => {
+it('shows every warning of the API server, with its quotes, also if the pod is not decided', async () => {
   const warnings = ['299 - "image caches are not supported here"', '299 - "a \\"quoted\\" word"', 'odd'];
   const { code, err } = await check(answering(201, pod({}), warnings), '--timeout', '0s');
   expect(code).toBe(1);
@@ -75,7 +78,7 @@ it('tries again until the pod is decided, each time as a dry run in the namespac
   );
   expect([code, out]).toEqual([
     0,
-    'The webhook decides pods of namespace team a. A pod that was tried: hit, it holds 1 of 1 images.\n',
+    'The webhook decides pods of namespace team a. Decision for a test pod: hit, it holds 1 of 1 images.\n',
   ]);
   expect(asked).toEqual(Array.from({ length: 3 }, () => 'POST /api/v1/namespaces/team%20a/pods?dryRun=All'));
 });
@@ -87,7 +90,7 @@ it.each<[string, RequestListener, string]>([
     'the webhook did not decide',
   ],
   ['something else than a pod', answering(200, '[]'), 'the API server answered something else than a pod'],
-  ['a page', answering(200, '<html>'), 'is not valid JSON'],
+  ['an HTML page', answering(200, '<html>'), 'is not valid JSON'],
   ['nothing at all', () => undefined, 'no answer within 1000 ms'],
 ])('ends with 1 and says what is wrong if it is answered with %s', async (_title, answer, message) => {
   const { code, err } = await check(answer, '--timeout', '0s');

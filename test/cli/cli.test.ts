@@ -111,7 +111,7 @@ describe('imc', () => {
 });
 
 describe('imc explain', () => {
-  it('-o json prints one object a pod, one a line', async () => {
+  it('-o json prints one object for each pod, each on a line of its own', async () => {
     const [one] = await explainJson(['-f', `${EXAMPLES}/pods/01-deployment-auto-perfect-match.yaml`]);
     expect(one).toMatchObject({
       workload: 'Deployment test',
@@ -141,7 +141,7 @@ describe('imc explain', () => {
     expect((await explainJson(files)).map(({ outcome }) => outcome)).toEqual(['hit', 'denied', 'skipped']);
   });
 
-  it('reads standard input, and the namespace from the flag before the one in the manifest', async () => {
+  it('reads standard input, and prefers the namespace of the flag to the namespace of the manifest', async () => {
     const pod = stringify(podObject({ labels: {}, images: ['postgres:16.4'] }));
     expect(await explainJson(['-f', '-'], pod)).toMatchObject([{ namespace: 'default', outcome: 'skipped' }]);
     expect(await explainJson(['-f', '-', '--namespace', 'batch'], pod)).toMatchObject([
@@ -188,7 +188,7 @@ describe('imc explain', () => {
     expect(out.trim().split('\n')).toHaveLength(1);
   });
 
-  it('decides as the webhook does: the same patch', async () => {
+  it('makes the same patch as the webhook', async () => {
     const folder = temporaryFolder({ 'c.json': cacheObject({ name: 'x' }), 'pod.json': podObject() });
     const { out } = await imc([
       'explain',
@@ -284,7 +284,7 @@ describe('imc serve', () => {
 
   it('ends with an error if the source cannot be read', async () => {
     const certs = temporaryFolder();
-    // A long delay, which must not be waited for.
+    // The program must not wait for this long delay.
     const { code, err } = await imc(serveArgs('files:/nowhere', certs.path, '1h'));
     expect(code).toBe(1);
     expect(err).toContain('folder /nowhere cannot be read: no such file or directory');
@@ -308,7 +308,7 @@ describe('imc serve', () => {
 });
 
 describe('imc status', () => {
-  it('shows every ImageCache, whoever made it, and names and skips one that cannot be read', async () => {
+  it('shows every ImageCache, whoever made it, and names and skips an ImageCache that cannot be read', async () => {
     const hour = 3_600_000;
     const before = (milliseconds: number): string => new Date(Date.now() - milliseconds).toISOString();
     const own = cacheObject({ name: 'auto-1', images: ['a:1', 'b:1'], created: before(3 * hour) });

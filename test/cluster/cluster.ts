@@ -1,6 +1,7 @@
 /**
- * `make cluster`: a whole cluster on this machine for people to play with, without root. A control plane with a scheduler, a
- * real and a virtual node that kwok plays, the built webhook and controller, and `imc simulate-eci` in the part of ECI.
+ * `make cluster`: starts a whole cluster on this machine for people to play with, without root. The cluster has a
+ * control plane with a scheduler, a real and a virtual node of kwok, the built webhook and controller, and `imc
+ * simulate-eci` instead of ECI.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ const DEMO = 'test/cluster/demo.yaml';
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
-/** Aborted by the first signal to end. More of them, as npm sends them, change nothing. */
+/** Aborted by the first SIGINT or SIGTERM. Further signals, as npm sends them, change nothing. */
 const stopping = new AbortController();
 const stopped = once(stopping.signal, 'abort');
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stopping.abort());
@@ -71,7 +72,7 @@ interface OurPrograms extends AsyncDisposable {
   readonly untilOneEnds: () => Promise<never>;
 }
 
-/** The webhook, the controller and the stand-in for ECI, as processes; and the webhook registered. */
+/** Starts the webhook, the controller and the stand-in for ECI as processes, and registers the webhook. */
 async function startOurs(plane: ControlPlane): Promise<OurPrograms> {
   const folder = temporaryFolder();
   const start = (name: string, ...flags: readonly string[]): OurProgram =>

@@ -34,7 +34,7 @@ function faults(...args: Parameters<typeof load>): readonly string[] {
 }
 
 describe('the configuration', () => {
-  it('has every key of its type, and the defaults of the design', () => {
+  it('has every key of its type, with the documented defaults', () => {
     expect(load(undefined)).toEqual({
       source: '',
       kubeconfig: '',
@@ -49,7 +49,9 @@ describe('the configuration', () => {
       pin: { notReady: 'deny', unknown: 'warn' },
       dialect: 'modern',
       pullPolicy: 'warn',
-      createOnMiss: { when: 'no-match', by: 'eci' },
+      partialHits: 'auto',
+      imageVolumes: 'ignore',
+      createOnMiss: { when: 'incomplete', by: 'eci' },
       prewarm: false,
       prewarmNamespaces: 'all',
       prewarmExcept: ['kube-system'],
@@ -79,7 +81,7 @@ describe('the configuration', () => {
     } satisfies Config);
   });
 
-  it('comes from defaults < file < environment < flags', () => {
+  it('comes from flags first, then the environment, the file and the defaults', () => {
     const file = 'dialect: legacy\nscope: all\npin:\n  notReady: warn\nport: 1\n';
     expect(load(file)).toMatchObject({
       dialect: 'legacy',
@@ -101,7 +103,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('may be JSON, empty, or named by IMC_CONFIG', () => {
+  it('may be in a file of JSON, in an empty file, or in the file that IMC_CONFIG names', () => {
     expect(load('{"pin": {"unknown": "deny"}}')).toMatchObject({ pin: { unknown: 'deny' } });
     expect(load('# nothing\n')).toEqual(load(undefined));
     folder.write('other.yaml', 'port: 7');
@@ -121,7 +123,7 @@ describe('the configuration', () => {
   });
 });
 
-describe('a fault stops the start with its path and what is allowed', () => {
+describe('a fault is reported with its path and the allowed values', () => {
   it.each<[string, Parameters<typeof load>, string[]]>([
     [
       'an unknown key',
@@ -196,12 +198,12 @@ describe('a fault stops the start with its path and what is allowed', () => {
       ['flag --create-on-miss-by is "me"; it must be one of eci, controller'],
     ],
     [
-      'a boolean that is none',
+      'a text for a boolean',
       ['bindTime: sometimes'],
       ['imc.yaml: bindTime is "sometimes"; it must be true or false'],
     ],
     [
-      'a staleness that no API server can keep',
+      'a maxStaleness that is too short for watches',
       ['source: kubernetes\nmaxStaleness: 2s'],
       [
         'maxStaleness is 2000 ms; with source kubernetes it must be at least 3s, because a watch cannot be shorter than a second',
@@ -218,12 +220,12 @@ describe('a fault stops the start with its path and what is allowed', () => {
       ['tls.cert and tls.selfSigned cannot be combined: give one of them'],
     ],
     [
-      'names of clients whom nobody vouches for',
+      'names of clients without a CA for clients',
       ['tls: {clientNames: [kube-apiserver]}'],
       ['tls.clientNames needs tls.clientCa: without a CA any client could claim any name'],
     ],
     [
-      'a lease of no whole second',
+      'a lease duration that is not in whole seconds',
       ['controller: {leaseDuration: 1500ms}'],
       ['controller.leaseDuration is 1500 ms; it must be whole seconds, at least one'],
     ],
@@ -238,7 +240,7 @@ describe('a fault stops the start with its path and what is allowed', () => {
       ['imc.yaml: tls.managed.secret is "ca"; it must be NAMESPACE/NAME'],
     ],
     [
-      'a CA that ends before it is known',
+      'a CA with too short a lifetime',
       ['tls: {managed: {lifetime: 29s}}'],
       ['tls.managed.lifetime is 29000 ms; it must be at least 30s, because certificates count in seconds'],
     ],
@@ -254,18 +256,18 @@ describe('a fault stops the start with its path and what is allowed', () => {
     expect(faults(...args)).toEqual(expected);
   });
 
-  it('booleans are those of YAML in the file, and texts elsewhere', () => {
+  it('a boolean is a YAML boolean in the file, and true or false as text elsewhere', () => {
     expect(load('bindTime: true').bindTime).toBe(true);
     expect(load('bindTime: true', { IMC_BIND_TIME: 'false' }).bindTime).toBe(false);
     expect(load(undefined, {}, { bindTime: 'true' }).bindTime).toBe(true);
     expect(faults(undefined, { IMC_BIND_TIME: 'yes' })).toHaveLength(1);
   });
 
-  it('all faults at once, wherever they are', () => {
+  it('all faults are reported at once, wherever they are', () => {
     expect(faults('scope: x\nfoo: 1', { IMC_DIALECT: 'x' }, { port: 'x' })).toHaveLength(4);
   });
 
-  it('a file that is not there', () => {
+  it('a missing file is reported', () => {
     expect(() => loadConfig('/nowhere/imc.yaml', new Map(), {})).toThrow(
       '/nowhere/imc.yaml: cannot be read: no such file or directory',
     );

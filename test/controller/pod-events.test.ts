@@ -14,7 +14,10 @@ let pods: WatchedPod[];
 beforeEach(() => {
   told = [];
   pods = [];
-  events = new PodEvents(({ name }, _type, reason, message) => told.push(`${name} ${reason}: ${message}`));
+  events = new PodEvents(({ name }, _type, reason, message) => told.push(`${name} ${reason}: ${message}`), {
+    imageVolumes: 'ignore',
+    region: '',
+  });
 });
 
 function pod(name: string, annotations: Record<string, string>, createdAtMs = '2026-11-21T12:00:00Z'): void {
@@ -47,7 +50,7 @@ describe('for pods that were given a cache', () => {
     given('q');
     given('r');
     expect(look()).toEqual([
-      'r SuccessfulHitImageCache: this pod and 2 earlier ones were given ImageCache x (imc-x), which holds 1 of 2 images',
+      'r SuccessfulHitImageCache: this pod and 2 earlier ones were given ImageCache x (imc-x), which holds 1 of 2 images; the others are pulled',
     ]);
     expect(look()).toEqual([]);
   });
@@ -103,10 +106,13 @@ describe('for pods that missed while a cache was being made', () => {
   });
 
   it.each<[string, Partial<CacheSpec>]>([
-    ['it was made for this pod, and not before it', { created: '2026-11-21T12:00:00Z' }],
-    ['it lacks one of its images', { images: ['a:1'] }],
-    ['it has failed', { phase: 'Failed' }],
-    ['it is Ready by now: what the pod found then is not known', { phase: 'Ready' }],
+    ['the cache was made for this pod, and not before the pod', { created: '2026-11-21T12:00:00Z' }],
+    ['the cache lacks an image of the pod', { images: ['a:1'] }],
+    ['the cache has failed', { phase: 'Failed' }],
+    [
+      'the cache is Ready by now, so that its phase at the creation of the pod is not known',
+      { phase: 'Ready' },
+    ],
   ])('there is no Event if %s', (_title, change) => {
     look();
     pod('p', MARKED);

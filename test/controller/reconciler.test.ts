@@ -1,4 +1,4 @@
-/** What the reconciler does and when, over a cluster in memory and by a clock that goes only when a test says so. */
+/** What the reconciler does and when, with a cluster in memory and a clock that moves only when a test advances it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Reconciler, type Cluster } from '../../src/controller/reconciler.ts';
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
@@ -27,7 +27,7 @@ let clock: FakeClock;
 let index: ClusterIndex;
 let pods: WatchedPod[];
 let own: OwnCache[];
-/** What creations are answered with. */
+/** Gives the answer to each creation. */
 let answer: () => Promise<Answer>;
 let confirmedAt: () => number | undefined;
 let created: string[];
@@ -105,13 +105,13 @@ afterEach(async () => {
   await running;
 });
 
-/** Lets the reconciler finish what it is at: then it rests. */
+/** Waits until the reconciler has finished its work and waits for the next run. */
 async function settled(): Promise<void> {
   await clock.advance(0);
   await eventually(() => expect(clock.waits()).toHaveLength(1));
 }
 
-/** As if the API server had just confirmed the index, time after time. */
+/** Moves the clock, and confirms the index every second, as the API server does. */
 async function pass(milliseconds: number): Promise<void> {
   for (let left = milliseconds; left > 0; left -= 1000) {
     await clock.advance(Math.min(left, 1000));
@@ -120,7 +120,7 @@ async function pass(milliseconds: number): Promise<void> {
 }
 
 describe('a miss', () => {
-  it('has a cache made, and is told on its pod', async () => {
+  it('has a cache made, and is reported by Events on its pod', async () => {
     pods = [missing('a:1')];
     start();
     await settled();
@@ -129,7 +129,7 @@ describe('a miss', () => {
     expect(events).toEqual([expect.stringMatching(/^created auto-/)]);
   });
 
-  it('that comes later is seen when the reconciler is woken, and not before the changes of a moment are gathered', async () => {
+  it('that comes later is handled when the reconciler is woken, after a short wait for further changes', async () => {
     start();
     await settled();
     pods = [missing('b:1')];
@@ -148,7 +148,7 @@ describe('a creation that the API server refuses for good', () => {
     pods = [missing('a:1')];
   });
 
-  it('is said once, and not tried again at each wake', async () => {
+  it('is reported once, and not tried again at each wake', async () => {
     start();
     await settled();
     for (let i = 0; i < 5; i++) {
@@ -160,7 +160,7 @@ describe('a creation that the API server refuses for good', () => {
     expect(told).toEqual([]);
   });
 
-  it('is tried again five minutes later: somebody may have changed what refused it', async () => {
+  it('is tried again five minutes later, because its cause may be gone by then', async () => {
     start();
     await settled();
     await pass(4 * MINUTE);
@@ -172,7 +172,7 @@ describe('a creation that the API server refuses for good', () => {
   });
 });
 
-it('a fault is told once, and tried again after a wait that grows', async () => {
+it('a fault is reported once, and each further try comes after a longer wait', async () => {
   answer = () => Promise.reject(new Error('no answer'));
   pods = [missing('a:1')];
   start();
@@ -188,11 +188,19 @@ it('a fault is told once, and tried again after a wait that grows', async () => 
   expect(problems).toEqual(['no answer']);
 });
 
-describe('old data is not acted upon', () => {
+describe('the reconciler makes nothing if', () => {
   it.each<[string, () => void, string]>([
-    ['of the index', () => (index = indexOf()), 'the cluster was last confirmed more than 60 s ago'],
-    ['of the pods', () => (confirmedAt = () => clock.now() - 61_000), 'the cluster was last confirmed more'],
-    ['that never came', () => (confirmedAt = () => undefined), 'the cluster has not been read yet'],
+    ['the index is stale', () => (index = indexOf()), 'the cluster was last confirmed more than 60 s ago'],
+    [
+      'the pods are stale',
+      () => (confirmedAt = () => clock.now() - 61_000),
+      'the cluster was last confirmed more',
+    ],
+    [
+      'the pods have never been read',
+      () => (confirmedAt = () => undefined),
+      'the cluster has not been read yet',
+    ],
   ])('%s', async (_title, age, problem) => {
     pods = [missing('a:1')];
     age();
@@ -203,8 +211,8 @@ describe('old data is not acted upon', () => {
   });
 });
 
-describe('the phases of its caches', () => {
-  it('are reported as they change, and not those that an earlier leader saw', async () => {
+describe('the phases of the controller’s caches', () => {
+  it('are reported when they change, and not at the start', async () => {
     own = [ownCache('old', clock.now()), ownCache('new', clock.now(), { phase: 'Creating' })];
     start();
     await settled();
@@ -231,7 +239,7 @@ it('beyond the quota the least recently used cache is deleted before another is 
   expect(events).toEqual(['deleted Quota', expect.stringMatching(/^created auto-/)]);
 });
 
-it('a cache that a pending pod starts from is not deleted, even if no other has room', async () => {
+it('a cache that a pending pod starts from is not deleted, even if there is no room for another', async () => {
   own = ['a', 'b', 'c'].map((name) => ownCache(name, clock.now(), { lastUsedAtMs: clock.now() - MINUTE }));
   const using = ['a', 'b', 'c'].map((name) =>
     readWatchedPod(podObject({ annotations: { 'k8s.aliyun.com/eci-imc-id': `imc-${name}` } })),
@@ -246,7 +254,7 @@ it('a cache that a pending pod starts from is not deleted, even if no other has 
 });
 
 it.each([1, 2])(
-  'once the leadership is over nothing more is made, and the run ends (%i misses)',
+  'once the leadership is over, no further cache is made, and the run ends (%i misses)',
   async (misses) => {
     pods = ['a:1', 'b:1'].slice(0, misses).map(missing);
     answer = () => {

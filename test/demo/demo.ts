@@ -16,7 +16,7 @@ import { end, spawnOwned } from '../support/owned-process.ts';
 import type { Json } from '../support/objects.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
-import { showCircle } from './circle.ts';
+import { showMissToHit } from './miss-to-hit.ts';
 
 const EXAMPLES = 'test/examples';
 const CERTS = 'certs';
@@ -41,7 +41,7 @@ interface Row {
 
 const { address, stop } = await serve();
 try {
-  // Created once the certificate exists; keeps its connections alive, as kube-apiserver does.
+  // The agent is made once the certificate exists, and keeps its connections alive, as kube-apiserver does.
   const agent = new Agent({ keepAlive: true, ca: readFileSync(join(CERTS, 'ca.crt')) });
   const rows: Row[] = [];
   for (const file of readdirSync(join(EXAMPLES, 'pods'))) rows.push(...(await decide(file, address, agent)));
@@ -50,9 +50,9 @@ try {
 } finally {
   await stop();
 }
-await showCircle(CERTS);
+await showMissToHit(CERTS);
 
-/** The webhook as a process of its own, as in a cluster. */
+/** Starts the webhook as a process of its own, as in a cluster. */
 async function serve(): Promise<{ address: string; stop: () => Promise<void> }> {
   const settings = ['--tls-self-signed', CERTS, '--host', '127.0.0.1', '--port', '0', '--metrics-port', '0'];
   const source = ['--source', `files:${join(EXAMPLES, 'cluster')}`];
@@ -95,7 +95,7 @@ async function decide(file: string, webhook: string, agent: Agent): Promise<Row[
 
 function toRow(example: string, pod: Json, response: AdmissionResponse): Row {
   const { auditAnnotations, status, warnings = [] } = response;
-  // A pod that is not ours leaves no trace at all.
+  // The answer to a pod that is not bound for ECI has no audit annotations.
   const reason = (auditAnnotations?.['reason'] ?? 'NotForEci') as ReasonCode;
   return {
     example,

@@ -1,6 +1,7 @@
 /**
- * What else a current API server does to a pod: it evaluates match conditions, calls other webhooks and policies and
- * then ours again, enforces AlwaysPullImages and PodSecurity, and accepts fields that older versions did not know.
+ * What a current API server does to a pod besides calling the webhook: it evaluates match conditions, calls other
+ * webhooks and policies and then ours again, enforces AlwaysPullImages and PodSecurity, and accepts fields that older
+ * versions did not know.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -50,7 +51,7 @@ describe("the chart's match conditions, evaluated by the API server", () => {
       webhooks: (webhooks as Json[]).map((webhook) => ({
         ...webhook,
         clientConfig: { url: `${recorder.address}/note`, caBundle },
-        // A condition that has no value for some pods: the label is there, and the annotation is not.
+        // A condition whose evaluation fails for pods that have the label and lack the annotation.
         matchConditions: [
           ...((webhook['matchConditions'] ?? []) as Json[]),
           {
@@ -95,27 +96,34 @@ describe("the chart's match conditions, evaluated by the API server", () => {
     ['the label of ECI, which says no', { labels: { 'alibabacloud.com/eci': 'false' } }, false],
     ['the label of ACS', { labels: { 'alibabacloud.com/acs': 'true' } }, false],
     ['a selector for virtual nodes', { spec: { nodeSelector: { type: 'virtual-kubelet' } } }, true],
-    ['the other selector for them', { spec: { nodeSelector: { 'k8s.aliyun.com/vnode': 'true' } } }, true],
+    [
+      'the other selector for virtual nodes',
+      { spec: { nodeSelector: { 'k8s.aliyun.com/vnode': 'true' } } },
+      true,
+    ],
     ['another selector', { spec: { nodeSelector: { type: 'worker' } } }, false],
     ['a node', { spec: { nodeName: 'some-node' } }, true],
     ['a toleration, which proves nothing', { spec: { tolerations: [{ operator: 'Exists' }] } }, false],
     ['a pin', { annotations: { [PIN]: 'imc-a' } }, true],
     ['an older pin', { annotations: { [`${P}eci-image-snapshot-id`]: 'imc-a' } }, true],
-    ['a request', { annotations: { [`${P}eci-auto-imc`]: 'false' } }, true],
-    ['an older request', { annotations: { [`${P}eci-image-cache`]: 'true' } }, true],
-    ['a degree', { annotations: { [`${P}imc-perfect-match`]: 'true' } }, true],
-    ['a count', { annotations: { [`${P}imc-match-count-request`]: '2' } }, true],
+    ['eci-auto-imc', { annotations: { [`${P}eci-auto-imc`]: 'false' } }, true],
+    ['eci-image-cache', { annotations: { [`${P}eci-image-cache`]: 'true' } }, true],
+    ['imc-perfect-match', { annotations: { [`${P}imc-perfect-match`]: 'true' } }, true],
+    ['imc-match-count-request', { annotations: { [`${P}imc-match-count-request`]: '2' } }, true],
     ['a namespace for ECI', { namespace: 'for-eci' }, true],
     ['the label that opts out', { labels: { ...ECI, 'imagecache-webhook.io/webhook': 'disabled' } }, false],
     ['a condition that cannot be evaluated', { labels: { ...ECI, [FAILS]: 'yes' } }, false],
-  ])('a pod with %s is created, and sent or not', async (title, pod, isSent) => {
-    const name = title.toLowerCase().replaceAll(/[^a-z]+/g, '-');
-    await create(name, pod);
-    expect(recorder.sent.filter((each) => each === name)).toEqual(isSent ? [name] : []);
-  });
+  ])(
+    'a pod with %s is created, and is sent to the webhook if the table says so',
+    async (title, pod, isSent) => {
+      const name = title.toLowerCase().replaceAll(/[^a-z]+/g, '-');
+      await create(name, pod);
+      expect(recorder.sent.filter((each) => each === name)).toEqual(isSent ? [name] : []);
+    },
+  );
 });
 
-describe('a pod on its way through the webhook and the rest of admission', () => {
+describe('a pod that passes the webhook and other admission plugins', () => {
   let webhook: WebhookInCluster;
   beforeAll(async () => {
     for (const [name, images, size] of [
@@ -167,7 +175,7 @@ describe('a pod on its way through the webhook and the rest of admission', () =>
     },
   );
 
-  it('is made to pull always by AlwaysPullImages, given its cache all the same, and warned of what that costs', async () => {
+  it('gets its cache, and a warning, if AlwaysPullImages makes its containers pull always', async () => {
     const { status, headers, body } = await plane.api.send('POST', `${PODS}?dryRun=All`, {
       metadata: { name: 'pulls', labels: ECI },
       spec: { containers: [{ name: 'c', image: 'app:1', imagePullPolicy: 'IfNotPresent' }] },
@@ -181,7 +189,7 @@ describe('a pod on its way through the webhook and the rest of admission', () =>
     expect(String(headers['warning'])).toContain('imagePullPolicy');
   });
 
-  it('in a namespace of the strictest pod security standard is refused or taken as it would be without us', async () => {
+  it('in a namespace of the Pod Security Standard "restricted" is treated as without the webhook', async () => {
     await plane.api.create('/api/v1/namespaces', {
       metadata: { name: 'restricted', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
     });
@@ -208,9 +216,9 @@ describe('a pod on its way through the webhook and the rest of admission', () =>
     () => {
       const SIDECAR = 'mesh/proxy:9';
 
-      /** @param condition in CEL, of pods that get the sidecar */
+      /** @param condition a CEL expression that is true of pods that get the sidecar */
       async function install(condition: string): Promise<void> {
-        // AlwaysPullImages refuses another policy in containers that are added after it.
+        // AlwaysPullImages refuses another pull policy in containers that are added after it has mutated the pod.
         const container = `Object.spec.containers{name: "proxy", image: "${SIDECAR}", imagePullPolicy: "Always"}`;
         const patch = `[JSONPatch{op: "add", path: "/spec/containers/-", value: ${container}}]`;
         const isThere = 'object.spec.containers.exists(each, each.name == "proxy")';
@@ -227,7 +235,7 @@ describe('a pod on its way through the webhook and the rest of admission', () =>
             mutations: [
               {
                 patchType: 'JSONPatch',
-                // Not as a match condition: what did not match the first time is not tried again.
+                // Not as a match condition, because a policy that does not match at first is not called again.
                 jsonPatch: { expression: `(${condition}) && !${isThere} ? ${patch} : []` },
               },
             ],
@@ -238,11 +246,11 @@ describe('a pod on its way through the webhook and the rest of admission', () =>
 
       it.each([
         [
-          'before us: the webhook sees it at once',
+          'before the webhook: the webhook sees the sidecar at once',
           "has(object.metadata.labels) && 'meshed' in object.metadata.labels",
         ],
         [
-          'after us, because of what we wrote: the webhook is asked again',
+          'after the webhook, because of its annotation: the webhook is called again',
           `has(object.metadata.annotations) && '${DECISION}' in object.metadata.annotations`,
         ],
       ])('%s, and decides on all the containers', async (_title, condition) => {
@@ -258,7 +266,7 @@ describe('a pod on its way through the webhook and the rest of admission', () =>
         } finally {
           await plane.api.call('DELETE', BINDINGS);
           await plane.api.call('DELETE', POLICIES);
-          // The API server hears of it a little late.
+          // The API server learns of the deletions a little late.
           await eventually(async () => {
             const pod = await runPod(plane.api, { images: ['app:1'], labels: { ...ECI, meshed: 'yes' } });
             expect((pod['spec'] as { containers: unknown[] }).containers).toHaveLength(1);

@@ -44,7 +44,7 @@ beforeAll(async () => {
     metadata: { name: 'edge', labels: { 'k8s.aliyun.com/vnode': 'true' } },
   });
   proxy = await startProxy(plane);
-  // The webhook trusts its index for a day here, so that no list repairs what the test keeps from the watch.
+  // maxStaleness is a day, so that no list brings the events that a test keeps from the watches.
   webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '24h' }, proxy);
   await webhook.synced;
   await register(plane.api, 'imagecache-webhook', webhook);
@@ -77,13 +77,13 @@ function silenceWatches(): void {
   proxy.garble = () => Buffer.alloc(0);
 }
 
-/** Lets the watches go on, which deliver what has happened meanwhile. */
+/** Ends the silence: new watches deliver what has happened meanwhile. */
 function resumeWatches(): void {
   proxy.garble = undefined;
   proxy.endWatches();
 }
 
-/** How many pods the webhook has asked the API server for. */
+/** How many requests for a single pod the webhook has sent. */
 const gets = (): number => proxy.seen.filter(({ path }) => /\/pods\/[^/]+$/.test(path)).length;
 
 async function inWatch(count: number): Promise<void> {
@@ -98,7 +98,7 @@ const unbound = async (): Promise<number> =>
   (await plane.api.list(`/api/v1/pods?fieldSelector=spec.nodeName%3D`)).length;
 
 describe('a pod whose node is not known when it is created', () => {
-  it('is left as its author wrote it, and gets its ID as it is bound to a virtual node', async () => {
+  it('is left unchanged at creation, and gets its cache ID when it is bound to a virtual node', async () => {
     const pod = await create({ images: ['a:1'], annotations: { 'example.com/own': 'yes' } });
     expect(pod.annotations).toEqual({ 'example.com/own': 'yes' });
     const bound = await bind(pod, VIRTUAL);
@@ -109,7 +109,7 @@ describe('a pod whose node is not known when it is created', () => {
     });
   });
 
-  it('the same on a node that only its labels tell to be virtual', async () => {
+  it('gets its cache ID also on a node that only its labels show to be virtual', async () => {
     expect((await bind(await create({ images: ['a:1'] }), 'edge')).annotations).toMatchObject({
       [PIN]: 'imc-a',
     });
@@ -119,7 +119,7 @@ describe('a pod whose node is not known when it is created', () => {
     ['asks for nothing', {}],
     ['asks for a match', { [`${P}eci-auto-imc`]: 'true' }],
     ['pins a cache', { [PIN]: 'imc-a' }],
-  ])('that %s and lands on a real node is as its author wrote it', async (_title, annotations) => {
+  ])('that %s and is bound to a real node is left unchanged', async (_title, annotations) => {
     const pod = await create({ images: ['a:1'], annotations });
     expect(pod.annotations).toEqual(annotations);
     const before = gets();
@@ -127,7 +127,7 @@ describe('a pod whose node is not known when it is created', () => {
     expect(gets()).toBe(before);
   });
 
-  it('the same where the Binding is created by itself, as kubectl does', async () => {
+  it('gets its cache ID also if the Binding is created as an object of the namespace', async () => {
     const { name } = await create({ images: ['a:1'] });
     await plane.api.create('/api/v1/namespaces/default/bindings', {
       metadata: { name },
@@ -136,12 +136,12 @@ describe('a pod whose node is not known when it is created', () => {
     expect(metadataOf(await plane.api.get(`${PODS}/${name}`)).annotations).toMatchObject({ [PIN]: 'imc-a' });
   });
 
-  it('keeps what the binder writes of its own', async () => {
+  it('keeps the annotations that the Binding already has', async () => {
     const bound = await bind(await create({ images: ['a:1'] }), VIRTUAL, { 'example.com/gpu': '0' });
     expect(bound.annotations).toMatchObject({ 'example.com/gpu': '0', [PIN]: 'imc-a' });
   });
 
-  it('that pins a cache which is not Ready is not bound before it is', async () => {
+  it('that pins a cache is not bound before the cache is Ready', async () => {
     await putImageCache(plane.api, { name: 'late', images: ['late:1'], phase: 'Creating', progress: '10%' });
     const pod = await create({ images: ['late:1'], annotations: { [PIN]: 'imc-late' } });
     await expect(bind(pod, VIRTUAL)).rejects.toThrow('Creating 10%');
@@ -151,14 +151,14 @@ describe('a pod whose node is not known when it is created', () => {
     });
   });
 
-  it('that switches matching off is bound without us', async () => {
+  it('that switches automatic matching off is bound unchanged', async () => {
     const off = { [`${P}eci-auto-imc`]: 'false' };
     expect((await bind(await create({ images: ['a:1'], annotations: off }), VIRTUAL)).annotations).toEqual(
       off,
     );
   });
 
-  it('for which no cache qualifies gets the marker, as annotation', async () => {
+  it('for which no cache qualifies gets the marker as an annotation, and not as a label', async () => {
     const bound = await bind(await create({ images: ['unheard-of:1'] }), VIRTUAL);
     expect(bound.annotations).toMatchObject({
       'imagecache-webhook.io/create-on-miss': expect.stringMatching(/^[0-9a-f]+$/) as string,
@@ -168,7 +168,7 @@ describe('a pod whose node is not known when it is created', () => {
 });
 
 describe('a pod that is known to go to ECI when it is created', () => {
-  it('is decided then, and looked at again as it is bound', async () => {
+  it('is decided then, and decided again when it is bound', async () => {
     await putImageCache(plane.api, { name: 'gone', images: ['gone:1', 'b:1'] });
     const labels = { 'alibabacloud.com/eci': 'true' };
     const request = { images: ['gone:1'], labels };
@@ -177,7 +177,7 @@ describe('a pod that is known to go to ECI when it is created', () => {
       for (const { annotations } of pods) expect(annotations).toMatchObject({ [PIN]: 'imc-gone' });
       return pods;
     });
-    // Between the two, the cache fails. ECI would fail the pod.
+    // The cache fails between creation and binding, so that ECI would fail the pod.
     await setStatus(plane.api, 'gone', { phase: 'Failed' });
     await eventually(async () => expect((await create(request)).annotations).not.toHaveProperty([PIN]));
     expect((await bind(pod, VIRTUAL)).annotations).toMatchObject({
@@ -193,7 +193,7 @@ describe('a pod that is known to go to ECI when it is created', () => {
 });
 
 describe('a Selector whose pods may run on either kind of node', () => {
-  it('has its effect only where the node turns out to be virtual', async () => {
+  it('has its effect only if the pod is bound to a virtual node', async () => {
     await plane.api.create('/apis/eci.aliyun.com/v1/namespaces/default/selectors', {
       apiVersion: 'eci.aliyun.com/v1',
       kind: 'Selector',
@@ -217,8 +217,8 @@ describe('a Selector whose pods may run on either kind of node', () => {
   });
 });
 
-describe('where the pod of a binding comes from', () => {
-  it('the watch, with no request at all; and it holds no pod that is bound', async () => {
+describe('the pod of a Binding', () => {
+  it('comes from the watch, without a request, and the watch keeps no bound pod', async () => {
     const pod = await create({ images: ['a:1'] });
     await inWatch(await unbound());
     const before = gets();
@@ -227,7 +227,7 @@ describe('where the pod of a binding comes from', () => {
     await inWatch(await unbound());
   });
 
-  it('one GET where the watch has not seen it, and none more', async () => {
+  it('comes from one GET if the watch has not delivered the pod', async () => {
     silenceWatches();
     try {
       const pods = await Promise.all(Array.from({ length: 30 }, () => create({ images: ['a:1'] })));
@@ -240,7 +240,7 @@ describe('where the pod of a binding comes from', () => {
     }
   });
 
-  it('a pod of the same name that came after it is not taken for it', async () => {
+  it('is not confused with an earlier pod of the same name', async () => {
     const first = await create({ images: ['unheard-of:1'] });
     await inWatch(await unbound());
     silenceWatches();
@@ -258,7 +258,7 @@ describe('where the pod of a binding comes from', () => {
     }
   });
 
-  it('nowhere, where the API server does not answer: the pod is bound as it is, with a warning', async () => {
+  it('is bound unchanged, with a warning, if the API server does not answer', async () => {
     const pod = await create({ images: ['a:1'] });
     silenceWatches();
     proxy.fault = ({ path }) => (path.includes('/pods/') ? 'handled' : undefined);
@@ -282,7 +282,7 @@ describe('where the pod of a binding comes from', () => {
     expect(pod.annotations).toEqual({});
   });
 
-  it('a dry-run binds nothing and counts nothing', async () => {
+  it('is not bound by a dry run, which is not counted', async () => {
     const counted = async (): Promise<string[]> =>
       (await webhook.metrics())
         .split('\n')
@@ -294,7 +294,7 @@ describe('where the pod of a binding comes from', () => {
       target: { kind: 'Node', name: VIRTUAL },
     });
     expect((await plane.api.get(`${PODS}/${pod.name}`))['spec']).not.toHaveProperty('nodeName');
-    // A pod that nobody finds, and a Binding that nobody can read.
+    // A Binding whose pod does not exist, and a Binding that cannot be read.
     for (const metadata of [{ name: 'unheard-of' }, {}]) {
       const review = admissionReview(
         { metadata, target: { name: VIRTUAL } },
@@ -321,11 +321,11 @@ describe('a review of a binding', () => {
   ])('that cannot be used is allowed as it is, with a warning: %j', async (object) => {
     expect(await review(object)).toMatchObject({ allowed: true, warnings: [expect.any(String)] });
     expect(await review(object)).not.toHaveProperty('patch');
-    // Whatever its name is, nothing but a pod is asked for.
+    // Whatever the name is, the webhook requests no other resource than pods.
     expect(proxy.seen.filter(({ path }) => /\/secrets\//.test(path))).toEqual([]);
   });
 
-  it('is let through where bindTime is off', async () => {
+  it('is allowed without a patch if bindTime is off', async () => {
     await using plain = await startInCluster(plane);
     await plain.synced;
     const { name } = await create({ images: ['a:1'] });

@@ -1,6 +1,6 @@
 /**
- * The chart as helm installs it: its pods run as its service account, the API server calls them by its Service, and trusts
- * the CA that they keep. The tests build on one another: they are the life of one release.
+ * The chart as helm installs it: its pods run as its service account, the API server calls them by its Service, and
+ * trusts the CA that they keep. The tests depend on one another: they follow one release.
  */
 import type { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -62,7 +62,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     );
   }
 
-  /** Connects to a replica as an API server that knows this bundle would. @returns the certificate that it gives */
+  /** Connects to a replica as an API server with this caBundle does. @returns the replica's certificate */
   async function meet(address: string, ca: string): Promise<X509Certificate> {
     const socket = connect({ host: address, port: 8443, ca, servername: NAME });
     await once(socket, 'secureConnect');
@@ -71,7 +71,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     return certificate;
   }
 
-  /** Every replica serves with a certificate of the CA in the configuration, and the API server knows that CA. */
+  /** Waits until every replica serves with a certificate of the CA in the configuration, and pods are decided. */
   async function untilTrusted(): Promise<void> {
     await eventually(async () => {
       const [bundle] = await caBundles();
@@ -82,7 +82,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     }, 20_000);
   }
 
-  /** What is not so with any replica. */
+  /** The problems of each replica, from its /readyz. */
   const problems = (): Promise<string[][]> =>
     Promise.all(
       kubelet.pods().map(async ({ address }) => {
@@ -111,7 +111,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
       plane.api.create(`/api/v1/namespaces/${namespace}/pods?dryRun=All`, {
         metadata: { name: 'left-alone', labels: { 'alibabacloud.com/eci': 'true', ...labels } },
         spec: {
-          // The namespace of the release takes no other.
+          // The namespace of the release accepts only restricted pods.
           securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
           containers: [
             {
@@ -129,7 +129,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     expect(isDecided(await pod({}, NAMESPACE))).toBe(false);
   });
 
-  it('puts a caBundle back that somebody has taken away', async () => {
+  it('writes the caBundle again if somebody has removed it', async () => {
     const [before] = await caBundles();
     const { webhooks } = await plane.api.get(CONFIGURATION);
     const [webhook] = webhooks as { name: string; clientConfig: Json }[];
@@ -171,7 +171,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     expect(await secretData()).toEqual(before);
   });
 
-  it('has a new CA made at once where the Secret is emptied, as after a theft', async () => {
+  it('makes a new CA at once if the Secret is emptied, as after a theft', async () => {
     const before = await secretData();
     await plane.api.merge(SECRET, { data: null });
     await eventually(async () => expect((await secretData())['ca.crt']).toBeTruthy());
@@ -181,7 +181,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     expect(await caBundles()).toEqual([after['ca.crt']]);
   });
 
-  it('goes on with the CA that it has where the Secret cannot be read, and says so', async () => {
+  it('keeps its CA if the Secret cannot be read, and reports that', async () => {
     const before = await secretData();
     await plane.api.merge(SECRET, { data: { 'ca.crt': Buffer.from('text').toString('base64') } });
     const said = `Secret ${NAMESPACE}/${RELEASE}-ca cannot be read: ca.crt is no PEM certificate`;
@@ -198,7 +198,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     await eventually(async () => expect(await problems()).toEqual([[], []]));
   });
 
-  it('fails no request while its CA is replaced, whoever connects at whatever moment', async () => {
+  it('fails no request while its CA is replaced, at whatever moment a client connects', async () => {
     await release.upgrade({ ...values, certificates: { lifetime: '42s' } });
     await untilRolledOut(plane.api);
     await kubelet.untilReady(2);
@@ -215,10 +215,10 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
       if (data['ca.crt'] !== first && data['previous-ca.crt'] === undefined) break;
       expect(Date.now(), 'the CA was replaced, and the old one is gone').toBeLessThan(until);
       const [bundle] = await caBundles();
-      // An API server goes on for a while with the bundle that it was told: this is how long.
+      // An API server may use a former bundle for a while, which this pause imitates.
       await sleep(200);
       for (const { address, ending } of kubelet.pods()) {
-        // A replica that is told to end may be gone before it is asked.
+        // A replica that was told to end may be gone before the connection.
         if (ending) continue;
         const { serialNumber } = await meet(address, bundle!);
         seen.add(serialNumber).add(bundle!);
@@ -233,7 +233,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     expect(bundles).toEqual([first, expect.stringContaining(first)]);
   });
 
-  it('decides at bindings once bindTime is switched on, by a webhook that is trusted as the first one is', async () => {
+  it('decides at bindings once bindTime is switched on, with the same CA for the webhook of bindings', async () => {
     objects = await release.upgrade({ config: { ...values.config, bindTime: true } });
     await untilRolledOut(plane.api);
     await eventually(async () => {
@@ -255,7 +255,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     });
   });
 
-  it('has done nothing that it may not, and uses every right that its CA needs', async () => {
+  it('was refused no request, and used every right that its CA needs', async () => {
     const rules = (kind: string, name?: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
     const ofAuthority = granted(rules('Role', `${RELEASE}-ca`), NAMESPACE);
     const all = [...granted(rules('ClusterRole')), ...granted(rules('Role'), 'kube-system'), ...ofAuthority];

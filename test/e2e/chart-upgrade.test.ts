@@ -1,6 +1,6 @@
 /**
- * From the chart of version 0.1.0, installed by Helm 3, to the present one by Helm 4, back, and again, while pods are created
- * all the time. And the ImageCache resource, which may be a vendor's, the chart's, or that of an earlier chart.
+ * Upgrades from chart 0.1.0, installed by Helm 3, to the present chart by Helm 4, back, and again, while pods are
+ * created all the time. Upgrades also with an ImageCache resource of a vendor, of the chart, and of an earlier chart.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -69,24 +69,21 @@ describe.skipIf(!canHaveAddresses())('a release of the chart 0.1.0 that Helm 3 i
     ['upgraded by Helm 4 with server-side apply', upgrade({}, { flags: ['--server-side=true'] })],
     ['upgraded with a label on its pods', upgrade({ podLabels: { team: 'platform' } })],
     ['rolled back from there', () => release.rollback()],
-  ])(
-    'keeps its CA and its caBundle, and decides every pod meanwhile, as it is %s',
-    async (_title, change) => {
-      const before = await trust();
-      expect(before).toMatchObject({ bundles: [expect.stringMatching(/./)] });
-      await using load = createPodsWithoutEnd(plane.api);
-      await load.untilMore(20);
-      await change();
-      await untilRolledOut(plane.api);
-      await kubelet.untilReady(2);
-      await load.untilMore(100);
-      await load.stop();
-      expect(load.counts).toMatchObject({ untouched: 0, refused: [] });
-      expect(await trust()).toEqual(before);
-    },
-  );
+  ])('keeps its CA and its caBundle, and decides every pod, while it is %s', async (_title, change) => {
+    const before = await trust();
+    expect(before).toMatchObject({ bundles: [expect.stringMatching(/./)] });
+    await using load = createPodsWithoutEnd(plane.api);
+    await load.untilMore(20);
+    await change();
+    await untilRolledOut(plane.api);
+    await kubelet.untilReady(2);
+    await load.untilMore(100);
+    await load.stop();
+    expect(load.counts).toMatchObject({ untouched: 0, refused: [] });
+    expect(await trust()).toEqual(before);
+  });
 
-  it('has done each of those as a revision of its own, and is one release of the present chart by now', async () => {
+  it('has a revision for each of these changes, and the last is of the present chart', async () => {
     expect(installed.length).toBeGreaterThan(8);
     const charts = (await release.history()).map(({ chart }) => chart);
     expect(charts).toHaveLength(6);
@@ -138,7 +135,7 @@ describe('the ImageCache resource', () => {
     await release.uninstall();
     expect(metadataOf(await plane.api.get(CRD))).toEqual(before);
     expect(await caches()).toEqual(['a']);
-    // The clean-up after each test.
+    // Installs the release again, because afterEach uninstalls it.
     await release.upgrade(values);
   });
 
@@ -163,7 +160,7 @@ describe('the ImageCache resource', () => {
     await release.upgrade(values);
   });
 
-  it('of the chart 0.1.0 becomes the present one by kubectl apply, as the chart says, and keeps its objects', async () => {
+  it('of chart 0.1.0 is upgraded by the kubectl command in the README, and keeps its objects', async () => {
     await release.upgrade(values, { chart: FORMER_CHART });
     await putImageCache(plane.api, { name: 'a', images: ['a:1'] });
     await makeOlder();
@@ -185,7 +182,7 @@ describe('the ImageCache resource', () => {
   });
 });
 
-/** The spec of a CRD whose printer columns lack one. */
+/** The spec of a CRD without one of its printer columns. */
 function withoutColumn(crd: Json, column: string): Json {
   const spec = structuredClone(crd['spec']) as Json & {
     versions: { additionalPrinterColumns: { name: string }[] }[];

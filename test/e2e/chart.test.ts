@@ -1,4 +1,4 @@
-/** What the chart renders: with every pair of its switches before a real API server, and against its documents. */
+/** What the chart renders: with every pair of its switches in a real API server, and compared with its documents. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluate } from '@marcbachmann/cel-js';
@@ -25,7 +25,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
 }
 
-/** Each with the values that it can have. Every value is tried with every value of each other switch. */
+/** Each switch has the values that are tried; every value is combined with every value of each other switch. */
 const SWITCHES: readonly (readonly Json[])[] = [
   [
     {},
@@ -91,7 +91,7 @@ function isMap(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Custom resources of others, as far as it takes to have the API server accept an object. */
+/** A CustomResourceDefinition of another project, with which the API server accepts any object of the kind. */
 function openCrd(group: string, version: string, kind: string): Json {
   const plural = `${kind.toLowerCase()}s`;
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
@@ -108,7 +108,7 @@ function openCrd(group: string, version: string, kind: string): Json {
   };
 }
 
-/** The paths of the kinds that the chart creates, and of the kinds that follow from them. */
+/** The paths of the kinds that the chart creates, and of kinds that may follow from them. */
 const OWNED = [
   '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
   '/apis/rbac.authorization.k8s.io/v1/clusterroles',
@@ -135,13 +135,13 @@ describe('the chart', () => {
   });
   afterAll(() => plane?.stop());
 
-  it('is taken by helm and by the API server with every pair of its switches, and its configuration by the webhook', async () => {
+  it('is valid for helm, the API server and the webhook with every pair of its switches', async () => {
     const validate = new Ajv({ strict: false }).compile(SCHEMA);
     const release = new Release(plane);
     const sets = pairwise(SWITCHES.map(({ length }) => length)).map((choices) =>
       choices.map((i, a) => SWITCHES[a]![i]!).reduce(merged),
     );
-    // As few as there can be of the two switches with most values, and not many more.
+    // At least the eight pairs of the two switches with the most values, and few enough to try them all.
     expect(sets.length).toBeGreaterThanOrEqual(8);
     expect(sets.length).toBeLessThan(30);
     for (const values of sets) {
@@ -163,7 +163,7 @@ describe('the chart', () => {
     expect(history.at(-1)).toMatchObject({ revision: sets.length, status: 'deployed' });
   }, 180_000);
 
-  it('brings the ImageCache resource unless it is told not to, and tries pods where it is told to', async () => {
+  it('brings the ImageCache resource unless crds.enabled is false, and checks pods in check.namespace', async () => {
     const kinds = async (values: Json): Promise<unknown[]> =>
       (await renderChart({ values })).map(({ kind }) => kind);
     expect(await kinds({})).toContain('CustomResourceDefinition');
@@ -174,7 +174,7 @@ describe('the chart', () => {
     expect(spec.containers[0]!['args']).toEqual(expect.arrayContaining(['--namespace', 'elsewhere']));
   });
 
-  it('leaves nothing of its own behind when it is removed, and leaves the ImageCaches', async () => {
+  it('deletes its own objects when it is uninstalled, and keeps the ImageCaches', async () => {
     const release = new Release(plane);
     const objects = await release.upgrade({});
     await putImageCache(plane.api, { name: 'kept', images: ['a:1'] });
@@ -190,7 +190,7 @@ describe('the chart', () => {
     expect((await plane.api.list(IMAGE_CACHES)).map((each) => metadataOf(each).name)).toEqual(['kept']);
   });
 
-  it('runs the webhook with no right on the node: not as root, nothing to write to, no capability', async () => {
+  it('runs the webhook not as root, with a read-only file system and without capabilities', async () => {
     const { spec } = find(await renderChart({}), 'Deployment') as { spec: { template: { spec: Json } } };
     const { securityContext, containers } = spec.template.spec as {
       securityContext: Json;
@@ -205,7 +205,7 @@ describe('the chart', () => {
     });
   });
 
-  it('registers the webhook so that it can never hold up a cluster', async () => {
+  it('registers the webhook so that no pod fails, or waits for more than two seconds, because of it', async () => {
     const { webhooks } = find(await renderChart({}), 'MutatingWebhookConfiguration') as unknown as {
       webhooks: Json[];
     };
@@ -249,13 +249,13 @@ describe('the chart', () => {
     await expect(renderChart({ values })).rejects.toThrow(fault);
   });
 
-  it('is refused by Kubernetes before 1.30, which lacks what it uses', async () => {
+  it('is refused for Kubernetes before 1.30, which lacks features that the chart uses', async () => {
     await expect(renderChart({ kubeVersion: '1.29.9' })).rejects.toThrow('kubeVersion: >=1.30.0-0');
     // Managed clusters have a suffix in their version.
     expect(await renderChart({ kubeVersion: 'v1.30.1-aliyun.1' })).not.toEqual([]);
   });
 
-  it('lets the controller read workloads only where it makes caches for them, and not where the webhook is not asked', async () => {
+  it('lets the controller read workloads only with prewarm, and not in namespaces without the webhook', async () => {
     const rendered = (config: Json): Promise<Json[]> =>
       renderChart({
         values: { controller: { enabled: true }, config, webhook: { excludedNamespaces: ['a', 'b'] } },
@@ -281,7 +281,7 @@ interface Expression {
   readonly values: readonly string[];
 }
 
-/** A label selector as the API server reads it: NotIn takes what lacks the label, too. */
+/** Whether a label selector matches, as in the API server: NotIn also matches labels without the key. */
 function selects(expressions: readonly Expression[], labels: Readonly<Record<string, string>>): boolean {
   return expressions.every(({ key, operator, values }) => {
     const isIn = Object.hasOwn(labels, key) && values.includes(labels[key]!);
@@ -294,7 +294,7 @@ interface PodWebhook {
   readonly matchConditions?: readonly { readonly expression: string }[];
 }
 
-describe('where no profile selector picks pods, a pod', () => {
+describe('with webhook.profileSelectors false, a pod', () => {
   let webhooks: readonly PodWebhook[];
   beforeAll(async () => {
     const objects = await renderChart({ values: { webhook: { profileSelectors: false } } });
@@ -325,7 +325,7 @@ describe('where no profile selector picks pods, a pod', () => {
   });
   const node = nodeObject('virtual', { type: 'virtual-kubelet' });
 
-  it('is sent once where the webhook would look at it, and not at all where nothing marks it', () => {
+  it('is sent once if the webhook would decide on it, and not at all if nothing marks it for ECI', () => {
     const counts = { ours: 0, sent: 0, all: 0 };
     fc.assert(
       fc.property(
@@ -347,7 +347,7 @@ describe('where no profile selector picks pods, a pod', () => {
           counts.sent += takers.length;
           expect(takers.length).toBeLessThanOrEqual(1);
           if (isOurs) expect(takers.length).toBe(1);
-          // A node's labels are not known before the pod is sent.
+          // A pod with a nodeName may be sent in vain, because match conditions do not know the labels of nodes.
           else if (nodeName === undefined) expect(takers.length).toBe(0);
         },
       ),
@@ -367,13 +367,13 @@ describe("the chart's documents", () => {
       return isGroup ? leaves(value, inner, `${path}.`) : [path];
     });
 
-  it('name every value, and none that there is not', () => {
+  it('name every value of the chart, and no others', () => {
     const readme = readFileSync(join(CHART, 'README.md'), 'utf8');
     const named = Array.from(readme.matchAll(/^\| `([\w.]+)` \|/gm), ([, key]) => key!);
     expect(named.toSorted()).toEqual([...leaves(VALUES, SCHEMA), 'global'].toSorted());
   });
 
-  it('tell the defaults', () => {
+  it('name the right defaults', () => {
     const readme = readFileSync(join(CHART, 'README.md'), 'utf8');
     for (const [, key, told] of readme.matchAll(/^\| `([\w.]+)` \| `([^`]*)` \|/gm)) {
       const value = key!.split('.').reduce<unknown>((at, part) => (at as Json)[part], VALUES);
@@ -395,7 +395,7 @@ describe("the chart's documents", () => {
     expect(JSON.stringify(validate.errors)).toContain(at);
   });
 
-  it('allow in `config` what the webhook allows, but for what the chart itself says', () => {
+  it('allow in `config` every setting of the webhook, except those that the chart itself sets', () => {
     const flat = (schema: Schema, prefix = ''): [string, Schema][] =>
       Object.entries(schema.properties ?? {}).flatMap(([key, inner]) =>
         inner.properties ? flat(inner, `${prefix}${key}.`) : [[`${prefix}${key}`, inner]],

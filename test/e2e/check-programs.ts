@@ -1,4 +1,4 @@
-/** Says before the tests begin which programs of others they lack, and ends with 1 if there are any. */
+/** Says before the tests begin which external programs are missing, and ends with 1 if any is. */
 import { messageOf } from '../../src/core/kubernetes/problem.ts';
 import { CLUSTER_PROGRAMS, findPrograms } from './support/programs.ts';
 

@@ -80,13 +80,13 @@ describe('imc explain', () => {
       ['--source', 'kubernetes', '--kubeconfig', '/nowhere'],
       '/nowhere cannot be read: no such file or directory',
     ],
-    ['nothing at all', ['--source', 'kubernetes'], 'no cluster: not in a pod'],
+    ['no kubeconfig', ['--source', 'kubernetes'], 'no cluster: not in a pod'],
   ])('%s: ends with 1 and says what is missing', async (_title, flags, message) => {
     const { code, err } = await imc(['explain', ...flags, '-f', POD], '', { HOME: '/nowhere' });
     expect([code, err]).toEqual([1, expect.stringContaining(message)]);
   });
 
-  it('an API server that is not there, or does not let us in: ends with 1 and says so', async () => {
+  it('ends with 1 and says so if the API server does not listen, or does not accept the token', async () => {
     folder.write('dead', kubeconfig('https://127.0.0.1:1', plane.ca, { token: 'x' }));
     folder.write('stranger', kubeconfig(plane.url, plane.ca, { token: 'stranger' }));
     for (const [name, message] of [
@@ -121,7 +121,7 @@ describe('imc check', () => {
     const { code, out, err } = await check();
     expect([code, err]).toEqual([0, '']);
     expect(out).toBe(
-      "The webhook decides pods of namespace default. A pod that was tried: miss, no ImageCache holds any of the pod's images.\n",
+      "The webhook decides pods of namespace default. Decision for a test pod: miss, no ImageCache in this cluster holds any of the pod's images.\n",
     );
     expect(await plane.api.list('/api/v1/namespaces/default/pods')).toEqual([]);
     await unregister(plane.api, 'imagecache-webhook');
@@ -130,7 +130,7 @@ describe('imc check', () => {
   it.each([
     ['may not create pods', ['--kubeconfig', file], 'HTTP 403: pods is forbidden'],
     [
-      'asks for a namespace that there is not',
+      'names a namespace that does not exist',
       ['--namespace', 'nowhere'],
       'HTTP 404: namespaces "nowhere" not found',
     ],
@@ -184,7 +184,7 @@ describe('imc serve', () => {
     expect(out).not.toContain('"level":50');
   });
 
-  it('with bindTime and a source that knows no pods is refused', async () => {
+  it('refuses bindTime with a source of files', async () => {
     const { code, err } = await imc([
       'serve',
       '--source',

@@ -1,4 +1,4 @@
-/** A real API server that shows webhooks a certificate, before a webhook that asks for it. */
+/** A real API server that shows its certificate to webhooks, and a webhook that requires a certificate. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/tls/authority.ts';
 import { issueClientCertificate } from '../support/client-certificate.ts';
@@ -35,7 +35,7 @@ describe('an API server with a certificate for webhooks', () => {
   it.each([
     ['kube-apiserver', 'imc-a'],
     ['another', undefined],
-  ])('may ask where %s may', async (name, decided) => {
+  ])('gets decisions only if tls.clientNames has its name, here %s', async (name, decided) => {
     await using webhook = await startInCluster(plane, {
       'tls.clientCa': `${folder.path}/ca.crt`,
       'tls.clientNames': name,
@@ -43,7 +43,7 @@ describe('an API server with a certificate for webhooks', () => {
     await webhook.synced;
     await register(plane.api, name, webhook);
     const pod = runPod(plane.api, { images: ['a:1'], labels: { 'alibabacloud.com/eci': 'true' } });
-    // The tests register webhooks so that what fails is seen.
+    // The tests register webhooks with failurePolicy Fail, so that a refused request fails the pod.
     if (decided === undefined) await expect(pod).rejects.toThrow(/403|failed calling webhook/);
     else expect(metadataOf(await pod).annotations).toMatchObject({ 'k8s.aliyun.com/eci-imc-id': decided });
     await unregister(plane.api, name);

@@ -1,4 +1,4 @@
-/** `make cluster`, used as somebody uses it who copies the commands that it prints. */
+/** `make cluster`, as somebody uses it who copies the printed commands. */
 import { once } from 'node:events';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/webhook.ts';
 interface Playground {
   readonly printed: () => string;
   readonly ended: () => boolean;
-  /** Ctrl-C. @returns the exit code */
+  /** Sends SIGINT, as Ctrl-C does. @returns the exit code */
   readonly interrupt: () => Promise<number | null>;
 }
 
@@ -33,19 +33,19 @@ function start(environment: NodeJS.ProcessEnv = {}): Playground {
   };
 }
 
-/** Of all processes. */
+/** The command lines of all processes. */
 function commandLines(): string[] {
   return globSync('/proc/[0-9]*/cmdline').map((file) => {
     try {
       return readFileSync(file, 'utf8');
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
       return '';
     }
   });
 }
 
-it('prints a kubeconfig and three commands, which do what it says of them; and Ctrl-C leaves nothing behind', async () => {
+it('make cluster prints a kubeconfig and three commands that work, and Ctrl-C leaves nothing behind', async () => {
   const cluster = start();
   await eventually(() => {
     expect(cluster.ended(), cluster.printed()).toBe(false);
@@ -78,7 +78,7 @@ it.each([
   ['', 'KUBEBUILDER_ASSETS is not set. It must name a folder that holds the programs of a control plane.'],
   ['/nowhere/1.37', 'KUBEBUILDER_ASSETS names /nowhere/1.37.'],
 ])(
-  'without the programs it says which are missing and where to get them, and ends with 1',
+  'without the programs, make cluster says which are missing and where to get them, and ends',
   async (assets, said) => {
     const cluster = start({ KUBEBUILDER_ASSETS: assets, PATH: dirname(process.execPath) });
     await eventually(() => expect(cluster.ended()).toBe(true), 30_000);

@@ -1,6 +1,4 @@
-/**
- * The controller while its connection to the API server is broken: every missed cache is made all the same, and once.
- */
+/** Faults between the controller and the API server: every missed cache is still made, and made only once. */
 import type { ServerResponse } from 'node:http';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -63,7 +61,7 @@ describe('between the controller and the API server', () => {
     await plane.api.call('DELETE', IMAGE_CACHES);
   });
 
-  /** Which of the two leads. */
+  /** Waits until one of the two controllers leads. @returns its index */
   async function leader(): Promise<number> {
     return eventually(async () => {
       const texts = await Promise.all(
@@ -111,25 +109,28 @@ describe('between the controller and the API server', () => {
     'is never answered': () => 'handled',
   };
 
-  it.each(Object.keys(FAULTS))('every creation %s: it is made once the fault is over', async (kind) => {
-    const proxy = proxies[await leader()]!;
-    let met = 0;
-    proxy.fault = (request, answer) => {
-      if (request.method !== 'POST' || request.path !== IMAGE_CACHES) return undefined;
-      met += 1;
-      return FAULTS[kind]!(request, answer);
-    };
-    await miss('p', 'a:1');
-    await miss('q', 'b:1');
-    // One that waits for an answer in vain waits for ten seconds.
-    const tries = kind === 'is never answered' ? 1 : 2;
-    await eventually(() => expect(met).toBeGreaterThanOrEqual(tries), 20_000);
-    expect(await plane.api.list(IMAGE_CACHES)).toEqual([]);
-    proxy.fault = undefined;
-    await untilMade(['a:1', 'b:1']);
-  });
+  it.each(Object.keys(FAULTS))(
+    'if every creation %s, the caches are made once the fault is over',
+    async (kind) => {
+      const proxy = proxies[await leader()]!;
+      let met = 0;
+      proxy.fault = (request, answer) => {
+        if (request.method !== 'POST' || request.path !== IMAGE_CACHES) return undefined;
+        met += 1;
+        return FAULTS[kind]!(request, answer);
+      };
+      await miss('p', 'a:1');
+      await miss('q', 'b:1');
+      // A request that is never answered fails only after ten seconds.
+      const tries = kind === 'is never answered' ? 1 : 2;
+      await eventually(() => expect(met).toBeGreaterThanOrEqual(tries), 20_000);
+      expect(await plane.api.list(IMAGE_CACHES)).toEqual([]);
+      proxy.fault = undefined;
+      await untilMade(['a:1', 'b:1']);
+    },
+  );
 
-  it('a creation succeeds and its answer is lost: nothing is made twice', async () => {
+  it('if a creation succeeds and its answer is lost, no cache is made twice', async () => {
     const proxy = proxies[await leader()]!;
     let lost = 0;
     proxy.afterwards = (request, answer) => {
@@ -144,7 +145,7 @@ describe('between the controller and the API server', () => {
     expect(lost).toBeGreaterThan(0);
   });
 
-  it('a leader that is cut off loses its Lease, and the other goes on', async () => {
+  it('a leader that is cut off loses its Lease, and the other controller continues', async () => {
     const first = await leader();
     proxies[first]!.hang();
     await miss('p', 'a:1');
@@ -160,7 +161,7 @@ describe('between the controller and the API server', () => {
     await untilMade(['a:1', 'b:1']);
   });
 
-  it('a leader that is stopped gives its Lease back, and the other takes it at once', async () => {
+  it('a leader that is stopped releases its Lease, and the other controller takes it at once', async () => {
     const first = await leader();
     const [stopped] = controllers.splice(first, 1);
     await stopped!.stop();

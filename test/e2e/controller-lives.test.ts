@@ -1,6 +1,6 @@
 /**
- * The controller's rules with the lives that pods really have: a scheduler binds them, kwok plays the virtual node that they
- * pull and run on, and `imc simulate-eci` makes the caches.
+ * The controller with pods that go through their whole life: a scheduler binds them, kwok stands in for the virtual
+ * node on which they pull and run, and `imc simulate-eci` makes the caches.
  */
 import { SYSTEM_CLOCK } from '../../src/clock.ts';
 import { pino } from 'pino';
@@ -56,7 +56,7 @@ beforeAll(async () => {
     metricsPort: '0',
     'createOnMiss.by': 'controller',
     prewarm: 'true',
-    // So that it hears from the API server often, also when its clock is set.
+    // A short time, so that the API server confirms its data soon after its clock was moved.
     maxStaleness: '6s',
   };
   const config = loadConfig(undefined, new Map(Object.entries(settings)), {});
@@ -103,7 +103,7 @@ async function phaseOf(name: string): Promise<string> {
   return (status as { phase: string }).phase;
 }
 
-/** The one cache of an image, once it is Ready. */
+/** Waits until the only cache with an image is Ready. @returns that cache */
 async function untilReady(image: string): Promise<{ name: string; id: string }> {
   return eventually(async () => {
     const caches = (await plane.api.list(IMAGE_CACHES)).filter((each) =>
@@ -116,7 +116,7 @@ async function untilReady(image: string): Promise<{ name: string; id: string }> 
   }, 20_000);
 }
 
-/** The webhook has heard of a cache: a pod would be given it. */
+/** Waits until the webhook would give a pod this cache. */
 async function untilGiven(image: string, id: string): Promise<void> {
   await eventually(async () => {
     const pod = await plane.api.create(`${PODS}?dryRun=All`, {
@@ -131,7 +131,7 @@ const present = async (name: string): Promise<boolean> =>
   (await plane.api.list(IMAGE_CACHES)).some((each) => metadataOf(each).name === name);
 
 describe('a cache that was missed', () => {
-  it('is made of a pod that only its binding showed to be for ECI, and that bears no label for it', async () => {
+  it('is made for a pod that only its binding shows to go to ECI, and that has no label for ECI', async () => {
     const { nodeSelector: _, ...spec } = podSpec('bound:1');
     const expression = { key: 'type', operator: 'In', values: ['virtual-kubelet'] };
     const affinity = {
@@ -153,7 +153,7 @@ describe('a cache that was missed', () => {
     await untilReady('bound:1');
   });
 
-  it('is there for the second run of a CronJob, whose first one has finished meanwhile', async () => {
+  it('is given to the second run of a CronJob, although the pod of the first run has finished', async () => {
     const job = { spec: { template: template('cron:1', { ...PULLS, 'kwok.test/runs-for': '100ms' }) } };
     Object.assign(job.spec.template['spec'] as Json, { restartPolicy: 'Never' });
     await plane.api.create(CRON_JOBS, {
@@ -208,7 +208,7 @@ describe('a cache that was missed', () => {
 });
 
 describe('a cache that nobody has used for longer than idleDays', () => {
-  it('goes; and one that a pod is about to start from goes only once the pod has started', async () => {
+  it('is deleted, but not before a pod that is about to start from it has started', async () => {
     await create('misses', 'used:1');
     await create('misses-too', 'unused:1');
     const [used, unused] = [await untilReady('used:1'), await untilReady('unused:1')];
@@ -217,11 +217,11 @@ describe('a cache that nobody has used for longer than idleDays', () => {
     expect(metadataOf(hit).annotations[PIN]).toBe(used.id);
     await plane.api.remove(`${PODS}/misses`);
     await plane.api.remove(`${PODS}/misses-too`);
-    // The controller's clock alone: it is a month later.
+    // Moves only the controller's clock, by a month.
     aheadBy = 31 * DAY;
     try {
       await eventually(async () => expect(await present(unused.name)).toBe(false), 30_000);
-      // It has looked at both, and at a pod that still pulls.
+      // The controller has seen both caches, and a pod that still pulls.
       expect([await phaseOf('hits'), await present(used.name)]).toEqual(['Pending', true]);
       await plane.api.merge(`${PODS}/hits`, { metadata: { annotations: { 'kwok.test/pulls-for': '0s' } } });
       await eventually(async () => expect(await present(used.name)).toBe(false), 30_000);

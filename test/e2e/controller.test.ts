@@ -1,5 +1,5 @@
 /**
- * The controller as the chart installs it, beside the webhook, before a real API server. ECI is played by the tests: they
+ * The controller as the chart installs it, beside the webhook, with a real API server. The tests stand in for ECI: they
  * give the caches their IDs and phases.
  */
 import { SYSTEM_CLOCK } from '../../src/clock.ts';
@@ -34,7 +34,7 @@ import { audited, granted, used } from './support/rights.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
-/** The kinds whose images are cached before their first pod. */
+/** The kinds that the controller pre-warms. */
 const WORKLOADS = [
   'apps/v1/deployments',
   'apps/v1/statefulsets',
@@ -85,7 +85,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       )['webhooks'] as { clientConfig: { caBundle?: string } }[];
       expect(webhook!.clientConfig.caBundle).toBeTruthy();
     });
-    // The API server has heard of it.
+    // Waits until the API server knows the webhook.
     await eventually(async () => {
       const pod = await plane.api.create(`${PODS}?dryRun=All`, podOf('first', ['first:1']));
       expect(metadataOf(pod).labels).toHaveProperty([MARKER]);
@@ -99,7 +99,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
   afterEach(async () => {
     for (const namespace of ['default', 'ahead']) {
       for (const resource of WORKLOADS) await plane.api.call('DELETE', inNamespace(namespace, resource));
-      // Until it is gone, it makes pods.
+      // A ReplicaSet makes pods until it is deleted.
       await eventually(
         async () => expect(await plane.api.list(inNamespace(namespace, 'apps/v1/replicasets'))).toEqual([]),
         30_000,
@@ -135,7 +135,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
   }
 
   let looks = 0;
-  /** Until the controller has looked at all that there is now: it has made a cache for a pod that came after it. */
+  /** Waits until the controller has seen the present objects: it has made a cache for a pod that came later. */
   async function untilItHasLooked(): Promise<void> {
     const image = `look-${++looks}:1`;
     await create(`look-${looks}`, [image]);
@@ -155,7 +155,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
   const becomeReady = async (cache: Json, id: string): Promise<void> =>
     setStatus(plane.api, metadataOf(cache).name, { imageCacheId: id, phase: 'Ready', progress: '100%' });
 
-  /** Both replicas of the webhook have heard of it: each dry run may ask the other. */
+  /** Waits until both replicas of the webhook know a cache; each dry run may go to either of them. */
   async function untilGiven(id: string, images: readonly string[]): Promise<void> {
     await eventually(async () => {
       for (let i = 0; i < 4; i++) {
@@ -165,7 +165,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     });
   }
 
-  /** As one of the chart's service accounts. */
+  /** A kubeconfig for one of the chart's service accounts. */
   async function kubeconfigOf(account: string): Promise<string> {
     const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${account}/token`;
     const { status } = await plane.api.create(path, { spec: { expirationSeconds: 600 } });
@@ -239,7 +239,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
         },
       },
       spec: {
-        // The names as written, sorted by their meaning.
+        // The images as written, sorted by their normalised references.
         images: ['nginx', 'harbor.example/init:1', 'harbor.example/side:1'],
         imageCacheSize: 50,
         imagePullSecrets: ['default:registry'],
@@ -273,7 +273,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
         expect(String(found?.['message'])).toContain(`ImageCache ${metadataOf(cache!).name}`);
         return found!;
       });
-    // This pod is to be younger than the cache, by times in whole seconds.
+    // The next pod must be younger than the cache, and creation times are in whole seconds.
     await eventually(async () => {
       const later = await plane.api.create(`${PODS}?dryRun=All`, podOf('later', ['later:1']));
       expect(createdAt(later)).toBeGreaterThan(createdAt(cache!));
@@ -297,7 +297,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     expect(await caches()).toHaveLength(1);
   });
 
-  it('makes the cache for a template before its first pod, where a namespace says so, and that pod hits', async () => {
+  it('makes the cache for a template before its first pod, if the namespace opts in, and that pod hits', async () => {
     const labels = { app: 'web', 'alibabacloud.com/eci': 'true' };
     const template = (image: string, spec: Json = {}): Json => ({
       metadata: { labels },
@@ -349,7 +349,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
         },
       }),
     });
-    // Changed its mind at once: the last is meant.
+    // The template changes twice at once, and only the last template gets a cache.
     const change = (image: string): Promise<Json> =>
       plane.api.merge(`${inNamespace('ahead', 'apps/v1/deployments')}/web`, {
         spec: { template: { spec: { containers: [{ name: 'c', image }] } } },
@@ -386,12 +386,12 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       const [pod] = await plane.api.list('/api/v1/namespaces/ahead/pods');
       expect(metadataOf(pod!).annotations).toMatchObject({ 'k8s.aliyun.com/eci-imc-id': 'imc-web-3' });
     });
-    // What it does with its pods is no change of the template.
+    // Scaling is no change of the template, so it leads to no other cache.
     await untilItHasLooked();
     expect(await caches()).toHaveLength(7);
   });
 
-  it('makes none for a pod that is gone, nor where somebody makes one by hand meanwhile', async () => {
+  it('makes no cache for a pod that was deleted, nor for images for which somebody makes a cache by hand', async () => {
     const acting = await leader();
     acting.process.kill('SIGSTOP');
     const other = kubelet.pods('controller').find((pod) => pod !== acting)!;
@@ -429,7 +429,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     });
   });
 
-  it('removes its caches that have expired, and never one that was made by hand', async () => {
+  it('deletes its expired caches, and never a cache that was made by hand', async () => {
     const expired = { phase: 'Ready', expireDateTime: '2026-01-01T00:00:00Z', imageCacheId: 'imc-old' };
     await putImageCache(plane.api, { name: 'mine', images: ['old:1'] });
     await setStatus(plane.api, 'mine', expired);
@@ -442,7 +442,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     expect(metadataOf(left!).name).toBe('mine');
   });
 
-  it('has it noted that a cache is used, and never deletes one that a pending pod points to', async () => {
+  it('never deletes a cache that a pending pod points to, and the webhook records that the cache is used', async () => {
     await create('p', ['kept:1']);
     const [made] = await untilCaches(1);
     await becomeReady(made!, 'imc-kept');
@@ -450,7 +450,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       const pod = await create(`hit-${Date.now()}`, ['kept:1']);
       expect(metadataOf(pod).annotations['k8s.aliyun.com/eci-imc-id']).toBe('imc-kept');
     });
-    // The webhook has noted on it that it is used.
+    // The webhook has recorded the use in annotations of the cache.
     await eventually(async () => {
       const [inUse] = await caches();
       const { annotations } = metadataOf(inUse!);
@@ -458,7 +458,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       const lastUsed = Date.parse(annotations['imagecache-webhook.io/last-used'] as string);
       expect(Math.abs(Date.now() - lastUsed)).toBeLessThan(60_000);
     }, 30_000);
-    // Another one, which no pod points to, expires after it; when that is gone, the controller has looked at both.
+    // Another cache, which no pod points to, expires later; once it is deleted, the controller has seen both.
     await create('other', ['other:1']);
     const other = (await untilCaches(2)).find((each) => metadataOf(each).name !== metadataOf(made!).name)!;
     await plane.api.remove(`${PODS}/other`);
@@ -472,7 +472,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await untilCaches(0);
   });
 
-  it('deletes the very object that it means, and not another that has its name by now', async () => {
+  it('deletes an ImageCache only if its uid is the expected uid', async () => {
     await create('p', ['named:1']);
     const [made] = await untilCaches(1);
     const { name, uid } = metadataOf(made!);
@@ -490,13 +490,13 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await plane.api.remove(`${PODS}/p`);
     expect(await source.delete({ name, uid })).toBe(true);
     expect(await source.delete({ name, uid })).toBe(false);
-    // Over the connection that was kept.
+    // The connection was kept, and still works.
     expect(await source.create({ apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache' })).toEqual({
       refused: expect.stringContaining('name or generateName is required') as string,
     });
   });
 
-  it('goes on where a leader that was killed has stopped, and makes nothing twice', async () => {
+  it('continues after its leader was killed, and makes no cache twice', async () => {
     const images = Array.from({ length: 40 }, (_, i) => `set-${i}:1`);
     const creating = (async () => {
       for (const [i, image] of images.entries()) {
@@ -512,7 +512,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     expect(new Set(all.map((cache) => (cache['spec'] as { images: string[] }).images.join())).size).toBe(40);
   });
 
-  it('drains 2,000 marked pods of 300 image sets with one write for each set', async () => {
+  it('makes the caches for 2,000 marked pods of 300 image sets with one write for each set', async () => {
     const written = (): number =>
       audited(plane.auditLog).filter(
         ({ verb, user, objectRef: { resource } }) =>
@@ -532,11 +532,11 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await untilCaches(300, 60_000);
     await untilItHasLooked();
     expect(await caches()).toHaveLength(300);
-    // One more for the request that looks.
+    // One more for the cache that untilItHasLooked has made.
     expect(written() - before).toBe(300 + 1);
   });
 
-  it('closes the circle by itself where imc simulate-eci plays ECI', async () => {
+  it('makes caches that become Ready and that later pods hit, if imc simulate-eci stands in for ECI', async () => {
     const rbac = '/apis/rbac.authorization.k8s.io/v1';
     const metadata = { name: 'simulate-eci' };
     await plane.api.create(`/api/v1/namespaces/${NAMESPACE}/serviceaccounts`, { metadata });
@@ -563,10 +563,10 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     let printed = '';
     for (const stream of [eci.stdout!, eci.stderr!])
       stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    await create('p', ['circle:1']);
+    await create('p', ['missed:1']);
     await create('q', ['broken:1']);
     await eventually(async () => {
-      const pod = await create(`next-${Date.now()}`, ['circle:1']);
+      const pod = await create(`next-${Date.now()}`, ['missed:1']);
       expect(metadataOf(pod).annotations['k8s.aliyun.com/eci-imc-id']).toMatch(/^imc-[0-9a-f]{20}$/);
     }, 20_000);
     await eventually(async () => {
@@ -579,7 +579,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     folder.remove();
   });
 
-  it('several replicas of the webhook note all uses of a cache together, and write no more often than one alone', async () => {
+  it('has all uses of a cache recorded by several webhooks, which write no more often than one alone', async () => {
     await create('p', ['noted:1']);
     const [made] = await untilCaches(1);
     const { name } = metadataOf(made!);
@@ -624,7 +624,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await Promise.all(recorders.map((recorder) => recorder.stop()));
   });
 
-  it('has done nothing that it may not, and uses every right that it has beyond the webhook', () => {
+  it('was refused no request, and used every right of its own roles and no other right', () => {
     const rules = (kind: string, name: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
     const name = `${RELEASE}-controller`;
     const all = [

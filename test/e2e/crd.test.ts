@@ -1,4 +1,4 @@
-/** The ImageCache resource of the chart, as the API server enforces it. docs/domain.md has ranges and forms. */
+/** The ImageCache resource of the chart, as the API server enforces it; docs/domain.md has the allowed values. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../support/objects.ts';
 import { IMAGE_CACHE_CRD, IMAGE_CACHES, installCrd, readManifests } from './support/cluster.ts';
@@ -21,9 +21,12 @@ const images = (count: number): string[] => Array.from({ length: count }, (_, i)
 
 it.each(
   readManifests('test/e2e/fixtures/documented-image-caches.yaml').map((manifest) => [manifest] as const),
-)('the documents’ $metadata.name is accepted, and kept as it is', async (manifest) => {
-  expect(await plane.api.create(IMAGE_CACHES, manifest)).toMatchObject(manifest);
-});
+)(
+  'the ImageCache $metadata.name of the vendor’s documents is accepted and stored unchanged',
+  async (manifest) => {
+    expect(await plane.api.create(IMAGE_CACHES, manifest)).toMatchObject(manifest);
+  },
+);
 
 it.each<[Json]>([
   [{ images: images(1) }],
@@ -65,13 +68,13 @@ it.each<[Json, string]>([
   expect((JSON.parse(body) as { message: string }).message).toContain(field);
 });
 
-it('no spec at all is refused', async () => {
+it('an ImageCache without a spec is refused', async () => {
   const { status } = await plane.api.send('POST', IMAGE_CACHES, { ...imageCache({}), spec: undefined });
   expect(status).toBe(422);
 });
 
 describe('a cache', () => {
-  it('without size and retention has 20 GiB and never expires, also where a user left them blank', async () => {
+  it('without size and retention has 20 GiB and never expires, also if both are null', async () => {
     const { spec } = await plane.api.create(
       IMAGE_CACHES,
       imageCache({ imageCacheSize: null, retentionDays: null }),
@@ -80,7 +83,7 @@ describe('a cache', () => {
     expect((spec as Json)['retentionDays'] ?? null).toBeNull();
   });
 
-  it('has a status that is written apart from it, and keeps all that ECI writes there', async () => {
+  it('has a status subresource, which keeps every field that ECI writes', async () => {
     const { metadata } = await plane.api.create(IMAGE_CACHES, imageCache({}));
     const path = `${IMAGE_CACHES}/${(metadata as { name: string }).name}`;
     const status = {

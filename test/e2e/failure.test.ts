@@ -1,6 +1,6 @@
 /**
- * The installed webhook when its replicas hang, die or cannot reach the API server: a pod is created all the same. And
- * certificates that somebody else brings, in the same installation.
+ * The installed webhook with certificates from elsewhere, also when its replicas hang, die or cannot be reached: pods
+ * are still created.
  */
 import type { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -63,7 +63,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
     await eventually(async () => expect(await create()).toMatchObject({ decided: true }));
   }
 
-  /** @returns how long it took, in milliseconds */
+  /** Creates a pod. @returns whether it was decided, and how many milliseconds its creation took */
   async function create(): Promise<{ decided: boolean; took: number }> {
     const began = performance.now();
     const { status, body } = await createPod(plane.api);
@@ -75,7 +75,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
     for (const { process } of kubelet.pods()) process.kill(signal);
   };
 
-  it('takes renewed ones into use under load, and fails no request', async () => {
+  it('uses renewed certificates under load, and fails no request', async () => {
     const serials = (): Promise<string[]> =>
       Promise.all(
         kubelet.pods().map(async ({ address }) => {
@@ -98,14 +98,14 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
     expect(load.counts).toMatchObject({ untouched: 0, refused: [] });
   });
 
-  /** helm test fails, and for the reason that it is for. */
+  /** Expects that helm test fails because the webhook did not decide its pod. */
   async function failTest(): Promise<void> {
     await expect(release.test()).rejects.toThrow(/imagecache-webhook-check.*[Ff]ailed/);
     const log = kubelet.pods('check').flatMap((pod) => pod.log);
     expect(log.join('\n')).toContain('the webhook did not decide a pod of namespace default');
   }
 
-  it('passes helm test, and fails it when its Service leads nowhere, until it leads to the replicas again', async () => {
+  it('passes helm test, fails it while its Service has no endpoints, and passes it afterwards', async () => {
     expect(await release.test()).toMatch(/Phase: +Succeeded/);
     const service = `/api/v1/namespaces/${NAMESPACE}/services/${RELEASE}`;
     const { spec } = await plane.api.get(service);
@@ -123,7 +123,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
     expect(await release.test()).toMatch(/Phase: +Succeeded/);
   });
 
-  it('fails helm test when the API server is told of another CA', async () => {
+  it('fails helm test if the caBundle is that of another CA', async () => {
     const { cert: caBundle } = createAuthority(Date.now());
     const { files } = values.certificates;
     await release.upgrade({
@@ -136,7 +136,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
     await untilDecided();
   });
 
-  it('has a pod created untouched once the API server has waited long enough, where both replicas hang', async () => {
+  it('has a pod created unchanged after the timeout of the API server, if both replicas hang', async () => {
     signalAll('SIGSTOP');
     const { decided, took } = await create();
     expect(decided).toBe(false);
@@ -145,17 +145,17 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
     await untilDecided();
   });
 
-  it('has a pod created untouched where both replicas die with its request in their hands', async () => {
+  it('has a pod created unchanged if both replicas die while they have its request', async () => {
     signalAll('SIGSTOP');
     const created = create();
-    // As long as the API server may take to send it; nothing that can be seen says that it has.
+    // The time that the API server may take to send the request, because nothing shows that it has sent it.
     await sleep(500);
     signalAll('SIGKILL');
     expect(await created).toMatchObject({ decided: false });
     await untilDecided();
   });
 
-  it('has pods created untouched where both replicas are gone, until they are back', async () => {
+  it('has pods created unchanged if both replicas are gone, until they are back', async () => {
     kubelet.restarts = false;
     signalAll('SIGKILL');
     await Promise.all(kubelet.pods().map(({ process }) => once(process, 'exit')));
@@ -168,7 +168,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
     await untilDecided();
   });
 
-  it('decides every pod where one replica is left, once the cluster has noticed', async () => {
+  it('decides every pod if one replica is left, once the cluster knows that the other is gone', async () => {
     kubelet.restarts = false;
     const [first] = kubelet.pods();
     first!.process.kill('SIGKILL');
@@ -181,7 +181,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
   });
 });
 
-it('without an API server the webhook serves health at once, and lets pods through until it has a certificate', async () => {
+it('without an API server the webhook serves /healthz, and /readyz says that it has no certificate yet', async () => {
   const { cert: ca } = createAuthority(Date.now());
   // A port on which nothing listens.
   const folder = temporaryFolder({ kubeconfig: kubeconfig('https://127.0.0.1:1', ca, { token: 'token' }) });
@@ -191,7 +191,7 @@ it('without an API server the webhook serves health at once, and lets pods throu
     'tls.managed.secret': 'a/b',
   });
   const get = (path: string): Promise<{ status: number; body: string }> =>
-    // As the kubelet, which looks at no certificate.
+    // As the kubelet, which verifies no certificate.
     sendHttps(webhook.address + path, { method: 'GET', rejectUnauthorized: false });
   expect((await get('/healthz')).status).toBe(200);
   await eventually(async () => {

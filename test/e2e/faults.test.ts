@@ -1,7 +1,7 @@
 /**
- * What happens between the webhook and the API server when things go wrong. Each test changes the truth during a
- * fault, and asks all the time: no answer may be older than maxStaleness, and once the fault is over the answer must
- * be true again, with no restart.
+ * Faults between the webhook and the API server. Each test changes the cluster during a fault and asks the webhook all
+ * the time: no answer may be older than maxStaleness, and after the fault the answers must follow the cluster again,
+ * without a restart.
  */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +22,7 @@ import type { ControlPlane } from './support/control-plane.ts';
 import { startProxy, type Fault, type FaultyProxy } from './support/proxy.ts';
 
 const MAX_STALENESS = 4000;
-/** Milliseconds by which an observation may be late: it takes a round trip, on a machine that is busy. */
+/** Milliseconds by which an observation may be late, because a request takes time on a busy machine. */
 const TOLERANCE = 1000;
 
 let plane: ControlPlane;
@@ -40,15 +40,15 @@ type Answer = 'before' | 'after' | 'left to ECI' | 'none';
 interface Scene extends AsyncDisposable {
   readonly proxy: FaultyProxy;
   readonly webhook: WebhookInCluster;
-  /** What is answered now. */
+  /** Asks the webhook. @returns its answer at present */
   readonly ask: () => Promise<Answer>;
-  /** Changes the cluster so that another cache is the right one, and the former one no longer works. */
+  /** Makes the first cache Failed and the second cache Ready. */
   readonly change: () => Promise<void>;
 }
 
 let scenes = 0;
 
-/** Two caches for one image, of which first the one is Ready, then the other. */
+/** Makes two caches for one image: the first is Ready now, and the second becomes Ready by `change`. */
 async function prepare(): Promise<Scene> {
   scenes += 1;
   const [image, before, after] = [`scene-${scenes}:1`, `before-${scenes}`, `after-${scenes}`];
@@ -82,7 +82,7 @@ interface Observation {
   readonly answer: Answer;
 }
 
-/** Asks until told to stop. */
+/** Asks the webhook until the returned function is called. */
 function observe({ ask }: Scene): () => Promise<Observation[]> {
   const began = performance.now();
   const observations: Observation[] = [];
@@ -102,19 +102,19 @@ function observe({ ask }: Scene): () => Promise<Observation[]> {
   };
 }
 
-/** The last moment at which the old answer was still given. */
+/** When an answer was given for the last time; 0 if it never was. */
 function lastOf(answer: Answer, observations: readonly Observation[]): number {
   return observations.findLast((each) => each.answer === answer)?.at ?? 0;
 }
 
-/** The answer is true again, and how long that took, in milliseconds. */
+/** Waits until the answer follows the cluster again. @returns how long that took, in milliseconds */
 async function untilTrue({ ask }: Scene): Promise<number> {
   const began = performance.now();
   await eventually(async () => expect(await ask()).toBe('after'), 30_000);
   return performance.now() - began;
 }
 
-/** How often each kind was asked for since. */
+/** How many requests there were since then for the kind that was requested most. */
 function mostRequestsOfAKind({ proxy }: Scene, since: number): number {
   const counts = new Map<string, number>();
   for (const { path, at } of proxy.seen) if (at >= since) counts.set(path, (counts.get(path) ?? 0) + 1);
@@ -138,13 +138,13 @@ const onWatches =
   ({ isWatch }, answer) =>
     isWatch ? act(answer) : undefined;
 
-/** With a head, and never a body. */
+/** Sends headers, and never a body. */
 function accept(answer: ServerResponse): 'handled' {
   answer.writeHead(200).flushHeaders();
   return 'handled';
 }
 
-describe.concurrent('while no word gets through', () => {
+describe.concurrent('while no data come from the API server', () => {
   const LASTS = MAX_STALENESS + 3000;
 
   it.each<[string, (proxy: FaultyProxy) => unknown, (proxy: FaultyProxy) => unknown]>([
@@ -171,19 +171,19 @@ describe.concurrent('while no word gets through', () => {
       (proxy) => (proxy.fault = undefined),
     ],
     [
-      'every request is answered with a page of something else',
+      'every request is answered with the page of another server',
       (proxy) => (proxy.fault = onAll(answerWith(200, {}, '<html>Welcome to nginx!</html>\n'))),
       (proxy) => (proxy.fault = undefined),
     ],
   ])(
-    '%s: true for maxStaleness, then left to ECI; true again soon after, without a storm',
+    '%s: pods are left to ECI after maxStaleness, and decided again soon after the fault, with few requests',
     async (_title, begin, end) => {
       await using scene = await prepare();
       const stop = observe(scene);
       const since = Date.now();
       const { proxy, webhook } = scene;
       await begin(proxy);
-      // What is open has to meet the fault; what hangs must not be told.
+      // Open watches must meet the fault too; a hanging connection must not be closed.
       if (proxy.fault) proxy.endWatches();
       await scene.change();
       await sleep(LASTS);
@@ -197,10 +197,10 @@ describe.concurrent('while no word gets through', () => {
 
       await end(proxy);
       expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
-      // The list has delivered the change; the watch after it has to last for a moment.
+      // The list has delivered the change; the end of the fault is logged once the next watch has lasted for a moment.
       await eventually(() =>
         expect(webhook.logged.map(({ step }) => String(step))).toContainEqual(
-          expect.stringMatching(/^ImageCache: in step again after \d/),
+          expect.stringMatching(/^ImageCache: up to date again after \d/),
         ),
       );
     },
@@ -228,8 +228,8 @@ describe.concurrent('while lists work and watches do not', () => {
       'each watch begins with garbage',
       (proxy) => (proxy.fault = onWatches(answerWith(200, {}, '{"type":"MODIFIED","object":{"metadata":\n'))),
     ],
-    ['what comes through the watches is garbage', (proxy) => (proxy.garble = () => Buffer.from('\u0000\n'))],
-  ])('%s: the lists keep the answers true, without a storm', async (_title, begin) => {
+    ['the bytes of each watch are garbage', (proxy) => (proxy.garble = () => Buffer.from('\u0000\n'))],
+  ])('%s: lists keep the answers up to date, with few requests', async (_title, begin) => {
     await using scene = await prepare();
     const stop = observe(scene);
     const since = Date.now();
@@ -246,7 +246,7 @@ describe.concurrent('while lists work and watches do not', () => {
 });
 
 describe.concurrent('while watches are accepted, and then bring nothing', () => {
-  it('what was true is answered for maxStaleness, and soon after that a list tells what is', async () => {
+  it('the old answer is given for at most maxStaleness, and soon after that a list brings the new state', async () => {
     await using scene = await prepare();
     const stop = observe(scene);
     scene.proxy.fault = onWatches(accept);
@@ -260,12 +260,12 @@ describe.concurrent('while watches are accepted, and then bring nothing', () => 
 });
 
 describe('a token that is no longer valid', () => {
-  it('is replaced by the one that the kubeconfig holds by then', async () => {
+  it('is replaced by the token that the kubeconfig has by then', async () => {
     await using scene = await prepare();
     const account = '/api/v1/namespaces/imagecache-webhook/serviceaccounts';
     await plane.api.remove(`${account}/imagecache-webhook`);
     await plane.api.create(account, { metadata: { name: 'imagecache-webhook' } });
-    // The API server believes a token for some seconds more.
+    // The API server accepts a token for some seconds after its account was deleted.
     await eventually(
       () =>
         expect(scene.webhook.logged.map(({ problem }) => String(problem))).toContainEqual(
@@ -281,7 +281,7 @@ describe('a token that is no longer valid', () => {
 });
 
 describe('the API server', () => {
-  it('stopped (SIGSTOP): left to ECI after maxStaleness, true soon after it goes on', async () => {
+  it('stopped by SIGSTOP: pods are left to ECI after maxStaleness, and decided again soon after SIGCONT', async () => {
     await using scene = await prepare();
     const stop = observe(scene);
     plane.signal('SIGSTOP');
@@ -294,12 +294,12 @@ describe('the API server', () => {
     expect(await untilTrue(scene)).toBeLessThan(MAX_STALENESS);
   });
 
-  it('killed and started again: the same', async () => {
+  it('killed and started again: pods are left to ECI meanwhile, and decided again afterwards', async () => {
     await using scene = await prepare();
     const stop = observe(scene);
     await plane.restartApiServer(() => sleep(MAX_STALENESS + 1000));
     await scene.change();
-    // What a start takes is the machine's matter.
+    // How long a start takes depends on the machine.
     await untilTrue(scene);
     const observations = await stop();
     expect(observations.map(({ answer }) => answer)).toContain('left to ECI');
@@ -310,10 +310,10 @@ describe('the API server', () => {
     const { proxy, webhook } = scene;
     await proxy.close();
     await scene.change();
-    // Gone while we were away: only a list can tell.
+    // Deleted while the webhook has no connection, so that only a list can show it.
     await plane.api.remove(`${IMAGE_CACHES}/before-1`);
     await plane.compact();
-    // With a cache for watches it may still know what etcd has forgotten.
+    // With its cache for watches, the API server may still know revisions that etcd has removed.
     await plane.restartApiServer(undefined, ['--watch-cache=false']);
     const since = Date.now();
     await proxy.open();

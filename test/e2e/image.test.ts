@@ -19,7 +19,7 @@ describe('the container image', () => {
   afterAll(folder.remove);
   const at = (path: string): string => join(image.root, path);
 
-  it('has what runs, and nothing that only builds, tests or installs', () => {
+  it('has the files that it needs to run, and none that only build, test or install', () => {
     const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
       packages: Record<string, { dev?: boolean; optional?: boolean; dependencies?: Record<string, string> }>;
     };
@@ -37,7 +37,7 @@ describe('the container image', () => {
     expect(globSync('**/*.ts', { cwd: at('/app/dist') })).toEqual([]);
   });
 
-  it('is listed whole by the bill of materials', () => {
+  it('has exactly the packages that the bill of materials lists', () => {
     execFileSync('make', ['sbom'], { stdio: 'pipe' });
     const { components } = JSON.parse(readFileSync('dist/sbom.cdx.json', 'utf8')) as {
       components: { name: string }[];
@@ -49,7 +49,7 @@ describe('the container image', () => {
     expect(new Set(components.map(({ name }) => name))).toEqual(new Set(installed));
   });
 
-  it('is not root, by number, and has no shell before it', () => {
+  it('runs as a user with a number, which is not root, and starts Node without a shell', () => {
     expect(image.user).toBe('65532:65532');
     expect(image.entrypoint).toEqual([
       '/usr/local/bin/node',

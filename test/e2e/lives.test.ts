@@ -1,7 +1,7 @@
 /**
- * Whole lives of pods in a hybrid cluster. The controllers of Kubernetes make them, real schedulers bind them to real
- * and virtual nodes, kwok lets them run and finish, and they are evicted, replaced and rolled out again. The webhook
- * decides exactly the pods that run on a virtual node, each by its state at that time.
+ * Pods in a hybrid cluster, from their creation by the controllers of Kubernetes to their end: real schedulers bind
+ * them to real and virtual nodes, and kwok lets them run and finish. The webhook decides exactly the pods that run on a
+ * virtual node, each by the state of the cluster at that time.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -116,7 +116,10 @@ async function pods(): Promise<Seen[]> {
     });
 }
 
-/** Until so many pods are there and are in a phase. On virtual nodes each has the cache of its image, elsewhere none has. */
+/**
+ * Waits until there are this many pods, all in this phase. Checks that each pod on the virtual node has the cache of
+ * its image, and that no other pod has a cache.
+ */
 async function untilPods(count: number, phase = 'Running'): Promise<Seen[]> {
   const seen = await eventually(async () => {
     const all = await pods();
@@ -137,7 +140,7 @@ describe('a Deployment that prefers real nodes', () => {
       spec: { replicas, selector, template: template({ affinity: REAL_FIRST }), ...more },
     });
 
-  it('fills them up, and what finds no room there runs on the virtual one, from a cache', async () => {
+  it('fills the real nodes, and the other pods run on the virtual node, from a cache', async () => {
     await create(2);
     expect(onVirtual(await untilPods(2))).toEqual([]);
     const room = WORKERS.length * ROOM;
@@ -145,7 +148,7 @@ describe('a Deployment that prefers real nodes', () => {
     expect(onVirtual(await untilPods(room + 4))).toHaveLength(4);
   });
 
-  it('rolls out a new image with surge, and each new pod is decided for the new image, where it runs', async () => {
+  it('rolls out a new image with surge, and each new pod on the virtual node has the cache of that image', async () => {
     const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: 0 } };
     await create(8, { strategy });
     await untilPods(8);
@@ -166,7 +169,7 @@ describe('a Deployment that prefers real nodes', () => {
     expect(onVirtual(seen).length).toBeGreaterThan(0);
   });
 
-  it('has a pod that is evicted from the virtual node replaced by one that is decided anew', async () => {
+  it('has a pod that is evicted from the virtual node replaced by a pod that is decided anew', async () => {
     await create(1, { template: template(ON_VIRTUAL) });
     const [first] = await untilPods(1);
     await setStatus(plane.api, 'a-1', { phase: 'Failed' });
@@ -191,7 +194,7 @@ describe('a Deployment that prefers real nodes', () => {
     }, 30_000);
   });
 
-  it('leaves a real node that must not be used any more for the virtual one', async () => {
+  it('moves to the virtual node if the real nodes are tainted', async () => {
     await create(1, { template: template({ affinity: REAL_FIRST }) });
     const [first] = await untilPods(1);
     expect(first!.node).toMatch(/^worker-/);
@@ -205,7 +208,7 @@ describe('a Deployment that prefers real nodes', () => {
 });
 
 describe('other workloads on the virtual node', () => {
-  it('a StatefulSet: a pod that comes back under its name is decided anew', async () => {
+  it('a StatefulSet: a new pod with the name of a former pod is decided anew', async () => {
     await plane.api.create(`${APPS}/statefulsets`, {
       metadata: { name: 'a' },
       spec: { replicas: 2, serviceName: 'a', selector, template: template(ON_VIRTUAL) },
@@ -217,7 +220,7 @@ describe('other workloads on the virtual node', () => {
     expect((await untilPods(2)).map(({ name }) => name).toSorted()).toEqual(['a-0', 'a-1']);
   });
 
-  it('a DaemonSet, each of whose pods is meant for one node: the one on the virtual node is decided', async () => {
+  it('a DaemonSet: only its pod on the virtual node is decided', async () => {
     await plane.api.create(`${APPS}/daemonsets`, {
       metadata: { name: 'a' },
       spec: { selector, template: template() },
@@ -225,7 +228,7 @@ describe('other workloads on the virtual node', () => {
     expect(onVirtual(await untilPods(WORKERS.length + 1))).toHaveLength(1);
   });
 
-  it('a Job whose pods finish, one after the other', async () => {
+  it('a Job: all its pods are decided, also those that start after others have finished', async () => {
     await plane.api.create(`${BATCH}/jobs`, {
       metadata: { name: 'a' },
       spec: {
@@ -241,7 +244,7 @@ describe('other workloads on the virtual node', () => {
     await untilPods(4, 'Succeeded');
   });
 
-  it('a CronJob, from its schedule to the end of its pod', async () => {
+  it('a CronJob: its pod is decided, and finishes', async () => {
     await plane.api.create(`${BATCH}/cronjobs`, {
       metadata: { name: 'a' },
       spec: {
@@ -265,7 +268,7 @@ describe('the schedulers', () => {
       spec: (template(spec) as { spec: Json }).spec,
     });
 
-  it('are two, and the pods of both are decided alike', async () => {
+  it('may be two, and the pods of both are decided', async () => {
     await bare('first', ON_VIRTUAL);
     await bare('second', { ...ON_VIRTUAL, schedulerName: 'second-scheduler' });
     await untilPods(2);
@@ -279,9 +282,9 @@ describe('the schedulers', () => {
     });
   });
 
-  it('try a binding again that was refused, because its pin is not Ready, until it is; and say why meanwhile', async () => {
+  it('retry a refused binding until the pinned cache is Ready, and say meanwhile why it was refused', async () => {
     await putImageCache(plane.api, { name: 'late', images: ['late:1'], phase: 'Creating', progress: '10%' });
-    // A pod with a pin and no sign of ECI is looked at when it is bound.
+    // A pod with a pin and no sign of ECI is decided when it is bound.
     await bare('pinned', { affinity: ONLY_VIRTUAL }, { [PIN]: 'imc-late' });
     await eventually(async () => {
       const events = await plane.api.list(
@@ -300,7 +303,7 @@ describe('the schedulers', () => {
     );
   });
 
-  it('leave a pod with a scheduling gate alone, and it is decided once the gate is lifted and it is bound', async () => {
+  it('leave a pod with a scheduling gate alone, and bind it once the gate is removed; then it is decided', async () => {
     const pod = await bare('gated', {
       affinity: ONLY_VIRTUAL,
       schedulingGates: [{ name: 'example.com/wait' }],
@@ -317,7 +320,7 @@ describe('the schedulers', () => {
   });
 });
 
-/** By an affinity, which is no sign of ECI that is looked at when the pod is created. */
+/** A node affinity for virtual nodes, which the webhook does not take for a sign of ECI at creation. */
 const ONLY_VIRTUAL = {
   nodeAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: {

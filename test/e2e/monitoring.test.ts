@@ -1,4 +1,4 @@
-/** The chart's alerts and dashboard before a real Prometheus that scrapes the webhook. */
+/** The chart's alerts and dashboard with a real Prometheus that scrapes the webhook. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ const RULES = parse(readFileSync(join(CHART, 'alerts/rules.yaml'), 'utf8')) as R
 const queries = DASHBOARD.panels.flatMap(({ title, targets = [] }) =>
   targets.map(({ expr }) => ({
     title,
-    // Grafana's, filled in as Grafana does.
+    // Grafana's variables, with values as Grafana fills them in.
     expr: expr.replaceAll('$__rate_interval', '30s').replaceAll('$__range', '5m'),
   })),
 );
@@ -110,13 +110,13 @@ describe.skipIf(!hasPrometheus())('Prometheus', () => {
     return data.result;
   }
 
-  it('takes the rules, and their examples hold', () => {
+  it('accepts the rules, and the tests of the rules pass', () => {
     execFileSync('promtool', ['check', 'rules', join(folder.path, 'rules.yaml')], { stdio: 'pipe' });
     execFileSync('promtool', ['test', 'rules', 'test/prometheus/rules.test.yaml'], { stdio: 'pipe' });
   });
 
-  it('finds nothing amiss with the metrics', async () => {
-    // Those of prom-client about Node have names of their own, which are not ours to change.
+  it('finds no fault in the metrics', async () => {
+    // Without prom-client's metrics about Node, whose names we cannot change.
     const ours = (await webhook.metrics()).replaceAll(/^(?:# \w+ )?nodejs_.*\n/gm, '');
     execFileSync('promtool', ['check', 'metrics'], { input: ours, stdio: 'pipe' });
   });
@@ -134,7 +134,7 @@ describe.skipIf(!hasPrometheus())('Prometheus', () => {
       async () => expect(await query('imagecache_webhook_decisions_total')).not.toEqual([]),
       20_000,
     );
-    // A rate needs more than one look.
+    // A rate needs more than one scrape.
     await eventually(async () => {
       await decide();
       const [ratio] = await query('sum(rate(imagecache_webhook_pod_images_total{cached="no"}[30s]))');
@@ -162,7 +162,7 @@ describe.skipIf(!hasPrometheus())('Prometheus', () => {
       expect(rules.length).toBe(RULES.groups.flatMap((group) => group.rules).length);
       for (const { name, health, state, lastError } of rules) {
         expect([name, health, lastError]).toEqual([name, 'ok', undefined]);
-        // A pending one waits for its `for`: on a busy machine answers may be slow for a moment.
+        // An alert may be pending for its `for`, because on a busy machine answers may be slow for a moment.
         expect(['inactive', 'pending'], name).toContain(state);
       }
     }, 20_000);

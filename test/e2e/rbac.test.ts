@@ -29,13 +29,13 @@ beforeAll(async () => {
 });
 afterAll(() => plane?.stop());
 
-describe('with bindTime, of all that the webhook may do', () => {
-  it('there is nothing that it does not do, and it is refused nothing', async () => {
+describe('with bindTime, the rights of the webhook', () => {
+  it('are all used, and no request is refused', async () => {
     await using proxy = await startProxy(plane);
     await using webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '3s' }, proxy);
     await webhook.synced;
     await register(plane.api, 'imagecache-webhook', webhook);
-    // A pod that the watch does not show, and so the one GET.
+    // The watch does not deliver this pod, so that the webhook has to GET it.
     proxy.garble = () => Buffer.alloc(0);
     const { name } = metadataOf(await runPod(plane.api, { images: ['a:1'] }));
     const pods = '/api/v1/namespaces/default/pods';
@@ -47,7 +47,7 @@ describe('with bindTime, of all that the webhook may do', () => {
     expect(metadataOf(await plane.api.get(`${pods}/${name}`)).annotations).toMatchObject({
       'k8s.aliyun.com/eci-imc-id': 'imc-a',
     });
-    // A profile that cannot be read, and so an Event.
+    // This profile cannot be read, so that the webhook writes an Event.
     await plane.api.create(CONFIG_MAPS, { metadata: { name: 'eci-profile' }, data: { selectors: '{' } });
     await eventually(async () => {
       const events = await plane.api.list('/api/v1/namespaces/kube-system/events');
@@ -67,7 +67,7 @@ describe('with bindTime, of all that the webhook may do', () => {
     ).toEqual([]);
   });
 
-  it('what it lacks is named by /readyz, and no pod is held up meanwhile', async () => {
+  it('are named by /readyz if they are missing, and pods are allowed meanwhile', async () => {
     const role = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/imagecache-webhook';
     const binding = await plane.api.get(role);
     await plane.api.remove(role);
@@ -95,7 +95,7 @@ describe('with bindTime, of all that the webhook may do', () => {
     await webhook.synced;
   });
 
-  it('nothing is more than it needs: it may not read a Secret, another ConfigMap, nor write a pod', async () => {
+  it('do not include reading a Secret or another ConfigMap, or writing a pod', async () => {
     const asAccount = async (attributes: Json): Promise<boolean> => {
       const { status } = await plane.api.create('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
         spec: {

@@ -1,6 +1,6 @@
 /**
- * How an API server spreads its requests over the replicas of the webhook. It differs with the version: nothing of ours
- * relies on it, and docs/operations.md has the figures that this prints.
+ * How an API server spreads its requests over the replicas of the webhook, which depends on the version of Kubernetes.
+ * The webhook does not rely on the spread, and docs/operations.md has the figures that these tests print.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NAMESPACE, Release } from './support/chart.ts';
@@ -73,7 +73,7 @@ describe.skipIf(!canHaveAddresses())('with three replicas of the webhook', () =>
   });
 
   it.skipIf(kubernetesMinor() < 37)(
-    'pods that are created one after the other reach all of them (Kubernetes 1.37 or later)',
+    'pods that are created one after the other reach all replicas (Kubernetes 1.37 or later)',
     async () => {
       for (const count of await spread(60, 1)) expect(count).toBeGreaterThan(0);
     },

@@ -1,4 +1,4 @@
-/** The kubernetes source with many objects, with large ones, and with a pod that follows an event at once. */
+/** The kubernetes source with many and large objects, and with a pod that follows an event at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
@@ -31,7 +31,7 @@ describe('a Ready cache is used by the next pod', () => {
   const SILENCE = 12_000;
   const FLIPS = 100;
 
-  it('as soon as whoever watches can know of it, also after silence in which every watch was renewed', async () => {
+  it('almost as soon as a plain watcher sees it, also after a silence with renewed watches', async () => {
     await putImageCache(plane.api, { name: 'flip', images: ['flip:1'], phase: 'Creating' });
     await using webhook = await startInCluster(plane, { maxStaleness: '3s' });
     await webhook.synced;
@@ -40,7 +40,7 @@ describe('a Ready cache is used by the next pod', () => {
     const ask = async (): Promise<boolean> =>
       (await webhook.review(review)).auditAnnotations?.['reason'] === 'BestMatch';
 
-    /** The floor: a plain watcher has received the event, and one pod has been answered. */
+    /** Resolved when a plain watcher has received the event; the floor is the time until then and one answer. */
     let arrived = Promise.withResolvers<void>();
     const endWatch = await plane.api.watch(IMAGE_CACHES, () => arrived.resolve());
     let [ours, floor] = [0, 0];
@@ -74,7 +74,7 @@ describe('a list', () => {
     count: 1,
   }));
 
-  it('of large objects comes in pages, begins anew where its continuation expires, and is complete', async () => {
+  it('of large objects comes in pages, begins anew if its continue token expires, and is complete', async () => {
     const numbers = Array.from({ length: CACHES }, (_, i) => i);
     await Promise.all(
       Array.from({ length: 20 }, async () => {
@@ -100,7 +100,7 @@ describe('a list', () => {
     expect(await imageCaches(webhook)).toBe((items as unknown[]).length);
     const pages = proxy.seen.filter(({ path, isWatch }) => path === IMAGE_CACHES && !isWatch);
     expect(pages.map(({ query }) => query.get('limit'))).toEqual(pages.map(() => '500'));
-    // One that expired, the first page twice, and the others once.
+    // The page whose token expired, the first page twice, and the other pages once.
     expect(pages).toHaveLength(2 + Math.ceil(CACHES / 500));
     const watches = await eventually(() => {
       const seen = proxy.seen.filter(({ isWatch }) => isWatch);

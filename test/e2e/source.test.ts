@@ -32,7 +32,7 @@ let webhook: WebhookInCluster;
 
 beforeAll(async () => {
   plane = await startCluster();
-  // Each watch lives for one second, so that every test crosses from one to the next.
+  // Each watch lasts for one second, so that several watches follow one another in every test.
   webhook = await startInCluster(plane, { maxStaleness: '3s' });
   await webhook.synced;
   await register(plane.api, 'imagecache-webhook', webhook);
@@ -45,7 +45,7 @@ afterAll(async () => {
 const annotations = async (pod: PodRequest): Promise<Json> =>
   metadataOf(await runPod(plane.api, pod)).annotations;
 
-/** The next pod is as expected; a watch takes its few milliseconds. */
+/** Waits until a new pod has the expected annotations, because a watch takes some milliseconds. */
 async function soon(pod: PodRequest, expected: unknown): Promise<void> {
   await eventually(async () => expect(await annotations(pod)).toEqual(expected));
 }
@@ -69,7 +69,7 @@ describe('an ImageCache', () => {
   const hit = decided({ [PIN]: 'imc-life' });
   const miss = without(PIN);
 
-  it('is used once it is Ready, and no longer once it is not, is being deleted, or is gone', async () => {
+  it('is used only while it is Ready, exists and is not being deleted', async () => {
     await putImageCache(plane.api, { name: 'life', images: ['life:1'], phase: 'Creating', progress: '40%' });
     await soon(pod, decided({ 'imagecache-webhook.io/decision': expect.stringContaining('Creating 40%') }));
     await setStatus(plane.api, 'life', { phase: 'Ready', progress: '100%' });
@@ -88,7 +88,7 @@ describe('an ImageCache', () => {
     );
   });
 
-  it('that cannot be read is not used, and named in the log and in the metrics', async () => {
+  it('that cannot be read is not used, is named in the log, and counted in the metrics', async () => {
     await putImageCache(plane.api, { name: 'odd', images: ['odd:1'] });
     await soon({ images: ['odd:1'], labels: ECI }, decided({ [PIN]: 'imc-odd' }));
     await setStatus(plane.api, 'odd', { expireDateTime: 'tomorrow' });
@@ -117,7 +117,7 @@ describe('namespaces and nodes', () => {
     await soon(pod, {});
   });
 
-  it('a node tells that it is virtual, and how large the images are that it holds', async () => {
+  it('a node shows whether it is virtual, and how large its images are', async () => {
     await putImageCache(plane.api, { name: 'small', images: ['sized:1'], size: 20 });
     await putImageCache(plane.api, { name: 'large', images: ['sized:1'], size: 40 });
     const spec = { nodeName: 'edge-7' };
@@ -160,7 +160,7 @@ describe('eci-profile', () => {
     await soon(pod, from('first'));
     await plane.api.merge(`${CONFIG_MAPS}/eci-profile`, { data: { selectors: selectors('second') } });
     await soon(pod, from('second'));
-    // Another ConfigMap of that name, and another one of that namespace, are nobody's business.
+    // A ConfigMap of that name in another namespace, and another ConfigMap in that namespace, are ignored.
     await plane.api.create('/api/v1/namespaces/default/configmaps', {
       metadata: { name: 'eci-profile' },
       data: { selectors: selectors('elsewhere') },
@@ -180,7 +180,7 @@ describe('eci-profile', () => {
     await soon(pod, from('commented'));
   });
 
-  it('broken JSON keeps the last good one in force, and says so in log, metric and Event', async () => {
+  it('broken JSON leaves the last good profile in force, and is reported in log, metric and Event', async () => {
     await plane.api.create(CONFIG_MAPS, {
       metadata: { name: 'eci-profile' },
       data: { selectors: selectors('good') },
@@ -215,7 +215,7 @@ describe('eci-profile', () => {
     expect(await metrics()).toContain('imagecache_webhook_source_problems 0');
   });
 
-  it('Selectors: their CRD may come, objects come, change and go, and the CRD may go', async () => {
+  it('Selectors take effect when their CRD and their objects are created, changed and deleted', async () => {
     const selector = (name: string, value: string, priority: number): Json => ({
       apiVersion: 'eci.aliyun.com/v1',
       kind: 'Selector',
@@ -264,7 +264,7 @@ describe('eci-profile', () => {
 });
 
 describe('a cluster without the ImageCache resource', () => {
-  it('is one where image caches are not supported: pods are left alone, which is not a miss', async () => {
+  it('does not support image caches: pods are left alone, and a pod that asks for a cache gets a warning', async () => {
     await removeCrd(plane.api, IMAGE_CACHE_CRD);
     const plain = { images: ['life:1'], labels: ECI };
     const asking = { ...plain, annotations: { [PIN]: 'imc-1' } };
@@ -281,7 +281,7 @@ describe('a cluster without the ImageCache resource', () => {
     expect(headers['warning']).toContain('image caches are not supported here');
   });
 
-  it('uses them once the resource is there again', async () => {
+  it('supports image caches again once the resource is installed again', async () => {
     await eventually(() => installCrd(plane.api, IMAGE_CACHE_CRD));
     await putImageCache(plane.api, { name: 'again', images: ['life:1'] });
     await soon({ images: ['life:1'], labels: ECI }, decided({ [PIN]: 'imc-again' }));

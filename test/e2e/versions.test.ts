@@ -7,16 +7,16 @@ import { parse } from 'yaml';
 import { CHART } from './support/chart.ts';
 import { findPrograms, type Program } from './support/programs.ts';
 
-/** `chart` of test/e2e/chart.test.ts. */
+/** The names of the test files, such as `chart` for test/e2e/chart.test.ts. */
 const FILES = new Set(globSync('test/e2e/*.test.ts').map((file) => basename(file, '.test.ts')));
 const COMPATIBILITY = readFileSync('docs/compatibility.md', 'utf8');
 
-// Whoever runs the tests by hand may run them with any version.
+// Outside CI, the tests may run with any version.
 it.runIf(process.env['CI'] !== undefined).each<[Program, string]>([
   ['kube-apiserver', '--version'],
   ['etcd', '--version'],
   ['kwok', '--version'],
-  // A helm that was built from its module knows no more of its version than this.
+  // A helm that was built from its Go module may know only the major and minor number of its version.
   ['helm', 'version'],
   ['helm3', 'version'],
 ])('docs/compatibility.md names the version of %s that CI runs', (program, flag) => {
@@ -24,7 +24,7 @@ it.runIf(process.env['CI'] !== undefined).each<[Program, string]>([
   expect(COMPATIBILITY).toContain(/\bv?(\d+\.\d+(?:\.\d+)?)\b/.exec(said)![1]);
 });
 
-it('the chart, its page, the README and the compatibility page ask for the same Kubernetes', () => {
+it('the chart, its page, the README and the compatibility page require the same version of Kubernetes', () => {
   const { kubeVersion } = parse(readFileSync(`${CHART}/Chart.yaml`, 'utf8')) as { kubeVersion: string };
   const oldest = /^>=(1\.\d+)\.0-0$/.exec(kubeVersion)![1]!;
   expect(COMPATIBILITY).toMatch(new RegExp(`^\\| required +\\| ${oldest} or later`, 'm'));
@@ -43,7 +43,7 @@ it('the README names the versions that CI runs', () => {
   for (const version of [first!, second!]) expect(COMPATIBILITY).toContain(version);
 });
 
-it('the compatibility page says of each file of tests whether it depends on the version, as the Makefile has it', () => {
+it('the compatibility page and the Makefile agree on which test files depend on the version', () => {
   const makefile = readFileSync('Makefile', 'utf8');
   const byVersion = /^BY_VERSION := ((?:.*\\\n)*.*)$/m.exec(makefile)![1]!.match(/[\w-]+/g)!;
   const [first, second] = COMPATIBILITY.split('The other files');

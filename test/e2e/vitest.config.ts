@@ -10,7 +10,7 @@ const version = `1.${kubernetesMinor()}`;
 /** The tests that need a control plane: `make e2e`. Each file has one of its own. */
 export default defineConfig({
   test: {
-    // Several times the longest test on the slowest machine so far: a test that is ended here hangs.
+    // Several times what the longest test takes on the slowest machine, so that only a test that hangs is ended.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     pool: 'forks',
@@ -30,7 +30,7 @@ export default defineConfig({
         test: { name: 'alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 1 } },
       },
     ],
-    // The counts, for .ci/run to close with.
+    // In CI the results also go to a file, from which .ci/run prints the counts at its end.
     reporters: [
       'default',
       new SkipsReporter(version),

@@ -57,7 +57,7 @@ afterAll(async () => {
 const list = (namespace: string, labels: string): Promise<Json[]> =>
   plane.api.list(`/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(labels)}`);
 
-/** The annotations of the pods that a controller has made, once it has. */
+/** Waits until a controller has made this many pods. @returns their annotations */
 async function made(labels: string, count: number, namespace = 'default'): Promise<Json[]> {
   const pods = await eventually(async () => {
     const found = await list(namespace, labels);
@@ -101,7 +101,7 @@ describe('the pods of', () => {
     const [pinned] = await made('app=deployment,revision=2', 1);
     expect(pinned).toMatchObject({ ...ASKED, [PIN]: 'imc-go' });
     expect(JSON.parse(String(pinned?.[DECISION]))).toMatchObject({ outcome: 'pinned' });
-    // The template stays its author's.
+    // The webhook does not change the template.
     const deployment = await plane.api.get(`${deployments}/deployment`);
     expect(JSON.stringify(deployment['spec'])).not.toContain(DECISION);
   });
@@ -125,7 +125,7 @@ describe('the pods of', () => {
   it('a DaemonSet', async () => {
     const node = { metadata: { name: 'virtual-kubelet-cn-beijing-i', labels: { type: 'virtual-kubelet' } } };
     await plane.api.create('/api/v1/nodes', node);
-    // A node is born not ready; its kubelet would say otherwise.
+    // A new node has a taint because it is not ready; its kubelet would make the node ready.
     await plane.api.merge(`/api/v1/nodes/${node.metadata.name}`, { spec: { taints: null } });
     await plane.api.create('/apis/apps/v1/namespaces/default/daemonsets', workload('daemon', {}));
     expect(await made('app=daemon', 1)).toEqual([hit('imc-sample')]);
@@ -150,8 +150,8 @@ describe('the pods of', () => {
   });
 
   it('a Knative revision, with its queue-proxy pinned by digest', async () => {
-    // The Deployment that Knative's controller makes of the Service in the vendor's Knative page: the annotations of the Service's template are
-    // on the revision's, beside its own, and the sidecar is Knative's.
+    // The Deployment that Knative's controller makes of the Service in the vendor's Knative page: it has the
+    // annotations of the Service's template beside Knative's own, and Knative's sidecar.
     const digest = 'a'.repeat(64);
     const pod = template('helloworld-go', {}, {}, {});
     const annotations = {
@@ -205,7 +205,8 @@ describe('pods that are made without a workload of Kubernetes', () => {
   });
 
   it('an Argo Workflow’s, with the init and wait containers of argoexec', async () => {
-    // As Argo's controller makes it of the Workflow in the vendor's Argo page: podMetadata's annotations beside Argo's own.
+    // The pod that Argo's controller makes of the Workflow in the vendor's Argo page, with podMetadata's annotations
+    // beside Argo's own.
     const argoexec = 'quay.io/argoproj/argoexec:v3.5.8';
     const annotations = {
       [`${P}eci-image-cache`]: 'true',
@@ -237,7 +238,7 @@ describe('pods that are made without a workload of Kubernetes', () => {
 });
 
 describe('namespaces', () => {
-  it('one with the label makes its pods ECI pods, one without leaves them alone', async () => {
+  it('a namespace with the label makes its pods ECI pods, and pods of other namespaces are left alone', async () => {
     const images = [NGINX];
     const inTeam = await runPod(plane.api, { images, namespace: 'eci-team' });
     expect(metadataOf(inTeam).annotations).toEqual(hit('imc-sample'));
@@ -246,7 +247,7 @@ describe('namespaces', () => {
 });
 
 describe('requests of other kinds', () => {
-  it('dry-run shows what would be, and neither stores nor counts anything', async () => {
+  it('a dry run returns the decided pod, and neither stores nor counts it', async () => {
     const count = async (): Promise<string | undefined> =>
       /decisions_total\{operation="create",outcome="hit",reason="BestMatch"\} (\d+)/.exec(
         await webhook.metrics(),
@@ -345,7 +346,7 @@ describe('another webhook that injects a sidecar after ours has decided', () => 
 });
 
 describe('many pods', () => {
-  it('500 created at once are all decided, with no request to the API server on their way', async () => {
+  it('500 created at once are all decided, without a request of the webhook to the API server', async () => {
     // Every few seconds the webhook asks whether the Selector kind is installed, even if no pod comes.
     const others = (): number =>
       proxy.seen.filter(({ isWatch, path }) => !isWatch && !path.endsWith('/selectors')).length;
@@ -357,7 +358,7 @@ describe('many pods', () => {
     expect(others()).toBe(before);
   });
 
-  it('get the same answers from two replicas, whatever order these learnt of the caches in', async () => {
+  it('get the same answers from two replicas, in whatever order the replicas learned of the caches', async () => {
     for (const size of [20, 40]) {
       for (const letter of ['d', 'a', 'c', 'b']) {
         await putImageCache(plane.api, {

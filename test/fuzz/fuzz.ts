@@ -1,6 +1,6 @@
 /**
- * Sends mutants of real reviews to the webhook and checks every answer: no 5xx, no fault of ours, none that takes too
- * long, and no patch that does not apply or that changes anything that is not ours.
+ * Sends mutants of real reviews to the webhook and checks every answer. No answer may be a 5xx, follow from an
+ * exception, take too long, or have a patch that does not apply or changes more than the webhook may change.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,25 +25,25 @@ import { Mutator } from './mutation.ts';
 
 const EXAMPLES = 'test/examples';
 /**
- * What the way from a parsed review to the bytes of its response may take: a multiple of the JSON.parse of that review,
- * and some milliseconds. The fastest of several attempts counts, because a pause of the machine does not repeat.
+ * The most time from a parsed review to the bytes of its response: a multiple of the JSON.parse of that review, plus
+ * some milliseconds. The fastest of several attempts counts, because a pause of the machine does not repeat.
  */
 const ALLOWED = { timesParse: 2, milliseconds: 2 };
 const ATTEMPTS = 10;
-/** Every so many inputs a mutant comes as a large one too. */
+/** After this many inputs, one more is sent with megabytes of one field. */
 const LARGE_EVERY = 250;
-/** Characters beyond which a mutant has no descendants. */
+/** Characters; the patched pod of a longer input is not mutated again. */
 const MAX_GROWN = 100_000;
-/** Shares of the inputs: patched pods that come again, and texts that are no longer JSON. */
+/** Shares of the inputs: mutants of the pod that was patched last, and texts with random bytes. */
 const REINVOKED = 0.2;
 const GARBLED = 0.05;
 /**
- * Milliseconds since 1970. The clock goes by the inputs, so that a seed is the same run on every machine: a tenth of them
- * come when nothing has been heard of the cluster for too long.
+ * Milliseconds since 1970. The time follows from the number of the input, so that a seed gives the same run on every
+ * machine; for a tenth of the inputs the index is stale.
  */
 const BEGINS = Date.parse('2026-11-25T00:00:00Z');
 const STALE_AFTER = 2 * DEFAULT_CONFIG.maxStalenessMs;
-/** To the virtual node of the examples. */
+/** A Binding to the virtual node of the examples. */
 const BINDING = {
   apiVersion: 'v1',
   kind: 'Binding',
@@ -63,14 +63,14 @@ export interface FuzzReport {
 export interface FuzzAnswer {
   readonly status: number;
   readonly text: string;
-  /** The review with its object as patched; undefined if nothing was. */
+  /** The review with the patched object; undefined if the answer has no patch. */
   readonly patched: Json | undefined;
 }
 
 interface Target {
   readonly app: FastifyInstance;
   readonly metrics: Metrics;
-  /** The way from a parsed review to the bytes of its response, as the server goes it. */
+  /** Makes the bytes of the response from a parsed review, as the server does. */
   readonly answer: (request: Json) => string;
   /** Annotations and labels that profile effects may add. */
   readonly effects: ReadonlySet<string>;
@@ -80,11 +80,11 @@ export interface FuzzOptions {
   /** Called after every ten thousand inputs. */
   readonly onProgress?: (done: number) => void;
   readonly onAnswer?: (answer: FuzzAnswer) => void;
-  /** Default enforce, which writes the most. */
+  /** The default is enforce, with which the webhook writes the most. */
   readonly pullPolicy?: DecisionOptions['pullPolicy'];
 }
 
-/** @throws with the input in a file, at the first answer that is wrong */
+/** @throws Error at the first wrong answer, with the name of a file that has the input */
 export async function fuzz(
   count: number,
   seed: number,
@@ -111,7 +111,7 @@ export async function fuzz(
       if (i % LARGE_EVERY === 0) slowest = Math.max(slowest, await examineLarge(target, mutant, i));
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       slowest = Math.max(slowest, share);
-      // What was patched comes again, as after a sidecar injector.
+      // The patched pod may come again, as after a sidecar injector.
       previous = body.length < MAX_GROWN ? after : undefined;
       if (after) patched++;
     } catch (error) {
@@ -166,7 +166,7 @@ interface Examined {
   readonly status: number;
   readonly text: string;
   readonly share: number;
-  /** The review with its object as patched; undefined where nothing was. */
+  /** The review with the patched object; undefined if there is no patch. */
   readonly after: Json | undefined;
 }
 
@@ -219,7 +219,7 @@ async function send(app: FastifyInstance, body: string | Buffer): Promise<{ stat
   return { status: statusCode, text: payload };
 }
 
-/** @throws if the answer takes longer than it may */
+/** @throws Error if every attempt takes longer than allowed */
 function shareOfAllowed({ answer }: Target, text: string): number {
   let [parse, took] = [Infinity, Infinity];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -235,7 +235,7 @@ function shareOfAllowed({ answer }: Target, text: string): number {
   throw new Error(`${text.length} characters took ${took} ms, and ${parse} ms to parse`);
 }
 
-/** Megabytes of one thing, each in turn, as a tenant may send them. @returns as shareOfAllowed */
+/** Sends megabytes of one field, as a tenant may; the fields take turns. @returns as shareOfAllowed */
 async function examineLarge(target: Target, mutant: Json, i: number): Promise<number> {
   const many = <T>(count: number, make: (number: number) => T): T[] =>
     Array.from({ length: count }, (_, n) => make(n));
@@ -275,7 +275,7 @@ async function examineLarge(target: Target, mutant: Json, i: number): Promise<nu
   return share;
 }
 
-/** An object without the annotations, labels and pull policies that the webhook may write; empty maps are as good as none. */
+/** An object without the annotations, labels and pull policies that the webhook may write. */
 function withoutOurs(object: Json, effects: ReadonlySet<string>): unknown {
   const metadata = { ...(object['metadata'] as Json | undefined) };
   for (const field of ['annotations', 'labels']) {

@@ -1,4 +1,4 @@
-/** Makes reviews that nobody would send out of reviews that kube-apiserver sends: the same for the same seed. */
+/** Changes reviews that kube-apiserver sends into reviews that nobody would send; a seed always gives the same. */
 import { AUTO, CREATE_ON_MISS, DECISION, EXTRA_STORAGE, REQUEST_KEYS } from '../../src/core/annotations.ts';
 import type { Json } from '../support/objects.ts';
 
@@ -73,7 +73,7 @@ export class Mutator {
     return mutant;
   }
 
-  /** Bytes that make a JSON text invalid. */
+  /** Overwrites some bytes of a JSON text, and in half of the cases also cuts the text short. */
   garble(text: string): Buffer {
     const bytes = Buffer.from(text);
     for (let changes = 1 + this.#below(4); changes > 0; changes--)
@@ -89,7 +89,7 @@ export class Mutator {
     return Math.floor(this.#random() * limit);
   }
 
-  /** What this webhook is about: annotations, labels, images, policies. */
+  /** Changes an annotation or a label, mostly one that the webhook reads. */
   #annotate(review: Json): void {
     const object = (review['request'] as { object?: unknown } | undefined)?.object;
     const metadata = (object as { metadata?: unknown } | null)?.metadata;
@@ -107,7 +107,7 @@ export class Mutator {
     (metadata as Record<string, unknown>)[field] = map;
   }
 
-  /** Anything, anywhere; mostly in the object, because a review that is none is refused and no more. */
+  /** Changes any value, mostly in the pod, because the webhook only refuses a review that is broken elsewhere. */
   #disturb(review: Json, others: readonly Json[]): void {
     const { container, key } = this.#place(review);
     const change = this.#below(6);
@@ -139,7 +139,7 @@ export class Mutator {
   }
 }
 
-/** Whether there is nothing in it to change. */
+/** Whether a value has no fields or items to change. */
 function isEmpty(value: unknown): boolean {
   return typeof value !== 'object' || value === null || Object.keys(value).length === 0;
 }

@@ -16,7 +16,7 @@ async function count(values: readonly string[], limit: number): Promise<Map<stri
   );
 }
 
-it('each value has a series of its own while there are few', async () => {
+it('each value has a series of its own as long as there are few values', async () => {
   expect(await count(['a', 'b', 'a'], 2)).toEqual(
     new Map([
       ['a', 2],
@@ -25,7 +25,7 @@ it('each value has a series of its own while there are few', async () => {
   );
 });
 
-it('beyond that the rest are counted together, and series do not come and go with each new value', async () => {
+it('values beyond the limit are counted together, and a new value does not at once replace a series', async () => {
   const values = Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? 'often' : `once-${i}`));
   expect(await count(values, 3)).toEqual(
     new Map([
@@ -37,7 +37,7 @@ it('beyond that the rest are counted together, and series do not come and go wit
   );
 });
 
-it('what is met often has a series in the end, also where it came late, and keeps it', async () => {
+it('a frequent value has a series in the end, also if it came late, and keeps the series', async () => {
   const early = Array.from({ length: 50 }, (_, i) => `early-${i}`);
   const late = Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? 'often' : `once-${i}`));
   const counted = await count([...early, ...late], 3);

@@ -15,7 +15,7 @@ function fill(count: number): ImageCacheIndex {
   return index;
 }
 
-/** The names of the candidates by degree, as `exact+sameRepository`. */
+/** The names of the candidates by degree, `exact+sameRepository`; unusable candidates are in parentheses. */
 function candidates(index: ImageCacheIndex, images: readonly string[]): Record<string, string[]> {
   const references = images.map((image) => parseImageReference(image)!);
   return Object.fromEntries(
@@ -44,7 +44,7 @@ describe('the index of ImageCaches', () => {
     expect(candidates(index, [])).toEqual({});
   });
 
-  it('answers the same when it is asked again, also after it has grown', () => {
+  it('gives the same candidates when it is asked again, also after other caches were added', () => {
     const index = fill(3);
     const before = candidates(index, ['sidecar:1']);
     expect(candidates(index, ['sidecar:1'])).toEqual(before);
@@ -55,7 +55,7 @@ describe('the index of ImageCaches', () => {
     });
   });
 
-  it('says whether anything changed', () => {
+  it('says whether an apply or a delete changed anything', () => {
     const index = fill(3);
     expect(index.apply(cacheWith(1, ['app-1:1', 'base-1:1', 'sidecar:1']))).toBe(false);
     expect(index.apply(cacheWith(1, ['app-1:2']))).toBe(true);
@@ -64,7 +64,7 @@ describe('the index of ImageCaches', () => {
     expect(index.size).toBe(2);
   });
 
-  it('follows a cache whose state changes and whose images stay', () => {
+  it('follows a cache whose state changes and whose images stay the same', () => {
     const index = fill(2);
     const images = ['app-1:1', 'base-1:1', 'sidecar:1'];
     for (const [change, expected] of [
@@ -80,7 +80,7 @@ describe('the index of ImageCaches', () => {
     expect(index.countByPhase).toEqual(new Map([['Ready', 2]]));
   });
 
-  it('gives the number of a cache that is gone to another, and mixes neither up', () => {
+  it('gives the number of a deleted cache to a new cache, and does not confuse the two', () => {
     const index = fill(3);
     index.delete('cache-1');
     index.apply(cacheWith(7, ['new:1', 'sidecar:1']));
@@ -91,7 +91,7 @@ describe('the index of ImageCaches', () => {
     });
   });
 
-  it('holds after a reset what it was given and nothing else', () => {
+  it('has after a reset the given caches and no others', () => {
     const index = fill(5);
     index.reset([cacheWith(3, ['app-3:1', 'base-0:1', 'sidecar:1']), cacheWith(9, ['app-9:1'])]);
     expect(index.size).toBe(2);
@@ -101,7 +101,7 @@ describe('the index of ImageCaches', () => {
     expect(index.countByPhase).toEqual(new Map([['Ready', 2]]));
   });
 
-  it('gives an ID that several claim to the first by name, whatever order they came in', () => {
+  it('resolves an ID that several caches have to the first cache by name, in whatever order they came', () => {
     for (const order of [
       [1, 2, 3],
       [3, 1, 2],

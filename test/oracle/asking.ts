@@ -10,7 +10,7 @@ import {
   type OraclePod,
 } from './oracle.ts';
 
-/** What `sizes` knows an image by. */
+/** The key of an image in `sizes`. */
 export function keyOf(text: string): string {
   const { name: repository, version } = normalise(text);
   return repository + version;
@@ -27,6 +27,10 @@ export function toObject(each: OracleCache): Json {
     ...(each.expires !== null && { expires: new Date(each.expires).toISOString() }),
     deleting: each.deleting,
     ...(each.region !== null && { region: each.region }),
+    annotations: {
+      ...(each.architecture !== 'amd64' && { 'k8s.aliyun.com/imc-cpu-arch': each.architecture }),
+      ...(each.system !== 'linux' && { 'k8s.aliyun.com/imc-os-type': each.system }),
+    },
   });
 }
 
@@ -39,13 +43,43 @@ function annotationsOf({ perfect, count, extraGiB, pin }: OraclePod): Record<str
   };
 }
 
-/** The decision for a question of the oracle. */
+/** The pod, labelled for ECI, whose first container requests all of the storage. */
+function podOf(asked: OraclePod): Json {
+  const { images, requestedGiB, architectures, system } = asked;
+  const terms = architectures.map((values) => ({
+    matchExpressions: [
+      { key: 'zone', operator: 'Exists' },
+      ...(values.length > 0 ? [{ key: 'kubernetes.io/arch', operator: 'In', values }] : []),
+    ],
+  }));
+  const requests = { 'ephemeral-storage': `${requestedGiB}Gi` };
+  return podObject({
+    annotations: annotationsOf(asked),
+    spec: {
+      containers: images.map((image, i) => ({
+        name: `c${i}`,
+        image,
+        ...(i === 0 && requestedGiB > 0 && { resources: { requests } }),
+      })),
+      ...(system !== null && { os: { name: system } }),
+      ...(terms.length > 0 && {
+        affinity: {
+          nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } },
+        },
+      }),
+    },
+  });
+}
+
+/** The webhook's decision for a pod in the oracle's form. */
 export function decideAsked(index: ClusterIndex, asked: OraclePod, chosen: OracleOptions): Decided {
   return decideFor(
-    podObject({ images: asked.images, annotations: annotationsOf(asked) }),
+    podOf(asked),
     index,
     {
       minimumMatch: chosen.minimumMatch,
+      partialHits: chosen.partialHits,
+      createOnMiss: { by: chosen.by },
       expiryMarginMs: chosen.expiryMargin,
       region: chosen.region,
       pin: { notReady: chosen.notReady, unknown: chosen.unknown },
@@ -55,8 +89,8 @@ export function decideAsked(index: ClusterIndex, asked: OraclePod, chosen: Oracl
 }
 
 /**
- * What index and decision say, in the oracle's words.
- * @param limit how many candidates are looked at for the order, which then is the beginning of it
+ * The answer of the index and the decision, in the form of the oracle's answer.
+ * @param limit how many candidates to examine; the order then contains only the first of them
  */
 export function askIndex(
   index: ClusterIndex,

@@ -1,4 +1,4 @@
-/** Index and matcher against the oracle, through random additions, changes and removals. */
+/** Compares index and matcher with the oracle, through random additions, changes and removals of caches. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -40,7 +40,7 @@ describe('index and matcher agree with the oracle on outcome, cache and order', 
     );
   });
 
-  it('for pods of about a hundred images, of which those with more are left alone', () => {
+  it('for pods of about a hundred images, of which pods with more than a hundred are left alone', () => {
     fc.assert(
       fc.property(
         fc.array(event, { minLength: 12, maxLength: 24, size: 'max' }),

@@ -1,6 +1,6 @@
 /**
- * A matcher that is plain and slow: every cache, every rule, in the words of docs/architecture.md and docs/domain.md. It shares no
- * code with src/, so that the two can only agree by both being right.
+ * A plain and slow matcher, which applies every rule of docs/architecture.md and docs/domain.md to every cache. It
+ * shares no code with src/, so that a mistake on either side shows as a difference.
  */
 
 export interface OracleCache {
@@ -8,6 +8,8 @@ export interface OracleCache {
   readonly id: string | null;
   readonly images: readonly string[];
   readonly sizeGiB: number;
+  readonly architecture: string;
+  readonly system: string;
   readonly phase: string;
   readonly created: number;
   readonly expires: number | null;
@@ -20,16 +22,23 @@ export interface OraclePod {
   readonly perfect: boolean;
   readonly count: number | null;
   readonly extraGiB: number;
+  /** GiB that the containers request together. */
+  readonly requestedGiB: number;
+  /** The architectures that each alternative of its affinity allows; an empty list allows any. */
+  readonly architectures: readonly (readonly string[])[];
+  readonly system: string | null;
   readonly pin: string | null;
 }
 
 export interface OracleOptions {
   readonly minimumMatch: 'image' | 'repository';
+  readonly partialHits: 'auto' | 'use' | 'leave';
+  readonly by: 'eci' | 'controller';
   readonly expiryMargin: number;
   readonly region: string;
   readonly notReady: 'deny' | 'warn' | 'auto';
   readonly unknown: 'warn' | 'deny';
-  /** Bytes by image as the oracle normalises it. */
+  /** The bytes of each image, by the reference as the oracle normalises it. */
   readonly sizes: Readonly<Record<string, number>>;
   readonly now: number;
 }
@@ -54,14 +63,14 @@ interface Normalised {
 
 const normalised = new Map<string, Normalised>();
 
-/** Remembered, because a population has the same images a thousand times. */
+/** Remembers each result, because a population has the same images a thousand times. */
 export function normalise(image: string): Normalised {
   const known = normalised.get(image) ?? normaliseAnew(image);
   normalised.set(image, known);
   return known;
 }
 
-/** Enough for the images that the generators make: `[registry/]name[:tag][@digest]`. */
+/** Normalises only images of the form that the generators make: `[registry/]name[:tag][@digest]`. */
 function normaliseAnew(image: string): Normalised {
   const [beforeDigest = '', digest] = image.split('@');
   const parts = beforeDigest.split('/');
@@ -80,7 +89,13 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
     pod.images.map((image) => [normalise(image).name + normalise(image).version, normalise(image)]),
   );
   if (wanted.size > 100) return { outcome: 'skipped', cacheId: null, order: [] };
-  const storage = 30 + pod.extraGiB;
+  const storage = Math.max(30 + pod.extraGiB, pod.requestedGiB);
+  const system = pod.system ?? 'linux';
+  const named = pod.architectures.flat();
+  const isOpen = pod.architectures.some((each) => each.length === 0);
+  const allowed = named.length === 0 ? ['amd64'] : isOpen ? ['amd64', 'arm64', ...named] : named;
+  const [architecture, ...others] = new Set(allowed);
+  const isPlaced = others.length === 0;
 
   const degree = (cache: OracleCache): { exact: number; other: number } => {
     const held = cache.images.map(normalise);
@@ -97,6 +112,7 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
     if (cache.expires !== null && cache.expires <= options.now + options.expiryMargin) return false;
     if (cache.deleting) return false;
     if (cache.region !== null && options.region !== '' && cache.region !== options.region) return false;
+    if (cache.architecture !== architecture || cache.system !== system) return false;
     if (cache.sizeGiB > storage) return false;
     if (pod.perfect) return exact === wanted.size;
     if (pod.count !== null) return exact >= pod.count;
@@ -128,6 +144,11 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
     if (usable || options.notReady === 'warn') return { outcome: 'pinned', cacheId: pod.pin, order: [] };
     if (options.notReady === 'deny') return { outcome: 'denied', cacheId: pod.pin, order: [] };
   }
+  if (!isPlaced) return { outcome: 'skipped', cacheId: null, order: [] };
   const [best] = order;
-  return { outcome: best ? 'hit' : 'miss', cacheId: best?.id ?? null, order: names };
+  if (!best) return { outcome: 'miss', cacheId: null, order: names };
+  if (degree(best).exact === wanted.size) return { outcome: 'hit', cacheId: best.id, order: names };
+  const isAccepted = pod.perfect || pod.count !== null || options.by === 'controller';
+  const isUsed = options.partialHits === 'use' || (options.partialHits === 'auto' && isAccepted);
+  return { outcome: 'partial', cacheId: isUsed ? best.id : null, order: names };
 }

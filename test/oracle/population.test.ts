@@ -1,6 +1,6 @@
 /**
- * Index and matcher against the oracle on thousands of caches: images as popular as Zipf would have them, and one sidecar in
- * nearly all caches.
+ * Compares index and matcher with the oracle on thousands of caches. The popularity of the images follows Zipf's law,
+ * and nearly all caches hold one sidecar image.
  */
 import { describe, expect, it } from 'vitest';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -26,15 +26,17 @@ const SIZES = Object.fromEntries(
 
 const ORACLE_SIZES = Object.fromEntries(Object.entries(SIZES).map(([image, bytes]) => [keyOf(image), bytes]));
 
-/** Most of them can be used; the others fail a filter each. */
+/** A cache that most numbers make usable; the other numbers make it fail a filter. */
 function various({ name, id, images, sizeGiB, createdAt }: CacheDescription, i: number): OracleCache {
   return {
     name,
     id,
     images,
     sizeGiB: i % 29 === 0 ? 40 : sizeGiB,
+    architecture: i % 7 === 0 ? 'arm64' : 'amd64',
+    system: i % 31 === 0 ? 'windows' : 'linux',
     phase: i % 17 === 0 ? 'Creating' : 'Ready',
-    // By the hour, so that many are equally old.
+    // Rounded to the hour, so that many caches are equally old.
     created: createdAt - (createdAt % 3_600_000),
     expires: i % 19 === 0 ? NOW + (i % 20) * MINUTE : null,
     deleting: i % 23 === 0,
@@ -48,6 +50,9 @@ function podOf(images: readonly string[], i: number): OraclePod {
     perfect: i % 5 === 0,
     count: i % 3 === 0 ? 2 : null,
     extraGiB: i % 4 === 0 ? 20 : 0,
+    requestedGiB: i % 6 === 0 ? 45 : 0,
+    architectures: i % 8 === 0 ? [['arm64']] : [],
+    system: null,
     pin: null,
   };
 }
@@ -55,6 +60,8 @@ function podOf(images: readonly string[], i: number): OraclePod {
 function optionsOf(i: number): OracleOptions {
   return {
     minimumMatch: i % 2 === 0 ? 'image' : 'repository',
+    partialHits: i % 4 < 2 ? 'auto' : 'use',
+    by: 'eci',
     expiryMargin: 10 * MINUTE,
     region: i % 3 === 0 ? 'cn-beijing' : '',
     notReady: 'deny',
@@ -85,7 +92,7 @@ describe('index and matcher agree with the oracle on thousands of caches', () =>
 
     for (const [i, each] of [...describeCaches(CACHES)].entries()) apply(various(each, i));
     expectAgreement();
-    // Every third one becomes another.
+    // Replaces every third cache.
     for (const [i, each] of [...describeCaches(CACHES, 3)].entries())
       if (i % 3 === 0) apply(various(each, i + 1));
     expectAgreement();

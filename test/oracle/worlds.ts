@@ -1,5 +1,5 @@
 /**
- * Random small clusters and pods that share images: caches that are added, changed and deleted, and the pods that ask.
+ * Generates random small clusters: events that add, change and delete caches, and pods that share images with them.
  */
 import fc from 'fast-check';
 import { NOW } from '../support/objects.ts';
@@ -9,7 +9,7 @@ import type { OracleCache, OracleOptions, OraclePod } from './oracle.ts';
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 const MINUTE = 60_000;
 
-/** Few enough that images meet, with spellings that are the same image. */
+/** Few images, so that pods and caches share some, and several spellings of the same image. */
 const IMAGES = [
   ...['a', 'b', 'c'].flatMap((name) => [
     `${name}:1`,
@@ -38,6 +38,8 @@ const cache: fc.Arbitrary<OracleCache> = fc.record({
   ),
   images: fc.array(image, { minLength: 1, maxLength: 5 }),
   sizeGiB: fc.constantFrom(20, 20, 20, 25, 30, 40, 60),
+  architecture: fc.constantFrom('amd64', 'amd64', 'arm64'),
+  system: fc.constantFrom('linux', 'linux', 'linux', 'windows'),
   phase: fc.oneof({ weight: 6, arbitrary: fc.constant('Ready') }, fc.constantFrom('Creating', 'Failed', '')),
   created: fc.constantFrom(0, 1, 2).map((days) => NOW - days * 86_400_000),
   expires: fc.oneof(
@@ -53,6 +55,12 @@ export const pod: fc.Arbitrary<OraclePod> = fc.record({
   perfect: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
   count: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, fc.integer({ min: 1, max: 4 })),
   extraGiB: fc.constantFrom(0, 0, 10, 50),
+  requestedGiB: fc.constantFrom(0, 0, 25, 45),
+  architectures: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    fc.array(fc.subarray(['amd64', 'arm64']), { minLength: 1, maxLength: 2 }),
+  ),
+  system: fc.constantFrom(null, null, 'linux', 'windows'),
   pin: fc.oneof(
     { weight: 5, arbitrary: fc.constant(null) },
     fc.constantFrom('imc-1', 'imc-2', 'imc-unknown'),
@@ -61,6 +69,8 @@ export const pod: fc.Arbitrary<OraclePod> = fc.record({
 
 export const options: fc.Arbitrary<OracleOptions> = fc.record({
   minimumMatch: fc.constantFrom('image', 'repository'),
+  partialHits: fc.constantFrom('auto', 'use', 'leave'),
+  by: fc.constantFrom('eci', 'controller'),
   expiryMargin: fc.constantFrom(0, 10 * MINUTE),
   region: fc.constantFrom('', 'cn-beijing'),
   notReady: fc.constantFrom('deny', 'warn', 'auto'),

@@ -1,7 +1,8 @@
 /**
- * `make soak`, second part: 5,000 pods of 100 Deployments on 2,000 nodes, of which 100 are virtual. A real scheduler
- * binds them, the webhook decides the pods on virtual nodes, and the controller makes the caches that they miss. The
- * number of requests to the API server must follow from nodes and image sets, and not from the number of pods.
+ * `make soak`, second part: a real scheduler binds 5,000 pods of 100 Deployments to 2,000 nodes, of which 100 are
+ * virtual; the webhook decides the pods on virtual nodes, and the controller makes the caches that they miss. The
+ * number of requests to the API server must depend on the numbers of nodes and image sets, and not on the number of
+ * pods.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,7 +43,7 @@ async function atOnce<T>(
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-/** What was asked of the API server through a proxy since then: how often each kind of request. */
+/** How often each kind of request went through a proxy. @param since how many earlier requests to leave out */
 function requests({ seen }: FaultyProxy, since: number): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { method, path, isWatch } of seen.slice(since)) {
@@ -88,7 +89,7 @@ const nodeFlags = (limitMib: number): string[] => [
 ];
 const start = (name: string, config: string, limitMib: number, ...flags: readonly string[]): OurProgram =>
   new OurProgram(name, config, flags, join(folder.path, `${name}.log`), nodeFlags(limitMib));
-// Each Deployment has an image of its own and a sidecar that all have: what lacks one of them is a miss here.
+// All Deployments share a sidecar. `incomplete` asks for a cache also if an existing cache holds the sidecar alone.
 const onMiss = ['--create-on-miss-by=controller', '--create-on-miss-when=incomplete'];
 const common = [...onMiss, '--host=127.0.0.1', '--metrics-port=0'];
 const programs = {
@@ -163,7 +164,7 @@ async function run(): Promise<void> {
 
 interface SeenPod {
   readonly node: string;
-  /** That of its first container. */
+  /** The image of its first container. */
   readonly image: string;
   readonly decided: boolean;
 }
@@ -184,7 +185,7 @@ async function untilAllRun(): Promise<SeenPod[]> {
   }
 }
 
-/** Waits for so many caches. @returns how many there are by the end of it */
+/** Waits up to a minute for this many caches. @returns how many there are then */
 async function untilCaches(count: number): Promise<number> {
   for (const until = performance.now() + 60_000; ; await sleep(1000)) {
     const { length } = await api.list('/apis/eci.alibabacloud.com/v1/imagecaches');
@@ -192,7 +193,7 @@ async function untilCaches(count: number): Promise<number> {
   }
 }
 
-/** One with an image of its own, and a sidecar that all have. */
+/** A Deployment with an image of its own, and a sidecar that all Deployments have. */
 function deployment(i: number): Json {
   const labels = { app: `app-${i}` };
   return {

@@ -1,6 +1,6 @@
 /**
- * `make soak`: the built webhook against a real API server for ten minutes, or as long as is asked for, with everything
- * at once: pods, changes to the caches, faults on the way to the API server, tokens and certificates that are renewed. No
+ * `make soak`: runs the built webhook against a real API server for ten minutes, or as long as is asked for, with pods,
+ * changes to the caches, faults on the way to the API server, and renewed tokens and certificates, all at once. No
  * answer may be wrong or missing, and neither memory nor open files may grow.
  */
 import { readdirSync } from 'node:fs';
@@ -27,7 +27,7 @@ const BETWEEN = {
   certificates: 20_000,
   samples: 2000,
 };
-/** The last quarter compared with the second: by then caches are warm, so further growth would not end. */
+/** The last quarter compared with the second: after that, the process has no reason to grow. */
 const MAX_GROWTH = { memory: 1.15, files: 1.2 };
 const MIB = 2 ** 20;
 
@@ -93,7 +93,7 @@ const refuse =
     return 'handled';
   };
 
-/** What networks and servers do, each for a few seconds. */
+/** Faults of networks and servers, each for a few seconds. */
 const FAULTS: readonly ((proxy: FaultyProxy) => Promise<void>)[] = [
   (each) => during(each, { fault: refuse(503) }),
   (each) => during(each, { fault: refuse(429) }),
@@ -129,7 +129,7 @@ async function makeTrouble(): Promise<void> {
   while (goesOn()) {
     await pick(FAULTS)(proxy);
     done.faults++;
-    // As many objects as the API server would remember otherwise.
+    // Compacts the history, as happens in a real cluster, so that some watches cannot go on.
     if (done.faults % 5 === 0) await plane.compact();
     await sleep(BETWEEN.faults * random());
   }

@@ -1,4 +1,4 @@
-/** Builds the webhook's server alone, for tests that hand it a view of their own, or listen behind it. */
+/** Builds the webhook's server alone, for tests that give it their own view or read its metrics. */
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -12,7 +12,10 @@ export interface BuiltApp {
   readonly metrics: Metrics;
 }
 
-/** An empty cluster, no log, everybody may ask, and no pod is found by its binding, unless `change` says otherwise. */
+/**
+ * A server for an empty cluster, without a log, which every client may ask and which finds no pod of a binding, unless
+ * `change` says otherwise.
+ */
 export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
   const metrics = createMetrics({
     kinds: () => [],

@@ -1,6 +1,6 @@
-/** Cuts a text as a network may. */
+/** Cuts a text into chunks, as a network may. */
 
-/** @param cuts anywhere in the bytes, also within a character; each is taken modulo their number */
+/** @param cuts offsets in bytes, also within a character; an offset beyond the end begins again at 0 */
 export async function* inChunks(text: string, cuts: readonly number[]): AsyncGenerator<Buffer> {
   const bytes = Buffer.from(text);
   const at = cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b);

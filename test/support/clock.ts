@@ -1,4 +1,4 @@
-/** A clock that goes only when a test says so. */
+/** A clock that moves only when a test advances it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, Timer } from '../../src/clock.ts';
 
@@ -8,7 +8,7 @@ interface Pending {
   readonly callback: () => void;
 }
 
-/** Turns of the event loop in which what a timer started may go on before the next one is due. */
+/** How many turns of the event loop follow each timer, so that its work goes on before the next timer is due. */
 const TURNS = 5;
 
 export class FakeClock implements Clock {

@@ -1,4 +1,4 @@
-/** The configuration that a webhook has of which nothing is configured. */
+/** The configuration of a webhook for which no setting is given. */
 import { loadConfig } from '../../src/config/load.ts';
 
 export const DEFAULT_CONFIG = loadConfig(undefined, new Map(), {});

@@ -1,4 +1,4 @@
-/** Sends one request byte for byte, for tests that look at more of HTTP than the answer. */
+/** Sends one request, for tests that check headers and connections, or that send a body in pieces. */
 import type { ClientRequest } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
 
@@ -13,7 +13,7 @@ export interface HttpsAnswer {
   readonly status: number;
   readonly body: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Of the client's side, which tells one connection from another. */
+  /** The client's port, which distinguishes connections. */
   readonly localPort: number | undefined;
 }
 
@@ -27,8 +27,8 @@ export function sendHttps(
 }
 
 /**
- * The same in pieces: chunked, unless the headers give the length.
- * @param pause what to wait for once the piece before is on its way
+ * Sends the body in pieces, in chunked encoding unless the headers give the length.
+ * @param pause what to wait for before every piece but the first
  */
 export function sendInPieces(
   url: string,

@@ -1,4 +1,4 @@
-/** Makes the objects that tests speak of: pods, ImageCaches, an index that is up to date. */
+/** Makes the objects that tests use: pods, ImageCaches and others, and an index that is up to date. */
 import { DEFAULT_CONFIG } from './default-config.ts';
 import { patchFor, type Operation } from '../../src/webhook/json-patch.ts';
 import { decideOnJson, type Decision } from '../../src/core/decision/decide.ts';
@@ -24,7 +24,7 @@ export interface PodSpec {
   readonly pullPolicy?: string;
 }
 
-/** Labelled for ECI unless said otherwise; one container an image. */
+/** A pod with one container for each image, which is labelled for ECI unless `pod` has other labels. */
 export function podObject(pod: PodSpec = {}): Json {
   const containers = (pod.images ?? ['app:1']).map((image, i) => ({
     name: `c${i}`,
@@ -55,9 +55,10 @@ export interface CacheSpec {
   readonly expires?: string;
   readonly deleting?: boolean;
   readonly region?: string;
+  readonly annotations?: Record<string, string>;
 }
 
-/** Ready, 20 GiB, with the ID `imc-NAME`, unless said otherwise. */
+/** An ImageCache that is Ready, with 20 GiB and the ID `imc-NAME`, unless `cache` says otherwise. */
 export function cacheObject(cache: CacheSpec): Json {
   return {
     apiVersion: 'eci.alibabacloud.com/v1',
@@ -66,6 +67,7 @@ export function cacheObject(cache: CacheSpec): Json {
       name: cache.name,
       creationTimestamp: cache.created ?? '2026-11-01T00:00:00Z',
       ...(cache.deleting === true && { deletionTimestamp: '2026-11-21T11:59:00Z' }),
+      ...(cache.annotations && { annotations: cache.annotations }),
       ...(cache.region !== undefined && { labels: { 'topology.kubernetes.io/region': cache.region } }),
     },
     spec: { images: cache.images ?? ['app:1'], imageCacheSize: cache.size ?? 20 },
@@ -78,7 +80,7 @@ export function cacheObject(cache: CacheSpec): Json {
   };
 }
 
-/** An ImageCache as the index holds it: Ready, 20 GiB, without images, unless said otherwise. */
+/** An ImageCache in the index's form: Ready, 20 GiB, without images, unless `change` says otherwise. */
 export function indexedCache(i: number, change: Partial<ImageCache> = {}): ImageCache {
   return {
     name: `cache-${i}`,
@@ -91,6 +93,8 @@ export function indexedCache(i: number, change: Partial<ImageCache> = {}): Image
     expiresAtMs: undefined,
     deleting: false,
     region: undefined,
+    architecture: 'amd64',
+    operatingSystem: 'linux',
     ...change,
   };
 }
@@ -130,7 +134,7 @@ export function indexOf(...objects: readonly Json[]): ClusterIndex {
   return index;
 }
 
-/** A change to the default options, as deep as it goes. */
+/** A change to the default options; `pin` and `createOnMiss` may be given in part, too. */
 export type ConfigChange = Partial<Omit<DecisionOptions, 'pin' | 'createOnMiss'>> & {
   readonly pin?: Partial<DecisionOptions['pin']>;
   readonly createOnMiss?: Partial<DecisionOptions['createOnMiss']>;

@@ -5,9 +5,9 @@ import { openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { end, hasEnded, spawnOwned } from './owned-process.ts';
 
-/** Milliseconds after which a program is taken not to get so far. */
+/** Milliseconds to wait for a text in the log of a program. */
 const PATIENCE = 60_000;
-/** Milliseconds that a program has to end by itself. */
+/** Milliseconds that a program has after SIGTERM to end by itself. */
 const KILLED_AFTER = 10_000;
 
 export class OurProgram {
@@ -39,9 +39,9 @@ export class OurProgram {
   }
 
   /**
-   * Waits until its log has something.
+   * Waits until the program's log matches a pattern.
    * @returns the first group of the pattern
-   * @throws Error with the end of its log, if it ends or takes too long
+   * @throws Error with the end of the log, if the program ends or takes too long
    */
   async logged(pattern: RegExp): Promise<string> {
     const until = Date.now() + PATIENCE;
@@ -54,13 +54,13 @@ export class OurProgram {
     }
   }
 
-  /** @throws Error with the end of its log, once it has ended by itself */
+  /** @throws Error with the end of the log, once the program has ended by itself */
   async untilEnded(): Promise<never> {
     if (!hasEnded(this.#child)) await once(this.#child, 'exit');
     throw this.#failure('has ended');
   }
 
-  /** By SIGTERM, and by SIGKILL if that is not enough. */
+  /** Ends the program by SIGTERM, and by SIGKILL if the program does not end in time. */
   async stop(): Promise<void> {
     const killing = setTimeout(() => this.#child.kill('SIGKILL'), KILLED_AFTER);
     await end(this.#child, 'SIGTERM');

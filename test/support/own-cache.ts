@@ -1,7 +1,7 @@
-/** An ImageCache of the controller's own, as the plan reads it. */
+/** An ImageCache that the controller made, in the form that the plan reads. */
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
 
-/** @param atMs when it was created, updated, tried first and used last */
+/** @param atMs when the cache was created, updated, first attempted and last used */
 export function ownCache(name: string, atMs: number, change: Partial<OwnCache> = {}): OwnCache {
   return {
     name,

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
 import { end, hasEnded, runOwned, spawnOwned } from './owned-process.ts';
 
-/** One that has ended and that nobody has asked about is still listed, as a zombie. */
+/** A process that has ended is still listed, as a zombie, until its parent waits for it. */
 function isRunning(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -42,21 +42,21 @@ it.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'throw'])(
   },
 );
 
-it('a child that was stopped ends all the same', async () => {
+it('a child that is stopped by SIGSTOP can be ended', async () => {
   const child = spawnOwned('sleep', ['1000']);
   child.kill('SIGSTOP');
   await end(child, 'SIGTERM');
   expect(hasEnded(child)).toBe(true);
 });
 
-it('a program that is not there is an error event, and counts as ended', async () => {
+it('a missing program emits an error event, and counts as ended', async () => {
   const child = spawnOwned('/nowhere/at-all', []);
   const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
   expect(error.code).toBe('ENOENT');
   expect(hasEnded(child)).toBe(true);
 });
 
-it('a program that is run to its end gives what it prints, or throws what it says is wrong', async () => {
+it('runOwned returns the output of a program, or throws its standard error if the program fails', async () => {
   expect(await runOwned('sh', ['-c', 'echo "$WORD"; echo aside >&2'], { WORD: 'said' })).toBe('said\n');
   await expect(runOwned('sh', ['-c', 'echo wrong >&2; exit 3'], {})).rejects.toThrow(/^sh -c .*\nwrong\n$/);
   await expect(runOwned('/nowhere/at-all', [], {})).rejects.toThrow('ENOENT');

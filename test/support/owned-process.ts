@@ -23,7 +23,7 @@ let watchdog: ChildProcess | undefined;
 
 function tellWatchdog(message: string): void {
   if (!watchdog) {
-    // In a session of its own: Ctrl-C in the terminal must not end it before its work is done.
+    // In a session of its own, because Ctrl-C in the terminal must not end the shell before its work is done.
     watchdog = spawn('sh', ['-c', WATCHDOG], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
     watchdog.unref();
     (watchdog.stdin as Socket).unref();
@@ -31,7 +31,10 @@ function tellWatchdog(message: string): void {
   watchdog.stdin!.write(`${message}\n`);
 }
 
-/** As `spawn` of node:child_process. Ctrl-C in the terminal reaches this process alone, which ends its children in order. */
+/**
+ * As `spawn` of node:child_process, but Ctrl-C in the terminal does not reach the child: this process ends its children
+ * in order.
+ */
 export function spawnOwned(
   command: string,
   args: readonly string[],
@@ -39,7 +42,7 @@ export function spawnOwned(
 ): ChildProcess {
   const child = spawn(command, [...args], { ...options, detached: true });
   const { pid } = child;
-  // Undefined if it could not be started: `error` is emitted then.
+  // The pid is undefined if the program could not be started, and then the child emits `error`.
   if (pid !== undefined) {
     tellWatchdog(`started ${pid}`);
     child.once('exit', () => tellWatchdog(`ended ${pid}`));

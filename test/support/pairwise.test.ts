@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { pairwise } from './pairwise.ts';
 
-it('any two values of two switches meet in one of the combinations, which are few', () => {
+it('any two values of two switches are together in one of the combinations, which are few', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 2, maxLength: 10 }), (sizes) => {
       const combinations = pairwise(sizes);

@@ -1,7 +1,7 @@
-/** Chooses few combinations of switches in which each two of them meet in every way. */
+/** Chooses few combinations of switches that contain every pair of values of two switches. */
 
 /**
- * Each combination begins with two values that were not combined yet, and takes of every other switch the value that
+ * Each combination begins with two values that were not combined yet, and takes from every other switch the value that
  * makes the most new pairs.
  * @param sizes how many values each switch has
  * @returns for each combination the index of the value of each switch

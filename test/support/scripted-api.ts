@@ -1,4 +1,4 @@
-/** An API server over real HTTP that answers as a test says, and remembers what it was asked. */
+/** An API server over real HTTP that answers as a test says, and records the requests. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -21,16 +21,16 @@ export interface ApiCall {
 export interface OpenWatch {
   readonly call: ApiCall;
   readonly send: (type: string, object: Json) => void;
-  /** As it is, also if it is no event. */
+  /** Writes the text unchanged, also if it is no event. */
   readonly write: (text: string) => void;
-  /** As a server ends a watch whose time is over. */
+  /** Ends the watch as an API server does when the watch's time is over. */
   readonly end: () => void;
-  /** As a connection that breaks. */
+  /** Breaks the connection. */
   readonly destroy: () => void;
   readonly isOpen: () => boolean;
 }
 
-/** `silent`: the request is taken, and never answered. */
+/** `silent`: the request is received, and never answered. */
 export type ApiAnswer =
   | { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
   | 'watch'
@@ -39,7 +39,7 @@ export type ApiAnswer =
 export class ScriptedApi implements AsyncDisposable {
   readonly calls: ApiCall[] = [];
   readonly watches: OpenWatch[] = [];
-  /** What the next requests are answered with. */
+  /** Gives the answers to the next requests. */
   answer: (call: ApiCall) => ApiAnswer;
   token = 'first';
   readonly #server: Server;
@@ -60,7 +60,7 @@ export class ScriptedApi implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** A client with the token of the moment, which it reads as often as it loads its credentials. */
+  /** A client that reads the current `token` whenever it loads its credentials. */
   client(): ApiClient {
     return new ApiClient(() => {
       const config = new KubeConfig();
@@ -74,7 +74,7 @@ export class ScriptedApi implements AsyncDisposable {
     });
   }
 
-  /** The watch that was accepted as the nth, from 1. */
+  /** Waits for the nth accepted watch, counted from 1. */
   watch(nth: number): Promise<OpenWatch> {
     return eventually(() => {
       const watch = this.watches[nth - 1];

@@ -22,7 +22,7 @@ export interface RunningWebhook extends Webhook {
   readonly logged: Json[];
   post: (path: string, body: unknown) => Test;
   get: (path: string) => Test;
-  /** What a Prometheus would scrape. */
+  /** The metrics as Prometheus scrapes them. */
   metrics: () => Promise<string>;
   review: (body: Json) => Promise<AdmissionResponse>;
 }
@@ -91,7 +91,7 @@ export async function runWebhook(
   };
 }
 
-/** On a folder of its own with these files, which goes with it. All of it has been read. */
+/** Runs the webhook on a new folder with these files, which `stop` removes, and waits until they are read. */
 export async function runWebhookOn(files: Record<string, unknown>): Promise<RunningWebhook> {
   const folder = temporaryFolder(files);
   const webhook = await runWebhook(folder.path);
@@ -105,7 +105,7 @@ export async function runWebhookOn(files: Record<string, unknown>): Promise<Runn
   };
 }
 
-/** A folder of its own, gone with `remove`. */
+/** Makes a new folder, which `remove` deletes. */
 export function temporaryFolder(files: Record<string, unknown> = {}): {
   readonly path: string;
   readonly write: (name: string, content: unknown) => void;

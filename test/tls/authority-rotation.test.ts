@@ -1,4 +1,4 @@
-/** When a CA of our own takes the place of another, by the clock alone. */
+/** When a new CA replaces the current CA, which depends on the time alone. */
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
@@ -23,14 +23,14 @@ const due = (authorities: Authorities, day: number): ReturnType<typeof dueStep> 
   dueStep(authorities, START + day * DAY);
 
 describe('a CA of our own', () => {
-  it('is made where there is none', async () => {
+  it('is made if there is none', async () => {
     expect(dueStep(undefined, START)).toBe('create');
     const made = await takeStep('create', undefined, () => Promise.resolve(create(START)), START);
     expect(made.previous).toBeUndefined();
     expect(made.current).toMatchObject({ issuedAtMs: START, endsAtMs: START + LIFETIME });
   });
 
-  it('is left alone until two thirds of its life, and then has a new one beside it', async () => {
+  it('is left alone for two thirds of its lifetime, and then gets a new CA beside it', async () => {
     expect([0, 10, 19.99, 20, 29, 31].map((day) => due(first, day))).toEqual([
       undefined,
       undefined,
@@ -56,13 +56,13 @@ describe('a CA of our own', () => {
     expect(due(forgotten, 30)).toBeUndefined();
   });
 
-  it('that has ended while nobody was there is not trusted any more', async () => {
+  it('that expired while no replica ran is no longer trusted', async () => {
     const at = START + 31 * DAY;
     const rotated = await takeStep('rotate', first, () => Promise.resolve(create(at)), at);
     expect(rotated.previous).toBeUndefined();
   });
 
-  it('is read back as it was written, and what has ended leaves the Secret', async () => {
+  it('is read back as it was written, and a missing previous CA is deleted from the Secret', async () => {
     expect(readAuthorities(new Map())).toBeUndefined();
     expect(readAuthorities(new Map([['unrelated', 'x']]))).toBeUndefined();
     expect(readAuthorities(writeAuthorities(first))).toEqual(first);
@@ -78,27 +78,30 @@ describe('a CA of our own', () => {
     ['no key', { 'ca.crt': other.cert }, 'ca.key is no PEM private key'],
     ['no certificate', { 'ca.key': other.key }, 'ca.crt is no PEM certificate'],
     [
-      "another's key",
+      'the key of another CA',
       { 'ca.crt': other.cert, 'ca.key': first.current.key },
       'ca.key is not the private key of the certificate in ca.crt',
     ],
     [
-      'a certificate that signs none',
+      'a certificate that is not of a CA',
       { 'ca.crt': serving.cert, 'ca.key': serving.key },
       'ca.crt is not the certificate of a CA',
     ],
     [
-      'half of a former CA',
+      'a previous CA without its key',
       { 'ca.crt': other.cert, 'ca.key': other.key, 'previous-ca.crt': other.cert },
       'previous-ca.key is no PEM private key',
     ],
-  ])('with %s in its Secret is refused by name', (_what, data: Record<string, string>, fault) => {
-    expect(() => readAuthorities(new Map(Object.entries(data)))).toThrow(fault);
-  });
+  ])(
+    'with %s in its Secret is refused, and the entry is named',
+    (_what, data: Record<string, string>, fault) => {
+      expect(() => readAuthorities(new Map(Object.entries(data)))).toThrow(fault);
+    },
+  );
 });
 
 describe('a serving certificate', () => {
-  it('is due at two thirds of its life', () => {
+  it('is due for renewal after two thirds of its lifetime', () => {
     const pair = dated(issueServingCertificate(first.current, ['localhost'], START, 3 * DAY));
     expect([1.99, 2].map((day) => isDueForRenewal(pair, START + day * DAY))).toEqual([false, true]);
   });

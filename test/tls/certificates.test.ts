@@ -63,7 +63,7 @@ describe('a certificate that we issue', () => {
 });
 
 describe('a serial number', () => {
-  // DER knows one spelling of each number: no superfluous zero byte in front, and no byte that would make it negative.
+  // DER allows one encoding of each number: no superfluous zero byte in front, and no byte that makes it negative.
   it.each([
     ['00', '00'],
     ['00', '7f'],
@@ -102,14 +102,14 @@ describe('the self-signed certificate in a folder', () => {
     expect(ensureSelfSigned(path, NAMES, NOW + 3630 * DAY).created).toEqual(['CA', 'certificate']);
   });
 
-  it('is made anew where its CA is another', () => {
+  it('is made anew, and the CA too, if the key of the CA is missing', () => {
     const path = folder();
     ensureSelfSigned(path, NAMES, NOW);
     rmSync(join(path, 'ca.key'));
     expect(ensureSelfSigned(path, NAMES, NOW).created).toEqual(['CA', 'certificate']);
   });
 
-  it('is not overwritten where it cannot be read', () => {
+  it('is not overwritten if it cannot be read', () => {
     const path = folder();
     ensureSelfSigned(path, NAMES, NOW);
     writeFileSync(join(path, 'tls.crt'), 'mine');
@@ -131,12 +131,12 @@ describe('a certificate from files', () => {
       'tls.key cannot be read: no such file or directory',
     ],
     [
-      'a key that is none',
+      'a key that is not a PEM key',
       (path) => writeFileSync(join(path, 'tls.key'), 'x'),
       'tls.key is no PEM private key',
     ],
     [
-      'a key of another',
+      'the key of another certificate',
       (path) => writeFileSync(join(path, 'tls.key'), createAuthority(NOW).key),
       'is not the private key of the certificate in',
     ],

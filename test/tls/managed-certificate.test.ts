@@ -1,4 +1,4 @@
-/** The managed certificate over a Secret and a webhook configuration in memory, by a clock of its own. Keys are real. */
+/** The managed certificate with real keys, a Secret and a configuration in memory, and a clock of the tests. */
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -16,7 +16,7 @@ const LIFETIME = 30 * DAY;
 /** Milliseconds from when a CA is trusted until it signs. */
 const SETTLING = 60_000;
 
-/** What all replicas share: the two objects, and who watches them. */
+/** The two objects that all replicas share, and the observers of these objects. */
 class Objects {
   secret: AuthoritySecret | null = { data: new Map(), resourceVersion: '1' };
   trust: WebhookTrust | null = { bundles: [{ webhook: 'w', caBundle: '' }], resourceVersion: '1' };
@@ -111,7 +111,7 @@ function isSignedBy({ cert }: KeyPair, authority: string): boolean {
   return new X509Certificate(cert).verify(new X509Certificate(authority).publicKey);
 }
 
-/** Whether a client that has the bundle of the moment trusts what the replica serves with. */
+/** Whether a client with the current caBundle trusts the replica's certificate. */
 function isTrusted({ certificate }: Replica): boolean {
   const authorities = objects.bundle.match(/-----BEGIN[^]*?-----END CERTIFICATE-----\n?/g) ?? [];
   return authorities.some((authority) => isSignedBy(certificate.get(), authority));
@@ -121,7 +121,7 @@ async function ready(replica: Replica): Promise<void> {
   await eventually(() => expect(replica.certificate.healthy() && isTrusted(replica)).toBe(true));
 }
 
-/** In steps that are as long as a look, each of which may make a key. */
+/** Moves the clock; the last two steps last one poll each, because each poll may make a key. */
 async function pass(milliseconds: number): Promise<void> {
   await clock.advance(milliseconds - 2000);
   for (let i = 0; i < 2; i++) {
@@ -147,7 +147,7 @@ describe('at first', () => {
     for (const { certificate } of both) expect(isSignedBy(certificate.get(), objects.authority)).toBe(true);
   });
 
-  it('there is a certificate that nobody can trust, so that health can be asked for', () => {
+  it('there is a certificate that no client trusts, so that the webhook can serve /healthz', () => {
     objects.secret = null;
     const one = start();
     expect(new X509Certificate(one.certificate.get().cert).subjectAltName).toBe('DNS:localhost');
@@ -155,7 +155,7 @@ describe('at first', () => {
   });
 });
 
-describe('what is wrong is said, once, and mended by itself later', () => {
+describe('a fault is reported once, and the certificate recovers by itself:', () => {
   it.each<[string, () => void, string]>([
     ['no Secret', () => (objects.secret = null), 'Secret kube-system/tls is missing'],
     [
@@ -177,7 +177,7 @@ describe('what is wrong is said, once, and mended by itself later', () => {
     expect(one.certificate.problems()).toEqual([]);
   });
 
-  it('a write that is refused is tried again after five seconds, not at each look', async () => {
+  it('a write that is refused is tried again after five seconds, and not at each poll', async () => {
     objects.refuseWrites = true;
     const one = start();
     await eventually(() => expect(one.problems).toEqual(['forbidden']));
@@ -193,12 +193,12 @@ describe('what is wrong is said, once, and mended by itself later', () => {
 });
 
 describe('the caBundle', () => {
-  it('is put back if somebody takes it away, and not more than once a second', async () => {
+  it('is written again if somebody changes it, and at most once a second', async () => {
     const one = start();
     await ready(one);
     await clock.advance(2000);
     const before = objects.written.length;
-    // As another program does that wants another one.
+    // As another program does that writes its own caBundle.
     for (let i = 0; i < 10; i++) {
       objects.setTrust([{ webhook: 'w', caBundle: 'another' }]);
       await clock.advance(0);
@@ -210,16 +210,16 @@ describe('the caBundle', () => {
   });
 });
 
-it('while a CA takes the place of another, no client meets a certificate that it does not trust', async () => {
+it('while a new CA replaces another, clients trust the serving certificate at every step', async () => {
   const one = start();
   await ready(one);
   const firstAuthority = objects.authority;
-  // Two thirds of its life: a new CA stands beside it, and both are trusted.
+  // After two thirds of its lifetime, the CA has a new CA beside it, and both are trusted.
   await pass((LIFETIME * 2) / 3);
   await eventually(() => expect(objects.authority).not.toBe(firstAuthority));
   await eventually(() => expect(objects.bundle.match(/BEGIN/g)).toHaveLength(2));
   expect(isTrusted(one)).toBe(true);
-  // The old one goes on signing until every API server has heard of the new one.
+  // The old CA signs until every API server has learned of the new CA.
   await clock.advance(SETTLING / 2);
   expect(isSignedBy(one.certificate.get(), firstAuthority)).toBe(true);
   await clock.advance(SETTLING);
@@ -228,7 +228,7 @@ it('while a CA takes the place of another, no client meets a certificate that it
     expect(isSignedBy(one.certificate.get(), objects.authority)).toBe(true);
   });
   expect(isTrusted(one)).toBe(true);
-  // It goes when it ends.
+  // The old CA leaves the caBundle when it expires.
   await pass(LIFETIME / 3);
   await eventually(async () => {
     await clock.advance(1000);

@@ -12,7 +12,7 @@ import { runWebhook, temporaryFolder, type RunningWebhook } from '../support/web
 const authority = createAuthority(Date.now());
 const issue = (): KeyPair => issueServingCertificate(authority, ['127.0.0.1'], Date.now());
 const REVIEW = JSON.stringify(admissionReview(podObject()));
-/** Milliseconds until a renewal must have been seen; a look every second, on a busy machine. */
+/** Milliseconds: the webhook polls its certificate files every second, and may be late on a busy machine. */
 const SEEN = { timeout: 10_000, interval: 100 };
 
 let running: { webhook: RunningWebhook; folder: ReturnType<typeof temporaryFolder> } | undefined;
@@ -74,7 +74,7 @@ describe('a renewed certificate', () => {
     );
   });
 
-  it('fails no request of those who come meanwhile, each over a connection of its own', async () => {
+  it('fails no request that comes meanwhile over a connection of its own', async () => {
     const { write, presented, post } = await serveWith(issue());
     const over = new AbortController();
     const statuses = new Map<number, number>();
@@ -94,7 +94,7 @@ describe('a renewed certificate', () => {
     expect([...statuses.keys()]).toEqual([200]);
   });
 
-  it('that does not fit its key leaves the former in force, says so once, and is taken once it is mended', async () => {
+  it('that does not fit its key is reported once, and not used until the files are corrected', async () => {
     const { webhook, write, presented } = await serveWith(issue());
     const before = await presented();
     const next = issue();

@@ -1,4 +1,4 @@
-/** Where only clients with a certificate may ask for decisions: over real TLS. */
+/** A webhook that decides only for clients with a certificate, over real TLS. */
 import { Agent } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/tls/authority.ts';
@@ -14,7 +14,7 @@ const apiServer = issueClientCertificate(authority, 'kube-apiserver');
 const another = issueClientCertificate(authority, 'somebody');
 const stranger = issueClientCertificate(createAuthority(Date.now()), 'kube-apiserver');
 
-describe('with a CA for clients, and a name', () => {
+describe('with tls.clientCa and tls.clientNames', () => {
   const folder = temporaryFolder({ 'client-ca.crt': authority.cert });
   let webhook: RunningWebhook;
   beforeAll(async () => {
@@ -32,7 +32,7 @@ describe('with a CA for clients, and a name', () => {
   const post = (credentials: object): Promise<HttpsAnswer> =>
     sendHttps(`${webhook.address}/mutate`, { method: 'POST', ca: CA, agent: false, ...credentials }, REVIEW);
 
-  it('whoever shows such a certificate is answered, over the same connection as often as he likes', async () => {
+  it('a client with a certificate for an allowed name is answered, also twice over one connection', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ...apiServer, ca: CA });
     const answers = [await post({ agent }), await post({ agent })];
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
@@ -52,18 +52,18 @@ describe('with a CA for clients, and a name', () => {
       another,
       'the client certificate is for somebody; allowed are kube-apiserver, front-proxy',
     ],
-  ])('whoever shows %s is refused, and told why', async (_what, credentials, message) => {
+  ])('a client with %s is refused, and the answer says why', async (_what, credentials, message) => {
     const { status, body } = await post(credentials);
     expect([status, (JSON.parse(body) as { message: string }).message]).toEqual([403, message]);
   });
 
-  it('health is for everybody: the kubelet shows no certificate', async () => {
+  it('a client without a certificate may ask for health, as the kubelet does', async () => {
     expect((await webhook.get('/healthz')).status).toBe(200);
     expect((await webhook.get('/readyz')).status).toBe(200);
   });
 });
 
-it('a CA for clients that cannot be read stops the start, and is named', async () => {
+it('the webhook does not start if the file of tls.clientCa cannot be read, and names the file', async () => {
   const folder = temporaryFolder({ 'client-ca.crt': 'text' });
   await expect(runWebhook(folder.path, { 'tls.clientCa': `${folder.path}/client-ca.crt` })).rejects.toThrow(
     /client-ca\.crt is no PEM certificate/,

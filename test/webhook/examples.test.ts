@@ -1,4 +1,4 @@
-/** The documents' examples, end to end: over TLS, in the review that kube-apiserver sends, with the patch applied. */
+/** The examples end to end: over TLS, in the review that kube-apiserver sends, with the patch applied. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPods } from '../../src/runtime/offline.ts';
@@ -11,12 +11,16 @@ const PODS = 'test/examples/pods';
 const P = 'k8s.aliyun.com/';
 
 interface Expected {
-  /** From the audit annotations; undefined if the pod is not ours. */
+  /** From the audit annotations; undefined if the pod is not bound for ECI and asks for no image cache. */
   readonly outcome: string | undefined;
   readonly cacheId?: string;
-  /** Image-cache annotations of the pod in the end. */
+  /** The pod's `k8s.aliyun.com/` annotations after the patch, without that prefix. */
   readonly annotations: Record<string, string>;
   readonly warnings?: readonly string[];
+  /** Whether the pod gets the marker; by default if the outcome is a miss. */
+  readonly marked?: boolean;
+  /** What differs with the literal settings, with which partial matches are used and only a miss gets the marker. */
+  readonly literally?: Partial<Expected>;
 }
 
 const DOCUMENTED = 'imc-2ze5tm5gehgtiiga0001';
@@ -92,9 +96,14 @@ const EXPECTED: Record<string, Expected> = {
     },
   },
   '13-partial-hit': {
-    outcome: 'hit',
-    cacheId: 'imc-2zeditzeoemfhqor0001',
-    annotations: { 'eci-imc-id': 'imc-2zeditzeoemfhqor0001' },
+    outcome: 'partial',
+    annotations: {},
+    marked: true,
+    literally: {
+      cacheId: 'imc-2zeditzeoemfhqor0001',
+      annotations: { 'eci-imc-id': 'imc-2zeditzeoemfhqor0001' },
+      marked: false,
+    },
   },
   '14-tie-on-size': {
     outcome: 'hit',
@@ -120,7 +129,9 @@ const EXPECTED: Record<string, Expected> = {
     warnings: ['has no ImageCache in this cluster'],
   },
   '20-match-count': {
-    outcome: 'hit',
+    outcome: 'partial',
+    marked: true,
+    literally: { marked: false },
     cacheId: 'imc-2zeditzeoemfhqor0001',
     annotations: { 'imc-match-count-request': '2', 'eci-imc-id': 'imc-2zeditzeoemfhqor0001' },
   },
@@ -137,15 +148,59 @@ const EXPECTED: Record<string, Expected> = {
     warnings: ['"yes please" is ignored'],
   },
   '24-off': { outcome: 'skipped', annotations: { 'eci-auto-imc': 'false' } },
+  '25-arm64': {
+    outcome: 'hit',
+    cacheId: 'imc-spark-arm64',
+    annotations: { 'eci-imc-id': 'imc-spark-arm64' },
+  },
+  '26-spark-affinity': {
+    outcome: 'hit',
+    cacheId: 'imc-spark',
+    annotations: { 'eci-imc-id': 'imc-spark' },
+  },
+  '27-several-architectures': { outcome: 'skipped', annotations: {} },
+  '28-encrypted': {
+    outcome: 'skipped',
+    annotations: {
+      'eci-ephemeral-storage-options': '{"encrypted":"true"}',
+      'eci-auto-imc': 'false',
+    },
+  },
+  '29-storage-by-requests': {
+    outcome: 'hit',
+    cacheId: 'imc-training',
+    annotations: { 'eci-imc-id': 'imc-training' },
+  },
+  '30-acs': {
+    outcome: 'skipped',
+    annotations: { 'eci-auto-imc': 'true' },
+    warnings: ['the pod runs on ACS'],
+  },
+  '31-degree-without-sign': {
+    outcome: 'hit',
+    cacheId: 'imc-spark',
+    annotations: { 'imc-match-count-request': '1', 'eci-imc-id': 'imc-spark' },
+  },
+  '32-image-volume': {
+    outcome: 'hit',
+    cacheId: 'imc-spark',
+    annotations: { 'eci-imc-id': 'imc-spark' },
+  },
 };
 
 let webhook: RunningWebhook;
+/** A webhook with the settings that follow the vendor's documents literally. */
+let literal: RunningWebhook;
 beforeAll(async () => {
   webhook = await runWebhook('test/examples/cluster');
-  await webhook.synced;
+  literal = await runWebhook('test/examples/cluster', {
+    partialHits: 'use',
+    'createOnMiss.when': 'no-match',
+  });
+  await Promise.all([webhook.synced, literal.synced]);
 });
 afterAll(async () => {
-  await webhook.stop();
+  await Promise.all([webhook.stop(), literal.stop()]);
 });
 
 interface PatchedPod extends Json {
@@ -155,51 +210,54 @@ interface PatchedPod extends Json {
   };
 }
 
-/** Something that is decided: a hit. */
+/** A pod that gets a hit. */
 const REDIS = podObject({ images: ['redis:7.2'] });
 
-it('has every example in the table', () => {
+it('the table has every example', () => {
   expect(readdirSync(PODS).map((file) => file.replace('.yaml', ''))).toEqual(Object.keys(EXPECTED));
 });
 
-describe.each(Object.entries(EXPECTED))('%s', (name, expected) => {
-  it.each(['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'])(
-    'is decided as expected, in %s',
-    async (apiVersion) => {
-      const { pods, problems } = readPods(name, readFileSync(`${PODS}/${name}.yaml`, 'utf8'));
-      const [made, ...others] = pods;
-      expect([...others, ...problems]).toEqual([]);
-      const namespace = made!.namespace ?? 'default';
-      const pod = asSubmitted(made!.pod as Json, namespace);
-      const response = await webhook.review(admissionReview(pod, { apiVersion, namespace }));
+describe.each(Object.entries(EXPECTED))('%s', (name, byDefault) => {
+  it.each([
+    ['admission.k8s.io/v1', 'default'],
+    ['admission.k8s.io/v1beta1', 'default'],
+    ['admission.k8s.io/v1', 'literal'],
+  ])('is decided as expected, in %s, with the %s settings', async (apiVersion, settings) => {
+    const expected = settings === 'literal' ? { ...byDefault, ...byDefault.literally } : byDefault;
+    const { pods, problems } = readPods(name, readFileSync(`${PODS}/${name}.yaml`, 'utf8'));
+    const [made, ...others] = pods;
+    expect([...others, ...problems]).toEqual([]);
+    const namespace = made!.namespace ?? 'default';
+    const pod = asSubmitted(made!.pod as Json, namespace);
+    const asked = settings === 'literal' ? literal : webhook;
+    const response = await asked.review(admissionReview(pod, { apiVersion, namespace }));
 
-      expect(response).toMatchObject({
-        apiVersion,
-        uid: '705ab4f5-6393-11e8-b7cc-42010a800002',
-        allowed: expected.outcome !== 'denied',
-      });
-      expect(response.auditAnnotations?.['outcome']).toBe(expected.outcome);
-      expect(response.auditAnnotations?.['image-cache']).toBe(expected.cacheId);
-      expect(response.warnings ?? []).toEqual(
-        (expected.warnings ?? []).map((text) => expect.stringContaining(text)),
-      );
+    expect(response).toMatchObject({
+      apiVersion,
+      uid: '705ab4f5-6393-11e8-b7cc-42010a800002',
+      allowed: expected.outcome !== 'denied',
+    });
+    expect(response.auditAnnotations?.['outcome']).toBe(expected.outcome);
+    expect(response.auditAnnotations?.['image-cache']).toBe(expected.cacheId);
+    expect(response.warnings ?? []).toEqual(
+      (expected.warnings ?? []).map((text) => expect.stringContaining(text)),
+    );
 
-      const patched = applied(pod, operationsOf(response)) as PatchedPod;
-      const { metadata } = patched;
-      const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key.startsWith(P));
-      expect(Object.fromEntries(annotations)).toEqual(
-        Object.fromEntries(Object.entries(expected.annotations).map(([key, value]) => [P + key, value])),
-      );
-      const marker = 'imagecache-webhook.io/create-on-miss';
-      expect(metadata.labels?.[marker] !== undefined).toBe(expected.outcome === 'miss');
-      expect(metadata.annotations?.[marker]).toBe(metadata.labels?.[marker]);
-      // Only metadata is ours to touch.
-      expect({ ...patched, metadata: null }).toEqual({ ...pod, metadata: null });
-    },
-  );
+    const patched = applied(pod, operationsOf(response)) as PatchedPod;
+    const { metadata } = patched;
+    const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key.startsWith(P));
+    expect(Object.fromEntries(annotations)).toEqual(
+      Object.fromEntries(Object.entries(expected.annotations).map(([key, value]) => [P + key, value])),
+    );
+    const marker = 'imagecache-webhook.io/create-on-miss';
+    expect(metadata.labels?.[marker] !== undefined).toBe(expected.marked ?? expected.outcome === 'miss');
+    expect(metadata.annotations?.[marker]).toBe(metadata.labels?.[marker]);
+    // The patch changes nothing but metadata.
+    expect({ ...patched, metadata: null }).toEqual({ ...pod, metadata: null });
+  });
 });
 
-it("a denial is a 422 with ECI's own reason, the phase and the progress", async () => {
+it("a denied pod gets a 422 with ECI's own reason, the phase and the progress", async () => {
   const pod = {
     metadata: { annotations: { [`${P}eci-imc-id`]: 'imc-flink-next' } },
     spec: { containers: [{ name: 'c', image: 'flink:1.20.0' }] },
@@ -215,7 +273,7 @@ it("a denial is a 422 with ECI's own reason, the phase and the progress", async 
   expect(response).not.toHaveProperty('patch');
 });
 
-it('a dry run is answered like any other, and not counted', async () => {
+it('a dry run is answered like any other request, and is not counted', async () => {
   const counted = async (): Promise<string> => {
     const text = await (await fetch(`${webhook.metricsAddress}/metrics`)).text();
     return text

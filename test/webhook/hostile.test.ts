@@ -1,4 +1,7 @@
-/** Hostile input is answered as an admission webhook should (docs/architecture.md, "Admission answers"): never a 5xx, a crash, a hang or a polluted prototype. */
+/**
+ * Hostile input is answered by the rules of docs/architecture.md, "Admission answers". No input leads to a 5xx, a
+ * crash, a hang or a polluted prototype.
+ */
 import { request } from 'node:https';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -17,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => webhook.stop());
 
-/** Whatever came before: still alive, still right, and no prototype has grown. */
+/** After each test the webhook still decides rightly, and no prototype has a new property. */
 afterEach(async () => {
   expect(({} as Json)['polluted']).toBeUndefined();
   expect(Object.keys(Object.prototype)).toEqual([]);
@@ -25,7 +28,7 @@ afterEach(async () => {
   expect(response.auditAnnotations).toMatchObject({ outcome: 'hit', 'image-cache': 'imc-x' });
 });
 
-/** Sends bytes as they are. */
+/** Sends a body without changing it. */
 function raw(
   body: string | Uint8Array,
   headers: Record<string, string> = {},
@@ -42,13 +45,13 @@ const withRequest = (change: Json): string =>
     request: { ...(admissionReview(podObject())['request'] as Json), ...change },
   });
 
-describe('what is not an AdmissionReview with a request is a 400 with a JSON error', () => {
+describe('a body that is not an AdmissionReview with a request gets a 400 with a JSON error', () => {
   it.each<[string, string | Uint8Array]>([
     ['an empty body', ''],
     ['white space', '   \n'],
     ['text', 'hello'],
     ['a truncated review', GOOD.slice(0, GOOD.length / 2)],
-    ['a review with something behind it', `${GOOD}x`],
+    ['a review followed by a letter', `${GOOD}x`],
     ['two reviews', GOOD + GOOD],
     ['a number', '7'],
     ['a string', '"review"'],
@@ -87,7 +90,7 @@ describe('what is not an AdmissionReview with a request is a 400 with a JSON err
     ],
     ['UTF-16', Buffer.from(GOOD, 'utf16le')],
     ['a byte order mark', `\uFEFF${GOOD}`],
-    ['bytes of zero', Buffer.alloc(1000)],
+    ['a thousand zero bytes', Buffer.alloc(1000)],
     ['100,000 opening brackets', '['.repeat(100_000)],
     ['100,000 opening braces', '{"a":'.repeat(100_000)],
     ['single quotes', GOOD.replaceAll('"', "'")],
@@ -99,14 +102,14 @@ describe('what is not an AdmissionReview with a request is a 400 with a JSON err
     expect(JSON.parse(answer.body)).toMatchObject({
       statusCode: 400,
       error: 'Bad Request',
-      // In our own words, with nothing of an error but its message.
+      // The message begins with our own words, and contains no class of an error, such as `SyntaxError: `.
       message: expect.stringMatching(/^(the |request\.)(?!.*Error: )/),
     });
   });
 });
 
-describe('what is no POST of JSON is refused before it is read', () => {
-  it.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('%s is a 405', async (method) => {
+describe('a request that is no POST of JSON is refused before its body is read', () => {
+  it.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('%s gets a 405', async (method) => {
     const { status, headers } = await raw('', {}, method);
     expect(status).toBe(405);
     expect(headers['allow']).toBe('POST');
@@ -119,7 +122,7 @@ describe('what is no POST of JSON is refused before it is read', () => {
     'application/json-patch+json',
     'multipart/form-data; boundary=x',
     'x',
-  ])('content type %s is a 415', async (type) => {
+  ])('content type %s gets a 415', async (type) => {
     expect((await raw(GOOD, { 'content-type': type })).status).toBe(415);
   });
 
@@ -127,27 +130,27 @@ describe('what is no POST of JSON is refused before it is read', () => {
     expect((await raw(GOOD, { 'content-type': 'application/json; charset=utf-8' })).status).toBe(200);
   });
 
-  it('another path is a 404', async () => {
+  it('another path gets a 404', async () => {
     expect((await raw(GOOD, {}, 'POST', '/mutate/more')).status).toBe(404);
   });
 
-  it('more than 8 MiB is a 413', async () => {
+  it('a body of more than 8 MiB gets a 413', async () => {
     const large = podObject({ annotations: { large: 'x'.repeat(8 * 2 ** 20) } });
     const answer = await raw(JSON.stringify(admissionReview(large))).catch((error: Error) => error);
-    // The server may close before the client has sent it all.
+    // The server may close the connection before the client has sent the whole body.
     if (!(answer instanceof Error)) expect(answer.status).toBe(413);
     expect(
       (await raw('', { 'content-length': String(9 * 2 ** 20) }).catch(() => ({ status: 413 }))).status,
     ).toBe(413);
   });
 
-  it('a little less than 8 MiB is answered', async () => {
+  it('a body of a little less than 8 MiB is answered', async () => {
     const large = podObject({ annotations: { large: 'x'.repeat(8 * 2 ** 20 - 4000) } });
     expect((await raw(JSON.stringify(admissionReview(large)))).status).toBe(200);
   });
 });
 
-/** Of unknown length, and so in chunked encoding. */
+/** Posts a body without its length, and so in chunked encoding. */
 function post(pieces: readonly Buffer[]): Promise<HttpsAnswer> {
   return sendInPieces(
     `${webhook.address}/mutate`,
@@ -162,7 +165,7 @@ const REVIEW = Buffer.from(
 );
 
 describe('a body as networks deliver it', () => {
-  it('is read whole in whatever pieces it comes, be they halves of a letter', async () => {
+  it('is read whole from pieces of any size, also if a piece ends within a character', async () => {
     const pieces = Array.from({ length: Math.ceil(REVIEW.length / 7) }, (_, i) =>
       REVIEW.subarray(i * 7, (i + 1) * 7),
     );
@@ -171,9 +174,9 @@ describe('a body as networks deliver it', () => {
     expect(JSON.parse(body)).toMatchObject({ response: { allowed: true } });
   });
 
-  it('of unknown length is refused as soon as it is more than 8 MiB', async () => {
+  it('without a length is refused as soon as more than 8 MiB have come', async () => {
     const piece = Buffer.alloc(2 ** 20, ' ');
-    // The connection may be closed before all is sent.
+    // The server may close the connection before every piece is sent.
     const { status } = await post(Array.from({ length: 10 }, () => piece)).catch(() => ({
       status: 413,
     }));
@@ -181,7 +184,7 @@ describe('a body as networks deliver it', () => {
     expect(webhook.logged).toContainEqual(expect.objectContaining({ statusCode: 413 }));
   });
 
-  it('whose client leaves half-way is noted as its fault, and nobody else is troubled', async () => {
+  it('whose client disconnects half-way is logged with status 400, and the next request is answered', async () => {
     const sent = request(`${webhook.address}/mutate`, {
       method: 'POST',
       ca: CA,
@@ -190,7 +193,7 @@ describe('a body as networks deliver it', () => {
     });
     sent.on('error', () => undefined);
     await new Promise((written) => sent.write(REVIEW.subarray(0, 100), written));
-    // The server answers this after it has taken the bytes above.
+    // The server answers this request after it has received the bytes above.
     expect((await webhook.get('/healthz')).status).toBe(200);
     sent.destroy();
     await vi.waitFor(
@@ -385,7 +388,7 @@ it.each<[string, Json]>([
   ['a resource that is a string', { resource: 'pods' }],
   ['a resource that is null', { resource: null }],
   ['a subresource that is an object', { subResource: {} }],
-])('a request with %s is not one that we handle: allowed as it is', async (_title, change) => {
+])('a request with %s is not for the webhook, and is allowed without a patch', async (_title, change) => {
   const { status, body } = await raw(withRequest(change));
   expect(status).toBe(200);
   expect((JSON.parse(body) as { response: unknown }).response).toEqual({
@@ -394,7 +397,7 @@ it.each<[string, Json]>([
   });
 });
 
-it('10,000 levels of nesting where a string belongs make a pod that cannot be read', async () => {
+it('10,000 levels of nesting instead of a string make a pod that cannot be read', async () => {
   const deep = `{"metadata":{"labels":{"eci":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}},"spec":{}}`;
   const { status, body } = await raw(
     JSON.stringify(admissionReview('OBJECT')).replace('"OBJECT"', () => deep),
@@ -403,7 +406,7 @@ it('10,000 levels of nesting where a string belongs make a pod that cannot be re
   expect(body).toContain('cannot be read');
 });
 
-it('a fault of our own lets the pod through untouched, is logged and is counted', async () => {
+it('an exception in the webhook lets the pod through unchanged, is logged and is counted', async () => {
   const view = new ClusterIndex();
   const logged: Json[] = [];
   const { app, metrics } = buildTestApp({

@@ -1,4 +1,4 @@
-/** The patch is the difference that was decided, and nothing else of the pod is in it. */
+/** The patch contains what the decision changes, and nothing else of the pod. */
 import { describe, expect, it } from 'vitest';
 import { readPod, type Pod } from '../../src/core/pod.ts';
 import { patchFor, type Operation } from '../../src/webhook/json-patch.ts';
@@ -25,7 +25,7 @@ describe('the patch', () => {
     }
   });
 
-  it('takes names as they are: those with / and ~, and those that mean something in JavaScript', () => {
+  it('escapes / and ~ in names, and keeps names that have a meaning in JavaScript', () => {
     const object = podObject({ annotations: { 'a/b~c': '1' } });
     const wanted = new Map([
       ['a/b~c', '2'],
@@ -42,7 +42,7 @@ describe('the patch', () => {
     ]);
   });
 
-  it('of a pod that is denied is empty, also if the pod has something of ours', () => {
+  it('of a denied pod is empty, also if the pod has a decision annotation', () => {
     const object = podObject({
       annotations: { 'k8s.aliyun.com/eci-imc-id': 'imc-x', [DECISION]: '{"wrote":{}}' },
     });

@@ -1,4 +1,4 @@
-/** What a client may take at most. */
+/** The server's limits on headers, connections and waiting times. */
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect, type Socket } from 'node:net';
@@ -10,7 +10,7 @@ import { sendHttps } from '../support/https.ts';
 import { podObject } from '../support/objects.ts';
 import { CA, runWebhookOn, type RunningWebhook } from '../support/webhook.ts';
 
-describe('a client that takes more than an API server does', () => {
+describe('a client that sends or opens more than an API server does', () => {
   let webhook: RunningWebhook;
   beforeAll(async () => {
     webhook = await runWebhookOn({});
@@ -27,14 +27,14 @@ describe('a client that takes more than an API server does', () => {
     expect(status).toBe(431);
   });
 
-  it('gets no more than a thousand connections, and whoever was there before is answered', async () => {
+  it('gets at most a thousand connections, and a client that was connected before is still answered', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const ask = async (): Promise<number> =>
       (await sendHttps(`${webhook.address}/healthz`, { method: 'GET', ca: CA, agent })).status;
     expect(await ask()).toBe(200);
     const sockets: Socket[] = [];
     let closed = 0;
-    // A few at a time, and each is waited for: it is the server's limit that is looked at, not the machine's.
+    // Opens 50 at a time and waits for them, so that the server's limit is reached, and not the machine's.
     for (let i = 0; i < 22; i++) {
       const some = Array.from({ length: 50 }, () => connect(webhook.port, '127.0.0.1'));
       for (const socket of some) socket.on('error', () => undefined).on('close', () => (closed += 1));
@@ -49,7 +49,7 @@ describe('a client that takes more than an API server does', () => {
   });
 });
 
-it('the server has the limits that it should have', () => {
+it('the server sets its timeouts and its connection limit', () => {
   const { app } = buildTestApp({});
   expect(app.server).toMatchObject({
     keepAliveTimeout: 120_000,
@@ -59,7 +59,7 @@ it('the server has the limits that it should have', () => {
   });
 });
 
-it('a connection without a request is kept longer than Go clients keep it', async () => {
+it('the server keeps an idle connection longer than Go clients do', async () => {
   const { app } = buildTestApp({});
   const address = await app.listen({ host: '127.0.0.1', port: 0 });
   const agent = new Agent({ keepAlive: true });

@@ -1,4 +1,4 @@
-/** What an operator relies on: connections, probes, metrics, and a stop that loses nothing. */
+/** What an operator relies on: connections, probes, metrics, and a shutdown that loses no request. */
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -24,13 +24,13 @@ async function run(settings: Record<string, string> = {}, path = folder.path): P
   return webhook;
 }
 
-/** One request over an agent's connections, as kube-apiserver keeps them. */
+/** Sends one request over the connections of an agent. */
 function send(agent: Agent, port: number, path = '/mutate', body?: string): Promise<HttpsAnswer> {
   const method = body === undefined ? 'GET' : 'POST';
   return sendHttps(`https://127.0.0.1:${port}${path}`, { ca: CA, agent, method }, body);
 }
 
-/** @param pause what to wait for between the two */
+/** @param pause what to wait for between the halves */
 function sendInHalves(port: number, body: string, pause: () => Promise<unknown>): Promise<HttpsAnswer> {
   const half = body.length / 2;
   const headers = { 'content-length': String(body.length) };
@@ -39,7 +39,7 @@ function sendInHalves(port: number, body: string, pause: () => Promise<unknown>)
   return sendInPieces(`https://127.0.0.1:${port}/mutate`, options, halves, pause);
 }
 
-/** Waits until the server has received what was sent before: it answers a later request. */
+/** Waits until the server has received the bytes that were sent before: it has answered a later request. */
 async function untilTaken(port: number): Promise<void> {
   await send(new Agent(), port, '/healthz');
 }
@@ -47,7 +47,7 @@ async function untilTaken(port: number): Promise<void> {
 const REVIEW = JSON.stringify(admissionReview(podObject()));
 
 describe('connections', () => {
-  it('are kept: many reviews, one connection', async () => {
+  it('are kept alive: twenty reviews take one connection', async () => {
     const { port } = await run();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const ports = new Set<number | undefined>();
@@ -56,7 +56,7 @@ describe('connections', () => {
     expect(ports.size).toBe(1);
   });
 
-  it('speak HTTP/1.1 over TLS 1.2 or later, also to a client that would rather have HTTP/2', async () => {
+  it('speak HTTP/1.1 over TLS 1.2 or later, also to a client that prefers HTTP/2', async () => {
     const { port } = await run();
     const socket = connect({ host: '127.0.0.1', port, ca: CA, ALPNProtocols: ['h2', 'http/1.1'] });
     await new Promise((resolve) => socket.once('secureConnect', resolve));
@@ -67,13 +67,13 @@ describe('connections', () => {
 });
 
 describe('probes', () => {
-  it('/healthz says that it serves, before anything is read', async () => {
+  it('/healthz answers 200 before the source has been read', async () => {
     webhook = await runWebhook(folder.path);
     expect((await webhook.get('/healthz')).status).toBe(200);
     await webhook.synced;
   });
 
-  it('/readyz says no until the source has been read, and allows what comes all the same', async () => {
+  it('/readyz answers 503 until the source has been read, and pods are allowed meanwhile', async () => {
     webhook = await runWebhook('/nowhere');
     await expect(webhook.synced).rejects.toThrow('cannot be read: no such file or directory');
     const { status, body } = await webhook.get('/readyz');
@@ -91,7 +91,7 @@ describe('probes', () => {
     expect(response).toMatchObject({ allowed: true, auditAnnotations: { reason: 'IndexNotSynced' } });
   });
 
-  it('/readyz says yes once it has, with the age and the count', async () => {
+  it('/readyz answers 200 once the source has been read, with its age and the number of objects', async () => {
     const { get } = await run();
     const { status, body } = await get('/readyz');
     expect(status).toBe(200);
@@ -106,7 +106,7 @@ describe('probes', () => {
 });
 
 describe('metrics', () => {
-  it('have both counts of images from the first decision, so that the first hit is an increase', async () => {
+  it('have both counts of images from the first decision, so that the first hit shows as an increase', async () => {
     const { metricsAddress, review } = await run();
     await review(admissionReview(podObject({ images: ['other:1'] })));
     const text = await (await fetch(`${metricsAddress}/metrics`)).text();
@@ -114,7 +114,7 @@ describe('metrics', () => {
     expect(text).toContain('imagecache_webhook_pod_images_total{cached="no"} 1');
   });
 
-  it('are on a plain port of their own, and count what was decided', async () => {
+  it('are served without TLS on a port of their own, and count the decisions', async () => {
     const { metricsAddress, review, get } = await run();
     await review(admissionReview(podObject()));
     await review(admissionReview(podObject({ images: ['other:1'] })));
@@ -166,13 +166,13 @@ describe('metrics', () => {
   });
 });
 
-describe('a stop', () => {
-  it('turns unready first, answers all that still comes, and loses no request', async () => {
+describe('a shutdown', () => {
+  it('makes /readyz fail first, answers requests that still come, and loses none', async () => {
     const running = await run({ shutdownDelay: '2s' });
     const agent = new Agent({ keepAlive: true });
     const answers: HttpsAnswer[] = [];
     const errors: unknown[] = [];
-    // Clients as a Service has them: each sends until it sees that the webhook is not ready any more.
+    // Clients behind a Service: each sends until the Service no longer routes to the webhook.
     const service = { routed: true };
     const client = async (): Promise<void> => {
       while (service.routed) {
@@ -196,12 +196,12 @@ describe('a stop', () => {
     webhook = undefined;
     expect(errors).toEqual([]);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    // While it drains, each answer sends its client away.
+    // During the shutdown, each answer tells its client to close the connection.
     expect(answers.at(-1)?.headers['connection']).toBe('close');
     await expect(send(new Agent(), running.port)).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('answers a request that is half-way in when it begins', async () => {
+  it('answers a request of which one half has arrived when the shutdown begins', async () => {
     const running = await run();
     const { promise: halfIn, resolve } = Promise.withResolvers<void>();
     const stopBegan = Promise.withResolvers<void>();
@@ -218,7 +218,7 @@ describe('a stop', () => {
     expect((await answer).status).toBe(200);
   });
 
-  it('is quick where nothing is in flight, also with idle connections open', async () => {
+  it('is quick if no request is in flight, also if idle connections are open', async () => {
     const running = await run();
     const agent = new Agent({ keepAlive: true });
     await send(agent, running.port, '/mutate', REVIEW);
@@ -229,7 +229,7 @@ describe('a stop', () => {
 
   it.each<[string, (port: number) => Promise<Socket>]>([
     [
-      'opened ahead of need and never used, as Go clients do',
+      'opened over TLS and never used, as Go clients do',
       async (port) => {
         const socket = connect({ host: '127.0.0.1', port, ca: CA });
         await once(socket, 'secureConnect');
@@ -237,22 +237,22 @@ describe('a stop', () => {
       },
     ],
     [
-      'opened without a word, as probes of TCP do',
+      'opened and left without a byte, as TCP probes do',
       async (port) => {
         const socket = connectTcp({ host: '127.0.0.1', port });
         await once(socket, 'connect');
         return socket;
       },
     ],
-  ])('is quick also where a connection was %s', async (_title, open) => {
+  ])('is quick also if a connection was %s', async (_title, open) => {
     const running = await run();
-    // At once and some time later: the server learns of a connection after its client.
+    // The server has accepted the first connection, and may not have accepted the second.
     const early = await open(running.port);
     await untilTaken(running.port);
     const late = await open(running.port);
     const closed = Promise.all(
       [early, late].map((socket) => {
-        // If a client's last bytes were still under way, it is told by a reset, which is as good.
+        // If bytes of the client were still under way, the server closes the connection by a reset.
         socket.on('error', () => undefined);
         return new Promise((resolve) => socket.once('close', resolve));
       }),
@@ -263,7 +263,7 @@ describe('a stop', () => {
   });
 });
 
-it('a taken metrics port stops the start and leaves no port open', async () => {
+it('the webhook does not start if its metrics port is taken', async () => {
   const running = await run();
   const taken = new URL(running.metricsAddress).port;
   await expect(runWebhook(folder.path, { metricsPort: taken })).rejects.toThrow('EADDRINUSE');

@@ -1,7 +1,8 @@
 /**
- * The cache that pods miss: its images, its size, and the credentials to pull them. Its name follows from these alone,
- * so that all replicas give it the same name.
+ * A desired cache: the images, the size and the pull credentials of an ImageCache that pods need and no ImageCache
+ * offers. The name of the ImageCache depends on these data alone, so that all replicas choose the same name.
  */
+import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 import { GIB } from '../kubernetes/quantity.ts';
@@ -16,17 +17,19 @@ export interface DesiredImage {
 export interface DesiredCache {
   /** Distinct by key, sorted by key. */
   readonly images: readonly DesiredImage[];
-  /** The hash of the image set in the pod's marker. A set of more than 20 images is split over several caches. */
+  /** The hash in the pod's marker. All caches for a pod with more than 20 images have the hash of the whole set. */
   readonly imageSet: string;
   readonly sizeGib: number;
+  /** The platform of the pods; a cache can be used on no other. */
+  readonly architecture: string;
+  readonly operatingSystem: string;
   /** `namespace:secretName`, sorted. */
   readonly pullSecrets: readonly string[];
   /** The pod's registry annotations, under the names that they have on an ImageCache. */
   readonly registry: StringMap;
 }
 
-/** The limits of an ImageCache: 20 images, and 20 to 32,768 GiB (docs/domain.md). */
-export const MOST_IMAGES = 20;
+/** The sizes that an ImageCache may have (docs/domain.md, "ImageCache"). */
 const SIZES_GIB = { least: 20, most: 32_768 };
 
 export const NAME_PREFIX = 'auto-';
@@ -34,25 +37,29 @@ export const NAME_PREFIX = 'auto-';
 const HASH_LENGTH = 32;
 
 /**
- * The size of a cache for a pod: as large as the pod's storage allows.
- * @param storageBytes what the pod's instance can hold
+ * The size in GiB of a cache for a pod: the pod's storage, within the limits of an ImageCache. Rounded
+ * down, because a pod cannot use a cache that is larger than its storage.
+ * @param storageBytes the storage of the pod's ECI instance
  */
 export function sizeFor(storageBytes: number): number {
-  return Math.min(Math.max(Math.ceil(storageBytes / GIB), SIZES_GIB.least), SIZES_GIB.most);
+  return Math.min(Math.max(Math.floor(storageBytes / GIB), SIZES_GIB.least), SIZES_GIB.most);
 }
 
 /** The name of the first ImageCache for a desired cache. */
-export function cacheName({ images, sizeGib, pullSecrets, registry }: DesiredCache): string {
+export function cacheName(desired: DesiredCache): string {
+  const { images, sizeGib, pullSecrets, registry, architecture, operatingSystem } = desired;
   const parts = [
     images.map(({ key }) => key),
     [sizeGib],
     pullSecrets,
     Array.from(registry, ([key, value]) => `${key}=${value}`).toSorted(),
+    // The default platform adds nothing, so that caches keep the names that earlier releases gave them.
+    ...(isSamePlatform(DEFAULT_PLATFORM, desired) ? [] : [[architecture, operatingSystem]]),
   ];
   return NAME_PREFIX + sha256Hex(JSON.stringify(parts)).slice(0, HASH_LENGTH);
 }
 
-/** The name of a later attempt, after the earlier ones failed. @param attempt from 1 */
+/** The name of an attempt's ImageCache: later attempts have their number at the end. @param attempt 1 for the first */
 export function nameOfAttempt(name: string, attempt: number): string {
   return attempt === 1 ? name : `${name}-${attempt}`;
 }
@@ -62,7 +69,7 @@ export function firstNameOf(name: string): string {
   return name.slice(0, NAME_PREFIX.length + HASH_LENGTH);
 }
 
-/** Whether a name has the form that the controller gives. Which caches it made, the controller knows by their label. */
+/** Whether a name has the form of the controller's names; isOwnCache says whether the controller made a cache. */
 export function isOwnName(name: string): boolean {
   return name.startsWith(NAME_PREFIX) && /^[0-9a-f]{32}(?:-\d+)?$/.test(name.slice(NAME_PREFIX.length));
 }

@@ -1,25 +1,27 @@
 /**
- * Finds the misses of this moment. A marker says that a pod missed a cache when it was created; whether the pod still
- * misses one is decided anew, by the rules of the webhook. So nothing has to remember a miss, and a miss that was
- * served is gone.
+ * Finds the caches that pods miss now: decides each pod again, by the rules of the webhook. So the controller need not
+ * remember any miss, and a miss ends as soon as a cache serves the pod.
  */
 import type { DecisionOptions } from '../decision/options.ts';
 import { decide, type Decision } from '../decision/decide.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { FAILED, type ImageCache } from '../image-cache.ts';
+import { FAILED, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
+import { isSamePlatform, type Placement } from '../decision/placement.ts';
 import { firstInOrder } from '../decision/match/order.ts';
 import type { CandidateLevel, View } from '../decision/view.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
 import type { WatchedPod } from './watched-pod.ts';
-import { MOST_IMAGES, cacheName, sizeFor, type DesiredCache, type DesiredImage } from './desired-cache.ts';
+import { cacheName, sizeFor, type DesiredCache, type DesiredImage } from './desired-cache.ts';
 
 export interface Miss {
   readonly desired: DesiredCache;
-  /** When the latest of the pods that miss it was created. */
+  /** When the youngest pod that misses the cache was created. */
   readonly missedAtMs: number;
-  /** How many pods miss it; 0 for a pre-warmed workload that has no pod yet. */
+  /** How many pods miss the cache; 0 for a pre-warmed workload that has no pod yet. */
   readonly pods: number;
-  /** The latest of those pods, or the workload. */
+  /** Whether the youngest of the pods found a cache that holds some of its images. */
+  readonly foundPartial: boolean;
+  /** The youngest pod that misses the cache, or the workload. */
   readonly lastBy: ObjectReference;
 }
 
@@ -27,7 +29,7 @@ export interface Miss {
 const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
 
 /**
- * The misses, by the name of the cache that would end each.
+ * The misses, by the name of the ImageCache that each miss asks for.
  * @param now milliseconds since 1970
  */
 export function missesOf(
@@ -48,6 +50,7 @@ export function missesOf(
         desired,
         missedAtMs: isLast ? watched.createdAtMs : known.missedAtMs,
         pods: (known?.pods ?? 0) + Number(watched.subject.kind === 'Pod'),
+        foundPartial: isLast ? decision.outcome === 'partial' : known.foundPartial,
         lastBy: isLast ? watched.subject : known.lastBy,
       });
     }
@@ -57,10 +60,11 @@ export function missesOf(
 
 /** Empty if the pod misses nothing, or if the cache that it misses is being made. */
 function desiredCaches(watched: WatchedPod, decision: Decision, view: View): DesiredCache[] {
-  const { createOnMiss, images, request } = decision;
-  if (createOnMiss === undefined || !images || !request) return [];
+  const { createOnMiss, images, request, placement } = decision;
+  if (createOnMiss === undefined || !images || !request || !placement || 'allowed' in placement) return [];
   const textOf = new Map<string, string>();
-  for (const { image } of watched.pod.containers) {
+  const { containers, imageVolumes } = watched.pod;
+  for (const image of containers.map((container) => container.image).concat(imageVolumes)) {
     const key = images.referenceOf(image)?.key;
     if (key !== undefined && !textOf.has(key)) textOf.set(key, image);
   }
@@ -69,26 +73,38 @@ function desiredCaches(watched: WatchedPod, decision: Decision, view: View): Des
       .map(({ key }) => ({ key, text: textOf.get(key) ?? key }))
       .toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const { pullSecrets, registry } = watched;
-  const base = { imageSet: createOnMiss, sizeGib: sizeFor(request.storageBytes), pullSecrets, registry };
-  if (images.references.length <= MOST_IMAGES) {
-    if (completeInTheMaking(images.references, view)) return [];
+  const { architecture, operatingSystem } = placement;
+  const base = {
+    imageSet: createOnMiss,
+    sizeGib: sizeFor(request.storageBytes),
+    architecture,
+    operatingSystem,
+    pullSecrets,
+    registry,
+  };
+  if (images.references.length <= MAX_CACHE_IMAGES) {
+    if (completeInTheMaking(images.references, placement, view)) return [];
     return [{ ...base, images: toDesiredImages(images.references) }];
   }
-  const left = toDesiredImages(withoutThoseHeld(images.references, view));
+  const left = toDesiredImages(withoutThoseHeld(images.references, placement, view));
   const parts: DesiredCache[] = [];
-  for (let i = 0; i < left.length; i += MOST_IMAGES)
-    parts.push({ ...base, images: left.slice(i, i + MOST_IMAGES) });
+  for (let i = 0; i < left.length; i += MAX_CACHE_IMAGES)
+    parts.push({ ...base, images: left.slice(i, i + MAX_CACHE_IMAGES) });
   return parts;
 }
 
 /**
- * For a pod with more images than a cache may have: the images that no cache holds or will hold. The caches with the
- * largest overlap count first.
+ * For a pod with more images than a cache may have: the images that no usable cache holds, and no cache in the making
+ * will hold. Takes away the images of one cache after the other, the largest overlap first.
  */
-function withoutThoseHeld(images: readonly ImageReference[], view: View): readonly ImageReference[] {
+function withoutThoseHeld(
+  images: readonly ImageReference[],
+  placement: Placement,
+  view: View,
+): readonly ImageReference[] {
   let left = images;
   for (;;) {
-    const best = [bestUsable(left, view), bestInTheMaking(left, view)]
+    const best = [bestUsable(left, placement, view), bestInTheMaking(left, placement, view)]
       .filter((each) => each !== undefined)
       .toSorted((a, b) => b.exact - a.exact)[0];
     if (!best || best.exact === 0) return left;
@@ -97,9 +113,13 @@ function withoutThoseHeld(images: readonly ImageReference[], view: View): readon
   }
 }
 
-/** A cache that has all these images and is being made. */
-export function completeInTheMaking(images: readonly ImageReference[], view: View): ImageCache | undefined {
-  const best = bestInTheMaking(images, view);
+/** A cache that has all these images and is being made, for pods with this placement. */
+export function completeInTheMaking(
+  images: readonly ImageReference[],
+  placement: Placement,
+  view: View,
+): ImageCache | undefined {
+  const best = bestInTheMaking(images, placement, view);
   return best?.exact === images.length ? best.cache : undefined;
 }
 
@@ -108,24 +128,34 @@ interface Overlap {
   readonly exact: number;
 }
 
-function bestUsable(images: readonly ImageReference[], view: View): Overlap | undefined {
-  return bestOf(images, view, ({ usable }) => usable);
+function bestUsable(
+  images: readonly ImageReference[],
+  placement: Placement,
+  view: View,
+): Overlap | undefined {
+  return bestOf(images, placement, view, ({ usable }) => usable);
 }
 
-function bestInTheMaking(images: readonly ImageReference[], view: View): Overlap | undefined {
-  return bestOf(images, view, ({ unusable }) =>
+function bestInTheMaking(
+  images: readonly ImageReference[],
+  placement: Placement,
+  view: View,
+): Overlap | undefined {
+  return bestOf(images, placement, view, ({ unusable }) =>
     unusable.filter(({ deleting, phase }) => !deleting && !HOPELESS.has(phase)),
   );
 }
 
-/** The cache that holds most of the images, among those that `counting` selects. */
+/** The cache of the pod's platform that holds most of the images, among those that `counting` selects. */
 function bestOf(
   images: readonly ImageReference[],
+  placement: Placement,
   view: View,
   counting: (level: CandidateLevel) => readonly ImageCache[],
 ): Overlap | undefined {
   for (const level of view.candidates(images)) {
-    const [cache] = firstInOrder(counting(level), 1, 0);
+    const suitable = counting(level).filter((each) => isSamePlatform(each, placement));
+    const [cache] = firstInOrder(suitable, 1, 0);
     if (cache) return { cache, exact: level.degree.exact };
   }
   return undefined;

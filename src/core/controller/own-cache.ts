@@ -1,12 +1,22 @@
-/** An ImageCache that the controller made, as the plan sees it; and the object that creates one. */
-import { ATTEMPT, FIRST_ATTEMPT, FLASH, IMAGE_SET, MADE_BY, REUSE } from '../annotations.ts';
+/** The ImageCaches that the controller made, as the plan sees them, and the object that creates such an ImageCache. */
+import {
+  ATTEMPT,
+  CACHE_ARCHITECTURE,
+  CACHE_OPERATING_SYSTEM,
+  FIRST_ATTEMPT,
+  FLASH,
+  IMAGE_SET,
+  MADE_BY,
+  REUSE,
+} from '../annotations.ts';
+import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
 import { IMAGE_CACHE_API_VERSION } from '../image-cache.ts';
 import { partOf, type JsonObject } from '../kubernetes/json.ts';
 import { cacheName, nameOfAttempt, type DesiredCache } from './desired-cache.ts';
 
 export interface OwnCache {
   readonly name: string;
-  /** Distinguishes it from an earlier or later object with the same name. */
+  /** Distinguishes the object from an earlier or later object with the same name. */
   readonly uid: string;
   /** Undefined until ECI has assigned one. */
   readonly id: string | undefined;
@@ -20,7 +30,7 @@ export interface OwnCache {
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly firstAttemptAtMs: number;
-  /** When a pod was last given the cache; when it was created if no pod was. */
+  /** When a pod last got the cache; the creation time if no pod has got the cache yet. */
   readonly lastUsedAtMs: number;
 }
 
@@ -36,16 +46,14 @@ export interface CacheOptions {
   readonly retentionDays: number | undefined;
 }
 
-/**
- * The object that creates a desired cache. It has no owner, because the cache outlives the pods that it is made for.
- */
+/** The ImageCache object for a desired cache. It has no ownerReference, because the cache outlives its pods. */
 export function cacheObject(
   desired: DesiredCache,
   { reuse, flash, retentionDays }: CacheOptions,
   attempt: number,
   firstAttemptAtMs: number,
 ): JsonObject {
-  const { images, imageSet, sizeGib, pullSecrets, registry } = desired;
+  const { images, imageSet, sizeGib, pullSecrets, registry, architecture, operatingSystem } = desired;
   return {
     apiVersion: IMAGE_CACHE_API_VERSION,
     kind: 'ImageCache',
@@ -54,6 +62,10 @@ export function cacheObject(
       labels: { [MADE_BY.label]: MADE_BY.controller, [IMAGE_SET]: imageSet },
       annotations: {
         ...Object.fromEntries(registry),
+        ...(!isSamePlatform(DEFAULT_PLATFORM, desired) && {
+          [CACHE_ARCHITECTURE]: architecture,
+          [CACHE_OPERATING_SYSTEM]: operatingSystem,
+        }),
         ...(reuse && { [REUSE]: 'true' }),
         ...(flash && { [FLASH]: 'true' }),
         [ATTEMPT]: `${attempt}`,

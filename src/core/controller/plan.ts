@@ -1,11 +1,6 @@
 /**
- * The plan, as data: which caches the controller makes and deletes, when a failed one is tried again, and why. It
- * follows from the state of the cluster alone, so that a new leader continues where the last one stopped, and a
- * repeated plan changes nothing.
- *
- * The quota works as ECI's own quota of automatic caches does: the least recently used cache goes first
- * (docs/domain.md). A miss counts as a use, and an older miss never replaces a cache that was used later; otherwise two
- * image sets would replace each other for ever.
+ * The plan, as data: which caches the controller makes and deletes, and why. The plan depends only on the state of the
+ * cluster, so that a new leader continues where the last leader stopped (docs/controller.md).
  */
 import type { OwnCache } from './own-cache.ts';
 import type { Miss } from './misses.ts';
@@ -42,18 +37,20 @@ export interface Plan {
   readonly creations: readonly Creation[];
   /** Misses for which the quota has no room. */
   readonly refused: readonly Miss[];
-  /** When the plan changes without an event; Infinity: never. */
+  /** When time alone changes the plan, in milliseconds since 1970; Infinity: never. */
   readonly reconcileAgainAtMs: number;
 }
 
-/** Milliseconds. A cache is not tried again, and a miss not served, a day after it began. */
+/** Milliseconds. The controller makes no further attempt this long after the first, and no cache for an older miss. */
 export const GIVEN_UP_AFTER = DAY;
 /** Milliseconds between the first failure and the second attempt; doubles with each attempt, up to a limit. */
 const ATTEMPT_WAIT_MS = { first: 300_000, longest: 14_400_000 };
 
 /**
+ * Makes the plan. At the quota the least recently used cache makes room, but only for a miss that is newer than its
+ * last use: otherwise two image sets would replace each other for ever.
  * @param own all caches that the controller made
- * @param misses by the name of the cache that would end each
+ * @param misses by the name of the ImageCache that each miss asks for
  * @param inUse IDs of caches that pods are about to start from
  * @param now milliseconds since 1970
  */
@@ -71,7 +68,8 @@ export function plan(
     return false;
   };
   const isInUse = ({ id }: OwnCache): boolean => id !== undefined && inUse.has(id);
-  // A cache that is still being made counts as used by the pods that miss it: deleted now, it would be made again.
+  // A miss counts as a use of the cache that is being made for it: if the plan deleted that cache, the miss would stay,
+  // and the next plan would make the cache again.
   const usedAt = ({ name, lastUsedAtMs }: OwnCache): number =>
     Math.max(lastUsedAtMs, misses.get(firstNameOf(name))?.missedAtMs ?? 0);
 
@@ -81,8 +79,8 @@ export function plan(
   );
   const free = standing.filter((cache) => !isInUse(cache));
   const deletions: Deletion[] = [
-    // Superseded attempts come first: if the controller stopped in between, nothing would know that they are
-    // superseded.
+    // Superseded attempts go first: if the controller stopped after it deleted only the latest attempt, an earlier
+    // attempt would look like the latest one.
     ...free.filter((cache) => !latest.has(cache)).map((cache) => ({ cache, reason: 'Superseded' as const })),
     ...free.flatMap((cache) => {
       if (!latest.has(cache)) return [];
@@ -95,7 +93,7 @@ export function plan(
 
   const victims = kept
     .filter((cache) => !isInUse(cache))
-    // Failed caches can be deleted too, but in the same order: a deleted one would lose the time of its first attempt.
+    // Failed caches do not go first: a failed cache holds the time of its first attempt, which limits the attempts.
     .toSorted((a, b) => usedAt(a) - usedAt(b) || byName(a, b));
   let room = quota - kept.length;
   /** Deletes the least recently used cache, if it was last used before the given time. @returns whether it did */
@@ -120,7 +118,7 @@ export function plan(
     const last = byAttempt(keptOf.get(name) ?? []).findLast((cache) => !going.has(cache));
     const next = last ? nextAttempt(name, miss, last, isDue) : firstAttempt(name, miss, now, isDue);
     if (!next) continue;
-    // The next attempt takes the place of a failed one.
+    // A next attempt needs no room of its own, because it replaces the failed attempt.
     const takesRoom = !last || isInUse(last);
     if (takesRoom && room <= 0 && !makeRoom(miss.missedAtMs)) {
       refused.push(miss);

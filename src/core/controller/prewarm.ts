@@ -1,6 +1,6 @@
 /**
- * Chooses the workloads to pre-warm, and when. The pods that their templates will make then pass misses.ts and plan.ts
- * as real pods do.
+ * Chooses which workloads to pre-warm, and when. misses.ts and plan.ts then treat the pods that the templates of these
+ * workloads will make like real pods.
  */
 import { PREWARM, WEBHOOK_SWITCH } from '../annotations.ts';
 import type { StringMap } from '../kubernetes/json.ts';
@@ -10,13 +10,13 @@ import { qualified, type WatchedPod } from './watched-pod.ts';
 import type { ComingPod, WatchedWorkload } from './watched-workload.ts';
 
 export interface PrewarmOptions {
-  /** Whether to pre-warm what is not labelled either way. */
+  /** Whether to pre-warm a workload if no label says `enabled` or `disabled`. */
   readonly unlabelled: boolean;
   /** Namespaces that are never pre-warmed: the API server does not send their pods to the webhook. */
   readonly except: ReadonlySet<string>;
 }
 
-/** The workloads, and what their pods will need. */
+/** The workloads, and the pull secrets that their pods will get. */
 export interface Workloads {
   /** Empty until all workloads are known. */
   workloads(): Iterable<WatchedWorkload>;
@@ -31,16 +31,16 @@ export interface ComingPods {
 }
 
 /**
- * Milliseconds for which a template must stay unchanged. A pipeline or a defaulting controller writes several times in
- * a row, and only the last template counts; Knative needs as long to make the Deployment of a revision.
+ * Milliseconds for which a template must stay unchanged, because a pipeline or a controller may write several times in
+ * a row. Knative also needs up to this long to make the Deployment of a revision.
  */
 export const SETTLED_AFTER = 10_000;
 
-/** The label that Knative puts on what it makes for a Service. */
+/** The label that Knative puts on the objects that it makes for a Service. */
 const KNATIVE_SERVICE = { kind: 'serving.knative.dev/Service', label: 'serving.knative.dev/service' };
 
 /**
- * The pods of all templates that changed within the last day and have stayed unchanged since.
+ * The pods of all templates that changed within the last day, and have been unchanged for SETTLED_AFTER.
  * @param now milliseconds since 1970
  */
 export function comingPods(known: Workloads, view: View, options: PrewarmOptions, now: number): ComingPods {
@@ -60,8 +60,8 @@ export function comingPods(known: Workloads, view: View, options: PrewarmOptions
 }
 
 /**
- * When the latest Deployment of each Knative Service was made. Only the Deployment has the image by digest and the
- * queue-proxy, as the pods will.
+ * When Knative last changed a workload of each Knative Service. A Service that has not changed since then is skipped,
+ * because only its Deployment has the image by digest and the queue-proxy, as the pods will.
  */
 function newestRevisions(workloads: readonly WatchedWorkload[]): Map<string, number> {
   const newest = new Map<string, number>();
@@ -96,7 +96,7 @@ function isSwitchedOff(labels: StringMap): boolean {
   return labels.get(WEBHOOK_SWITCH.label) === WEBHOOK_SWITCH.off;
 }
 
-/** As the ServiceAccount admission plugin does: the Secrets of the account only if the pod names none. */
+/** Adds the Secrets of the ServiceAccount if the pod names none, as the ServiceAccount admission plugin does. */
 function withPullSecrets({ watched, account }: ComingPod, known: Workloads): WatchedPod {
   if (watched.pullSecrets.length > 0) return watched;
   const { namespace } = watched.pod;

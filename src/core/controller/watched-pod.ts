@@ -1,4 +1,4 @@
-/** The parts of a pod that the controller keeps: of a pod that may miss a cache, or may be about to start from one. */
+/** The parts that the controller keeps of a pod that may miss a cache, or may start from a cache soon. */
 import { ACR_INSTANCE, PIN, REGISTRY_KEYS } from '../annotations.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
@@ -24,7 +24,7 @@ export function readWatchedPod(object: JsonObject): WatchedPod {
 
 /**
  * @param object a Pod, or the pod that a template will make
- * @param namespace used if the object names none
+ * @param namespace wins over the namespace in the object; undefined: the namespace in the object counts
  * @param life when the pod, or the workload, was created, and whether it is being deleted
  * @throws Unreadable
  */

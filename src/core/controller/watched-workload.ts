@@ -1,7 +1,6 @@
 /**
  * The parts of a workload that the controller keeps: the pods that its template will make, and when the template last
- * changed. What admission adds to every pod (sidecars, defaults) is unknown here, except the pull secrets of the
- * ServiceAccount.
+ * changed. The sidecars and defaults that admission adds to a pod are unknown here.
  */
 import {
   isObject,
@@ -21,7 +20,7 @@ export interface WatchedWorkload {
   readonly groupKind: string;
   readonly subject: ObjectReference;
   readonly labels: StringMap;
-  /** When the template last changed, or a little later. */
+  /** When the template last changed, or later (see writtenAt). */
   readonly changedAtMs: number;
   /** One pod for each template; created when the template last changed. */
   readonly pods: readonly ComingPod[];
@@ -29,7 +28,7 @@ export interface WatchedWorkload {
 
 export interface ComingPod {
   readonly watched: WatchedPod;
-  /** The name of its ServiceAccount, whose pull secrets its pods get if they name none. */
+  /** The name of the pod's ServiceAccount, whose pull secrets the pod gets if it names none. */
   readonly account: string;
 }
 
@@ -57,8 +56,9 @@ export function readWatchedWorkload(object: JsonObject): WatchedWorkload {
 }
 
 /**
- * When each manager of fields below `path` last wrote one of its fields. These times are the only ones in an object
- * that an update of its status leaves alone. They are not exact, because a manager may have other fields too.
+ * When each field manager that owns a field below `path` last wrote (`metadata.managedFields`); an update of the status
+ * does not change these times. A time may be later than the last change below `path`, because a manager may own other
+ * fields too.
  */
 function writtenAt(object: JsonObject, path: readonly string[]): number[] {
   const entries = partOf(object, 'metadata')['managedFields'];

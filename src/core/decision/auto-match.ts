@@ -1,68 +1,169 @@
 /**
- * Automatic matching: what the best match means for the pod, and what ECI's own matching is told. Which cache is best
- * is decided in match/.
+ * Automatic matching: turns the best match into the outcome, and into annotations for ECI. The folder match/ finds the
+ * best match.
  */
-import { imageSetHash, type PodImages } from '../image/image-set.ts';
+import { MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
+import { imageSetHash } from '../image/image-set.ts';
+import { quote } from '../kubernetes/problem.ts';
 import { filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { describeMatch } from './match/diagnosis.ts';
 import { findBestMatch } from './match/matcher.ts';
-import { quote } from '../kubernetes/problem.ts';
+import type { Candidate } from './view.ts';
 
 /** @param pinWarning set if automatic matching replaces a pin: the warning that says so */
 export function decideByMatching(context: DecisionContext, pinWarning?: string): StepResult {
-  const { view, options, images, request } = context;
-  // With pin.notReady: auto, a pin is replaced even if automatic matching is switched off; that annotation is then left
-  // alone.
-  const auto = request.auto ? true : undefined;
-  const staleness = indexStaleness(context);
-  if (staleness) {
-    const why = `${staleness.why}: the choice is left to ECI`;
-    return {
-      outcome: 'skipped',
-      reason: staleness.reason,
-      why,
-      warnings: [`no image cache chosen: ${why}`],
-      writing: { pin: undefined, auto, createOnMiss: undefined },
-    };
+  const { view, images } = context;
+  const obstacle = whyNotMatched(context);
+  if (obstacle) {
+    const warnings = pinWarning === undefined ? obstacle.warnings : [pinWarning, ...obstacle.warnings];
+    return { ...obstacle, warnings, writing: { ...obstacle.writing, pin: removalOf(pinWarning) } };
   }
 
   // An image of unknown size counts as 0.
-  const targetBytes = images.references.reduce((sum, { key }) => sum + (view.imageSize(key) ?? 0), 0);
-  const filtering = filterContext(context, options.expiryMarginMs);
-  const match = findBestMatch({ ...filtering, images: images.references, targetBytes }, view);
+  const sizes = images.references.map(({ key }) => view.imageSize(key));
+  const match = findBestMatch(
+    {
+      ...filterContext(context, context.options.expiryMarginMs),
+      images: images.references,
+      targetBytes: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0),
+      knownSizes: sizes.filter((size) => size !== undefined).length,
+    },
+    view,
+  );
   const found = {
     why: describeMatch(match, images.count),
     warnings: [...(pinWarning === undefined ? [] : [pinWarning]), ...impossibleRequests(context)],
     match,
   };
-
-  if (match.winner?.cache.id === undefined) {
+  if (!match.winner) {
     return {
       ...found,
       outcome: 'miss',
       reason: match.considered === 0 ? 'NoCacheHoldsImages' : 'NoCacheQualifies',
-      writing: {
-        pin: pinWarning === undefined ? undefined : 'none',
-        // If our controller makes the cache, ECI must not make a second one.
-        auto: options.createOnMiss.by === 'controller' ? false : auto,
-        createOnMiss: createOnMissMarker(images),
-      },
+      writing: { pin: removalOf(pinWarning), ...askForCache(context) },
     };
   }
-  const { cache, degree } = match.winner;
-  const incomplete = options.createOnMiss.when === 'incomplete' && degree.exact < images.count;
+  const isComplete = match.winner.degree.exact === images.count;
+  const result = isComplete
+    ? completeHit(context, match.winner)
+    : partialHit(context, match.winner, pinWarning);
+  return { ...found, ...result, why: `${found.why}${result.why}` };
+}
+
+/** A pin that automatic matching replaces is removed, because it would fail the pod. */
+function removalOf(pinWarning: string | undefined): 'none' | undefined {
+  return pinWarning === undefined ? undefined : 'none';
+}
+
+interface Obstacle extends StepResult {
+  readonly writing: NonNullable<StepResult['writing']>;
+}
+
+/** The result if the webhook must not look for a cache at all; undefined if it may. */
+function whyNotMatched(context: DecisionContext): Obstacle | undefined {
+  const { request, placement } = context;
+  const nothing = { pin: undefined, createOnMiss: undefined };
+  if (request.encrypted) {
+    const wanted = request.auto && request.autoKey !== undefined;
+    const rest = wanted
+      ? `${request.autoKey} leaves ECI's own matching on`
+      : "ECI's own matching is switched off";
+    const why = `the pod asks for encrypted storage, and a pod that starts from an ImageCache is not encrypted: ${rest}`;
+    return {
+      outcome: 'skipped',
+      reason: 'Encrypted',
+      why,
+      warnings: wanted ? [`no image cache chosen: ${why}`] : [],
+      writing: { ...nothing, auto: wanted },
+    };
+  }
+  const leftToEci = { outcome: 'skipped', writing: { ...nothing, auto: autoOf(context) } } as const;
+  const staleness = indexStaleness(context);
+  if (staleness) {
+    const why = `${staleness.why}: the choice is left to ECI`;
+    return { ...leftToEci, reason: staleness.reason, why, warnings: [`no image cache chosen: ${why}`] };
+  }
+  if ('allowed' in placement) {
+    const { property, allowed } = placement;
+    const values = allowed.length === 0 ? 'none that a node can have' : allowed.slice(0, 5).join(', ');
+    const why = `the pod's ${property} is not known, as it allows ${values}: the choice is left to ECI`;
+    return { ...leftToEci, reason: 'PlacementNotKnown', why, warnings: [] };
+  }
+  return undefined;
+}
+
+/**
+ * The value for ECI's own matching: true if the pod asks for matching. Undefined, which changes nothing, if only
+ * pin.notReady: auto makes the webhook match.
+ */
+function autoOf({ request }: DecisionContext): true | undefined {
+  return request.auto ? true : undefined;
+}
+
+/** The marker, and the value for ECI's own matching: off if our controller makes the cache, so that ECI makes none. */
+function askForCache(context: DecisionContext): {
+  auto: boolean | undefined;
+  createOnMiss: string | undefined;
+} {
+  const createOnMiss = createOnMissMarker(context);
+  const isOurs = createOnMiss !== undefined && context.options.createOnMiss.by === 'controller';
+  return { auto: isOurs ? false : autoOf(context), createOnMiss };
+}
+
+/** What follows from a match; `why` continues the sentence that describes it. */
+type MatchedResult = Omit<StepResult, 'warnings' | 'match'>;
+
+function completeHit(context: DecisionContext, { cache }: Candidate): MatchedResult {
   return {
-    ...found,
     outcome: 'hit',
     reason: 'BestMatch',
+    why: '',
     cacheId: cache.id,
     cache,
-    writing: {
-      pin: { id: match.winner.cache.id },
-      auto,
-      createOnMiss: incomplete ? createOnMissMarker(images) : undefined,
-    },
+    writing: { pin: pinOf(cache), auto: autoOf(context), createOnMiss: undefined },
   };
+}
+
+/**
+ * The result if the best cache lacks some of the images. ECI itself may find a complete cache in the whole region, or
+ * make one, but an ID that the webhook writes would prevent both (docs/domain.md, "Partial matches").
+ */
+function partialHit(
+  context: DecisionContext,
+  { cache }: Candidate,
+  pinWarning: string | undefined,
+): MatchedResult {
+  const asks = context.options.createOnMiss.when === 'incomplete';
+  const createOnMiss = asks ? createOnMissMarker(context) : undefined;
+  const request = createOnMiss === undefined ? '' : ', and a complete one is asked for';
+  const writing = { auto: autoOf(context), createOnMiss };
+  if (!usesPartial(context)) {
+    return {
+      outcome: 'partial',
+      reason: 'PartialMatchLeftToEci',
+      why: `; the choice is left to ECI, which may know a complete cache${request}`,
+      writing: { pin: removalOf(pinWarning), ...writing },
+    };
+  }
+  return {
+    outcome: 'partial',
+    reason: 'PartialMatch',
+    why: `; it is used${request}`,
+    cacheId: cache.id,
+    cache,
+    writing: { pin: pinOf(cache), ...writing },
+  };
+}
+
+/** With `auto`: used if our controller makes a complete cache meanwhile, or the user asked for a match degree. */
+function usesPartial({ options, request }: DecisionContext): boolean {
+  if (options.partialHits !== 'auto') return options.partialHits === 'use';
+  return options.createOnMiss.by === 'controller' || request.requirement.kind !== 'minimum';
+}
+
+/** Only a cache with an ID passes the filters. */
+function pinOf({ id }: ImageCache): { readonly id: string } | undefined {
+  return id === undefined ? undefined : { id };
 }
 
 /** Warnings about requests that no cache can ever satisfy. */
@@ -70,6 +171,11 @@ function impossibleRequests({ request: { requirement }, images }: DecisionContex
   const warnings = images.invalid.map(
     (text) => `image ${quote(text)} is no valid reference: no image cache can hold it`,
   );
+  if (images.count > MAX_CACHE_IMAGES) {
+    warnings.push(
+      `the pod has ${images.count} distinct images and an image cache at most ${MAX_CACHE_IMAGES}: none can hold them all`,
+    );
+  }
   if (requirement.kind === 'count' && requirement.count > images.count) {
     warnings.push(
       `the pod asks for ${requirement.count} matching images and has ${images.count}: no image cache can qualify`,
@@ -78,7 +184,11 @@ function impossibleRequests({ request: { requirement }, images }: DecisionContex
   return warnings;
 }
 
-/** Undefined if an image is no valid reference: nothing can pull it, so no cache can be made. */
-function createOnMissMarker(images: PodImages): string | undefined {
-  return images.invalid.length > 0 ? undefined : imageSetHash(images.references);
+/**
+ * The marker that asks for a cache. Undefined if an image is no valid reference, because nothing can pull the image;
+ * and if neither a sign of ECI nor an annotation says that the pod is for ECI, because a cache costs money.
+ */
+function createOnMissMarker({ images, sign, request }: DecisionContext): string | undefined {
+  const isMeantForEci = sign !== undefined || request.autoKey !== undefined;
+  return images.invalid.length > 0 || !isMeantForEci ? undefined : imageSetHash(images.references);
 }

@@ -12,7 +12,7 @@ import type { View } from './view.ts';
 export interface Binding {
   readonly namespace: string;
   readonly podName: string;
-  /** Undefined if the scheduler does not say which pod of that name it means. */
+  /** The pod's UID; undefined if the scheduler gives none, so that the name alone identifies the pod. */
   readonly podUid: string | undefined;
   readonly nodeName: string;
   readonly annotations: StringMap;
@@ -48,13 +48,13 @@ export interface BindingDecision {
   /** The pod as it would be bound without us. */
   readonly seen: Pod;
   readonly decision: Decision;
-  /** The annotations that the Binding should have; those that it has if the pod is denied. */
+  /** The annotations that the Binding should get; if the pod is denied, the annotations that the Binding has. */
   readonly annotations: StringMap;
 }
 
 /**
  * Decides for a pod when it is bound.
- * @param pod as it was before
+ * @param pod the pod before the binding
  */
 export function decideOnBinding(
   binding: Binding,

@@ -1,4 +1,4 @@
-/** What the steps of a decision share: the context that each step reads, and the result that it returns. */
+/** The data that the steps of a decision share: the context that each step reads, and the result that it returns. */
 import type { ImageCache } from '../image-cache.ts';
 import type { PodImages } from '../image/image-set.ts';
 import type { Pod } from '../pod.ts';
@@ -8,7 +8,7 @@ import type { MatchResult } from './match/matcher.ts';
 import type { DecisionOptions } from './options.ts';
 import type { Metadata } from './profile/effects.ts';
 import type { Outcome, ReasonCode } from './reasons.ts';
-import { regionOf } from './region.ts';
+import type { Placement, UnknownPlacement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { EciSign } from './scope.ts';
 import type { View } from './view.ts';
@@ -19,15 +19,15 @@ export type Moment = 'creation' | 'binding';
 
 export interface DecisionContext {
   readonly moment: Moment;
-  /** The pod as it arrived, with what an earlier decision of ours wrote. */
+  /** The pod as it arrived, with the changes of an earlier decision of ours. */
   readonly seen: Pod;
   /** The pod as its user wrote it. */
   readonly user: Pod;
-  /** What the decision writes into: `user`, and at a binding the labels and containers that the pod has by then. */
+  /** The pod that the decision changes: `user`; at a binding, with the labels and containers of `seen`. */
   readonly base: Pod;
   /** The annotations and labels of `base` with the profile's effects. */
   readonly metadata: Metadata;
-  /** What shows that the pod goes to ECI; undefined if nothing but its annotations makes it ours. */
+  /** The sign that the pod goes to ECI; undefined if the pod only has image-cache annotations. */
   readonly sign: EciSign | undefined;
   /** Whether the decision waits for the binding, when the node is known. */
   readonly waitsForNode: boolean;
@@ -35,6 +35,7 @@ export interface DecisionContext {
   readonly effects: readonly string[];
   readonly request: Request;
   readonly images: PodImages;
+  readonly placement: Placement | UnknownPlacement;
   readonly view: View;
   readonly options: DecisionOptions;
   readonly nowMs: number;
@@ -57,15 +58,15 @@ export function indexStaleness({ view, options, nowMs }: DecisionContext): Stale
   return stalenessOf(view.confirmedAtMs(), options.maxStalenessMs, nowMs);
 }
 
-/** @param expiryMarginMs how much longer than now a cache must live */
+/** @param expiryMarginMs a cache that expires within this time from now is refused */
 export function filterContext(context: DecisionContext, expiryMarginMs: number): FilterContext {
-  const { user, view, options, request, images, nowMs } = context;
+  const { options, request, images, placement, nowMs } = context;
   return {
     requirement: request.requirement,
     minimumMatch: options.minimumMatch,
     imageCount: images.count,
     storageBytes: request.storageBytes,
-    region: regionOf(user, view, options.region),
+    placement: 'allowed' in placement ? undefined : placement,
     nowMs,
     expiryMarginMs,
   };

@@ -1,12 +1,13 @@
 /**
- * The decision: scope, profile effects, request, pin or automatic match, write, in that order (docs/architecture.md,
- * "The decision"). Each step has its own file; this file puts them in order and gathers what they found.
- * Pure: the same pod, view, options and time give the same decision.
+ * The decision: runs its steps (scope, profile effects, request, pin or automatic match, write), each of which has a
+ * file of its own. The decision is a pure function of the pod, view, options and time (docs/architecture.md, "The
+ * decision").
  */
-import { AUTO, CREATE_ON_MISS, DECISION } from '../annotations.ts';
+import { CREATE_ON_MISS, DECISION } from '../annotations.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { MAX_POD_IMAGES, podImages, type PodImages } from '../image/image-set.ts';
 import type { StringMap } from '../kubernetes/json.ts';
+import { annotationsFit, MAX_ANNOTATION_BYTES, utf8Length } from '../kubernetes/metadata-syntax.ts';
 import { Unreadable } from '../kubernetes/problem.ts';
 import { readPod, UNREAD_POD, type Pod } from '../pod.ts';
 import { decideByMatching } from './auto-match.ts';
@@ -16,7 +17,7 @@ import type { MatchResult } from './match/matcher.ts';
 import type { DecisionOptions } from './options.ts';
 import { decideOnPin } from './pin.ts';
 import { applyEffects, matchingSelectors } from './profile/effects.ts';
-import { asUserWroteIt, recordDecision } from './provenance.ts';
+import { asUserWroteIt, MAX_RECORD_BYTES, recordDecision } from './provenance.ts';
 import {
   containersThatPullAnyway,
   enforceIfNotPresent,
@@ -25,31 +26,34 @@ import {
 } from './pull-policy.ts';
 import type { Outcome, ReasonCode } from './reasons.ts';
 import { asksForImageCache, readRequest, type Request } from './request.ts';
-import { signOfEci } from './scope.ts';
+import { placementOf, type Placement, type UnknownPlacement } from './placement.ts';
+import { isAcsPod, signOfEci } from './scope.ts';
 import type { View } from './view.ts';
 import { limitWarnings } from './warnings.ts';
-import { withoutRemovals, writeAnnotations } from './write.ts';
+import { saysOff, withoutRemovals, writeAnnotations } from './write.ts';
 
 export interface Decision {
   readonly outcome: Outcome;
   readonly reason: ReasonCode;
   /** One sentence. */
   readonly why: string;
-  /** The ID of the cache that the pod starts from, or of the one that it asked for and was denied. */
+  /** The ID of the cache that the pod starts from; if the pod is denied, the ID that it pinned. */
   readonly cacheId: string | undefined;
   /** The object of that cache, if the cluster has one. */
   readonly cache: ImageCache | undefined;
   readonly degree: Degree;
   /** Few, and short enough for an AdmissionResponse. */
   readonly warnings: readonly string[];
-  /** The pod as it should become. Means nothing if the pod is denied. */
+  /** The pod as it should become; of no use if the pod is denied. */
   readonly pod: Pod;
-  /** What shows that the pod goes to ECI. This and the following are undefined if the decision ended before. */
+  /** The sign of ECI. This field and those below are undefined if the decision ended before it read the request. */
   readonly sign?: string | undefined;
   /** Names of the profile selectors whose effects were applied. */
   readonly effects?: readonly string[];
   readonly request?: Request;
   readonly images?: PodImages;
+  /** Where the pod runs, as far as it is known. */
+  readonly placement?: Placement | UnknownPlacement;
   readonly match?: MatchResult | undefined;
   /** The hash of the image set that a cache should be made for. */
   readonly createOnMiss?: string | undefined;
@@ -57,7 +61,7 @@ export interface Decision {
 
 /**
  * Decides which ImageCache a pod starts from.
- * @param seen the pod as the API server sent it, with what an earlier decision of ours wrote
+ * @param seen the pod as the API server sent it, with the changes of an earlier decision of ours
  */
 export function decide(
   seen: Pod,
@@ -69,17 +73,30 @@ export function decide(
   const profile = view.profile();
   const user = asUserWroteIt(seen, profile);
   const matching = matchingSelectors(profile, user.labels, view.namespaceLabels(user.namespace));
+  if (isAcsPod(user)) {
+    const why = 'the pod runs on ACS, for which the image-cache annotations of ECI mean nothing';
+    return leftAlone(user, 'AcsPod', why, asksForImageCache(user.annotations) ? [why] : []);
+  }
   const sign = signOfEci(user, view, matching, options.scope);
+  const placement = placementOf(user, view, options.region);
   const waitsForNode =
-    options.bindTime && moment === 'creation' && user.nodeName === undefined && sign?.certain !== true;
-  // Effects are for pods that go to ECI. Without a sign of ECI, only selectors without constraints match.
+    options.bindTime &&
+    moment === 'creation' &&
+    user.nodeName === undefined &&
+    (sign?.certain !== true || 'allowed' in placement);
+  // Effects are for pods that go to ECI. If there is no sign of ECI, the matching selectors have no constraints, or
+  // send their pods to normal nodes.
   const applied = sign === undefined || waitsForNode ? [] : matching;
   // A binding can change annotations only, so labels and containers stay as they are.
   const base = moment === 'creation' ? user : { ...user, labels: seen.labels, containers: seen.containers };
   const effects = applyEffects(base, applied);
   const metadata = moment === 'creation' ? effects : { ...effects, labels: base.labels };
   if (sign === undefined && !asksForImageCache(metadata.annotations)) {
-    return leftAlone(user, 'NotForEci', 'the pod is not bound for ECI and asks for no image cache');
+    return leftAlone(
+      user,
+      'NotForEci',
+      'nothing shows that the pod goes to ECI, and it asks for no image cache',
+    );
   }
 
   if (!view.supportsImageCaches()) {
@@ -88,13 +105,17 @@ export function decide(
     return leftAlone(user, 'ImageCachesUnsupported', why, asks ? [why] : []);
   }
 
-  const images = podImages(user.containers);
+  const images = podImages(user, options.imageVolumes);
   if (!images) {
     const why = `the pod has more than ${MAX_POD_IMAGES} distinct images: no image cache is chosen for it`;
     return leftAlone(user, 'TooManyImages', why, [why]);
   }
 
-  const { request, malformed, conflicts } = readRequest(metadata.annotations, sign !== undefined);
+  const { request, malformed, conflicts } = readRequest(
+    metadata.annotations,
+    sign !== undefined,
+    user.storageRequestBytes,
+  );
   const context: DecisionContext = {
     moment,
     seen,
@@ -106,6 +127,7 @@ export function decide(
     effects: applied.map((selector) => selector.name),
     request,
     images,
+    placement,
     view,
     options,
     nowMs,
@@ -145,13 +167,13 @@ export function decideOnJson(
   }
 }
 
-/** The decision for a pod that cannot be read: it is left alone, and the API server refuses it itself. */
+/** The decision for a pod that cannot be read: the webhook allows it unchanged, and the API server refuses it. */
 export function decideOnUnreadable({ message }: Unreadable): Decision {
   const why = `the pod cannot be read: ${message}`;
   return leftAlone(UNREAD_POD, 'PodUnreadable', why, [why]);
 }
 
-/** Warns about the profile's labels that a binding cannot write. */
+/** Warns about the labels of profile effects that the pod lacks, because a binding cannot write labels. */
 function lostLabels(wanted: StringMap, kept: StringMap): string[] {
   if (wanted === kept) return [];
   const keys = [...wanted.keys()].filter((key) => !kept.has(key));
@@ -159,7 +181,7 @@ function lostLabels(wanted: StringMap, kept: StringMap): string[] {
   return [`the profile's labels ${keys.join(', ')} are not added: a binding takes annotations alone`];
 }
 
-/** A decision that ends before the request is read. */
+/** A skipped decision, which changes nothing in the pod. */
 export function leftAlone(
   pod: Pod,
   reason: ReasonCode,
@@ -179,26 +201,27 @@ export function leftAlone(
 }
 
 function decideOnRequest(context: DecisionContext): StepResult {
-  const { request, sign, waitsForNode } = context;
+  const { request, waitsForNode, metadata, options } = context;
   if (waitsForNode) {
-    const why = 'the pod may come to run on a normal node: it is decided when it is bound';
+    const why =
+      'the pod may still run on different nodes: the webhook decides when the pod is bound to a node';
     return { outcome: 'skipped', reason: 'NodeNotKnown', why, warnings: [] };
   }
   if (request.pin !== undefined) return decideOnPin(context, request.pin);
   if (request.auto) return decideByMatching(context);
+  const off = { outcome: 'skipped', reason: 'AutoMatchOff', warnings: [] } as const;
   if (request.autoKey !== undefined) {
     const why = `${request.autoKey} switches automatic matching off`;
-    return { outcome: 'skipped', reason: 'AutoMatchOff', why, warnings: [] };
+    if (saysOff(metadata.annotations, options.dialect)) return { ...off, why };
+    return { ...off, why, writing: { pin: undefined, auto: false, createOnMiss: undefined } };
   }
   const why = 'the pod is not known to go to ECI, and no annotation switches automatic matching on';
-  const wantsMore = sign === undefined && request.requirement.kind !== 'minimum';
-  const hint = `the requested match degree has no effect without ${AUTO.modern}: "true"`;
-  return { outcome: 'skipped', reason: 'AutoMatchOff', why, warnings: wantsMore ? [hint] : [] };
+  return { ...off, why };
 }
 
-/** Writes the result into the pod, and puts together what readers of a decision want. */
+/** Writes the result of the last step into the pod, and builds the Decision. */
 function conclude(context: DecisionContext, result: StepResult): Decision {
-  const { moment, user, base, sign, effects, request, images, options } = context;
+  const { moment, seen, user, base, sign, effects, request, images, placement, options } = context;
   const { outcome, reason, why, cacheId, cache, match, writing } = result;
   const pulling =
     cache && writing && options.pullPolicy !== 'keep'
@@ -210,6 +233,15 @@ function conclude(context: DecisionContext, result: StepResult): Decision {
   const pod = enforceIfNotPresent(base, enforces ? pulling : []);
   const degree =
     match?.winner?.degree ?? (cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH);
+  const written = outcome === 'denied' ? user : writtenPod(context, result, pod);
+  const known = { sign: sign?.text, request, images, placement, match };
+  if (!written) {
+    const tooLarge = `nothing is written into the pod: its annotations would exceed ${MAX_ANNOTATION_BYTES} bytes, or the record of the changes ${MAX_RECORD_BYTES} bytes`;
+    return {
+      ...leftAlone(moment === 'creation' ? user : seen, 'AnnotationsTooLarge', tooLarge, [tooLarge]),
+      ...known,
+    };
+  }
   return {
     outcome,
     reason,
@@ -218,22 +250,20 @@ function conclude(context: DecisionContext, result: StepResult): Decision {
     cache,
     degree,
     warnings: limitWarnings([...result.warnings, ...pullWarnings]),
-    pod: outcome === 'denied' ? user : writtenPod(context, result, pod),
-    sign: sign?.text,
+    pod: written,
+    ...known,
     effects,
-    request,
-    images,
-    match,
     createOnMiss: writing?.createOnMiss,
   };
 }
 
+/** @returns undefined if the annotations, or the record of our changes, would be too large */
 function writtenPod(
   { moment, seen, user, metadata, request, options }: DecisionContext,
   { outcome, why, writing }: StepResult,
   pod: Pod,
-): Pod {
-  // Effects only ever add, so equal sizes mean that nothing was written, and nothing needs a record.
+): Pod | undefined {
+  // Effects only add keys, so equal sizes mean that the effects added nothing, and no record is needed.
   const { annotations: asked, labels: labelled } = metadata;
   const isUntouched = asked.size === user.annotations.size && labelled.size === user.labels.size;
   if (!writing && isUntouched && (moment === 'creation' || user === seen)) return pod;
@@ -242,6 +272,10 @@ function writtenPod(
   const marker = moment === 'creation' ? writing?.createOnMiss : undefined;
   const labels = marker === undefined ? labelled : new Map(labelled).set(CREATE_ON_MISS, marker);
   const written = { ...pod, annotations, labels };
-  annotations.set(DECISION, recordDecision({ outcome, why }, user, written));
+  annotations.delete(DECISION);
+  const record = recordDecision({ outcome, why }, user, written);
+  if (record === undefined || !annotationsFit(annotations, DECISION.length + utf8Length(record)))
+    return undefined;
+  annotations.set(DECISION, record);
   return written;
 }

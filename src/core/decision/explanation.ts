@@ -1,4 +1,6 @@
 /** The explanation: a view of a decision as plain data. The log and the CLI show it, so that both say the same. */
+import { MAX_POD_IMAGES } from '../image/image-set.ts';
+import type { Placement, UnknownPlacement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { Decision } from './decide.ts';
 import { describeRequirement } from './match/filters.ts';
@@ -19,16 +21,20 @@ export interface Explanation {
   readonly boundForEci: string | null;
   /** Profile selectors whose effects were applied, in order. */
   readonly effects: readonly string[];
-  /** Null if the decision ended before. */
+  /** Null if the decision ended before the request was read. */
   readonly request: ExplainedRequest | null;
+  /** Where the pod runs. Null if the decision ended before. */
+  readonly placement: ExplainedPlacement | null;
   /** The pod's distinct images, normalised; invalid ones as they are written. */
   readonly images: readonly string[];
+  /** The distinct images of volumes, as written, at most 100; they are among the images only if they count. */
+  readonly imageVolumes: readonly string[];
   /** The images that still have to be pulled; see lackingImages. */
   readonly lacking: readonly string[];
   /** How many caches were considered, and how many of them each filter refused. */
   readonly considered: number;
   readonly refused: Readonly<Partial<Record<FilterCode, number>>>;
-  /** The best of the considered caches, the best first. */
+  /** The best candidates, the best first. */
   readonly candidates: readonly ExplainedCandidate[];
   readonly createOnMiss: string | null;
   readonly warnings: readonly string[];
@@ -42,6 +48,16 @@ export interface ExplainedRequest {
   /** How many of the pod's images the cache must hold: `all`, `at least 2`. */
   readonly match: string;
   readonly storageBytes: number;
+  readonly encrypted: boolean;
+}
+
+export interface ExplainedPlacement {
+  /** `linux/amd64`; null if the pod allows several platforms, or several regions. */
+  readonly platform: string | null;
+  /** Null if the region is not known. */
+  readonly region: string | null;
+  /** What is not known, and the values that the pod allows: `architecture: amd64, arm64`. */
+  readonly unknown: string | null;
 }
 
 export interface ExplainedCandidate {
@@ -53,16 +69,18 @@ export interface ExplainedCandidate {
   readonly sizeBytes: number;
   /** ISO 8601; null if unknown. */
   readonly createdAt: string | null;
-  readonly verdict: 'chosen' | 'refused' | 'beaten';
+  /** `left`: the candidate is the best one, but the choice is left to ECI. */
+  readonly verdict: 'chosen' | 'left' | 'refused' | 'beaten';
   /** The filter that refused the candidate. */
   readonly filter: FilterCode | null;
   /** Why it was refused, or why the chosen cache comes before it. */
   readonly because: string;
 }
 
-/** @param verdicts the candidates to name, if more are wanted than the decision itself named */
+/** @param verdicts the candidates to list; by default, the few that the decision itself kept */
 export function explanationOf(decision: Decision, verdicts = decision.match?.verdicts ?? []): Explanation {
   const { outcome, reason, why, cacheId, cache, degree, images, request, match, warnings } = decision;
+  const { placement, pod } = decision;
   return {
     outcome,
     reason,
@@ -73,38 +91,63 @@ export function explanationOf(decision: Decision, verdicts = decision.match?.ver
     boundForEci: decision.sign ?? null,
     effects: decision.effects ?? [],
     request: request ? explainRequest(request) : null,
+    placement: placement ? explainPlacement(placement) : null,
     images: images ? [...images.references.map(({ key }) => key), ...images.invalid] : [],
+    imageVolumes: [...new Set(pod.imageVolumes)].slice(0, MAX_POD_IMAGES),
     lacking: lackingImages(decision),
     considered: match?.considered ?? 0,
     refused: Object.fromEntries(match?.refused ?? []),
-    candidates: verdicts.map((verdict) => explainVerdict(verdict, match?.winner)),
+    candidates: verdicts.map((verdict) => explainVerdict(verdict, match?.winner, cacheId === undefined)),
     createOnMiss: decision.createOnMiss ?? null,
     warnings,
   };
 }
 
-/** The images that have to be pulled after automatic matching: the chosen cache lacks them, or there is none. */
-export function lackingImages({ outcome, images, cache, degree }: Decision): readonly string[] {
-  if (!images || (outcome !== 'hit' && outcome !== 'miss') || degree.exact === images.count) return [];
-  const held = new Set(outcome === 'hit' ? cache?.images.map(({ key }) => key) : []);
+/**
+ * The images that have to be pulled after automatic matching: the images that the best cache lacks, or all images if no
+ * cache qualifies. If a partial match is left to ECI, ECI may find a cache that lacks fewer images.
+ */
+export function lackingImages({ outcome, images, match, degree }: Decision): readonly string[] {
+  const isMatched = outcome === 'hit' || outcome === 'partial' || outcome === 'miss';
+  if (!images || !isMatched || degree.exact === images.count) return [];
+  const held = new Set(match?.winner?.cache.images.map(({ key }) => key));
   return images.references.map(({ key }) => key).filter((key) => !held.has(key));
 }
 
-function explainRequest({ pin, auto, autoKey, requirement, storageBytes }: Request): ExplainedRequest {
+function explainRequest({
+  pin,
+  auto,
+  autoKey,
+  requirement,
+  storageBytes,
+  encrypted,
+}: Request): ExplainedRequest {
   return {
     pin: pin ?? null,
     auto,
     autoFrom: autoKey ?? null,
     match: describeRequirement(requirement),
     storageBytes,
+    encrypted,
   };
+}
+
+function explainPlacement(placement: Placement | UnknownPlacement): ExplainedPlacement {
+  if ('allowed' in placement) {
+    const { property, allowed } = placement;
+    return { platform: null, region: null, unknown: `${property}: ${allowed.slice(0, 5).join(', ')}` };
+  }
+  const { architecture, operatingSystem, region } = placement;
+  return { platform: `${operatingSystem}/${architecture}`, region: region ?? null, unknown: null };
 }
 
 function explainVerdict(
   { cache, degree, refusal, lostBecause }: Verdict,
   winner: Candidate | undefined,
+  isLeftToEci: boolean,
 ): ExplainedCandidate {
-  const chosen = winner?.cache === cache;
+  const best = isLeftToEci ? 'left' : 'chosen';
+  const isWinner = winner?.cache === cache;
   return {
     name: cache.name,
     id: cache.id ?? null,
@@ -113,7 +156,7 @@ function explainVerdict(
     degree,
     sizeBytes: cache.sizeBytes,
     createdAt: cache.createdAtMs === 0 ? null : new Date(cache.createdAtMs).toISOString(),
-    verdict: chosen ? 'chosen' : refusal ? 'refused' : 'beaten',
+    verdict: isWinner ? best : refusal ? 'refused' : 'beaten',
     filter: refusal?.code ?? null,
     because: refusal?.message ?? lostBecause ?? '',
   };

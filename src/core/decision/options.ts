@@ -19,6 +19,10 @@ export interface DecisionOptions {
   readonly minimumMatch: MinimumMatch;
   readonly dialect: Dialect;
   readonly pullPolicy: 'warn' | 'keep' | 'enforce';
+  /** What happens with a cache that holds some of the images; see `usesPartial` in auto-match.ts. */
+  readonly partialHits: 'auto' | 'use' | 'leave';
+  /** Whether image volumes count as images of the pod. */
+  readonly imageVolumes: 'ignore' | 'count';
   readonly createOnMiss: {
     readonly when: 'no-match' | 'incomplete';
     readonly by: 'eci' | 'controller';

@@ -1,20 +1,22 @@
 /**
- * The pin: an ID that the user wrote is a hard reference, and ECI fails the pod if that cache is not Ready
- * (docs/domain.md, "Pins"). ECI also makes caches that have no object in the cluster, so an unknown ID may be right.
+ * The pin: the ID that the user wrote. ECI fails the pod if the pinned cache is not Ready, but an ID that the cluster
+ * does not know may be valid, because ECI also makes caches without an object (docs/domain.md, "Pins").
  */
 import { EXTRA_STORAGE, PIN } from '../annotations.ts';
-import { formatBytes } from '../kubernetes/quantity.ts';
 import { decideByMatching } from './auto-match.ts';
 import { denied, filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { NO_MATCH } from './match/degree.ts';
 import { describePinRefusal } from './match/diagnosis.ts';
-import { PIN_FILTERS, refusalOf } from './match/filters.ts';
+import { PIN_FILTERS, PIN_WARNING_FILTERS, refusalOf } from './match/filters.ts';
+import type { ImageCache } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
 import type { Writing } from './write.ts';
 
 export function decideOnPin(context: DecisionContext, id: string): StepResult {
   const { view, options, request } = context;
-  const writing: Writing = { pin: { id }, auto: undefined, createOnMiss: undefined };
+  // If the user switched automatic matching off under one name, it is switched off under the dialect's names too.
+  const auto = request.autoKey !== undefined && !request.auto ? false : undefined;
+  const writing: Writing = { pin: { id }, auto, createOnMiss: undefined };
   const kept = { outcome: 'pinned', cacheId: id, writing } as const;
 
   const staleness = indexStaleness(context);
@@ -42,17 +44,44 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
       case 'warn':
         return { ...kept, reason: 'PinnedNotReady', why, cache, warnings: [`${why}; ECI fails such a pod`] };
       case 'auto':
-        return decideByMatching(context, `${why}; it is replaced by automatic matching`);
+        return auto === false
+          ? removedPin(context, why)
+          : decideByMatching(context, `${why}; it is replaced by automatic matching`);
     }
   }
 
-  const storage = formatBytes(request.storageBytes);
-  const tooLarge = `image cache ${quote(id)} is ${formatBytes(cache.sizeBytes)}, more than the pod's storage of ${storage}: set ${EXTRA_STORAGE}`;
   return {
     ...kept,
     reason: 'Pinned',
     why: `the pod pins ImageCache ${cache.name}, which is Ready`,
     cache,
-    warnings: cache.sizeBytes > request.storageBytes ? [tooLarge] : [],
+    warnings: pinWarnings(context, cache, id),
   };
+}
+
+/** The result with pin.notReady: auto, if the pod switches automatic matching off: the pin is removed, not replaced. */
+function removedPin({ request }: DecisionContext, why: string): StepResult {
+  const removed = `${why}; the pin is removed, and ${request.autoKey} switches automatic matching off`;
+  return {
+    outcome: 'skipped',
+    reason: 'AutoMatchOff',
+    why: removed,
+    warnings: [removed],
+    writing: { pin: 'none', auto: false, createOnMiss: undefined },
+  };
+}
+
+/** Warnings about a pinned cache that ECI uses although it does not suit the pod. */
+function pinWarnings(context: DecisionContext, cache: ImageCache, id: string): string[] {
+  const candidate = { cache, degree: NO_MATCH };
+  const refusals = PIN_WARNING_FILTERS.flatMap(
+    (filter) => refusalOf(candidate, filterContext(context, 0), [filter]) ?? [],
+  );
+  const warnings = refusals.map(({ code, message }) => {
+    const advice = code === 'TooLarge' ? `: set ${EXTRA_STORAGE}` : '';
+    return `image cache ${quote(id)} ${message}${advice}`;
+  });
+  return context.request.encrypted
+    ? [...warnings, `the pod asks for encrypted storage, which it does not get with image cache ${quote(id)}`]
+    : warnings;
 }

@@ -6,10 +6,13 @@ import type { ImageCache } from '../image-cache.ts';
 import type { PodImages } from '../image/image-set.ts';
 import type { Container, Pod } from '../pod.ts';
 
-/** A pod with more such containers cannot run on ECI (at most 20), and is only warned about: each would be an operation. */
-export const MAX_ENFORCED_CONTAINERS = 100;
+/**
+ * The most containers whose pull policy a decision changes, because the record of our changes lists their names. A pod
+ * with more containers cannot run on ECI, and gets only the warning.
+ */
+export const MAX_ENFORCED_CONTAINERS = 20;
 
-/** The containers whose image is in the cache and that pull it all the same. */
+/** The containers that pull their image although the cache holds it. */
 export function containersThatPullAnyway(
   containers: readonly Container[],
   cache: ImageCache,

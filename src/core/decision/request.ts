@@ -1,15 +1,16 @@
 /**
- * The request: what a pod asks for. Read from its annotations by precedence (docs/domain.md, "Pod annotations").
+ * Reads the pod's request from its annotations, in this order of precedence (docs/domain.md, "Pod annotations"):
  *
  *   pin      eci-imc-id         >  eci-image-snapshot-id
  *   auto     eci-auto-imc       >  eci-image-cache          >  the default: true for ECI pods
  *   degree   imc-perfect-match: "true"  >  imc-match-count-request: N
  *
- * A pin wins over automatic matching, even over "false". A malformed value counts as absent.
+ * A pin counts even if `auto` is "false". A malformed value counts as absent. A pod that asks for a
+ * degree is matched although nothing says that it goes to ECI, because the vendor's default is true.
  */
 import type { Requirement } from './match/filters.ts';
 import { GIB, parseBytes } from '../kubernetes/quantity.ts';
-import type { StringMap } from '../kubernetes/json.ts';
+import { isObject, type StringMap } from '../kubernetes/json.ts';
 import { quote } from '../kubernetes/problem.ts';
 import {
   AUTO,
@@ -18,6 +19,7 @@ import {
   PERFECT_MATCH,
   PIN,
   REQUEST_KEYS,
+  STORAGE_OPTIONS,
   type AnnotationPair,
 } from '../annotations.ts';
 
@@ -31,8 +33,13 @@ export interface Request {
   /** The annotation that decides `auto`; undefined if the default does. */
   readonly autoKey: string | undefined;
   readonly requirement: Requirement;
-  /** What the pod's instance can hold: 30 GiB and the pod's extra ephemeral storage. */
+  /**
+   * The storage of the pod's ECI instance: 30 GiB plus the annotation's extra storage, or the ephemeral storage that
+   * the containers request if that is more (docs/domain.md, "Storage").
+   */
   readonly storageBytes: number;
+  /** Whether the pod asks for encrypted temporary storage. */
+  readonly encrypted: boolean;
 }
 
 export interface RequestReading {
@@ -74,6 +81,19 @@ const BYTES: AnnotationType<number> = {
   allowed: 'a Kubernetes quantity, such as "50Gi"',
 };
 
+/** Reads `{"encrypted":"true"}`: whether the pod asks for encrypted storage. */
+const STORAGE_OPTIONS_TEXT: AnnotationType<boolean> = {
+  parse: (text) => {
+    try {
+      const options: unknown = JSON.parse(text);
+      return isObject(options) ? isBoolean(String(options['encrypted']), true) : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  allowed: 'a JSON object, such as {"encrypted":"true"}',
+};
+
 /** Whether a text is a spelling of this boolean. */
 export function isBoolean(text: string | undefined, value: boolean): boolean {
   return text !== undefined && BOOLEANS.get(text) === value;
@@ -84,8 +104,15 @@ export function asksForImageCache(annotations: StringMap): boolean {
   return REQUEST_KEYS.some((key) => annotations.has(key));
 }
 
-/** @param boundForEci whether the default of automatic matching is on */
-export function readRequest(annotations: StringMap, boundForEci: boolean): RequestReading {
+/**
+ * @param boundForEci whether the pod goes to ECI; then automatic matching is on by default
+ * @param storageRequestBytes the ephemeral storage that the pod's containers request
+ */
+export function readRequest(
+  annotations: StringMap,
+  boundForEci: boolean,
+  storageRequestBytes: number,
+): RequestReading {
   const malformed: string[] = [];
   const conflicts: string[] = [];
 
@@ -119,14 +146,17 @@ export function readRequest(annotations: StringMap, boundForEci: boolean): Reque
   const perfect = read(PERFECT_MATCH, BOOLEAN_TEXT);
   const count = read(MATCH_COUNT, COUNT_TEXT);
   const extraBytes = read(EXTRA_STORAGE, BYTES) ?? 0;
+  const encrypted = read(STORAGE_OPTIONS, STORAGE_OPTIONS_TEXT) ?? false;
+  const requirement = requirementOf(perfect, count);
 
   return {
     request: {
       pin: pin.value,
-      auto: auto.value ?? boundForEci,
+      auto: auto.value ?? (boundForEci || requirement.kind !== 'minimum'),
       autoKey: auto.key,
-      requirement: requirementOf(perfect, count),
-      storageBytes: DEFAULT_STORAGE_BYTES + extraBytes,
+      requirement,
+      storageBytes: Math.max(DEFAULT_STORAGE_BYTES + extraBytes, storageRequestBytes),
+      encrypted,
     },
     malformed,
     conflicts,

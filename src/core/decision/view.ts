@@ -1,6 +1,6 @@
 /**
- * The look-ups that a decision needs. The index implements them. All of them answer from memory, and nothing awaits
- * between the first look-up and the patch: so every decision sees one state of the cluster.
+ * The look-ups that a decision needs; the index implements them in memory. A decision awaits nothing between its first
+ * look-up and the patch, so it sees a single state of the cluster.
  */
 import type { ImageCache } from '../image-cache.ts';
 import type { ImageReference } from '../image/reference.ts';
@@ -17,9 +17,9 @@ export interface Candidate {
 /** All candidates of one degree, in no order. */
 export interface CandidateLevel {
   readonly degree: Degree;
-  /** The caches that are Ready and not being deleted. */
+  /** The caches that are Ready, have an ID and are not being deleted. */
   readonly usable: readonly ImageCache[];
-  /** The other caches: no pod is given one, and they often explain why a pod starts cold. */
+  /** The other caches, which no pod gets; they often explain why a pod starts cold. */
   readonly unusable: readonly ImageCache[];
 }
 

@@ -1,4 +1,4 @@
-/** Limits admission warnings: few, at most 256 characters each, and valid in an HTTP header. */
+/** Limits admission warnings: at most 6, at most 256 characters each, and valid in an HTTP header. */
 
 const MAX_WARNING_LENGTH = 256;
 const MAX_WARNINGS = 6;
@@ -10,9 +10,9 @@ export function limitWarnings(warnings: readonly string[]): string[] {
   return [...kept, `and ${distinct.length - kept.length} more warnings of imagecache-webhook`];
 }
 
-/** The API server drops a whole warning if it has control characters, so each becomes a space. */
+/** Replaces control characters by spaces, because the API server drops a warning that has any, and shortens it. */
 function fit(warning: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  // oxlint-disable-next-line no-control-regex -- the pattern looks for control characters
   const printable = warning.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').toWellFormed();
   return printable.length <= MAX_WARNING_LENGTH
     ? printable

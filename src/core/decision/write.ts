@@ -1,7 +1,4 @@
-/**
- * What a decision writes into the pod: the cache ID, the request and the marker, under the names of the dialect.
- * Everything else is left as it was.
- */
+/** Writes a decision into the annotations of a pod: the cache ID, the switch for ECI's own matching and the marker. */
 import type { Dialect } from './options.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 import { AUTO, CREATE_ON_MISS, DECISION, PIN, type AnnotationPair } from '../annotations.ts';
@@ -24,8 +21,8 @@ const DIALECT_NAMES: Readonly<Record<Dialect, (pair: AnnotationPair) => readonly
 };
 
 /**
- * The names to write a value under: those of the dialect, and the modern name if the pod has it, because ECI would
- * prefer its old value to the new one under a legacy name.
+ * The names to write a value under: those of the dialect, and also the modern name if the pod has it. ECI prefers the
+ * modern name, so an old value there would win over a new value under the legacy name.
  */
 function namesFor(pair: AnnotationPair, dialect: Dialect, annotations: StringMap): ReadonlySet<string> {
   return new Set([...DIALECT_NAMES[dialect](pair), ...(annotations.has(pair.modern) ? [pair.modern] : [])]);
@@ -38,10 +35,14 @@ export function writeAnnotations(
   dialect: Dialect,
 ): Map<string, string> {
   const annotations = new Map(present);
-  if (writing.pin === 'none') {
+  // A pin that is removed or replaced is deleted under both names, because ECI would fail the pod for either name.
+  const isReplaced =
+    writing.pin && writing.pin !== 'none' && ![undefined, writing.pin.id].includes(request.pin);
+  if (writing.pin === 'none' || isReplaced) {
     annotations.delete(PIN.modern);
     annotations.delete(PIN.legacy);
-  } else if (writing.pin) {
+  }
+  if (writing.pin && writing.pin !== 'none') {
     for (const name of namesFor(PIN, dialect, present)) annotations.set(name, writing.pin.id);
   }
   if (writing.auto !== undefined) writeAuto(annotations, request, writing.auto, dialect);
@@ -49,7 +50,12 @@ export function writeAnnotations(
   return annotations;
 }
 
-/** A Binding cannot remove annotations. These values mean the same as absence. */
+/** Whether all names that a decision would write already say that automatic matching is off. */
+export function saysOff(annotations: StringMap, dialect: Dialect): boolean {
+  return [...namesFor(AUTO, dialect, annotations)].every((name) => isBoolean(annotations.get(name), false));
+}
+
+/** Values that mean the same as absence, to overwrite annotations that a Binding cannot remove. */
 const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
   [PIN.modern, ''],
   [PIN.legacy, ''],
@@ -59,8 +65,8 @@ const AS_IF_ABSENT: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The wanted annotations, with none of the present ones removed, because a Binding can only add and overwrite. The
- * decision annotation is written afterwards, over the present one.
+ * The wanted annotations, and those present annotations that are not wanted, because a Binding cannot remove them; if
+ * possible, they get a value that means absence. The caller overwrites the decision annotation afterwards.
  */
 export function withoutRemovals(present: StringMap, wanted: StringMap): Map<string, string> {
   const annotations = new Map(wanted);
@@ -70,8 +76,9 @@ export function withoutRemovals(present: StringMap, wanted: StringMap): Map<stri
 }
 
 /**
- * If nobody asked and matching is on by default, only the legacy name has to be written: ECI's default for it is off,
- * and for the modern name on (docs/domain.md, "Pod annotations").
+ * Writes the switch for ECI's own matching. If no annotation of the pod decides it and matching is on by default, the
+ * modern name is left out: ECI's default is on for the modern name and off for the legacy name (docs/domain.md, "Pod
+ * annotations").
  */
 function writeAuto(
   annotations: Map<string, string>,

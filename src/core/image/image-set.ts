@@ -1,8 +1,8 @@
 /**
- * The images of a pod: the distinct references of its init containers and containers, and the hash that names that
- * set. Ephemeral containers do not exist yet when a pod is created.
+ * The images of a pod: the distinct references of its init containers and containers, and of its image volumes if they
+ * count; and the hash that names that set. Ephemeral containers do not exist yet when a pod is created.
  */
-import type { Container } from '../pod.ts';
+import type { Pod } from '../pod.ts';
 import { parseImageReference, type ImageReference } from './reference.ts';
 import { sha256Hex } from './sha256.ts';
 
@@ -17,18 +17,21 @@ export interface PodImages {
   readonly referenceOf: (image: string) => ImageReference | undefined;
 }
 
-/**
- * An ECI pod has at most 20 containers, and a cache at most 20 images: a pod with more images than this cannot run on
- * ECI.
- */
+/** The most distinct images that a decision looks at. A pod with more cannot run on ECI, which allows 20 containers. */
 export const MAX_POD_IMAGES = 100;
 
-/** @returns undefined if the pod has more than MAX_POD_IMAGES distinct images, so that nothing else reads them all */
-export function podImages(containers: readonly Container[]): PodImages | undefined {
+/**
+ * @param imageVolumes whether the images of volumes count
+ * @returns undefined if the pod has more than MAX_POD_IMAGES distinct images, so that the cost of a decision is limited
+ */
+export function podImages(
+  pod: Pick<Pod, 'containers' | 'imageVolumes'>,
+  imageVolumes: 'ignore' | 'count',
+): PodImages | undefined {
   const byText = new Map<string, ImageReference | undefined>();
   const byKey = new Map<string, ImageReference>();
   const invalid: string[] = [];
-  for (const { image } of containers) {
+  for (const image of imageTexts(pod, imageVolumes)) {
     if (byText.has(image)) continue;
     const reference = parseImageReference(image);
     byText.set(image, reference);
@@ -44,9 +47,17 @@ export function podImages(containers: readonly Container[]): PodImages | undefin
   };
 }
 
+function* imageTexts(
+  { containers, imageVolumes }: Pick<Pod, 'containers' | 'imageVolumes'>,
+  volumes: 'ignore' | 'count',
+): Generator<string> {
+  for (const { image } of containers) yield image;
+  if (volumes === 'count') yield* imageVolumes;
+}
+
 /**
- * The name of an image set: 32 hexadecimal digits, the same whatever the order of the images. A strong hash,
- * because a tenant who could forge a collision could keep another's cache from being made.
+ * The name of an image set: 32 hexadecimal digits, independent of the order of the images. The hash is a strong one,
+ * because a tenant who could forge a collision could prevent the cache of another tenant.
  */
 export function imageSetHash(references: readonly ImageReference[]): string {
   const keys = references.map((reference) => reference.key).toSorted();

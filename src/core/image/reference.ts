@@ -16,9 +16,10 @@ export interface ImageReference {
 
 const DEFAULT_REGISTRY = 'docker.io';
 const OFFICIAL_NAMESPACE = 'library';
-const MAX_NAME_LENGTH = 255;
-/** Longer than any valid reference: name 255, tag 128, sha512 digest 135, and separators. */
-const MAX_REFERENCE_LENGTH = 520;
+/** Characters of the path, without the registry. */
+const MAX_PATH_LENGTH = 255;
+/** Longer than any reference that a registry could serve: host 253, port 5, path 255, tag 128, sha512 digest 135. */
+const MAX_REFERENCE_LENGTH = 800;
 
 const REGISTRY =
   /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
@@ -71,10 +72,11 @@ function normaliseName(name: string): string | undefined {
   if (!REGISTRY.test(registry) || !path.split('/').every((part) => PATH_COMPONENT.test(part)))
     return undefined;
 
-  const official = registry === DEFAULT_REGISTRY && !path.includes('/');
-  const withRegistry = registry === first ? name : `${registry}/${path}`;
-  const normalised = official ? `${registry}/${OFFICIAL_NAMESPACE}/${path}` : withRegistry;
-  return normalised.length > MAX_NAME_LENGTH ? undefined : normalised;
+  const isOfficial = registry === DEFAULT_REGISTRY && !path.includes('/');
+  const fullPath = isOfficial ? `${OFFICIAL_NAMESPACE}/${path}` : path;
+  if (fullPath.length > MAX_PATH_LENGTH) return undefined;
+  // Uses the same string if possible, to save memory.
+  return registry === first && !isOfficial ? name : `${registry}/${fullPath}`;
 }
 
 /** Whether the first component is a registry and not a namespace, by the rule of the grammar. */

@@ -1,5 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4) of short ASCII texts. The core imports nothing, not even node:crypto; a test compares the two.
+ * SHA-256 (FIPS 180-4) of short ASCII texts. The folder core imports no module from outside, not even node:crypto; a
+ * test compares this implementation with node:crypto.
  */
 
 const ROUND_CONSTANTS = fractionalBits(64, Math.cbrt);
@@ -20,7 +21,7 @@ function isPrime(candidate: number): boolean {
   return true;
 }
 
-/** @returns 64 lower-case hexadecimal digits; of a character beyond Latin-1 only the low byte counts */
+/** @returns 64 lower-case hexadecimal digits; only the low byte of each character counts, so use it for ASCII only */
 export function sha256Hex(text: string): string {
   const words = padded(text);
   const state = Int32Array.from(INITIAL_STATE);
@@ -32,7 +33,7 @@ export function sha256Hex(text: string): string {
   return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-/** The message as big-endian words: a 1 bit, zeros, and its length in bits, up to whole blocks of 16 words. */
+/** The message as big-endian words, then a 1 bit, zeros, and the message's length in bits: whole blocks of 16 words. */
 function padded(text: string): Int32Array {
   const words = new Int32Array((((text.length + 8) >> 6) << 4) + 16);
   for (let i = 0; i < text.length; i++) words[i >> 2]! |= (text.charCodeAt(i) & 0xff) << (24 - (i & 3) * 8);

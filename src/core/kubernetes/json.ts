@@ -1,4 +1,4 @@
-/** What the parts of untrusted JSON are. */
+/** Reads the parts of untrusted JSON, and checks their types. */
 import { typeName, Unreadable } from './problem.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;

@@ -1,9 +1,11 @@
 /**
  * Kubernetes label selectors: `matchLabels`, and `matchExpressions` with In, NotIn, Exists and DoesNotExist, all ANDed.
- * They are read once and matched for each pod. An absent key satisfies NotIn, as in Kubernetes.
+ * As in Kubernetes, an absent key satisfies NotIn, and the same selectors are invalid (LabelSelectorAsSelector in
+ * k8s.io/apimachinery).
  */
 import { isObject, readStringMap, type StringMap } from './json.ts';
-import { typeName, Unreadable } from './problem.ts';
+import { problemOfLabelKey, problemOfLabelValue } from './metadata-syntax.ts';
+import { quote, typeName, Unreadable } from './problem.ts';
 
 interface LabelRequirement {
   readonly key: string;
@@ -45,11 +47,10 @@ export function readLabelSelector(value: unknown, path: string): LabelSelector {
     }
   }
   const labels = readStringMap(value['matchLabels'], `${path}.matchLabels`);
-  const requirements: LabelRequirement[] = Array.from(labels, ([key, label]) => ({
-    key,
-    operator: 'In',
-    values: new Set([label]),
-  }));
+  const requirements: LabelRequirement[] = Array.from(labels, ([key, label]) => {
+    checkLabel(`${path}.matchLabels`, key, [label]);
+    return { key, operator: 'In', values: new Set([label]) };
+  });
 
   const expressions = value['matchExpressions'] ?? [];
   if (!Array.isArray(expressions)) {
@@ -83,5 +84,17 @@ function readRequirement(value: unknown, path: string): LabelRequirement {
       `must ${wantsValues ? 'not ' : ''}be empty for the operator ${operator}`,
     );
   }
+  checkLabel(path, key, values);
   return { key, operator, values: new Set(values) };
+}
+
+/** @throws Unreadable for a key or a value that no label can have */
+function checkLabel(path: string, key: string, values: readonly string[]): void {
+  const ofKey = problemOfLabelKey(key);
+  if (ofKey !== undefined) throw new Unreadable(path, `names the label key ${quote(key)}, which ${ofKey}`);
+  for (const value of values) {
+    const ofValue = problemOfLabelValue(value);
+    if (ofValue !== undefined)
+      throw new Unreadable(path, `names the label value ${quote(value)}, which ${ofValue}`);
+  }
 }

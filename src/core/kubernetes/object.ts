@@ -13,7 +13,7 @@ export interface ObjectReference {
   readonly resourceVersion?: string | undefined;
 }
 
-/** @param apiVersion and `kind` are parameters, because an item of a list does not say them itself */
+/** @param apiVersion a parameter, as `kind` is, because an item of a list has neither apiVersion nor kind */
 export function objectReference(object: JsonObject, apiVersion: string, kind: string): ObjectReference {
   const { namespace, name, uid } = partOf(object, 'metadata');
   return {
@@ -40,12 +40,12 @@ export function kindOf(groupKind: string): string {
   return groupKind.slice(groupKind.indexOf('/') + 1);
 }
 
-/** Empty for an object without one. */
+/** The object's resourceVersion; empty if it has none. */
 export function resourceVersionOf(object: JsonObject): string {
   return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';
 }
 
-/** Sorts by name, byte by byte as etcd does, and not by a language. */
+/** Compares names by their characters, as etcd does, and not by the rules of a language. */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : Number(a.name > b.name);
 }

@@ -1,6 +1,6 @@
-/** How a problem with input is said: where it stands, what is wrong, and what is allowed. */
+/** Messages about faulty input: where the fault is, what is wrong, and what is allowed. */
 
-/** Thrown if a value cannot be read. Says where it stands, what is wrong with it, and what is allowed. */
+/** Thrown if a value cannot be read. The message says where the value is, what is wrong, and what is allowed. */
 export class Unreadable extends Error {
   readonly path: string;
 
@@ -16,7 +16,7 @@ export function typeName(value: unknown): string {
   return Array.isArray(value) ? 'an array' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
 
-/** A value as a warning shows it: quoted, and short enough to leave room for what is allowed. */
+/** A value as a warning shows it: quoted, and shortened, so that the warning can also say what is allowed. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }

@@ -43,7 +43,7 @@ export const WORKLOAD_KINDS: readonly string[] = [...TEMPLATE_PATHS.keys(), ...W
   kindOf,
 );
 
-/** The path of what a kind's pods are made of; empty if that is the whole object, or if the kind makes no pods. */
+/** The path of the pod template or workflow spec of a kind; empty for a Pod, and for a kind that makes no pods. */
 export function templatePathOf(groupKind: string): readonly string[] {
   return TEMPLATE_PATHS.get(groupKind) ?? WORKFLOW_PATHS.get(groupKind) ?? [];
 }

@@ -26,9 +26,9 @@ export type NextState =
     }
   | { readonly kind: 'expired' };
 
-/** How long a cache with reuse, and an instant one, take as shares of the time of an ordinary cache. */
+/** The creation time of an instant cache, and of a cache with reuse, as shares of an ordinary cache's. */
 const SHARE = { flash: 0.1, reuse: 0.5 };
-/** When preparation ends, and when a failing cache fails, as shares of the time that it takes. */
+/** When preparation ends, and when a failing cache fails, as shares of the cache's creation time. */
 const PREPARED_AT = 0.1;
 const FAILS_AT = 0.5;
 /** Progress grows in steps of this many per cent, so that not every poll writes. */
@@ -70,7 +70,7 @@ interface Stage {
   readonly message: string;
 }
 
-/** @param elapsed share of the time of an ordinary cache; 1 is done */
+/** @param elapsed the share of this cache's creation time that has passed; at 1 the cache is done */
 function stageAt(elapsed: number, failing: string | undefined): Stage {
   if (failing !== undefined && elapsed >= FAILS_AT)
     return { phase: FAILED, progress: '0%', message: `image ${failing} cannot be pulled` };
@@ -95,7 +95,7 @@ function failingImage(object: JsonObject, failing: readonly string[]): string | 
     .find((image) => failing.some((text) => image.includes(text)));
 }
 
-/** When the cache is deleted: a day after it failed, or after its retention days. */
+/** The status field that says when the cache expires: a day after it failed, or after its retention days. */
 function expiryOf(object: JsonObject, phase: string, now: number): JsonObject {
   if (phase === FAILED) return { expireDateTime: formatTime(now + DAY) };
   const days = partOf(object, 'spec')['retentionDays'];

@@ -1,6 +1,6 @@
 /**
- * Reads a file: YAML or JSON with any number of documents, into Kubernetes objects. Each has its line, so that a fault
- * can be named by file and line.
+ * Reads the Kubernetes objects of a YAML or JSON file, which may have any number of documents. Each object knows its
+ * lines, so that an error message can name file and line.
  */
 import {
   isNode,
@@ -55,7 +55,7 @@ export function readDocuments(file: string, text: string): FileReading {
   return (/\.json$/i.test(file) ? readJson(text) : undefined) ?? readYaml(file, text);
 }
 
-/** Twenty times as fast as the YAML parser, which is used only if a line number is needed. */
+/** Twenty times as fast as the YAML parser, which is used only for line numbers and for broken JSON. */
 function readJson(text: string): FileReading | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -115,7 +115,7 @@ function offsetOf(document: Document, path: string): number {
   return isNode(document.contents) && document.contents.range ? document.contents.range[0] : 0;
 }
 
-/** The problem of a document. Errors of any kind are reported, because one object less is better than none at all. */
+/** The problem of a document. Any error becomes a problem, so that a faulty object does not stop the others. */
 export function toProblem(file: string, document: FileDocument, error: unknown): FileProblem {
   const path = error instanceof Unreadable ? error.path : '';
   return { file, line: document.lineOf(path), message: messageOf(error) };

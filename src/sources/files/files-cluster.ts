@@ -1,6 +1,6 @@
 /**
  * A folder of manifests as the controller's cluster: its pods, its workloads, and the ImageCaches that the controller
- * made, which are files of their own. A folder has one controller, so that there is no election.
+ * made, each in a file of its own. A folder has one controller, so there is no leader election.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
@@ -121,9 +121,9 @@ export class FilesCluster implements Cluster {
     return true;
   }
 
-  /** A folder has no Events; the log says the same. */
+  /** Writes nothing, because a folder has no Events; the log says the same. */
   recordEvent(): void {
-    // There is nobody to read it.
+    // Nothing to do.
   }
 
   async #poll(): Promise<void> {
@@ -155,7 +155,7 @@ export class FilesCluster implements Cluster {
   }
 }
 
-/** A manifest does not say when its template changed, but its file does. */
+/** The object, created when its file was last written: a manifest does not say when its template changed. */
 function asOfItsFile({ object, writtenAt }: StandingObject): JsonObject {
   const creationTimestamp = new Date(writtenAt).toISOString();
   return { ...object, metadata: { ...partOf(object, 'metadata'), creationTimestamp } };
@@ -170,7 +170,7 @@ function tryTo<T>(read: () => T): T[] {
   try {
     return [read()];
   } catch {
-    // The files source reports what cannot be read.
+    // The files source reports broken ImageCaches; nobody reports a pod or a workload that cannot be read.
     return [];
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The `files` source: keeps the index in step with a folder of manifests (ImageCache, ConfigMap eci-profile, Selector,
  * Namespace, Node). If a file cannot be parsed, all objects that it had stay; if an object cannot be read, its last
- * state stays, and the rest of its file takes effect.
+ * state stays, and the other objects of its file take effect.
  */
 import type { Clock } from '../../clock.ts';
 import { readFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ export class FilesSource implements Source {
   readonly #events: SourceEvents;
   readonly #clock: Clock;
   readonly #files = new Map<string, HeldFile>();
-  /** What the index holds, by identity. */
+  /** The entries that the index holds, by identity. */
   #inForce = new Map<string, IndexEntry>();
   #problems: readonly string[] = [];
   #folderProblem: string | undefined;
@@ -76,7 +76,7 @@ export class FilesSource implements Source {
     }, POLL_EVERY_MS);
   }
 
-  /** Never rejects: while the folder cannot be read, the index stays as it is and grows older. */
+  /** Never rejects: while the folder cannot be read, the index is kept, and becomes stale. */
   async #pollAgain(): Promise<void> {
     try {
       await this.#poll();
@@ -121,8 +121,10 @@ export class FilesSource implements Source {
         if (!isUsed(manifest)) continue;
         identity = identify(manifest);
         if (objects.has(identity))
-          throw new Unreadable('metadata.name', `is taken: ${identity} stands above`);
-        objects.set(identity, readEntry(manifest));
+          throw new Unreadable('metadata.name', `is not unique: ${identity} is already in this file`);
+        const entry = readEntry(manifest);
+        objects.set(identity, entry);
+        problems.push(...entry.problems.map((problem) => toProblem(path, document, problem)));
       } catch (error) {
         problems.push(toProblem(path, document, error));
         const former = identity === undefined ? undefined : before.objects.get(identity);
@@ -145,7 +147,7 @@ export class FilesSource implements Source {
     this.#events.onProgress(`${changed.length} objects read, ${gone.length} gone`);
   }
 
-  /** All files together. If two objects have one identity, the one in the first file counts. */
+  /** The objects of all files. If two objects have the same identity, the object in the first file counts. */
   #merge(): { wanted: Map<string, IndexEntry>; problems: FileProblem[] } {
     const wanted = new Map<string, IndexEntry>();
     const holder = new Map<string, string>();

@@ -29,8 +29,8 @@ export class Folder {
   }
 
   /**
-   * What has changed since the last poll. A file is reported once it looks the same twice in a row, so that a file is
-   * not read while it is being written; at the first poll, at once.
+   * The files that have changed since the last poll. A changed file is reported when two polls in a row see it in the
+   * same state, so that nobody reads a file that is being written; the first poll reports all files.
    * @throws if the folder cannot be read
    */
   async poll(): Promise<FolderChanges> {
@@ -48,7 +48,7 @@ export class Folder {
     return { changed, removed };
   }
 
-  /** Distinguishes the contents of a file without reading it: its size and its times. */
+  /** For each file, a text that changes with its content: the file's times, size and inode. */
   async #signatures(): Promise<Map<string, string>> {
     const manifests = await manifestFiles(this.path);
     const entries = await Promise.all(

@@ -1,4 +1,4 @@
-/** Writes to a folder of manifests: changes, adds or removes one object, and leaves all else as its author wrote it. */
+/** Adds, changes or removes one object in a folder of manifests; the other objects of its file keep their comments. */
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
@@ -21,7 +21,7 @@ export class ObjectFolder {
     this.#path = path;
   }
 
-  /** All objects. What cannot be parsed is skipped; the files source reports it. */
+  /** All objects. Skips documents that cannot be parsed, which the files source reports. */
   async objects(): Promise<StandingObject[]> {
     const files = await manifestFiles(this.#path);
     const read = await Promise.all(files.map((file) => readObjects(join(this.#path, file))));
@@ -33,7 +33,7 @@ export class ObjectFolder {
     await writeFile(join(this.#path, `${name}.yaml`), stringify(object), { flag: 'wx' });
   }
 
-  /** @param change the object that replaces it; undefined: it is removed */
+  /** @param change the new object; undefined removes the object */
   async replace({ file, position }: StandingObject, change: JsonObject | undefined): Promise<void> {
     const documents = parseAllDocuments(await readFile(file, 'utf8'));
     const texts = documents.flatMap((document, i) => {
@@ -44,7 +44,7 @@ export class ObjectFolder {
       await rm(file);
       return;
     }
-    // Written to a file of another name first, so that nobody reads half of it.
+    // Writes a file of another name first, so that nobody reads half a file.
     const draft = join(dirname(file), `.${basename(file)}.new`);
     await writeFile(draft, texts.map((text) => text.replace(/^---\n/, '')).join('---\n'));
     await rename(draft, file);

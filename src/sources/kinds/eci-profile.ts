@@ -2,12 +2,11 @@
  * The eci-profile ConfigMap: `data.selectors` is a JSON array of selectors that apply in order. The vendor's example
  * has `#` comments, which users forget to remove, so they are skipped (docs/domain.md, "eci-profile").
  */
-import { isObject } from '../../core/kubernetes/json.ts';
+import { isObject, readText } from '../../core/kubernetes/json.ts';
 import { messageOf, typeName, Unreadable } from '../../core/kubernetes/problem.ts';
 import type { ProfileSelector } from '../../core/decision/profile/effects.ts';
-import { readLabelSelector } from '../../core/kubernetes/label-selector.ts';
 import { readPart, type Manifest } from './manifest.ts';
-import { readEffect } from './selector.ts';
+import { readSelecting, type SelectorReading } from './selector.ts';
 
 export const CONFIG_MAP = '/ConfigMap';
 
@@ -20,12 +19,19 @@ export function isEciProfile({ name, namespace }: Manifest): boolean {
   return name === NAME && (namespace === PROFILE_NAMESPACE || namespace === '');
 }
 
-export function readEciProfile({ object }: Manifest): readonly ProfileSelector[] {
+/** The selectors of a profile that can be used, and the problems with its other parts. */
+export interface EciProfileReading {
+  readonly selectors: readonly ProfileSelector[];
+  readonly problems: readonly Unreadable[];
+}
+
+/** @throws Unreadable if the whole profile cannot be read */
+export function readEciProfile({ object }: Manifest): EciProfileReading {
   const data = readPart(object, 'data');
   const text: unknown = data['selectors'] ?? '';
   if (typeof text !== 'string') throw new Unreadable(KEY, `is ${typeName(text)}; it must be a JSON text`);
   const json = withoutComments(text);
-  if (json.trim() === '') return [];
+  if (json.trim() === '') return { selectors: [], problems: [] };
 
   let list: unknown;
   try {
@@ -36,28 +42,26 @@ export function readEciProfile({ object }: Manifest): readonly ProfileSelector[]
   if (!Array.isArray(list))
     throw new Unreadable(KEY, `is ${typeName(list)}; it must be a JSON array of selectors`);
 
-  const selectors: ProfileSelector[] = [];
-  for (const [index, item] of list.entries()) {
-    const selector = readProfileEntry(item, `${KEY}[${index}]`, `${index}`);
-    selectors.push(selector);
-  }
-  return selectors;
+  const readings = list.map((item: unknown, index) => readProfileEntry(item, `${KEY}[${index}]`, `${index}`));
+  return {
+    selectors: readings.flatMap(({ selector }) => selector ?? []),
+    problems: readings.flatMap(({ problems }) => problems),
+  };
 }
 
-function readProfileEntry(value: unknown, path: string, index: string): ProfileSelector {
-  if (!isObject(value)) throw new Unreadable(path, `is ${typeName(value)}; it must be an object`);
-  const { name, namespaceSelector, objectSelector } = value;
-  if (name !== undefined && typeof name !== 'string')
-    throw new Unreadable(`${path}.name`, 'must be a string');
-  const namespaces = readLabelSelector(namespaceSelector, `${path}.namespaceSelector`);
-  const objects = readLabelSelector(objectSelector, `${path}.objectSelector`);
-  const effect = readEffect(value, path);
+function readProfileEntry(value: unknown, path: string, index: string): SelectorReading<ProfileSelector> {
+  if (!isObject(value)) {
+    const problem = new Unreadable(path, `is ${typeName(value)}; it must be an object: it matches nothing`);
+    return { selector: undefined, problems: [problem] };
+  }
+  const { name } = value;
+  const { selector, problems } = readSelecting(value, path, ['namespaceSelector', 'objectSelector']);
   return {
-    name: name ?? index,
-    namespaceSelector: namespaces,
-    objectSelector: objects,
-    ...effect,
-    destination: 'eci',
+    selector: selector && { ...selector, name: readText(name) ?? index, destination: 'eci' },
+    problems:
+      name === undefined || typeof name === 'string'
+        ? problems
+        : [...problems, new Unreadable(`${path}.name`, `is ${typeName(name)}; it must be a string`)],
   };
 }
 

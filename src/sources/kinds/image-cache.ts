@@ -6,9 +6,16 @@ import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
-import { readText } from '../../core/kubernetes/json.ts';
+import { readStringMap, readText, type JsonObject, type StringMap } from '../../core/kubernetes/json.ts';
 import { Unreadable } from '../../core/kubernetes/problem.ts';
-import { REGION_LABEL } from '../../core/decision/region.ts';
+import { DEFAULT_PLATFORM, REGION_LABEL } from '../../core/decision/placement.ts';
+import {
+  CACHE_ARCHITECTURE,
+  CACHE_OPERATING_SYSTEM,
+  CACHE_SIZE,
+  RETENTION_DAYS,
+} from '../../core/annotations.ts';
+import { DAY } from '../../core/kubernetes/time.ts';
 import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
 
 export const IMAGE_CACHE = 'eci.alibabacloud.com/ImageCache';
@@ -19,36 +26,64 @@ export function imageCachePath(name: string): string {
   return `${IMAGE_CACHES}/${name}`;
 }
 
-/** GiB; the size of a cache that states none. */
-const DEFAULT_SIZE = 20;
+/** The size of a cache that states none. */
+const DEFAULT_SIZE_GIB = 20;
 
 export function readImageCache({ name, metadata, object }: Manifest): ImageCache {
   const spec = readPart(object, 'spec');
   const status = readPart(object, 'status');
 
   const images = readImages(spec['images']);
-  const size = spec['imageCacheSize'] ?? DEFAULT_SIZE;
-  if (typeof size !== 'number' || !(size > 0) || !Number.isFinite(size)) {
-    throw new Unreadable('spec.imageCacheSize', 'must be a positive number of GiB');
-  }
+  const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
+  const sizes = statedTwice(spec, 'imageCacheSize', annotations, CACHE_SIZE, 'GiB');
+  const retentions = statedTwice(spec, 'retentionDays', annotations, RETENTION_DAYS, 'days');
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp');
   const startedAt = readTime(status['startTime'], 'status.startTime');
   const expiresAtMs = readTime(status['expireDateTime'], 'status.expireDateTime');
+  const retainedUntilMs = createdAtMs === undefined ? Infinity : createdAtMs + Math.min(...retentions) * DAY;
   const labels = readLabels(metadata);
 
   return {
     name,
     id: readText(status['imageCacheId']),
     images,
-    sizeBytes: Math.round(size * GIB),
+    // The vendor does not say which of two sizes counts. The larger size is safe: a cache that does not fit into the
+    // pod's storage is never chosen.
+    sizeBytes: Math.round((sizes.length === 0 ? DEFAULT_SIZE_GIB : Math.max(...sizes)) * GIB),
     phase: readText(status['phase']) ?? '',
     progress: readText(status['progress']) ?? '',
     createdAtMs: createdAtMs ?? startedAt ?? 0,
-    expiresAtMs,
+    expiresAtMs: expiresAtMs ?? (retainedUntilMs === Infinity ? undefined : retainedUntilMs),
     deleting: isBeingDeleted(metadata),
     // An ImageCache states no region; if caches of several regions are in one cluster, this label distinguishes them.
     region: labels.get(REGION_LABEL),
+    architecture:
+      readText(annotations.get(CACHE_ARCHITECTURE))?.toLowerCase() ?? DEFAULT_PLATFORM.architecture,
+    operatingSystem:
+      readText(annotations.get(CACHE_OPERATING_SYSTEM))?.toLowerCase() ?? DEFAULT_PLATFORM.operatingSystem,
   };
+}
+
+/**
+ * A positive number that an ImageCache states in its spec, in an annotation, or in both.
+ * @returns empty if it states none
+ */
+function statedTwice(
+  spec: JsonObject,
+  field: string,
+  annotations: StringMap,
+  annotation: string,
+  unit: string,
+): number[] {
+  const stated: [string, unknown][] = [[`spec.${field}`, spec[field] ?? undefined]];
+  const text = readText(annotations.get(annotation));
+  if (text !== undefined)
+    stated.push([`annotation ${annotation}`, /^\d{1,6}$/.test(text) ? Number(text) : text]);
+  return stated.flatMap(([path, value]) => {
+    if (value === undefined) return [];
+    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return [value];
+    throw new Unreadable(path, `must be a positive number of ${unit}`);
+  });
 }
 
 /** Distinct by key and sorted by key, as ImageCache.images must be. */

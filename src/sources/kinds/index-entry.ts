@@ -1,5 +1,6 @@
-/** The kinds that the webhook reads, and how each gets into the index and out of it. */
+/** The kinds that the webhook reads, and how it puts objects of each kind into the index and takes them out. */
 import { kindOf } from '../../core/kubernetes/object.ts';
+import type { Unreadable } from '../../core/kubernetes/problem.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { CONFIG_MAP, isEciProfile, readEciProfile } from './eci-profile.ts';
 import { IMAGE_CACHE, readImageCache } from './image-cache.ts';
@@ -7,23 +8,25 @@ import { readLabels, type Manifest } from './manifest.ts';
 import { NODE, readNode } from './node.ts';
 import { readSelector, SELECTOR } from './selector.ts';
 
-/** An object that was read. It does not keep the object itself, whose managedFields are large. */
+/** An object that was read, ready for the index. The entry does not hold the object, whose managedFields are large. */
 export interface IndexEntry extends IndexWriter {
   /** `ImageCache`. */
   readonly kind: string;
+  /** The parts of the object that cannot be used; the other parts take effect. */
+  readonly problems: readonly Unreadable[];
 }
 
 interface IndexWriter {
   readonly apply: (index: ClusterIndex) => void;
-  /** Keeps nothing but the object's name: a source keeps this as long as the object is in the index. */
+  /** Holds nothing but the object's name, because a source keeps `delete` as long as the object is in the index. */
   readonly delete: (index: ClusterIndex) => void;
 }
 
 type Identity = Pick<Manifest, 'groupKind' | 'namespace' | 'name'>;
 
 interface Kind {
-  /** @throws Unreadable */
-  readonly read: (manifest: Manifest) => IndexWriter['apply'];
+  /** @throws Unreadable if nothing of the object can be used */
+  readonly read: (manifest: Manifest) => Pick<IndexEntry, 'apply'> & Partial<Pick<IndexEntry, 'problems'>>;
   readonly delete: (index: ClusterIndex, identity: Identity) => void;
 }
 
@@ -35,7 +38,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     {
       read: (manifest) => {
         const cache = readImageCache(manifest);
-        return (index) => index.imageCaches.apply(cache);
+        return { apply: (index) => index.imageCaches.apply(cache) };
       },
       delete: (index, { name }) => index.imageCaches.delete(name),
     },
@@ -46,7 +49,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
       read: (manifest) => {
         const { name, metadata } = manifest;
         const labels = readLabels(metadata);
-        return (index) => index.namespaces.apply(name, labels);
+        return { apply: (index) => index.namespaces.apply(name, labels) };
       },
       delete: (index, { name }) => index.namespaces.delete(name),
     },
@@ -56,7 +59,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     {
       read: (manifest) => {
         const node = readNode(manifest);
-        return (index) => index.nodes.apply(node);
+        return { apply: (index) => index.nodes.apply(node) };
       },
       delete: (index, { name }) => index.nodes.delete(name),
     },
@@ -65,9 +68,13 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     SELECTOR,
     {
       read: (manifest) => {
-        const selector = readSelector(manifest);
+        const { selector, problems } = readSelector(manifest);
         const key = identify(manifest);
-        return (index) => index.profiles.applySelector(key, selector);
+        return {
+          apply: ({ profiles }) =>
+            selector ? profiles.applySelector(key, selector) : profiles.deleteSelector(key),
+          problems,
+        };
       },
       delete: (index, identity) => index.profiles.deleteSelector(identify(identity)),
     },
@@ -76,8 +83,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     CONFIG_MAP,
     {
       read: (manifest) => {
-        const selectors = readEciProfile(manifest);
-        return (index) => index.profiles.setEntries(selectors);
+        const { selectors, problems } = readEciProfile(manifest);
+        return { apply: (index) => index.profiles.setEntries(selectors), problems };
       },
       delete: (index) => index.profiles.setEntries([]),
     },
@@ -100,7 +107,8 @@ export function readEntry(manifest: Manifest): IndexEntry {
   const identity = { groupKind, namespace, name };
   return {
     kind: kindOf(groupKind),
-    apply: kind.read(manifest),
+    problems: [],
+    ...kind.read(manifest),
     delete: (index) => kind.delete(index, identity),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What every Kubernetes object has, as a source reads it first. Every reader in this folder throws Unreadable if an
- * object is not as it must be.
+ * Reads the parts that every Kubernetes object has. Every reader in this folder throws Unreadable if an object is not
+ * as it must be.
  */
 import { readGroupKind } from '../../core/kubernetes/object.ts';
 import {
@@ -28,7 +28,7 @@ export function readManifest(value: unknown): Manifest {
   return manifestOf(readGroupKind(value), value);
 }
 
-/** @param groupKind a parameter, because an item of a list does not say it itself */
+/** @param groupKind a parameter, because an item of a list has neither apiVersion nor kind */
 export function manifestOf(groupKind: string, value: JsonObject): Manifest {
   const { metadata } = value;
   if (!isObject(metadata)) throw new Unreadable('metadata', 'is missing');
@@ -49,7 +49,7 @@ export function readLabels(metadata: JsonObject): StringMap {
 }
 
 /**
- * A time in milliseconds since 1970. The API client gives a Date in lists and a string in watches.
+ * A time in milliseconds since 1970, read from an RFC 3339 string or from a Date.
  * @returns undefined if there is none
  */
 export function readTime(value: unknown, path: string): number | undefined {

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/kubernetes/json.ts';
 
 export interface WorkloadKind {
   readonly kind: string;
-  /** Set if the kind's name alone would be ambiguous. */
+  /** The name for people, if the kind alone would be ambiguous. */
   readonly called?: string;
   readonly apiVersion: string;
   readonly plural: string;

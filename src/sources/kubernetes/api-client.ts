@@ -33,7 +33,7 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** The type of the body; `json` unless given. */
   readonly contentType?: 'merge-patch+json' | 'strategic-merge-patch+json';
-  /** Milliseconds until the response is read, for a stream until its head is; ten seconds unless given. */
+  /** Milliseconds in which the response (of a stream: its headers) must be read; ten seconds unless given. */
   readonly timeout?: number;
   readonly signal: AbortSignal;
 }
@@ -66,7 +66,7 @@ export class ApiClient {
   }
 
   /**
-   * The response as a stream. Once its head is here, the caller must read or destroy it.
+   * The response as a stream, as soon as its headers have arrived. The caller must read or destroy the stream.
    * @throws as `read` does
    */
   stream(request: ApiRequest): Promise<IncomingMessage> {
@@ -74,7 +74,7 @@ export class ApiClient {
   }
 
   /**
-   * Passes a response to `use`, which must finish before the deadline.
+   * Sends a request and passes the response to `use`, which must finish before the deadline.
    * @throws ApiError; Error if there is no response, or none in time; what `use` throws
    */
   async read<T>(request: ApiRequest, use: (answer: IncomingMessage) => Promise<T>): Promise<T> {
@@ -89,7 +89,7 @@ export class ApiClient {
       if (isSuccess(answer)) return await use(answer);
       throw await readError(answer);
     } catch (error) {
-      // The cause may be our credentials or the CA that we know, which are renewed while we run: read them again.
+      // The cause may be that our credentials, or the CA that we trust, were renewed: the next request reads them anew.
       if (!(error instanceof ApiError) || error.status === 401) this.#config = undefined;
       if (deadline.signal.aborted && !signal.aborted)
         throw new Error(`no answer within ${timeout} ms`, { cause: error });
@@ -108,7 +108,7 @@ export class ApiClient {
     const config = this.#config;
     const headers: OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'imagecache-webhook' };
     const credentials: RequestOptions = { headers };
-    // It may run a credential plugin, which does not know our deadline.
+    // applyToHTTPSOptions may run a credential plugin, which does not know our deadline.
     await Promise.race([config.applyToHTTPSOptions(credentials), whenAborted(signal)]);
     const url = new URL((config.getCurrentCluster()?.server ?? '') + path);
     for (const [key, value] of Object.entries(query ?? {}))
@@ -134,7 +134,7 @@ export class ApiClient {
     });
   }
 
-  /** An agent that keeps its connections open, because client-node's own agent does not. A proxy needs client-node's. */
+  /** An agent that keeps its connections open, unlike client-node's own agent, which is used only behind a proxy. */
   #agentFor(config: KubeConfig, credentials: RequestOptions): RequestOptions['agent'] {
     if (config.getCurrentCluster()?.proxyUrl !== undefined) return credentials.agent;
     const { ca, cert, key, rejectUnauthorized, servername } = credentials;
@@ -164,7 +164,7 @@ function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-/** Reads the Status that the API server sends, or whatever a proxy in between sent instead. */
+/** Reads the Status object that the API server sent, or the text that a proxy in between sent instead. */
 async function readError(answer: IncomingMessage): Promise<ApiError> {
   const status = answer.statusCode ?? 0;
   const chunks: Buffer[] = [];
@@ -188,7 +188,7 @@ function messageIn(text: string): string {
     const message = isObject(value) ? readText(value['message']) : undefined;
     if (message !== undefined) return message;
   } catch {
-    // No Status, so the text itself has to do.
+    // The text is no Status object, so it becomes the message itself.
   }
   return text.length > 200 ? `${text.slice(0, 197)}...` : text;
 }

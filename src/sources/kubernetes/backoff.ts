@@ -2,12 +2,12 @@
 
 /** Milliseconds before the second attempt, at most. */
 const FIRST = 200;
-/** Milliseconds. If a server asks for a longer wait it is asked again all the same, because that may be a mistake. */
+/** Milliseconds. The client never waits longer than this, even if a server asks for more, perhaps by mistake. */
 const LONGEST_RETRY_AFTER = 60_000;
 
 /**
- * Doubles from attempt to attempt up to a limit. Half of the wait is fixed and half is random, so that clients that
- * lost the same server do not return together.
+ * A wait that doubles with each failure, up to a limit. Half of the wait is fixed and half is random, so that clients
+ * that lost the same server do not return together.
  * @param failures in a row, 1 or more
  * @param limit milliseconds
  * @param retryAfter milliseconds that the server asked for; the random part is added to it

@@ -1,6 +1,6 @@
 /**
- * Follows and writes the two objects of the cluster that hold the webhook's own CA: the Secret with the CA, and the
- * caBundle of the webhook configuration. What to write, src/tls decides.
+ * Watches and writes the two objects of the cluster that hold the webhook's own CA: the Secret with the CA, and the
+ * webhook configuration with the caBundle. src/tls decides what to write.
  */
 import type { Clock } from '../../clock.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
@@ -107,7 +107,7 @@ export class KubernetesCaBundleApi implements CaBundleApi {
         method: 'PATCH',
         signal: this.#group.signal,
       });
-      // Reported at once, or the next reconciliation would see the state before the write.
+      // Reports the new state at once, because otherwise the next reconciliation would see the state before the write.
       if (isObject(written)) reflected?.onObject(written);
       return true;
     } catch (error) {
@@ -140,7 +140,7 @@ interface ReflectedObject {
   readonly onObject: (object: JsonObject | null) => void;
 }
 
-/** A store for the one object of its name, which may not exist. */
+/** A store for a single object, which may not exist. */
 class OneObject implements Store {
   readonly #onObject: (object: JsonObject | null) => void;
   #key: string | undefined;
@@ -170,7 +170,7 @@ class OneObject implements Store {
     return this.#key === undefined ? 0 : 1;
   }
 
-  /** If a complete list did not contain the object, it does not exist. */
+  /** Called after a complete list: if the list did not contain the object, the object does not exist. */
   confirm(): void {
     if (this.#told) return;
     this.#told = true;

@@ -16,8 +16,8 @@ import { KubernetesUsageApi } from './usage-api.ts';
 /**
  * The source of the webhook's index.
  * @param kubeconfig path; empty for the usual places
- * @param context name of a context in it; empty for its current one
- * @throws if that leads to no cluster
+ * @param context name of a context in the kubeconfig; empty for its current context
+ * @throws if no cluster is configured
  */
 export function connectWebhookSource(
   kubeconfig: string,
@@ -31,7 +31,7 @@ export function connectWebhookSource(
   return new WebhookSource(api, index, events, options, clock);
 }
 
-/** The objects that hold the webhook's own CA. @throws if the configuration leads to no cluster */
+/** The objects that hold the webhook's own CA. @throws if no cluster is configured */
 export function connectCaBundle(
   kubeconfig: string,
   context: string,

@@ -1,8 +1,7 @@
 /**
- * What the controller sees of the cluster beyond the index: pods with the marker, pending pods, the ImageCaches that it
- * made, and the workloads to pre-warm; and the calls that create and delete ImageCaches. Pending pods have a watch of
- * their own, because a marker that came with a binding is an annotation and no label
- * (docs/decisions/two-pod-watches.md).
+ * The objects that the controller watches beside the index (marked pods, pending pods, its own ImageCaches, workloads),
+ * and the calls that create and delete ImageCaches. Pending pods have a watch of their own, because a binding can write
+ * the marker only as an annotation, and a watch selects by label (docs/decisions/two-pod-watches.md).
  */
 import type { Clock } from '../../clock.ts';
 import { CREATE_ON_MISS, MADE_BY } from '../../core/annotations.ts';
@@ -105,7 +104,7 @@ export class ControllerSource implements Cluster {
     if (prewarm) this.#workloads = new WorkloadSource(reflect, listeners, clock);
   }
 
-  /** @returns once everything is here that a miss depends on */
+  /** @returns once the pods and the controller's ImageCaches have been listed */
   start(): Promise<void> {
     this.#group.start(this.#all());
     return this.#synced.promise;
@@ -139,7 +138,7 @@ export class ControllerSource implements Cluster {
     return this.#workloads?.pullSecretsOf(namespace, account) ?? [];
   }
 
-  /** When the API server last confirmed everything that a miss depends on; undefined before the first time. */
+  /** When the API server last confirmed the pods and the controller's ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined {
     return confirmedAtOf(this.#kinds);
   }
@@ -170,7 +169,7 @@ export class ControllerSource implements Cluster {
     }
   }
 
-  /** Deletes this very object; another one of the same name is left alone. @returns false if it is gone already */
+  /** Deletes the object with this name and UID, and no other object of the name. @returns false if it is gone */
   async delete({ name, uid }: Pick<OwnCache, 'name' | 'uid'>): Promise<boolean> {
     try {
       await this.#api.json({

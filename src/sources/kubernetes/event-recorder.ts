@@ -1,6 +1,6 @@
 /**
- * Writes Kubernetes Events, which `kubectl describe` shows. Nothing waits for an Event, and one that cannot be written
- * is logged and lost.
+ * Writes Kubernetes Events, which `kubectl describe` shows. No caller waits for an Event; if an Event cannot be
+ * written, that is logged, and the Event is lost.
  */
 import type { Clock } from '../../clock.ts';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import { formatTime } from '../../core/kubernetes/time.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
 
-/** The most characters that the API server takes, and at which Go clients cut. */
+/** The most characters that the API server accepts; Go clients also shorten messages to this length. */
 const MAX_MESSAGE = 1024;
 
 export class EventRecorder {
@@ -41,7 +41,7 @@ export class EventRecorder {
 
   async #write(about: ObjectReference, type: string, reason: string, message: string): Promise<void> {
     const { kind, namespace, name, uid, resourceVersion } = about;
-    // The name follows from the content, so that all replicas write one Event: the second finds that it exists.
+    // The name follows from the content, so that the replicas create the same Event once: later creations get 409.
     const hash = createHash('sha256')
       .update(`${reason}\n${uid}\n${resourceVersion ?? ''}\n${message}`)
       .digest('hex')

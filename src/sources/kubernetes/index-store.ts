@@ -1,9 +1,9 @@
 /**
- * Puts the objects of one kind into the index and takes them out. An object that cannot be read is reported once; then
- * either its last good state stays in force, or it is not used.
+ * Puts the objects of one kind into the index and takes them out. If an object, or a part of it, cannot be read, the
+ * store reports the problem once; if no part can be read, the last good state stays, or the object is not used.
  */
 import type { JsonObject } from '../../core/kubernetes/json.ts';
-import { messageOf } from '../../core/kubernetes/problem.ts';
+import { messageOf, type Unreadable } from '../../core/kubernetes/problem.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import { identify, readEntry, type IndexEntry } from '../kinds/index-entry.ts';
 import { manifestOf, type Manifest } from '../kinds/manifest.ts';
@@ -12,9 +12,8 @@ import type { Store } from './list-all.ts';
 
 export interface IndexStoreOptions {
   /**
-   * Whether an object's last good state stays in force if an edit cannot be read. True for what people write. False for
-   * ImageCaches, which ECI writes: one that cannot be read may no longer work, and would fail the pods that are given
-   * it.
+   * Whether the last good state of an object stays in force if its new state cannot be read. False for ImageCaches: a
+   * cache that cannot be read may no longer work, and would then fail the pods that get it.
    */
   readonly lastGoodStays: boolean;
   /** Called for an object that cannot be read, in addition to the usual report. */
@@ -27,7 +26,7 @@ export class IndexStore implements Store {
   readonly #index: ClusterIndex;
   readonly #events: SourceEvents;
   readonly #options: IndexStoreOptions;
-  /** How to take each object out of the index again; undefined for an object that never could be read. */
+  /** By key, the function that takes the object out of the index; undefined for an object that is not in the index. */
   readonly #held = new Map<string, IndexEntry['delete'] | undefined>();
   readonly #problems = new Map<string, string>();
 
@@ -62,7 +61,8 @@ export class IndexStore implements Store {
       const entry = readEntry(manifest);
       entry.apply(this.#index);
       this.#held.set(key, entry.delete);
-      this.#problems.delete(key);
+      if (entry.problems.length === 0) this.#problems.delete(key);
+      else this.#report(key, manifest, describeProblems(entry.problems));
       this.#events.onChange({ applied: 1, deleted: 0 });
     } catch (error) {
       const former = this.#held.get(key);
@@ -90,4 +90,13 @@ export class IndexStore implements Store {
     this.#events.onProblem(problem);
     if (manifest) this.#options.onUnreadable(manifest, problem);
   }
+}
+
+/** How many problems of one object are named, so that a line of the log stays readable. */
+const MAX_NAMED_PROBLEMS = 5;
+
+function describeProblems(problems: readonly Unreadable[]): string {
+  const named = problems.slice(0, MAX_NAMED_PROBLEMS).map(({ message }) => message);
+  const more = problems.length - named.length;
+  return [...named, ...(more > 0 ? [`and ${more} more problems`] : [])].join('; ');
 }

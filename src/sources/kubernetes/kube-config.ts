@@ -10,7 +10,7 @@ const NOTHING_FOUND = 'http://localhost:8080';
 
 /**
  * @param file path of a kubeconfig; empty for the usual places
- * @param context name of a context in it; empty for its current one
+ * @param context name of a context in the kubeconfig; empty for its current context
  * @throws Error that says what is missing
  */
 export function loadKubeConfig(file: string, context: string): KubeConfig {

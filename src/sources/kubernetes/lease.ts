@@ -25,14 +25,14 @@ export interface LeaseEvents {
   readonly onFailure: (message: string) => void;
 }
 
-/** Shares of the duration, as in Kubernetes' controllers: 10 and 2 of 15 seconds. */
+/** Shares of the Lease's duration, as in Kubernetes' own controllers: 10 s and 2 s of 15 s. */
 const RENEW_WITHIN = 2 / 3;
 const TRY_EVERY = 2 / 15;
 
 interface SeenLease {
   readonly version: string;
   readonly holder: string;
-  /** When it was first seen in this version, by the local clock. */
+  /** When this replica first saw this version, in milliseconds of Clock.elapsed. */
   readonly at: number;
 }
 
@@ -191,7 +191,7 @@ export class LeaderElection {
     return this.#options.durationMs / 3;
   }
 
-  /** The time is partly random, so that replicas do not ask together. */
+  /** Waits until the next attempt; partly at random, so that the replicas do not send their requests together. */
   async #rest(signal: AbortSignal): Promise<void> {
     await this.#clock.sleep(this.#options.durationMs * TRY_EVERY * (1 + this.#clock.random() / 5), signal);
   }

@@ -13,13 +13,13 @@ export interface Resource {
   readonly paths: readonly string[];
   /** Restricts what is listed and watched: `metadata.name=eci-profile`. */
   readonly fieldSelector?: string;
-  /** The same by labels: `app=web`, or the name of a label that the objects have. */
+  /** Restricts by labels what is listed and watched: `app=web`, or only the name of a label. */
   readonly labelSelector?: string;
   /** Whether a cluster may lack the kind, as it does a custom resource that nobody installed. */
   readonly mayBeAbsent: boolean;
 }
 
-/** Where the objects go. None of these throws: a bad object is for the store to report. */
+/** The place for the listed objects. No method throws: the store itself reports an object that it cannot read. */
 export interface Store {
   readonly apply: (key: string, object: JsonObject) => void;
   readonly delete: (key: string) => void;
@@ -29,9 +29,9 @@ export interface Store {
   readonly setServed?: (served: boolean) => void;
 }
 
-/** Objects a page, as Go clients have it: small for the API server, and few pages, because etcd counts all objects at each. */
+/** Objects per page, as in client-go: large pages cost the API server memory, and many pages cost etcd time. */
 const PAGE = 500;
-/** After this many deletions others get their turn. */
+/** After this many deletions the loop lets other work of the process run. */
 const DELETIONS_AT_ONCE = 500;
 
 export interface Listed {
@@ -44,7 +44,7 @@ export interface Listed {
 /**
  * @param timeout milliseconds for a page
  * @returns undefined if no path is served and the kind may be absent
- * @throws ApiError; Error if there is no answer, or no list
+ * @throws ApiError; Error if there is no answer, or the answer is no list
  */
 export async function listAll(
   resource: Resource,
@@ -99,12 +99,12 @@ export async function deleteAllBut(listed: ReadonlySet<string>, store: Store): P
   for (const key of store.keys()) {
     if (listed.has(key)) continue;
     store.delete(key);
-    // oxlint-disable-next-line no-await-in-loop -- it is here to let others have their turn
+    // oxlint-disable-next-line no-await-in-loop -- the wait lets other work run
     if (++deleted % DELETIONS_AT_ONCE === 0) await nextTurn();
   }
 }
 
-/** As parameters of a list or a watch. */
+/** The selectors of a resource, as query parameters of a list or a watch. */
 export function selectorsOf(resource: Resource): Pick<Resource, 'fieldSelector' | 'labelSelector'> {
   const { fieldSelector, labelSelector } = resource;
   return { ...(fieldSelector && { fieldSelector }), ...(labelSelector && { labelSelector }) };

@@ -1,7 +1,6 @@
 /**
- * Reads a list from the wire: each object as soon as it is complete, and then the list's own metadata. A page of large
- * objects read whole would block everything else for long; this way the longest pause is one object. This file only
- * finds where objects begin and end; JSON.parse reads them.
+ * Reads a list from a stream: parses each object as soon as its bytes are complete, and then the list's own metadata.
+ * To parse a whole page of large objects at once would block the event loop for long.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
@@ -18,7 +17,7 @@ const [BRACE, BRACKET, END_OF_BRACE, END_OF_BRACKET] = [0x7b, 0x5b, 0x7d, 0x5d];
 
 /**
  * @param onItem called for each object in the list
- * @throws Error if it is no list, or ends before it is complete
+ * @throws Error if the stream holds no list, or ends before the list is complete
  */
 export async function readList(
   chunks: AsyncIterable<Buffer>,
@@ -27,15 +26,15 @@ export async function readList(
   const splitter = new ListSplitter(onItem);
   for await (const chunk of chunks) {
     splitter.take(chunk);
-    // A page arrives at once; between its chunks others get their turn.
+    // All chunks of a page may arrive together; between them, other work of the process can run.
     await nextTurn();
   }
   return splitter.end();
 }
 
 /**
- * A list is an object (depth 1) with an array `items` (depth 2) of objects (depth 3). The objects at depth 3 are cut
- * out; the rest, with an empty array, is the list's own metadata.
+ * A list is an object (depth 1) with an array `items` (depth 2) of objects (depth 3). The splitter cuts the objects at
+ * depth 3 out; the bytes around them are a list with no items, which has the metadata.
  */
 class ListSplitter {
   readonly #onItem: (object: JsonObject) => void;
@@ -84,7 +83,7 @@ class ListSplitter {
     return { resourceVersion: version, continue: readText(metadata['continue']) };
   }
 
-  /** The field name, with its quotes. */
+  /** Whether the byte belongs to a string, quotes included; must see every byte in order. */
   #isWithinString(byte: number): boolean {
     if (!this.#inString) return (this.#inString = byte === QUOTE);
     if (this.#escaped) this.#escaped = false;

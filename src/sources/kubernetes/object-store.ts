@@ -7,9 +7,7 @@ export interface ObjectStoreEvents<T> {
   readonly onChange: () => void;
   /** An object cannot be read, and is skipped. */
   readonly onUnreadable: (what: string, error: unknown) => void;
-  /**
-   * Whether two states of an object mean the same, so that there is no change; without it, every update is a change.
-   */
+  /** Whether two states of an object mean the same, so that onChange is not called; if absent, every update counts. */
   readonly isSame?: (before: T, after: T) => boolean;
 }
 

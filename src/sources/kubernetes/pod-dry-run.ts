@@ -18,7 +18,7 @@ export class KubernetesPodDryRuns {
 
   /**
    * @param timeoutMs until the response is read
-   * @throws ApiError if the pod is refused; Error if there is no answer in time, or one that is no object
+   * @throws ApiError if the pod is refused; Error if there is no answer in time, or the answer is no object
    */
   create(namespace: string, pod: JsonObject, timeoutMs: number): Promise<PodDryRun> {
     const request: ApiRequest = {

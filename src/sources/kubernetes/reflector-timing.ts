@@ -4,7 +4,7 @@
 export interface Timing {
   /** How long the server is asked to keep a watch open; whole seconds. */
   readonly watchFor: number;
-  /** A watch without a byte for so long is dead. */
+  /** A watch that delivers no byte for this long counts as dead. */
   readonly silence: number;
   /** How long the head of a response, or a page of a list, may take. */
   readonly answerWithin: number;
@@ -14,7 +14,7 @@ export interface Timing {
   readonly absentRecheck: number;
 }
 
-/** @param maxStalenessMs how long knowledge counts as true without word from the API server */
+/** @param maxStalenessMs how long the objects count as up to date if the API server does not confirm them */
 export function timingFor(maxStalenessMs: number): Timing {
   const third = maxStalenessMs / 3;
   const watchFor = Math.min(Math.max(Math.floor(third / 1000), 1) * 1000, 300_000);

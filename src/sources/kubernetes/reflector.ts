@@ -1,11 +1,7 @@
 /**
  * List and watch of one kind, like client-go's Reflector: lists the kind, watches from there, resumes when a watch
- * ends, lists again if it cannot resume, and never gives up. It always knows when the API server last confirmed what
- * the store holds (docs/decisions/own-reflector.md).
- *
- * These count as confirmation: a complete list, an event, a bookmark, a newly accepted watch, and a watch that the
- * server ended when its time was over. An open connection alone does not count, because it may be dead. So each watch
- * is asked to end after a third of maxStaleness, and one that stays silent for longer is cut.
+ * ends, lists again if it cannot resume, and never gives up. In addition, a reflector knows when the API server last
+ * confirmed the objects in the store (docs/decisions/own-reflector.md).
  */
 import { addAbortSignal } from 'node:stream';
 import type { Clock, Timer } from '../../clock.ts';
@@ -19,19 +15,24 @@ import type { Timing } from './reflector-timing.ts';
 import { MalformedStream, readWatchEvents, type WatchEvent } from './watch-events.ts';
 
 export interface ReflectorEvents {
-  /** Something is wrong, or something else than before. Each message begins with the kind. */
+  /** Called for a new problem, and if the problem becomes another one. Each message begins with the kind. */
   readonly onFailure: (message: string) => void;
-  /** Everything is all right, for the first time or again. */
+  /** Called when the kind was listed, when the cluster does not have the kind, and when a problem is over. */
   readonly onStep: (message: string) => void;
-  /** The API server has confirmed what the store holds. */
+  /** Called when the API server has confirmed the objects in the store. */
   readonly onConfirmed: () => void;
 }
 
-/** Milliseconds after which an accepted watch has delivered everything that was missed. */
+/** Milliseconds after which an accepted watch has delivered all events that the watch before it missed. */
 const SETTLES_AFTER_MS = 500;
 /** After this many unproductive watches the kind is listed again. */
 const WATCHES_BEFORE_LIST = 2;
 
+/**
+ * Counts as a confirmation: a complete list, an event, a bookmark, a newly accepted watch, and a watch that the server
+ * ended on time. An open connection does not count, because it may be dead: so each watch ends after a third of
+ * maxStaleness, and the reflector closes a watch that stays silent for longer.
+ */
 export class Reflector {
   readonly resource: Resource;
   readonly #api: ApiClient;
@@ -46,7 +47,7 @@ export class Reflector {
   /** The path that the API server serves. */
   #path: string;
   #failures = 0;
-  /** Consecutive watches that were accepted and delivered nothing; one that was cut for its silence counts twice. */
+  /** Watches in a row that were accepted and delivered nothing; a watch that was closed as silent counts twice. */
   #unproductiveWatches = 0;
   /** Whether the last watch was cut because it was silent. */
   #wasSilent = false;
@@ -121,7 +122,7 @@ export class Reflector {
     // The list is as old as its first page; the watch will deliver what has changed since.
     this.#confirm(started);
     this.#step(`${this.#store.size()} listed in ${this.#clock.now() - started} ms`);
-    // If it is the watch that fails, a list does not end the problem.
+    // If the watches fail, a successful list does not end the problem.
     if (this.#unproductiveWatches === 0) this.#recovered();
   }
 
@@ -193,8 +194,8 @@ export class Reflector {
   }
 
   /**
-   * The API server delivers what a watch has missed as soon as it has accepted it. If nothing arrives, nothing was
-   * missed; after a silent watch this proves nothing.
+   * The API server delivers missed events as soon as it has accepted a watch: if none arrive, the store is up to date.
+   * After a watch that was closed for its silence, that conclusion is not safe.
    */
   #settled(accepted: number): void {
     if (this.#wasSilent) return;
@@ -213,7 +214,7 @@ export class Reflector {
     this.#failures = 0;
     if (this.#problem === undefined) return;
     this.#problem = undefined;
-    this.#step(`in step again after ${((this.#clock.now() - this.#failingSince) / 1000).toFixed(1)} s`);
+    this.#step(`up to date again after ${((this.#clock.now() - this.#failingSince) / 1000).toFixed(1)} s`);
   }
 
   /** @returns milliseconds to wait */
@@ -240,8 +241,8 @@ async function* refreshing(timer: Timer, chunks: AsyncIterable<Buffer>): AsyncGe
 }
 
 /**
- * Whether the kind must be listed again: the API server says that the watch cannot resume (410), or it sent something
- * unreadable, which it would send again.
+ * Whether the kind must be listed again: the API server refuses to resume the watch (410, or another client error), or
+ * it sent bytes that cannot be read, and would send them again.
  */
 function cannotResume(error: unknown): boolean {
   if (error instanceof MalformedStream) return true;

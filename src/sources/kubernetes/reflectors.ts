@@ -10,7 +10,7 @@ export interface ReflectedKind {
   readonly store: Store;
 }
 
-/** Runs reflectors until it is stopped; requests with its signal end then too. */
+/** Runs reflectors until `stop`, which also ends all requests that use the group's signal. */
 export class ReflectorGroup {
   readonly #stopping = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
@@ -34,7 +34,7 @@ export class ReflectorGroup {
   }
 }
 
-/** When the kind was confirmed that was confirmed longest ago; undefined until every kind was. */
+/** The time of the oldest of the kinds' last confirmations; undefined until every kind has been confirmed. */
 export function confirmedAtOf(all: readonly ReflectedKind[]): number | undefined {
   return oldestOf(all.map(({ reflector }) => reflector.confirmedAtMs));
 }

@@ -39,7 +39,7 @@ export class UnboundPods {
   readonly #clock: Clock;
   readonly #pods = new Map<string, UnboundPod | undefined>();
 
-  /** @param maxStalenessMs how long the watch is believed without word from the API server */
+  /** @param maxStalenessMs how long the watched pods count as up to date if the API server does not confirm them */
   constructor(
     api: ApiClient,
     events: ReflectorEvents,

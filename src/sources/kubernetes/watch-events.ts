@@ -1,6 +1,6 @@
 /**
- * Reads a watch stream from the wire: one JSON object a line. Reads strictly: something unreadable may have been an
- * event, so the stream ends there, and the reflector continues from the last event that it knows.
+ * Reads a watch stream: one JSON object per line. A line that cannot be read may have been an event, so it ends the
+ * stream, and the reflector continues from the last event that it knows.
  */
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
@@ -19,7 +19,7 @@ const NEWLINE = 0x0a;
 const LONGEST_LINE = 16 * 2 ** 20;
 
 /**
- * The events of each chunk together, so that what follows an event is done once for all of them.
+ * The events of each chunk together, so that the reflector confirms its store once for each chunk.
  * @throws MalformedStream; ApiError for an ERROR event, such as 410 for a resourceVersion that is too old
  */
 export async function* readWatchEvents(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly WatchEvent[]> {
@@ -28,7 +28,7 @@ export async function* readWatchEvents(chunks: AsyncIterable<Buffer>): AsyncGene
     try {
       for (const line of lines) if (line !== '') events.push(readEvent(line));
     } finally {
-      // Even if one cannot be read: the events before it can.
+      // If a line cannot be read, the events before that line still count.
       if (events.length > 0) yield events;
     }
   }

@@ -63,7 +63,7 @@ export interface WebhookSourceOptions {
 }
 
 export class WebhookSource implements Source {
-  /** Undefined if they are not followed. */
+  /** Undefined if the source does not watch pods. */
   readonly unboundPods: UnboundPods | undefined;
   readonly #index: ClusterIndex;
   readonly #stores: readonly IndexStore[];
@@ -114,7 +114,7 @@ export class WebhookSource implements Source {
     });
     this.#stores = stores;
     if (bindTime) {
-      // They do not count for the age of the index: a pod that this watch lacks is fetched.
+      // Unbound pods do not count for the age of the index, because UnboundPods gets a pod that its watch lacks.
       const podEvents = { ...listeners, onConfirmed: (): void => undefined };
       this.unboundPods = new UnboundPods(api, podEvents, this.#group.signal, maxStalenessMs, clock);
     }

@@ -24,7 +24,7 @@ export class WorkloadSource implements Workloads {
     events: Pick<ObjectStoreEvents<unknown>, 'onChange' | 'onUnreadable'>,
     clock: Clock,
   ) {
-    // A template that changed before yesterday is not pre-warmed, so it need not be kept.
+    // A template that changed more than a day ago is not pre-warmed, so the store need not keep it.
     const isRecent = ({ changedAtMs }: WatchedWorkload): boolean =>
       clock.now() - changedAtMs < GIVEN_UP_AFTER;
     const workloadStore = ({ kind, apiVersion }: WorkloadKind): ObjectStore<WatchedWorkload> => {
@@ -48,8 +48,8 @@ export class WorkloadSource implements Workloads {
   }
 
   *workloads(): Iterable<WatchedWorkload> {
-    // Waits for all kinds: without the Deployments a Knative Service would be used alone, and without the
-    // ServiceAccounts the pull secrets would be missing.
+    // Waits for all kinds: without the Deployments, a Knative Service would be pre-warmed in place of its Deployment;
+    // without the ServiceAccounts, the pull secrets would be missing.
     if (confirmedAtOf(this.kinds) === undefined) return;
     for (const store of this.#stores) yield* store.values();
   }
@@ -64,7 +64,8 @@ function resourceOf({ kind, called = kind, apiVersion, plural, mayBeAbsent }: Wo
 }
 
 /**
- * The status of a workload changes all the time, and does not count. Changes within one second are reported together.
+ * Ignores changes of the status, which come all the time. Two changes of the template within one second are reported
+ * once, because the times in managedFields are whole seconds.
  */
 function isSameTemplate(before: WatchedWorkload, after: WatchedWorkload): boolean {
   return (

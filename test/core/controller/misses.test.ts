@@ -1,4 +1,4 @@
-/** What is missed at this moment, and what a cache for it would be. */
+/** Which caches pods miss at present, and which ImageCaches would end the misses. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cacheObject as ownCacheObject } from '../../../src/core/controller/own-cache.ts';
@@ -49,8 +49,8 @@ function missed(pods: readonly Json[], index: ClusterIndex, change = BY_CONTROLL
 
 const texts = ({ desired }: Miss): string[] => desired.images.map(({ text }) => text);
 
-describe('what is missed', () => {
-  it("is the pod's images as it writes them, each once, sorted by what they stand for", () => {
+describe('a miss', () => {
+  it("has the pod's images as written, each once, sorted by their normalised references", () => {
     const index = indexOf();
     const pod = createdPod(
       {
@@ -65,7 +65,7 @@ describe('what is missed', () => {
     );
   });
 
-  it('is one miss for pods of any order and namespace, as recent as the latest pod', () => {
+  it('is shared by pods with the same images in any order and namespace, and is as recent as the latest pod', () => {
     const index = indexOf();
     const at = (time: string): Json => ({ creationTimestamp: time });
     const pods = [
@@ -82,7 +82,7 @@ describe('what is missed', () => {
     expect(misses).toMatchObject([{ pods: 3, missedAtMs: Date.parse('2026-11-21T11:30:00Z') }]);
   });
 
-  it('is another miss if credentials, registry or size differ', () => {
+  it('is another miss if credentials, registry or size differ, in whole GiB that fit into the storage', () => {
     const index = indexOf();
     const pods = [
       {},
@@ -90,6 +90,7 @@ describe('what is missed', () => {
       { spec: { imagePullSecrets: [{ name: 'b' }, { name: 'a' }] } },
       { spec: { imagePullSecrets: [{ name: 'a' }] }, namespace: 'other' },
       { annotations: { 'k8s.aliyun.com/acr-instance-ids': 'cri-1' } },
+      { annotations: { 'k8s.aliyun.com/eci-extra-ephemeral-storage': '1500Mi' } },
       { annotations: { 'k8s.aliyun.com/eci-extra-ephemeral-storage': '500Mi' } },
     ].map((pod) => createdPod({ images: ['a:1'], ...pod }, index));
     const misses = missed(pods, index);
@@ -109,12 +110,12 @@ describe('what is missed', () => {
     ]);
   });
 
-  it('is nothing once a cache holds it, or is being made', () => {
+  it('ends once a usable cache has all the images, or a cache with all the images is being made', () => {
     const pod = createdPod({ images: ['a:1', 'b:1'] }, indexOf());
     const missedBeside = (cache: object): Miss[] =>
       missed([pod], indexOf(cacheObject({ name: 'c', images: ['a:1', 'b:1'], ...cache })));
     expect(missedBeside({})).toEqual([]);
-    expect(missedBeside({ images: ['a:1'] })).toEqual([]);
+    expect(missedBeside({ images: ['a:1'] })).toHaveLength(1);
     expect(missedBeside({ phase: 'Creating', id: null })).toEqual([]);
     expect(missedBeside({ phase: 'Creating', images: ['a:1'] })).toHaveLength(1);
     expect(missedBeside({ phase: 'Failed' })).toHaveLength(1);
@@ -122,16 +123,18 @@ describe('what is missed', () => {
     expect(missedBeside({ size: 40 })).toHaveLength(1);
   });
 
-  it('with createOnMiss.when incomplete is every set that no cache holds completely', () => {
-    const change: ConfigChange = { createOnMiss: { by: 'controller', when: 'incomplete' } };
+  it('with createOnMiss.when incomplete, the default, exists for every set that no cache holds completely', () => {
+    const change = BY_CONTROLLER;
     const index = indexOf(cacheObject({ name: 'c', images: ['a:1'] }));
     const pod = createdPod({ images: ['a:1', 'b:1'] }, index, change);
     expect(missed([pod], index, change).map(texts)).toEqual([['a:1', 'b:1']]);
     const complete = indexOf(cacheObject({ name: 'c', images: ['b:1', 'a:1'] }));
     expect(missed([pod], complete, change)).toEqual([]);
+    const onlyMisses: ConfigChange = { createOnMiss: { by: 'controller', when: 'no-match' } };
+    expect(missed([pod], index, onlyMisses)).toEqual([]);
   });
 
-  it('is nothing for a pod that is being deleted, switches matching off, or pins a cache', () => {
+  it('does not exist for a pod that is being deleted, switches matching off, or pins a cache', () => {
     const index = indexOf();
     const auto = { annotations: { 'k8s.aliyun.com/eci-auto-imc': 'false' } };
     const pin = { annotations: { 'k8s.aliyun.com/eci-imc-id': 'imc-x' } };
@@ -149,7 +152,7 @@ describe('more images than a cache may have', () => {
   const name = (i: number): string => `registry.example/image-${String(i).padStart(2, '0')}:1`;
   const images = Array.from({ length: 45 }, (_, i) => name(i));
 
-  it('are split, and nothing is left out', () => {
+  it('are split over several caches, and no image is left out', () => {
     const index = indexOf();
     const parts = missed([createdPod({ images }, index, change)], index, change).map(texts);
     expect(parts.map((part) => part.length)).toEqual([20, 20, 5]);
@@ -167,7 +170,7 @@ describe('more images than a cache may have', () => {
     expect(parts).toEqual([images.slice(30)]);
   });
 
-  it('are no miss any more once their parts are made, whatever caches exist', () => {
+  it('are no longer a miss once the caches for their parts are made, whatever other caches exist', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.integer({ min: 0, max: 44 }), { minLength: 21, maxLength: 45 }),
@@ -235,7 +238,7 @@ describe('the ImageCache for a miss', () => {
     });
   });
 
-  it('has a name that distinguishes its attempts, and from which the first can be found', () => {
+  it('has another name for each attempt, from which the name of the first attempt can be found', () => {
     const name = cacheName(miss!.desired);
     for (const attempt of [1, 2, 30]) {
       expect(firstNameOf(nameOfAttempt(name, attempt))).toBe(name);

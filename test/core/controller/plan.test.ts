@@ -1,4 +1,4 @@
-/** What is made and what goes, held to a plain model, and to what may never happen. */
+/** The plan's creations and deletions, compared with a plain model and with rules that always hold. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Miss } from '../../../src/core/controller/misses.ts';
@@ -18,6 +18,8 @@ function desired(image: string): DesiredCache {
     images: [{ text: image, key: `docker.io/library/${image}` }],
     imageSet: image,
     sizeGib: 30,
+    architecture: 'amd64',
+    operatingSystem: 'linux',
     pullSecrets: [],
     registry: new Map(),
   };
@@ -25,7 +27,7 @@ function desired(image: string): DesiredCache {
 
 const nameFor = (image: string): string => cacheName(desired(image));
 
-/** @param ago milliseconds since it was last used */
+/** @param ago milliseconds since the cache was last used */
 function cache(image: string, ago: number, change: Partial<OwnCache> = {}): OwnCache {
   return ownCache(nameFor(image), NOW - ago, { id: `imc-${image}`, ...change });
 }
@@ -39,6 +41,7 @@ function missed(misses: Readonly<Record<string, number>>): Map<string, Miss> {
         desired: desired(image),
         missedAtMs: NOW - ago,
         pods: 1,
+        foundPartial: false,
         lastBy: { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: image, uid: image },
       },
     ]),
@@ -56,7 +59,7 @@ describe('a miss', () => {
     expect(summary(result)).toEqual({ deleted: [], created: ['b 1', 'a 1'] });
   });
 
-  it('gets no second cache beside one that exists, whatever its phase', () => {
+  it('gets no second cache while its cache is being made', () => {
     const own = [cache('a', HOUR, { phase: 'Creating' }), cache('b', HOUR, { phase: '' })];
     expect(summary(plan(own, missed({ a: 0, b: 0 }), new Set(), OPTIONS, NOW))).toEqual({
       deleted: [],
@@ -64,7 +67,7 @@ describe('a miss', () => {
     });
   });
 
-  it('of yesterday gets no cache: a cold start then says nothing of the next pod', () => {
+  it('that is a day old gets no cache, because it says nothing about the next pod', () => {
     const result = plan([], missed({ a: GIVEN_UP_AFTER, b: GIVEN_UP_AFTER - 1 }), new Set(), OPTIONS, NOW);
     expect(summary(result)).toEqual({ deleted: [], created: ['b 1'] });
     expect(result.reconcileAgainAtMs).toBe(NOW + 1);
@@ -175,7 +178,7 @@ describe('a failed cache', () => {
   });
 });
 
-/** What the cluster is after so many of the plan's steps: deletions, then creations. */
+/** The caches after the first steps of the plan: deletions come first, then creations. */
 function carryOut(own: readonly OwnCache[], { deletions, creations }: Plan, steps = Infinity): OwnCache[] {
   const gone = new Set(deletions.slice(0, steps).map((each) => each.cache));
   const made = creations
@@ -231,7 +234,7 @@ describe('whatever the state of the cluster', () => {
         const after = carryOut(own, first);
         expect(new Set(after.map(({ name }) => name)).size).toBe(after.length);
         const second = plan(after, misses, inUse, options, NOW);
-        // What failed goes once its follower is there.
+        // A failed cache is deleted once the next attempt exists.
         expect(second.deletions.filter(({ reason }) => reason !== 'Superseded')).toEqual([]);
         expect(second.creations).toEqual([]);
         const third = plan(carryOut(after, second), misses, inUse, options, NOW);
@@ -255,7 +258,7 @@ describe('whatever the state of the cluster', () => {
     );
   });
 
-  it('a leader that dies after any step leaves a cluster in which the next one ends with the same caches', () => {
+  it('a leader that dies after any step leaves a cluster in which the next leader gets the same caches', () => {
     fc.assert(
       fc.property(world, fc.nat(10), ({ own, misses, inUse, quota }, steps) => {
         const options = { ...OPTIONS, quota };
@@ -271,7 +274,7 @@ describe('whatever the state of the cluster', () => {
     );
   });
 
-  it('the caches that were used or missed last stay or are made, as a plain list of both says', () => {
+  it('the caches that were used or missed last are kept or made, as a plain list by that time says', () => {
     fc.assert(
       fc.property(world, ({ own: any, misses, quota }) => {
         const own = any
@@ -283,7 +286,7 @@ describe('whatever the state of the cluster', () => {
         const list = [
           ...own.map(({ name, lastUsedAtMs }) => ({
             name,
-            // Who still misses it, uses it.
+            // A miss counts as a use.
             at: Math.max(lastUsedAtMs, misses.get(name)?.missedAtMs ?? 0),
             isThere: true,
           })),

@@ -1,4 +1,4 @@
-/** Whose pods are thought of before they come: which workloads, when, and what a cache for them would be. */
+/** Pre-warming: for which workloads caches are made, when, and with which contents. */
 import { describe, expect, it } from 'vitest';
 import { missesOf } from '../../../src/core/controller/misses.ts';
 import { comingPods, SETTLED_AFTER, type PrewarmOptions } from '../../../src/core/controller/prewarm.ts';
@@ -14,7 +14,7 @@ const ECI = { 'alibabacloud.com/eci': 'true' };
 
 const ago = (milliseconds: number): string => new Date(NOW - milliseconds).toISOString();
 
-/** What makes pods of these images, as a Deployment has it unless a kind says otherwise. */
+/** A pod template with these images, labelled for ECI unless `labels` says otherwise. */
 function template(images: readonly string[], spec: Json = {}, labels: Json = ECI): Json {
   return {
     metadata: { labels },
@@ -121,7 +121,7 @@ describe('before its first pod, a cache is made for the template of', () => {
     expect(imagesOf([object])).toEqual([['a:1'], ['c:1']]);
   });
 
-  it('a workload, and it is the one that its first pod would ask for', () => {
+  it('a workload, and it is the cache that the first pod of the workload would ask for', () => {
     const spec = { imagePullSecrets: [{ name: 's' }] };
     const annotations = {
       'k8s.aliyun.com/eci-extra-ephemeral-storage': '20Gi',
@@ -155,14 +155,14 @@ describe('the pull secrets are', () => {
     expect(secretsFor({ serviceAccountName: 'without' })).toEqual([]);
   });
 
-  it("the template's own, and only those, where it has some", () => {
+  it('only those of the template, if the template has any', () => {
     expect(secretsFor({ serviceAccountName: 'builder', imagePullSecrets: [{ name: 'own' }] })).toEqual([
       'team:own',
     ]);
   });
 });
 
-describe('the cache is made', () => {
+describe('a cache is made only for a recent change of the template:', () => {
   const managed = (fields: Json, time: string): Json => ({
     creationTimestamp: ago(1000 * HOUR),
     managedFields: [
@@ -180,13 +180,13 @@ describe('the cache is made', () => {
   it.each<[string, Json, boolean]>([
     ['it was created today', { creationTimestamp: ago(HOUR) }, true],
     ['its template changed today', managed(TEMPLATE, ago(HOUR)), true],
-    ['its template has stood for a day', managed(TEMPLATE, ago(25 * HOUR)), false],
+    ['its template has not changed for a day', managed(TEMPLATE, ago(25 * HOUR)), false],
     ['it was scaled today', managed({ 'f:spec': { 'f:replicas': {} } }, ago(HOUR)), false],
     ['its status changed today', managed({ 'f:status': { 'f:replicas': {} } }, ago(HOUR)), false],
     ['it is being deleted', { deletionTimestamp: ago(0) }, false],
     ['nothing says when it changed', { creationTimestamp: null }, false],
     [
-      'what says so makes no sense',
+      'its managedFields cannot be read',
       { ...managed(TEMPLATE, 'soon'), managedFields: [7, { time: {} }] },
       false,
     ],
@@ -194,7 +194,7 @@ describe('the cache is made', () => {
     expect(imagesOf([deployment(['a:1'], metadata)])).toHaveLength(Number(counts));
   });
 
-  it('only after the template was unchanged for some seconds, and the plan says when that is', () => {
+  it('the template must be unchanged for some seconds, and the result says when that will be', () => {
     const index = indexOf();
     const known = {
       workloads: () => [readWatchedWorkload(deployment(['a:1'], { creationTimestamp: ago(3000) }))],
@@ -207,24 +207,34 @@ describe('the cache is made', () => {
   });
 });
 
-describe('for pods that would never use it, no cache is made:', () => {
+describe('labels and settings decide whether a cache is made:', () => {
   const on = { 'imagecache-webhook.io/prewarm': 'enabled' };
   const off = { 'imagecache-webhook.io/prewarm': 'disabled' };
   const unsent = { 'imagecache-webhook.io/webhook': 'disabled' };
   const labelled: PrewarmOptions = { ...ALL, unlabelled: false };
 
   it.each<[string, Setting, Json, boolean]>([
-    ['all namespaces count, and it is not labelled', {}, {}, true],
-    ['all count, and it opts out', { namespace: off }, {}, false],
-    ['all count, it opts out, and the workload opts in', { namespace: off }, on, true],
-    ['all count, and the workload opts out', {}, off, false],
-    ['labelled ones count, and it is not', { options: labelled }, {}, false],
-    ['labelled ones count, and it opts in', { options: labelled, namespace: on }, {}, true],
-    ['labelled ones count, it opts in, the workload out', { options: labelled, namespace: on }, off, false],
-    ['it is left out', { options: { ...ALL, except: new Set(['team']) }, namespace: on }, on, false],
-    ['its pods are not sent to the webhook', { namespace: { ...on, ...unsent } }, {}, false],
+    ['all namespaces are pre-warmed, and this namespace has no label', {}, {}, true],
+    ['all namespaces are pre-warmed, and this namespace opts out', { namespace: off }, {}, false],
+    ['the namespace opts out, and the workload opts in', { namespace: off }, on, true],
+    ['all namespaces are pre-warmed, and the workload opts out', {}, off, false],
+    ['labelled namespaces are pre-warmed, and this namespace has no label', { options: labelled }, {}, false],
     [
-      'the label says something else',
+      'labelled namespaces are pre-warmed, and this namespace opts in',
+      { options: labelled, namespace: on },
+      {},
+      true,
+    ],
+    ['the namespace opts in, and the workload opts out', { options: labelled, namespace: on }, off, false],
+    [
+      'the namespace is in prewarmExcept',
+      { options: { ...ALL, except: new Set(['team']) }, namespace: on },
+      on,
+      false,
+    ],
+    ['the pods of the namespace are not sent to the webhook', { namespace: { ...on, ...unsent } }, {}, false],
+    [
+      'the label of the namespace has another value',
       { options: labelled, namespace: { ...on, [Object.keys(on)[0]!]: 'yes' } },
       {},
       false,
@@ -233,11 +243,11 @@ describe('for pods that would never use it, no cache is made:', () => {
     expect(imagesOf([deployment(['a:1'], { labels })], setting)).toHaveLength(Number(counts));
   });
 
-  it('the template opts out of the webhook: none', () => {
+  it('no cache is made if the template opts out of the webhook', () => {
     expect(imagesOf([workload({ template: template(['a:1'], {}, { ...ECI, ...unsent }) })])).toEqual([]);
   });
 
-  it('the pods are not bound for ECI: none', () => {
+  it('no cache is made if the pods are not bound for ECI', () => {
     expect(imagesOf([workload({ template: template(['a:1'], {}, {}) })])).toEqual([]);
     expect(imagesOf([workload({ template: template(['a:1'], {}, {}) })], { namespace: ECI })).toEqual([
       ['a:1'],
@@ -246,7 +256,7 @@ describe('for pods that would never use it, no cache is made:', () => {
 });
 
 describe('of several workloads', () => {
-  it('workloads of the same images get one cache, for the one that changed last', () => {
+  it('workloads with the same images get one cache, which names the workload that changed last', () => {
     const one = deployment(['a:1', 'b:1'], { name: 'one', creationTimestamp: ago(2 * HOUR) });
     const other = deployment(['b:1', 'a:1'], { name: 'other', creationTimestamp: ago(HOUR) });
     const [miss, ...more] = misses([one, other]).values();
@@ -268,7 +278,7 @@ describe('of several workloads', () => {
     });
     const ofDeployment = [`a@sha256:${'0'.repeat(64)}`, 'queue:1'];
     expect(imagesOf([service(ago(HOUR)), made])).toEqual([ofDeployment]);
-    // It has changed again, and its Deployment is not there yet.
+    // The Service has changed again, and its new Deployment does not exist yet.
     expect(imagesOf([service(ago(HOUR / 2)), made])).toEqual([['a:1'], ofDeployment]);
   });
 });

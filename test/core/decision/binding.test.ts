@@ -1,4 +1,4 @@
-/** Decisions at binding: what is left for the binding when a pod is created, and what a Binding gets. */
+/** Decisions at binding: which pods wait for their binding when they are created, and what a Binding gets. */
 import { describe, expect, it } from 'vitest';
 import { decideOnBinding, readBinding, type BindingDecision } from '../../../src/core/decision/binding.ts';
 import { patchForBinding, type Operation } from '../../../src/webhook/json-patch.ts';
@@ -40,7 +40,7 @@ describe('with bindTime, at creation, a pod', () => {
     ['that pins a cache', { ...PLAIN, annotations: { [PIN]: 'imc-x' } }, [], 'NodeNotKnown'],
     ['of a Selector with policy fair', { labels: { a: 'b' } }, [either], 'NodeNotKnown'],
     ['of a Selector for virtual nodes', { labels: { a: 'b' } }, [eciOnly], 'BestMatch'],
-    ['of no interest', PLAIN, [], 'NotForEci'],
+    ['that nothing marks for ECI', PLAIN, [], 'NotForEci'],
     ['labelled for ECI', {}, [], 'BestMatch'],
     [
       'with a virtual node in its node selector',
@@ -50,7 +50,7 @@ describe('with bindTime, at creation, a pod', () => {
     ],
     ['with a virtual node', { ...PLAIN, spec: { nodeName: 'virtual-kubelet' } }, [], 'BestMatch'],
     [
-      'that asks, with a real node',
+      'that asks for a match and has a real node',
       { ...PLAIN, annotations: { [AUTO]: 'true' }, spec: { nodeName: 'worker-1' } },
       [],
       'BestMatch',
@@ -71,7 +71,7 @@ describe('with bindTime, at creation, a pod', () => {
     expect(decideFor(object, indexOf(READY), strict).decision.outcome).toBe('denied');
   });
 
-  it('in a serverless cluster does not wait: all its nodes are virtual', () => {
+  it('does not wait with scope all, because all nodes are virtual then', () => {
     const change: ConfigChange = { ...HYBRID, scope: 'all' };
     expect(decideFor(podObject(PLAIN), indexOf(READY), change).decision.reason).toBe('BestMatch');
   });
@@ -87,7 +87,7 @@ const binding = (annotations?: Json, node = 'virtual-kubelet'): Json => ({
 interface Bound {
   readonly decision: BindingDecision['decision'];
   readonly patch: readonly Operation[];
-  /** Of the pod, once the API server has merged the Binding's into it. */
+  /** The pod's annotations after the API server has merged those of the Binding. */
   readonly annotations: Json;
 }
 
@@ -106,7 +106,7 @@ function bind(
   return { decision: result.decision, patch, annotations: { ...before, ...metadata.annotations } };
 }
 
-/** A pod after it was created with these caches in the cluster, with our decision on it. */
+/** A pod with the decision that it gets at its creation in a cluster with these caches. */
 function created(pod: PodSpec, caches: readonly CacheSpec[], change: ConfigChange = {}): Json {
   const object = podObject(pod);
   const { explanation } = decideFor(object, indexOf(...caches.map(cacheObject)), change);
@@ -162,7 +162,7 @@ describe('at binding', () => {
     });
   });
 
-  it('an ID of ours is removed if nothing calls for one any more', () => {
+  it('an ID of ours is emptied if automatic matching is switched off meanwhile', () => {
     const selector = selectorObject('s', {
       objectLabels: { matchLabels: { app: 'web' } },
       effect: { annotations: { [AUTO]: 'false' } },
@@ -187,7 +187,7 @@ describe('at binding', () => {
     const pod = created({}, [{ name: 'x' }]);
     const { annotations } = bind(pod, [{ name: 'x', phase: 'Failed' }]);
     expect(annotations).toMatchObject({ [PIN]: '' });
-    // Seen again, in a copied manifest, that is no pin.
+    // In a copied manifest, the empty value is no pin.
     const copy = podObject({ annotations: annotations as Record<string, string> });
     expect(decideFor(copy, indexOf(READY)).annotations).toMatchObject({ [PIN]: 'imc-x' });
   });

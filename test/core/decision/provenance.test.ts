@@ -1,4 +1,4 @@
-/** Seeing our own output again, the answer is that of a fresh pod. */
+/** A pod with our own output gets the answer that a fresh pod gets. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterIndex } from '../../../src/index/cluster-index.ts';
@@ -108,7 +108,7 @@ function isDenied(object: Json, view: ClusterIndex, config: ConfigChange): boole
   return decideFor(object, view, config).decision.outcome === 'denied';
 }
 
-/** That a pod is denied, or its metadata and pull policies after our patch: all that we ever change. */
+/** `denied`, or the pod's metadata and pull policies after our patch, which changes nothing else. */
 function outcome(object: Json, view: ClusterIndex, config: ConfigChange): unknown {
   if (isDenied(object, view, config)) return 'denied';
   const { metadata, spec } = mutate(object, view, config) as { metadata: Json; spec: { containers: Json[] } };
@@ -126,7 +126,7 @@ describe('mutating twice', () => {
     );
   });
 
-  it('with a container added in between gives what a fresh pod with it gets', () => {
+  it('with a container added in between gives what a fresh pod with that container gets', () => {
     fc.assert(
       fc.property(pod, index, change, fc.constantFrom(...IMAGES), (object, view, config, image) => {
         const fresh = withSidecar(object, image);
@@ -157,12 +157,12 @@ describe('a manifest copied from a live pod', () => {
           expect(outcome(copy, laterView, laterConfig)).toEqual(outcome(object, laterView, laterConfig));
         },
       ),
-      // Later two in five are admitted: 3,000, whose metadata is compared.
+      // In two of five runs the pod is not denied later: in some 3,000 runs the metadata are compared.
       { numRuns: 7500 },
     );
   });
 
-  it('makes a new request where its user changed what we wrote', () => {
+  it('makes a new request if its user changed what the webhook wrote', () => {
     const view = indexOf(cacheObject({ name: 'x' }), cacheObject({ name: 'y', size: 25 }));
     const copy = mutate(podObject({ annotations: { [`${P}eci-auto-imc`]: 'true' } }), view, {});
     const written = (copy['metadata'] as { annotations: Record<string, string> }).annotations;
@@ -174,7 +174,7 @@ describe('a manifest copied from a live pod', () => {
     expect(decideFor(copy, view).decision).toMatchObject({ outcome: 'skipped', reason: 'AutoMatchOff' });
   });
 
-  it('is cleaned if a fresh pod would be left alone', () => {
+  it('loses what the webhook wrote if a fresh pod would be left alone', () => {
     const view = indexOf(cacheObject({ name: 'x' }));
     const copy = mutate(podObject({ labels: { eci: 'true' } }), view, {});
     (copy['metadata'] as Json)['labels'] = {};
@@ -217,7 +217,7 @@ describe('a decision annotation that is not ours', () => {
     expect(labels).toMatchObject({ team: 'x', eci: 'true' });
   });
 
-  it('has no marker: one that a user wrote is taken away', () => {
+  it('is not needed to remove a marker that a user wrote', () => {
     const marker = { 'imagecache-webhook.io/create-on-miss': 'forged' };
     const { annotations: after, labels } = decideFor(
       podObject({ annotations: marker, labels: { eci: 'true', ...marker } }),

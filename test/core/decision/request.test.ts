@@ -8,6 +8,7 @@ function read(annotations: Record<string, string>, boundForEci = true): ReturnTy
   return readRequest(
     new Map(Object.entries(annotations).map(([key, value]) => [P + key, value])),
     boundForEci,
+    0,
   );
 }
 
@@ -78,7 +79,12 @@ describe('precedence of the annotations', () => {
       { requirement: { kind: 'count', count: 2 } },
     ],
     ['a count', { 'imc-match-count-request': '3' }, true, { requirement: { kind: 'count', count: 3 } }],
-    ['neither', {}, true, { requirement: { kind: 'minimum' }, storageBytes: 30 * GIB }],
+    [
+      'neither perfect match nor a count',
+      {},
+      true,
+      { requirement: { kind: 'minimum' }, storageBytes: 30 * GIB },
+    ],
     ['extra storage', { 'eci-extra-ephemeral-storage': '50Gi' }, true, { storageBytes: 80 * GIB }],
   ])('%s', (_title, annotations, boundForEci, expected) => {
     expect(read(annotations, boundForEci).request).toMatchObject(expected);
@@ -125,7 +131,7 @@ describe('a malformed value is ignored with a warning', () => {
     expect(request).toEqual(read({}).request);
   });
 
-  it('also beside a value that wins', () => {
+  it('a malformed value is reported also beside a value that wins', () => {
     expect(read({ 'eci-imc-id': 'imc-1', 'eci-auto-imc': 'perhaps' })).toMatchObject({
       request: { pin: 'imc-1' },
       malformed: [expect.stringContaining('"perhaps"')],

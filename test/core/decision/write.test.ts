@@ -1,4 +1,4 @@
-/** What is written, under which names, and what is left as it was. */
+/** What the webhook writes, under which names, and what it leaves unchanged. */
 import { describe, expect, it } from 'vitest';
 import { limitWarnings } from '../../../src/core/decision/warnings.ts';
 import { readEntry } from '../../../src/sources/kinds/index-entry.ts';
@@ -25,7 +25,7 @@ const [PIN, OLD_PIN, AUTO, OLD_AUTO] = [
 const HIT = indexOf(cacheObject({ name: 'x' }));
 const MISS = indexOf();
 
-/** The image-cache annotations that the pod has in the end. */
+/** The pod's `k8s.aliyun.com/` annotations after the decision. */
 function annotationsAfter(
   annotations: Record<string, string>,
   index = HIT,
@@ -46,7 +46,7 @@ describe("a hit writes the ID under the dialect's pin annotation, and the reques
       { [AUTO]: 'true', [OLD_AUTO]: 'false' },
       { [AUTO]: 'true', [OLD_AUTO]: 'false', [PIN]: 'imc-x' },
     ],
-    // The legacy name is off by default, so that a default request has to be said.
+    // The legacy name is off by default, so that a request by default has to be written.
     ['legacy', {}, { [OLD_AUTO]: 'true', [OLD_PIN]: 'imc-x' }],
     ['legacy', { [AUTO]: 'true' }, { [AUTO]: 'true', [OLD_AUTO]: 'true', [OLD_PIN]: 'imc-x' }],
     ['legacy', { [OLD_AUTO]: 't' }, { [OLD_AUTO]: 't', [OLD_PIN]: 'imc-x' }],
@@ -72,7 +72,7 @@ describe("a pin is kept under the dialect's names", () => {
     expect(annotationsAfter(before, HIT, { dialect })).toEqual(after);
   });
 
-  it('that is replaced wins over every name that the user wrote', () => {
+  it('that is replaced is overwritten under every name that the user wrote', () => {
     const index = indexOf(cacheObject({ name: 'x' }), cacheObject({ name: 'bad', phase: 'Failed' }));
     const change = { dialect: 'legacy', pin: { notReady: 'auto' } } as const;
     expect(annotationsAfter({ [PIN]: 'imc-bad' }, index, change)).toMatchObject({
@@ -110,9 +110,9 @@ describe('a miss is marked', () => {
       { [AUTO]: 'true' },
       { [AUTO]: 'true' },
     ],
-    ['by ECI, by default: nothing needs to be said', { createOnMiss: { by: 'eci' } }, {}, {}],
+    ['by ECI, by default: nothing needs to be written', { createOnMiss: { by: 'eci' } }, {}, {}],
     [
-      'by ECI, legacy: the default has to be said',
+      'by ECI, legacy: the default has to be written',
       { dialect: 'legacy', createOnMiss: { by: 'eci' } },
       {},
       { [OLD_AUTO]: 'true' },
@@ -139,17 +139,12 @@ describe('a miss is marked', () => {
     expect(annotationsAfter(before, MISS, change)).toEqual(after);
   });
 
-  it('only then, or also if the best cache lacks some of the images (createOnMiss.when: incomplete)', () => {
+  it('and so is a partial match, unless createOnMiss.when is no-match, but never a complete match', () => {
     const pod = podObject({ images: ['app:1', 'other:1'] });
     const marker = `${OWN}create-on-miss`;
-    expect(decideFor(pod, HIT).labels).not.toHaveProperty([marker]);
-    const incomplete = decideFor(pod, HIT, { createOnMiss: { when: 'incomplete', by: 'controller' } });
-    expect(incomplete.decision.outcome).toBe('hit');
-    expect(incomplete.labels).toHaveProperty([marker]);
-    expect(incomplete.annotations).toMatchObject({ [PIN]: 'imc-x' });
-    expect(decideFor(podObject(), HIT, { createOnMiss: { when: 'incomplete' } }).labels).not.toHaveProperty([
-      marker,
-    ]);
+    expect(decideFor(pod, HIT).labels).toHaveProperty([marker]);
+    expect(decideFor(pod, HIT, { createOnMiss: { when: 'no-match' } }).labels).not.toHaveProperty([marker]);
+    expect(decideFor(podObject(), HIT).labels).not.toHaveProperty([marker]);
   });
 });
 
@@ -174,19 +169,20 @@ describe('the decision annotation', () => {
 
 describe('pullPolicy', () => {
   const always = podObject({ images: ['app:1', 'other:1'], pullPolicy: 'Always' });
+  const use = { partialHits: 'use' } as const;
 
   it('warn: says which containers pull although the cache holds their image', () => {
-    const { decision, explanation } = decideFor(always, HIT);
+    const { decision, explanation } = decideFor(always, HIT, use);
     expect(decision.warnings).toEqual([expect.stringContaining('container c0 has imagePullPolicy Always')]);
     expect(JSON.stringify(explanation.patch)).not.toContain('imagePullPolicy":"IfNotPresent');
   });
 
-  it('keep: says nothing', () => {
-    expect(decideFor(always, HIT, { pullPolicy: 'keep' }).decision.warnings).toEqual([]);
+  it('keep: gives no warning', () => {
+    expect(decideFor(always, HIT, { ...use, pullPolicy: 'keep' }).decision.warnings).toEqual([]);
   });
 
   it('enforce: writes IfNotPresent for those containers, and only those', () => {
-    const { decision, explanation } = decideFor(always, HIT, { pullPolicy: 'enforce' });
+    const { decision, explanation } = decideFor(always, HIT, { ...use, pullPolicy: 'enforce' });
     expect(decision.warnings).toEqual([]);
     expect(explanation.patch).toContainEqual({
       op: 'replace',
@@ -197,8 +193,8 @@ describe('pullPolicy', () => {
   });
 
   it.each([
-    [100, 100, 0],
-    [101, 0, 1],
+    [20, 20, 0],
+    [21, 0, 1],
   ])(
     'enforce: of a pod with %i such containers, writes it for %i and gives %i warnings',
     (count, written, warnings) => {
@@ -223,7 +219,7 @@ describe('pullPolicy', () => {
     expect(decideFor(pod, index).decision.warnings).toHaveLength(expected ? 1 : 0);
   });
 
-  it('concerns pinned caches too, and no miss', () => {
+  it('gives a warning for pinned caches too, and none for a miss', () => {
     expect(
       decideFor(podObject({ pullPolicy: 'Always', annotations: { [PIN]: 'imc-x' } }), HIT).decision.warnings,
     ).toHaveLength(1);
@@ -255,13 +251,13 @@ describe('the patch', () => {
       ({ metadata }) => ((metadata as Json)['annotations'] = { 'a~b/c~1d': 'x', '~': 'y', '/': 'z' }),
     ],
     [
-      'keys of objects',
+      'keys that have a meaning in JavaScript',
       ({ metadata }) =>
         ((metadata as Json)['annotations'] = JSON.parse('{"__proto__":"a","constructor":"b"}')),
     ],
   ])('applies to a pod with %s, and gives exactly the pod that was decided', (_title, change) => {
     const profile = eciProfileObject([
-      { name: 's', effect: { annotations: { 'x~y/z': '1' }, labels: { 'l~m/n': '2' } } },
+      { name: 's', effect: { annotations: { 'x.y/z': '1' }, labels: { 'l.m/n': '2' } } },
     ]);
     for (const index of [indexOf(profile), indexOf(profile, cacheObject({ name: 'x' }))]) {
       const pod = podObject();
@@ -272,7 +268,7 @@ describe('the patch', () => {
     }
   });
 
-  it('is minimal: nothing is touched that keeps its value', () => {
+  it('is minimal: it has no operation for a value that stays the same', () => {
     const { explanation } = decideFor(podObject({ annotations: { keep: 'me', [AUTO]: 'true' } }), HIT);
     expect(explanation.patch.map(({ op, path }) => `${op} ${path}`)).toEqual([
       'add /metadata/annotations/k8s.aliyun.com~1eci-imc-id',

@@ -33,7 +33,7 @@ describe('an image reference is normalised as the OCI distribution grammar does'
     expect(parseImageReference(text)).toMatchObject({ repository, key });
   });
 
-  it('identifies by digest where there is one, whatever the tag', () => {
+  it('identifies an image by its digest if there is a digest, whatever the tag is', () => {
     expect(parseImageReference(`nginx:1.7.9@${DIGEST}`)?.key).toBe(
       parseImageReference(`nginx@${DIGEST}`)?.key,
     );
@@ -69,7 +69,7 @@ describe('an image reference is normalised as the OCI distribution grammar does'
     expect(parseImageReference(text)).toBeUndefined();
   });
 
-  it('answers any text without throwing, and its own keys with the same image', () => {
+  it('throws for no text, and reads the key of a reference as the same image', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.stringMatching(/^[a-z]{1,3}(\/[a-z]{1,3}){0,2}(:[a-z0-9]{1,3})?$/)),
@@ -93,7 +93,8 @@ describe('the images of a pod', () => {
     pointer: '',
   });
 
-  const imagesOf = (containers: readonly Container[]): PodImages => podImages(containers)!;
+  const imagesOf = (containers: readonly Container[]): PodImages =>
+    podImages({ containers, imageVolumes: [] }, 'ignore')!;
 
   it('are the distinct references, however they are spelled', () => {
     const images = imagesOf(['nginx', 'docker.io/library/nginx:latest', 'nginx:1', 'nginx'].map(container));
@@ -104,7 +105,7 @@ describe('the images of a pod', () => {
     expect(images.count).toBe(2);
   });
 
-  it('count the ones that are no valid reference, once each', () => {
+  it('include the texts that are no valid reference, each once', () => {
     const images = imagesOf(['nginx', 'NGINX', 'NGINX', ''].map(container));
     expect(images).toMatchObject({ invalid: ['NGINX', ''], count: 3 });
   });
@@ -112,10 +113,10 @@ describe('the images of a pod', () => {
   it('are not read beyond a hundred, however many there are, and whether they are valid or not', () => {
     const names = (count: number, of: (i: number) => string): Container[] =>
       Array.from({ length: count }, (_, i) => container(of(i)));
-    expect(podImages(names(100, (i) => `a:${i}`))?.count).toBe(100);
-    expect(podImages(names(1000, (i) => `a:${i % 100}`))?.count).toBe(100);
-    expect(podImages(names(101, (i) => `a:${i}`))).toBeUndefined();
-    expect(podImages(names(101, (i) => `A${i}`))).toBeUndefined();
+    expect(imagesOf(names(100, (i) => `a:${i}`)).count).toBe(100);
+    expect(imagesOf(names(1000, (i) => `a:${i % 100}`)).count).toBe(100);
+    expect(imagesOf(names(101, (i) => `a:${i}`))).toBeUndefined();
+    expect(imagesOf(names(101, (i) => `A${i}`))).toBeUndefined();
     let read = 0;
     const counting = names(100_000, (i) => `a:${i}`).map((each) => ({
       ...each,
@@ -124,7 +125,7 @@ describe('the images of a pod', () => {
         return each.image;
       },
     }));
-    expect(podImages(counting)).toBeUndefined();
+    expect(imagesOf(counting)).toBeUndefined();
     expect(read).toBe(101);
   });
 

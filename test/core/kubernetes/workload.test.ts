@@ -99,7 +99,7 @@ describe('the pods of a workload', () => {
     ).toHaveLength(1);
   });
 
-  it('of another kind are none', () => {
+  it('of a kind without pods are none', () => {
     expect(podsOf({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' } })).toEqual([]);
     expect(podsOf({ apiVersion: 'constructor/v1', kind: 'prototype' })).toEqual([]);
   });

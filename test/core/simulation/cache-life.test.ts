@@ -28,7 +28,7 @@ function live(object: Json, seconds: readonly number[]): { seen: string[]; objec
 }
 
 describe('an ImageCache', () => {
-  it('is prepared, made bit by bit, and Ready; each phase with an event', () => {
+  it('goes through Preparing and Creating to Ready, with an event for each phase', () => {
     const { seen, object } = live(cache(), [0, 5, 10, 15, 55, 99, 100, 1000]);
     expect(seen).toEqual([
       'Preparing 0%',
@@ -49,7 +49,7 @@ describe('an ImageCache', () => {
     expect(object['status']).not.toHaveProperty('expireDateTime');
   });
 
-  it('with reuse takes half as long, and an instant one a tenth', () => {
+  it('becomes Ready in half the time with reuse, and in a tenth of the time as an instant cache', () => {
     expect(live(cache(['a'], { 'k8s.aliyun.com/imc-enable-reuse': 'true' }), [0, 49, 50]).seen.at(-1)).toBe(
       'Ready 100%',
     );
@@ -60,7 +60,7 @@ describe('an ImageCache', () => {
     ]);
   });
 
-  it('that holds an image that is to fail, fails, and goes a day later', () => {
+  it('with an image that must fail becomes Failed, and expires a day later', () => {
     const { seen, object } = live(cache(['a', 'broken:1']), [0, 49, 50, 86_449, 86_450]);
     expect(seen).toEqual(['Preparing 0%', 'Creating 40%', 'Failed 0%', '-', 'expired']);
     expect(object['status']).toMatchObject({
@@ -68,13 +68,13 @@ describe('an ImageCache', () => {
     });
   });
 
-  it('with retention days expires so many days after it is Ready', () => {
+  it('with retentionDays expires that many days after it became Ready', () => {
     const day = 86_400;
     const { seen } = live(cache(['a'], {}, { retentionDays: 2 }), [0, 100, 100 + 2 * day - 1, 100 + 2 * day]);
     expect(seen).toEqual(['Preparing 0%', 'Ready 100%', '-', 'expired']);
   });
 
-  it('ends in the same way and never goes back, however often and seldom it is looked at', () => {
+  it('ends in the same state and never goes back, however often it is polled', () => {
     const rank = (state: string): number =>
       state === 'Ready 100%' ? 200 : state.startsWith('Creating') ? Number.parseInt(state.slice(9), 10) : 0;
     fc.assert(

@@ -1,4 +1,4 @@
-/** Talks to the API server as a test's user would, with nothing of the code under test. */
+/** A client of the API server for tests, which uses none of the code under test. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
@@ -19,7 +19,7 @@ export class ApiServer {
     this.#token = token;
   }
 
-  /** The answer, whatever it is. What is sent is JSON unless the headers say otherwise. */
+  /** Sends a request. @returns the answer, whatever its status */
   send(
     method: string,
     path: string,
@@ -38,7 +38,7 @@ export class ApiServer {
     );
   }
 
-  /** The object of a successful answer. @throws Error with the API server's message */
+  /** Sends a request. @returns the object of a successful answer @throws Error with the API server's message */
   async call(
     method: string,
     path: string,
@@ -58,7 +58,7 @@ export class ApiServer {
     return (await this.get(path))['items'] as Json[];
   }
 
-  /** Tells of each event of a watch until it is ended. */
+  /** Watches a path. @returns a function that ends the watch */
   async watch(path: string, onEvent: (event: Json) => void): Promise<() => void> {
     const headers = { authorization: `Bearer ${this.#token}` };
     const sent = request(`${this.#url}${path}?watch=true`, { ca: this.#ca, headers });
@@ -66,7 +66,7 @@ export class ApiServer {
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     const lines = createInterface({ input: answer });
     lines.on('line', (line) => onEvent(JSON.parse(line) as Json));
-    // Ending it cuts it.
+    // The connection is cut when the watch is ended, which is an error here.
     lines.on('error', () => undefined);
     return () => void sent.destroy();
   }
@@ -76,7 +76,7 @@ export class ApiServer {
     return this.send('GET', path, undefined, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
   }
 
-  /** Until controllers have made the account that pods get, and its token. */
+  /** Waits until pods can be created: controllers have made the default ServiceAccount of the namespace. */
   async untilPodsCanBeCreated(namespace: string): Promise<void> {
     const pod = { metadata: { name: 'first' }, spec: { containers: [{ name: 'c', image: 'c' }] } };
     await eventually(() => this.create(`/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod), 30_000);
@@ -90,7 +90,7 @@ export class ApiServer {
     return this.call('PATCH', path, change, { 'content-type': 'application/merge-patch+json' });
   }
 
-  /** Deletes at once, without grace; that there is nothing to delete is fine. */
+  /** Deletes an object at once, without a grace period, if there is one. */
   async remove(path: string): Promise<void> {
     const { status, body } = await this.send('DELETE', `${path}?gracePeriodSeconds=0`);
     if (status >= 300 && status !== 404) throw new Error(`DELETE ${path}: ${status} ${body}`);

@@ -12,7 +12,7 @@ import { findPrograms } from './programs.ts';
 
 export const CHART = 'charts/imagecache-webhook';
 export const RELEASE = 'imagecache-webhook';
-/** The namespace in which the tests install it. */
+/** The namespace in which the tests install the chart. */
 export const NAMESPACE = 'imagecache-webhook';
 
 interface HelmRun {
@@ -36,7 +36,7 @@ async function runHelm(
     return await runOwned(
       findPrograms(program)[program],
       args.map((arg) => (arg === 'VALUES' ? `${folder.path}/values.yaml` : arg)),
-      // Its caches and settings go into a folder of their own.
+      // The caches and settings of helm go into a folder of their own.
       { HOME: folder.path, KUBECONFIG: kubeconfig },
     );
   } finally {
@@ -53,7 +53,7 @@ function readObjects(text: string): Json[] {
 
 interface Rendering {
   readonly values?: Json;
-  /** Of Kubernetes: `1.30.0`. */
+  /** The version of Kubernetes, such as `1.30.0`. */
   readonly kubeVersion?: string;
 }
 
@@ -72,7 +72,7 @@ export async function lintChart(values: Json): Promise<void> {
 }
 
 export interface UpgradeOptions {
-  /** Folder or package. */
+  /** The folder or the package of a chart. */
   readonly chart?: string;
   readonly program?: 'helm' | 'helm3';
   readonly flags?: readonly string[];
@@ -84,7 +84,7 @@ export interface Revision {
   readonly chart: string;
 }
 
-/** The chart in one cluster. */
+/** The release of the chart in one cluster. */
 export class Release {
   readonly #kubeconfig: string;
 
@@ -102,7 +102,7 @@ export class Release {
     return readObjects(await this.#run(['get', 'manifest', RELEASE], { program }));
   }
 
-  /** To the revision before. */
+  /** Rolls back to the revision before. */
   async rollback(): Promise<void> {
     await this.#run(['rollback', RELEASE]);
   }
@@ -117,7 +117,7 @@ export class Release {
     return this.#run(['test', RELEASE, '--timeout', '120s']);
   }
 
-  /** The oldest first. */
+  /** All revisions, the oldest first. */
   async history(): Promise<Revision[]> {
     return JSON.parse(await this.#run(['history', RELEASE, '--output=json'])) as Revision[];
   }
@@ -127,7 +127,7 @@ export class Release {
   }
 }
 
-/** Until all replicas of the webhook are of the latest template, are ready, and no other is left. */
+/** Waits until all replicas of the webhook have the latest template and are ready, and no other pod is left. */
 export async function untilRolledOut(api: ApiServer, replicas = 2): Promise<void> {
   await eventually(async () => {
     const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/${RELEASE}`;

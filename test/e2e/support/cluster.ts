@@ -28,7 +28,7 @@ export function readManifests(file: string): Json[] {
   return parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as Json);
 }
 
-/** A CustomResourceDefinition, and the API server serving it. */
+/** Creates a CustomResourceDefinition, and waits until the API server serves its versions. */
 export async function installCrd(api: ApiServer, crd: Json): Promise<void> {
   await api.create(CRDS, crd);
   const { group, names, versions } = crd['spec'] as {
@@ -47,7 +47,7 @@ export async function removeCrd(api: ApiServer, crd: Json): Promise<void> {
   await api.remove(`${CRDS}/${(crd['metadata'] as { name: string }).name}`);
 }
 
-/** An ImageCache with the status that ECI would give it. */
+/** Creates an ImageCache, with the status that ECI would give it. */
 export async function putImageCache(api: ApiServer, spec: CacheSpec): Promise<void> {
   const { metadata, status, ...object } = cacheObject(spec);
   const { name, labels } = metadata as Json;
@@ -66,18 +66,18 @@ export interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** Rules of the chart. */
+/** Reads RBAC rules of the chart. */
 export function readRules(file: string): Rule[] {
   return parse(readFileSync(join(CHART, 'rbac', file), 'utf8')) as Rule[];
 }
 
 interface AccountOptions {
   readonly bindTime?: boolean | undefined;
-  /** Whether there is a controller, for which the webhook notes that a cache is used. */
+  /** Whether there is a controller, for which the webhook records that a cache is used. */
   readonly controller?: boolean | undefined;
 }
 
-/** The namespace and the service account of the webhook, with the rights that the chart gives it. */
+/** Creates the namespace and the service account of the webhook, with the rights that the chart gives it. */
 export async function installAccount(
   api: ApiServer,
   { bindTime = false, controller = false }: AccountOptions,
@@ -108,7 +108,7 @@ export async function installAccount(
   });
 }
 
-/** A control plane with the ImageCache resource, and the webhook's service account. */
+/** Starts a control plane with the ImageCache resource and the webhook's service account. */
 export async function startCluster({
   bindTime,
   controller,
@@ -125,7 +125,7 @@ export async function startCluster({
   }
 }
 
-/** A token of the webhook's service account, good for an hour. */
+/** A token of the webhook's service account, which is valid for an hour. */
 export async function accountToken(api: ApiServer): Promise<string> {
   const { status } = await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts/${ACCOUNT}/token`, {
     spec: { expirationSeconds: 3600 },
@@ -133,7 +133,7 @@ export async function accountToken(api: ApiServer): Promise<string> {
   return (status as { token: string }).token;
 }
 
-/** A namespace in which pods can be created. */
+/** Creates a namespace, and waits until pods can be created in it. */
 export async function createNamespace(
   api: ApiServer,
   name: string,
@@ -207,7 +207,7 @@ export async function startInCluster(
   return { ...webhook, stop, renewToken, [Symbol.asyncDispose]: stop };
 }
 
-/** Of a CronJob that runs only if it is made due. */
+/** The schedule of a CronJob that runs only if `makeDue` makes it due. */
 export const ONCE_A_YEAR = '0 0 1 1 *';
 
 /** Has a CronJob of `ONCE_A_YEAR` run once, as if its last run had been a year ago. */
@@ -217,7 +217,8 @@ export async function makeDue(api: ApiServer, cronJob: string): Promise<void> {
 }
 
 /**
- * A webhook of a MutatingWebhookConfiguration, for pods and bindings, as docs/reference.md shows it for one's own machine.
+ * A webhook of a MutatingWebhookConfiguration, for pods and bindings, as docs/reference.md shows it for a webhook
+ * outside the cluster.
  * @param url of its endpoint
  * @param ca PEM
  */
@@ -264,7 +265,7 @@ export async function register(
         timeoutSeconds: 30,
       },
       {
-        // Refuses what `untilCalled` tries to create: nobody listens there.
+        // Makes the API server refuse the ConfigMap of `untilCalled`, because nothing listens at that address.
         name: `called.${name}.imagecache-webhook.io`,
         clientConfig: { url: 'https://127.0.0.1:1/' },
         objectSelector: { matchLabels: { registered: name } },
@@ -278,7 +279,7 @@ export async function register(
   await untilCalled(api, name, true);
 }
 
-/** The API server learns of a configuration of webhooks by a watch, and so a little late. */
+/** Waits until the API server has learned by its watch that a webhook configuration was created or deleted. */
 async function untilCalled(api: ApiServer, name: string, called: boolean): Promise<void> {
   const object = { metadata: { generateName: 'registered-', labels: { registered: name } } };
   await eventually(async () => {

@@ -1,6 +1,6 @@
 /**
- * Runs a real control plane on loopback: etcd, kube-apiserver and kube-controller-manager, and, if asked for, schedulers and
- * kwok, which plays the kubelet of nodes that are annotated for it.
+ * Runs a real control plane on loopback: etcd, kube-apiserver and kube-controller-manager, and, if asked for,
+ * schedulers and kwok, which stands in for the kubelets of nodes that are annotated for it.
  */
 import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
@@ -17,12 +17,12 @@ import { findPrograms, type Program } from './programs.ts';
 export const ADMIN_TOKEN = 'admin-of-the-tests';
 
 export interface ControlPlane extends AsyncDisposable {
-  /** As administrator. */
+  /** A client with the rights of an administrator. */
   readonly api: ApiServer;
   readonly ca: string;
   readonly url: string;
   readonly auditLog: string;
-  /** File with the administrator's way to the API server. */
+  /** The file with the administrator's kubeconfig. */
   readonly kubeconfig: string;
   /** Sends a signal to the API server. */
   readonly signal: (signal: NodeJS.Signals) => void;
@@ -37,13 +37,13 @@ export interface ControlPlane extends AsyncDisposable {
 }
 
 export interface ControlPlaneOptions {
-  /** What the API server shows to webhooks. */
+  /** The client certificate that the API server shows to webhooks. */
   readonly webhookClient?: KeyPair;
   /** Admission plugins of the API server beyond its defaults. */
   readonly admissionPlugins?: readonly string[];
-  /** Names of schedulers that bind pods. Without one, the tests do. */
+  /** Names of schedulers that bind pods. Without a scheduler, the tests bind them. */
   readonly schedulers?: readonly string[];
-  /** Whether kwok plays the kubelets of nodes annotated `kwok.x-k8s.io/node: fake`. */
+  /** Whether kwok stands in for the kubelets of nodes annotated `kwok.x-k8s.io/node: fake`. */
   readonly kwok?: boolean;
 }
 
@@ -152,7 +152,7 @@ async function start(
       `--audit-log-path=${at('audit.log')}`,
       '--audit-log-mode=blocking',
       ...showsCertificate,
-      // The tests are many clients in one.
+      // The tests send as many requests as many clients.
       '--max-requests-inflight=2000',
       '--max-mutating-requests-inflight=1000',
       ...flags,
@@ -209,7 +209,7 @@ async function start(
   };
 }
 
-/** A second scheduler for pods that name it, which retries refused bindings after a second. */
+/** The configuration of a scheduler for pods that name it, which retries a refused binding after one second. */
 function schedulerConfiguration(name: string, kubeConfigFile: string): string {
   return JSON.stringify({
     apiVersion: 'kubescheduler.config.k8s.io/v1',

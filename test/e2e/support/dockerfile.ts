@@ -1,6 +1,6 @@
 /**
- * Carries out a Dockerfile without an engine: each stage in a folder of its own, its RUN commands on this machine. It
- * knows as much as ours uses, and refuses the rest. What it cannot show is the base images.
+ * Builds a Dockerfile without an engine and without its base images: each stage in a folder of its own, with its RUN
+ * commands on this machine. It supports the instructions that our Dockerfile uses, and refuses all others.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs';
@@ -26,7 +26,7 @@ interface Stage {
 
 /**
  * @param into an empty folder
- * @param node the Node that stands for the base image's
+ * @param node the Node program to use instead of the base image's
  * @returns the last stage
  */
 export function buildImage(context: string, into: string, node: string): Image {
@@ -87,7 +87,7 @@ function take(
     case 'RUN':
       execFileSync('bash', ['-ec', rest], {
         cwd: join(stage.root, stage.workdir),
-        // This machine's own way to the registry with it.
+        // The whole environment, because npm may need this machine's settings for the registry.
         env: { ...process.env, PATH: `${join(stage.root, 'usr/local/bin')}:${process.env['PATH']}` },
         stdio: ['ignore', 'ignore', 'pipe'],
       });

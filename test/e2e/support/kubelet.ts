@@ -1,8 +1,7 @@
 /**
- * Does for the chart's pods what a node does, as far as it can be seen from the API server: runs each as a process with
- * an address, its ConfigMaps and Secrets as files, and the token of its service account; asks for its readiness; ends
- * it with SIGTERM when it is deleted; and says how a pod ended that runs once. What is run is the built webhook, with the
- * arguments and variables of the pod.
+ * Does what a kubelet does for the chart's pods, as far as the API server can see it: runs the built program with the
+ * arguments, variables, files and token of the pod, at an address of its own. It reports the readiness of each pod and
+ * the end of pods that run once, and sends SIGTERM to deleted pods.
  */
 import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,21 +17,21 @@ import { temporaryFolder } from '../../support/webhook.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { kubeconfig } from './control-plane.ts';
 
-/** Of the address of the first pod. */
+/** The last number of the first pod's address. */
 const FIRST_ADDRESS = 10;
 const NODE = 'node-of-the-tests';
-/** Where the pods think that their files are. */
+/** The mount path in the pods, in whose place the processes get a temporary folder. */
 const MOUNT = '/etc/imagecache-webhook';
 /** Milliseconds. */
 const LOOK_EVERY = 200;
-/** Milliseconds; each is good for an hour. */
+/** Milliseconds; each token is valid for an hour. */
 const RENEW_TOKENS_AFTER = 60_000;
 const SERVICES: Readonly<Record<string, string>> = {
   webhook: 'imagecache-webhook',
   controller: 'imagecache-webhook-controller',
 };
 
-/** Whether this machine lets us give it addresses. */
+/** Whether the tests may add addresses to this machine. */
 export function canHaveAddresses(): boolean {
   try {
     const address = addressOf(0);
@@ -50,8 +49,8 @@ function changeLoopback(action: 'replace' | 'del', address: string): void {
 }
 
 /**
- * Not of any network: RFC 2544 keeps them for tests, and the API server takes no loopback addresses for endpoints. Two files of
- * tests that run at the same time have others.
+ * An address that RFC 2544 reserves for tests, because the API server accepts no loopback addresses as endpoints. Test
+ * files that run at the same time have different addresses.
  */
 function addressOf(index: number): string {
   return `198.18.${process.env['VITEST_POOL_ID'] ?? 0}.${FIRST_ADDRESS + index}`;
@@ -97,7 +96,7 @@ export interface RunningPod {
   readonly address: string;
   /** The process that was started last. */
   process: ChildProcess;
-  /** What it has logged, a line each. */
+  /** The lines that the processes of the pod have printed. */
   readonly log: string[];
   ready: boolean;
   /** Whether the pod has been deleted, and its process told to end. */
@@ -106,11 +105,11 @@ export interface RunningPod {
 
 interface Held extends RunningPod {
   readonly uid: string;
-  /** Where its readiness is asked for; undefined if it has no probe. */
+  /** The URL of the readiness probe; undefined if the pod has none. */
   readonly readinessUrl: string | undefined;
   readonly folder: ReturnType<typeof temporaryFolder>;
   readonly start: () => ChildProcess;
-  /** When it was given its token. */
+  /** When the pod last got a token. */
   tokenAt: number;
 }
 
@@ -141,7 +140,7 @@ export class Kubelet implements AsyncDisposable {
     return [...this.#pods.values()].filter((pod) => pod.component === component);
   }
 
-  /** Until so many pods are ready, and no other is left. */
+  /** Waits until a component has this many pods and all of them are ready, also in its Service. */
   async untilReady(count: number, component = 'webhook', within = 30_000): Promise<void> {
     await eventually(() => {
       const states = this.pods(component).map(({ ready }) => ready);

@@ -1,9 +1,9 @@
-/** Nodes whose kubelet is played by kwok: real ones with little room, and virtual ones of ECI. */
+/** Nodes for which kwok stands in for the kubelet: real nodes, and virtual nodes of ECI. */
 import { eventually } from '../../support/eventually.ts';
 import type { Json } from '../../support/objects.ts';
 import type { ApiServer } from './api-server.ts';
 
-/** What keeps pods from virtual nodes that do not ask for them, as ECI's own nodes have it. */
+/** The taint of ECI's virtual nodes, which keeps away pods without the toleration. */
 const TAINT = { key: 'virtual-kubelet.io/provider', value: 'alibabacloud', effect: 'NoSchedule' };
 export const TOLERATION = { key: TAINT.key, operator: 'Exists' };
 

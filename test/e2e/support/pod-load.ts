@@ -1,4 +1,4 @@
-/** Creates pods without end, as dry runs, and counts what becomes of them: the way to see a lost admission request. */
+/** Creates pods as dry runs, one after the other, and counts the results, which shows lost admission requests. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually.ts';
 import type { Json } from '../../support/objects.ts';
@@ -6,18 +6,18 @@ import type { ApiServer } from './api-server.ts';
 import { metadataOf } from './cluster.ts';
 
 export interface PodLoad extends AsyncDisposable {
-  /** How many pods were decided, were let through undecided, and were refused by the API server, with its words. */
+  /** How many pods were decided and how many were not, and the API server's answers to the pods that it refused. */
   readonly counts: { decided: number; untouched: number; readonly refused: string[] };
-  /** Until so many more have been answered. */
+  /** Waits until this many more pods have been answered. */
   readonly untilMore: (count: number) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 const CLIENTS = 4;
-/** Milliseconds between two pods of a client; the machine has other work to do. */
+/** Milliseconds between two pods of a client, because the machine has other work to do. */
 const PAUSE = 10;
 
-/** Of pods that the ImageCache of image `a:1` is for. */
+/** All pods have the image `a:1`, for which there must be an ImageCache `a`. */
 export function createPodsWithoutEnd(api: ApiServer): PodLoad {
   const counts: PodLoad['counts'] = { decided: 0, untouched: 0, refused: [] };
   const stopping = new AbortController();
@@ -43,7 +43,7 @@ export function createPodsWithoutEnd(api: ApiServer): PodLoad {
   return { counts, untilMore, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** A dry run. */
+/** Creates one pod as a dry run. */
 export function createPod(api: ApiServer): Promise<{ status: number; body: string }> {
   return api.send('POST', '/api/v1/namespaces/default/pods?dryRun=All', {
     metadata: { generateName: 'load-', labels: { 'alibabacloud.com/eci': 'true' } },

@@ -1,4 +1,4 @@
-/** Finds the programs of others that the tests and `make cluster` run: a control plane, kubectl, helm and kwok. */
+/** Finds the external programs that the tests and `make cluster` run: a control plane, kubectl, helm and kwok. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -17,7 +17,7 @@ const PROGRAMS = {
 
 export type Program = keyof typeof PROGRAMS;
 
-/** What it takes to run a cluster and to look at it. */
+/** The programs that run a cluster and show its objects. */
 export const CLUSTER_PROGRAMS = [
   'etcd',
   'kube-apiserver',

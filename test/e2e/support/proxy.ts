@@ -1,6 +1,6 @@
 /**
- * Stands between the webhook and the API server and does to their conversation what networks and servers do: refuses,
- * hangs, answers with errors, cuts, and garbles.
+ * A proxy before the API server, which imitates the faults of networks and servers: it refuses connections, hangs,
+ * answers with errors, cuts connections, and garbles watches.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, request as requestHttps } from 'node:https';
@@ -21,24 +21,24 @@ export interface SeenRequest {
 export interface FaultyProxy extends AsyncDisposable {
   readonly url: string;
   readonly ca: string;
-  /** Everything that was asked for, in order. */
+  /** All requests, in order. */
   readonly seen: SeenRequest[];
-  /** In force from now on. */
+  /** Handles all requests from now on, if it is set. */
   fault: Fault | undefined;
   /**
-   * Cuts the connection after the API server has answered: the request took effect, and the client does not learn of
-   * it.
+   * Handles a request after the API server has answered it: the request took effect, and the client need not learn of
+   * that.
    */
   afterwards: Fault | undefined;
   /** Changes the bytes of all watches, open or later. */
   garble: ((chunk: Buffer) => Buffer) | undefined;
   /** Ends the open watches, as a server does when their time is over. */
   readonly endWatches: () => void;
-  /** Neither connection is closed, and not a byte comes through any more: a network that has gone. */
+  /** Holds back all bytes and closes no connection, as a network that is down. */
   readonly hang: () => void;
-  /** Ends that; what hung then stays dead, and new connections work. */
+  /** Lets new connections work again; connections that were open during the hang stay dead. */
   readonly recover: () => void;
-  /** Closes the port and every connection: refused from now on, until opened again. */
+  /** Closes the port and every connection, so that new connections are refused until `open`. */
   readonly close: () => Promise<void>;
   readonly open: () => Promise<void>;
 }

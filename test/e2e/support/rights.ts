@@ -17,11 +17,11 @@ export interface AuditEvent {
   readonly responseStatus: { readonly code: number };
 }
 
-/** Rights on these are rights on objects of one name, or in one namespace. */
+/** The kinds on which the chart gives rights by object name, and those on which it gives rights in one namespace. */
 const NAMED = new Set(['configmaps', 'secrets', 'mutatingwebhookconfigurations', 'leases']);
 const CONFINED = new Set(['configmaps', 'secrets', 'leases']);
 
-/** Everything so far. A watch is in the log once it has ended. */
+/** All audited requests so far. A watch is in the log once it has ended. */
 export function audited(auditLog: string): AuditEvent[] {
   return readFileSync(auditLog, 'utf8')
     .trim()
@@ -38,7 +38,7 @@ function isConfined({ resource, namespace }: AuditEvent['objectRef']): boolean {
   return CONFINED.has(resource) || (resource === 'events' && namespace === 'kube-system');
 }
 
-/** A list or watch of everything names no object; a right on named objects alone is used with their name. */
+/** The right that a request has used; a list or a watch of all objects has no name. */
 export function used({ verb, objectRef }: AuditEvent): string {
   const { apiGroup = '', resource, namespace, name } = objectRef;
   return right(

@@ -1,4 +1,4 @@
-/** A folder as the controller's cluster: what it sees, makes and deletes. */
+/** A folder as the controller's cluster: the objects that the controller reads, creates and deletes there. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { eventually } from '../../support/eventually.ts';
 import { cacheObject, podObject, type Json } from '../../support/objects.ts';
 import { temporaryFolder } from '../../support/webhook.ts';
 
-/** The label by which the controller knows its own. */
+/** The label by which the controller recognises the ImageCaches that it made. */
 const LABELS = { 'imagecache-webhook.io/made-by': 'controller' };
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -39,8 +39,8 @@ function own(name: string): Json {
   return { ...object, metadata: { ...(object['metadata'] as Json), labels: LABELS, uid: name } };
 }
 
-describe('it sees', () => {
-  it('pods, those with the marker apart, its own ImageCaches and no others', async () => {
+describe('the controller reads from the folder', () => {
+  it('all pods, the pods with the marker, and the ImageCaches that it made, but no others', async () => {
     const marker = { 'imagecache-webhook.io/create-on-miss': 'x' };
     folder.write('plain.json', podObject());
     folder.write('marked.json', podObject({ annotations: marker }));
@@ -52,7 +52,7 @@ describe('it sees', () => {
     expect(cluster.ownCaches().map(({ name }) => name)).toEqual(['auto-1']);
   });
 
-  it('a change at the next poll, and is woken by it once', async () => {
+  it('a change at the next poll, and is woken once', async () => {
     await cluster.start();
     changes = 0;
     await clock.advance(300);
@@ -67,7 +67,7 @@ describe('it sees', () => {
     expect(changes).toBe(1);
   });
 
-  it('how old that is: as old as its last poll', async () => {
+  it('the time of the last poll, which is the age of its data', async () => {
     await cluster.start();
     expect(cluster.confirmedAtMs()).toBe(clock.now());
     await eventually(async () => {
@@ -77,7 +77,7 @@ describe('it sees', () => {
   });
 });
 
-describe('an ImageCache that it made', () => {
+describe('an ImageCache that the controller made', () => {
   beforeEach(async () => {
     folder.write('auto-1.json', own('auto-1'));
     await cluster.start();
@@ -90,19 +90,19 @@ describe('an ImageCache that it made', () => {
     expect(existsSync(join(folder.path, 'auto-1.json'))).toBe(false);
   });
 
-  it('is left alone if it is another by now: the uid tells them apart', async () => {
+  it('is not deleted if its uid is not the expected uid', async () => {
     const [cache] = cluster.ownCaches();
     expect(await cluster.delete({ ...cache!, uid: 'of-another' })).toBe(false);
     expect(existsSync(join(folder.path, 'auto-1.json'))).toBe(true);
   });
 
-  it('is not made twice', async () => {
+  it('is not created twice', async () => {
     expect(await cluster.create(own('auto-2'))).toBe('created');
     expect(await cluster.create(own('auto-2'))).toBe('exists');
   });
 });
 
-it('a new one has a uid and the time, as from an API server', async () => {
+it('a created ImageCache has a uid and a creation time, as from an API server', async () => {
   await cluster.start();
   expect(await cluster.create(own('auto-2'))).toBe('created');
   await eventually(async () => {
@@ -114,7 +114,7 @@ it('a new one has a uid and the time, as from an API server', async () => {
   expect(clock.now() - cache!.createdAtMs).toBeLessThan(60_000);
 });
 
-it('a folder that cannot be read is a problem, and no end', async () => {
+it('a folder that can no longer be read is reported as a problem', async () => {
   await cluster.start();
   folder.remove();
   await eventually(async () => {

@@ -37,11 +37,11 @@ interface Watched {
   readonly problems: string[];
   readonly path: string;
   readonly write: (name: string, content: unknown) => void;
-  /** IDs that the index knows among these. */
+  /** The names, among the given names, whose cache is in the index. */
   readonly has: (...names: string[]) => string[];
 }
 
-/** How many looks at the folder have ended. */
+/** How many polls of the folder have ended. */
 let looks = 0;
 
 async function watch(files: Record<string, unknown> = {}): Promise<Watched> {
@@ -72,8 +72,8 @@ async function watch(files: Record<string, unknown> = {}): Promise<Watched> {
 }
 
 /**
- * An edit must take effect within a second: by the second look after it, at 200 ms each, and one look may be under way.
- * Looks are counted, because a machine may stand still for longer.
+ * An edit must take effect within a second: the source polls every 200 ms, and at most three polls may end before the
+ * edit takes effect. Polls are counted, because the machine may stand still for longer than a second.
  */
 async function soon(check: () => void): Promise<void> {
   const before = looks;
@@ -115,7 +115,7 @@ describe('reads', () => {
     expect(index.profile().inOrder.all.map(({ name }) => name)).toEqual(['e']);
   });
 
-  it('YAML and JSON, folders inside, lists as kubectl prints them, and empty documents', async () => {
+  it('YAML and JSON, subfolders, lists as kubectl prints them, and empty documents', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'imc-'));
     cleanups.push(() => rmSync(folder, { recursive: true }));
     mkdirSync(join(folder, 'inner'));
@@ -159,7 +159,7 @@ describe('reads', () => {
     ]);
   });
 
-  it('nothing from a folder that is not there, and says so', async () => {
+  it('nothing from a missing folder, and fails with a message that says so', async () => {
     const source = new FilesSource(
       '/nowhere',
       new ClusterIndex(),
@@ -231,7 +231,7 @@ describe('follows within a second', () => {
     await soon(() => expect(has('a', 'b')).toEqual(['b']));
   });
 
-  it('the profile: an edit of the ConfigMap and of a Selector', async () => {
+  it('an edit of the eci-profile ConfigMap, and the removal of a Selector', async () => {
     const { write, index, path } = await watch({
       'profile.json': eciProfileObject([{ name: 'one' }]),
       'selector.json': selectorObject('s', {}),
@@ -244,7 +244,7 @@ describe('follows within a second', () => {
     });
   });
 
-  it('and each poll confirms the index', async () => {
+  it('and confirms the index with each poll', async () => {
     const { index } = await watch();
     const before = index.confirmedAtMs()!;
     await soon(() => expect(index.confirmedAtMs()).toBeGreaterThan(before));
@@ -268,7 +268,7 @@ describe('a fault is reported by file and line, and the state before stays', () 
     expect(source.problems()).toEqual([]);
   });
 
-  it('an object that cannot be read keeps its former state, and the rest of its file takes effect', async () => {
+  it('an object that cannot be read keeps its former state, and other objects of its file take effect', async () => {
     const { write, has, problems, path } = await watch({ 'a.yaml': stringify(cacheObject({ name: 'a' })) });
     write(
       'a.yaml',
@@ -278,7 +278,7 @@ describe('a fault is reported by file and line, and the state before stays', () 
     expect(problems).toEqual([`${path}/a.yaml:9: spec.images[1] is no image reference: "NOT OK"`]);
   });
 
-  it('a broken eci-profile keeps the last good one in force', async () => {
+  it('a broken eci-profile leaves the last good profile in force', async () => {
     const { write, index, problems } = await watch({
       'p.yaml': stringify(eciProfileObject([{ name: 'good' }])),
     });
@@ -302,12 +302,12 @@ describe('a fault is reported by file and line, and the state before stays', () 
       ':32: spec.images must be',
     ],
     ['a syntax error', '{\n  "kind": "Node",\n  "metadata": [\n}', ':4: '],
-  ])('in JSON too: %s', async (_title, text, problem) => {
+  ])('also in a JSON file: %s', async (_title, text, problem) => {
     const { problems } = await watch({ 'x.json': text });
     expect(problems[0]).toContain(`x.json${problem}`);
   });
 
-  it("of two objects with one name the first file's counts, until it goes", async () => {
+  it('of two objects with one name, the object of the first file counts until that file is removed', async () => {
     const { problems, index, path } = await watch({
       'a.json': cacheObject({ name: 'same', id: 'imc-a' }),
       'b.json': cacheObject({ name: 'same', id: 'imc-b' }),
@@ -387,7 +387,7 @@ describe('a fault is reported by file and line, and the state before stays', () 
     [
       'a Selector that writes our own annotation',
       stringify(selectorObject('x', { effect: { annotations: { 'imagecache-webhook.io/decision': 'x' } } })),
-      "the webhook's own",
+      'which is reserved for the webhook',
     ],
   ])('%s', async (_title, text, problem) => {
     const { problems, path } = await watch({ 'x.yaml': text });

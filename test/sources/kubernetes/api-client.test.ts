@@ -21,7 +21,7 @@ async function faultOf(path = '/x'): Promise<unknown> {
 }
 
 describe('a request', () => {
-  it('is sent with its query, of which undefined values are left out, and with the token', async () => {
+  it('is sent with the token and the query, without undefined values of the query', async () => {
     const query = { limit: '5', continue: undefined };
     expect(await client.json({ path: '/x', query, signal })).toEqual({ a: 1 });
     expect(api.calls).toMatchObject([
@@ -45,7 +45,7 @@ describe('an answer that is no success', () => {
     expect(await faultOf()).toMatchObject({ status: 409, message: 'HTTP 409: it has changed' });
   });
 
-  it('is one with the text itself, shortened, if something on the way has answered', async () => {
+  it('is an ApiError with the shortened text, if the answer is not from the API server', async () => {
     api.answer = () => ({ status: 502, body: `<html>${'x'.repeat(5000)}` });
     const fault = (await faultOf()) as ApiError;
     expect(fault).toBeInstanceOf(ApiError);
@@ -56,7 +56,7 @@ describe('an answer that is no success', () => {
   it.each([
     ['7', 7000],
     ['soon', undefined],
-  ])('says how long to wait: Retry-After %s', async (value, milliseconds) => {
+  ])('has the wait in milliseconds if Retry-After is a number: %s', async (value, milliseconds) => {
     api.answer = () => failure(429, 'slow down', { 'retry-after': value });
     expect(await faultOf()).toMatchObject({ retryAfter: milliseconds });
   });
@@ -64,10 +64,10 @@ describe('an answer that is no success', () => {
 
 describe('the credentials', () => {
   it.each([
-    ['were refused (401)', 401, 'Bearer second'],
-    ['were good, and something else was wrong (403)', 403, 'Bearer first'],
-    ['were good, and the server is not well (500)', 500, 'Bearer first'],
-  ])('are read again only if they %s', async (_title, status, expected) => {
+    ['the API server refuses them (401)', 401, 'Bearer second'],
+    ['the API server accepts them and refuses the request (403)', 403, 'Bearer first'],
+    ['the API server fails (500)', 500, 'Bearer first'],
+  ])('are read again after a 401, and not after other errors: %s', async (_title, status, expected) => {
     api.answer = () => failure(status, 'no');
     await faultOf();
     api.token = 'second';
@@ -75,7 +75,7 @@ describe('the credentials', () => {
     expect(api.calls.at(-1)?.authorization).toBe(expected);
   });
 
-  it('are read again after no answer at all, as the CA or the address may be another', async () => {
+  it('are read again if no answer comes, because the CA or the address may have changed', async () => {
     api.answer = () => 'silent';
     await expect(client.json({ path: '/x', timeout: 50, signal })).rejects.toThrow('no answer within 50 ms');
     api.token = 'second';
@@ -85,7 +85,7 @@ describe('the credentials', () => {
   });
 });
 
-it('a caller who gives up ends the request with his own reason, not with the deadline', async () => {
+it('a request that its caller aborts does not fail with the message of the deadline', async () => {
   api.answer = () => 'silent';
   const giving = new AbortController();
   const asked = client.json({ path: '/x', signal: giving.signal });
@@ -93,7 +93,7 @@ it('a caller who gives up ends the request with his own reason, not with the dea
   await expect(asked).rejects.not.toThrow('no answer within');
 });
 
-it('a stream is handed over once its head is here, and the deadline no longer counts', async () => {
+it('a stream is returned once its headers have come, and then the deadline no longer applies', async () => {
   api.answer = () => 'watch';
   const answer = await client.stream({ path: '/x', timeout: 1000, signal });
   const watch = await api.watch(1);

@@ -7,7 +7,7 @@ const failures = fc.integer({ min: 1, max: 10_000 });
 const limit = fc.integer({ min: 1000, max: 30_000 });
 const random = fc.double({ min: 0, max: 1, noNaN: true });
 
-it('is between half of the ceiling and the ceiling, which doubles from 200 ms to the limit', () => {
+it('the wait is between half of a ceiling and the ceiling, which doubles from 200 ms to the limit', () => {
   fc.assert(
     fc.property(failures, limit, random, (count, most, chance) => {
       const ceiling = Math.min(200 * 2 ** (count - 1), most);
@@ -18,7 +18,7 @@ it('is between half of the ceiling and the ceiling, which doubles from 200 ms to
   );
 });
 
-it('is never shorter than the server asks for, up to a minute, and never the same for all clients', () => {
+it('the wait is never shorter than the server asks for, up to a minute, and differs between clients', () => {
   fc.assert(
     fc.property(
       failures,

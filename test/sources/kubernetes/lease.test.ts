@@ -1,4 +1,4 @@
-/** Elections by a Lease that a scripted API server keeps, by a clock that goes only when a test says so. */
+/** Elections with a Lease on a scripted API server, and a clock that moves only when a test advances it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LeaderElection } from '../../../src/sources/kubernetes/lease.ts';
 import { FakeClock } from '../../support/clock.ts';
@@ -11,10 +11,10 @@ const PATH = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
 
 let api: ScriptedApi;
 let clock: FakeClock;
-/** As the server has it; a PUT with another resourceVersion is refused, as by a real one. */
+/** The Lease on the server, which refuses a PUT with another resourceVersion, as a real API server does. */
 let lease: Json | undefined;
 let version = 1;
-/** Answers instead of the server, unless it gives nothing. */
+/** Answers instead of the server, unless the result is undefined. */
 let instead: (call: ApiCall) => ApiAnswer | undefined;
 const stops: (() => Promise<void>)[] = [];
 
@@ -35,7 +35,7 @@ function specOf(): Json {
   return (lease?.['spec'] ?? {}) as Json;
 }
 
-/** The Lease of somebody else. */
+/** Gives the Lease to another holder; an empty identity makes the Lease free. */
 function heldBy(holderIdentity: string): void {
   lease = {
     metadata: { name: 'l', namespace: 'kube-system', resourceVersion: `${++version}` },
@@ -78,7 +78,7 @@ function start(identity: string): Replica {
   return { isLeading: () => leading, steps, failures, stop };
 }
 
-/** Lets the replicas rest once, ask once, and hear the answer. */
+/** Lets the replicas pause once, send a request, and receive the answer. */
 async function round(): Promise<void> {
   const before = api.calls.length;
   await clock.advance(DURATION * (2 / 15) * 1.2);
@@ -99,7 +99,7 @@ afterEach(async () => {
 });
 
 describe('a replica', () => {
-  it('makes the Lease if there is none, and leads', async () => {
+  it('creates the Lease if there is none, and leads', async () => {
     const one = start('one');
     await eventually(() => expect(one.isLeading()).toBe(true));
     expect(api.calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
@@ -109,7 +109,7 @@ describe('a replica', () => {
     expect(specOf()).toMatchObject({ holderIdentity: 'one', leaseDurationSeconds: 15, leaseTransitions: 0 });
   });
 
-  it('renews it well within its duration, with the time at which it was acquired', async () => {
+  it('renews the Lease well within its duration, and keeps its acquireTime', async () => {
     const one = start('one');
     await eventually(() => expect(one.isLeading()).toBe(true));
     const { acquireTime, renewTime } = specOf();
@@ -119,14 +119,14 @@ describe('a replica', () => {
     expect(clock.elapsed()).toBeLessThan(DURATION / 3);
   });
 
-  it('takes one that is free at once', async () => {
+  it('takes a free Lease at once', async () => {
     heldBy('');
     const one = start('one');
     await eventually(() => expect(one.isLeading()).toBe(true));
     expect(specOf()).toMatchObject({ holderIdentity: 'one', leaseTransitions: 4 });
   });
 
-  it('leaves one that another renews, however long, and takes it once it was unchanged for its duration', async () => {
+  it('never takes a Lease that another renews, and takes a Lease that was unchanged for its duration', async () => {
     heldBy('other');
     const one = start('one');
     for (let i = 0; i < 12; i++) {
@@ -145,7 +145,7 @@ describe('a replica', () => {
     expect(clock.elapsed() - lastSeen).toBeLessThan(DURATION * 1.5);
   });
 
-  it('is not misled by the times in the Lease: clocks differ', async () => {
+  it('ignores the times in the Lease, because the clocks of replicas differ', async () => {
     heldBy('other');
     (lease!['spec'] as Json)['renewTime'] = '1999-01-01T00:00:00.000000Z';
     const one = start('one');
@@ -154,7 +154,7 @@ describe('a replica', () => {
     expect(one.isLeading()).toBe(false);
   });
 
-  it('stops leading before another may begin if it cannot renew, and says so', async () => {
+  it('stops leading before another may begin if it cannot renew the Lease, and reports that', async () => {
     const one = start('one');
     await eventually(() => expect(one.isLeading()).toBe(true));
     instead = () => failure(500, 'etcd is down');
@@ -176,7 +176,7 @@ describe('a replica', () => {
     await eventually(() => expect(one.isLeading()).toBe(false));
   });
 
-  it('gives the Lease back when it is stopped, and only its own', async () => {
+  it('releases its own Lease when it is stopped, and no other', async () => {
     const one = start('one');
     await eventually(() => expect(one.isLeading()).toBe(true));
     await one.stop();
@@ -189,7 +189,7 @@ describe('a replica', () => {
   });
 });
 
-it('of two that see it free together one leads, and the other stays quiet about it', async () => {
+it('of two replicas that find the Lease free at the same time one leads, and neither reports a failure', async () => {
   heldBy('');
   const both = [start('one'), start('two')];
   await eventually(() => expect(both.filter((each) => each.isLeading())).toHaveLength(1));

@@ -1,4 +1,4 @@
-/** A list as it comes from the API server: the same objects as JSON.parse finds, however the bytes are cut. */
+/** The reader of lists finds the objects that JSON.parse finds, however the bytes are cut into chunks. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/core/kubernetes/json.ts';
@@ -13,7 +13,7 @@ async function read(chunks: AsyncIterable<Buffer>): Promise<{ items: JsonObject[
 
 const readText = (text: string): ReturnType<typeof read> => read(inChunks(text, []));
 
-it('gives the objects of any list, in order, and then where to go on', async () => {
+it('the reader gives the objects of a list in order, and then its resourceVersion and continue token', async () => {
   const json = fc.jsonValue({ maxDepth: 4 });
   const metadata = fc.record({
     resourceVersion: fc.stringMatching(/^\d{1,9}$/),
@@ -51,7 +51,7 @@ it('gives the objects of any list, in order, and then where to go on', async () 
   );
 });
 
-it('gives an object as soon as it is complete', async () => {
+it('the reader gives each object as soon as the object is complete', async () => {
   const seen: unknown[] = [];
   const chunks = (async function* () {
     yield Buffer.from('{"items":[{"a":1},{"b"');
@@ -62,7 +62,7 @@ it('gives an object as soon as it is complete', async () => {
   expect(seen).toEqual([{ a: 1 }, { b: 2 }]);
 });
 
-it('lets others have their turn between its chunks', async () => {
+it('the reader lets other work of the process run between chunks', async () => {
   let turns = 0;
   const counting = setInterval(() => (turns += 1), 0);
   const item = `{"a":"${'x'.repeat(60_000)}"}`;
@@ -77,22 +77,22 @@ it('lets others have their turn between its chunks', async () => {
   expect(turns).toBeGreaterThan(5);
 });
 
-it('may be null instead of empty, as Go writes it', async () => {
+it('the items may be null instead of an empty array, as Go writes them', async () => {
   const { items } = await readText('{"metadata":{"resourceVersion":"7"},"items":null}');
   expect(items).toEqual([]);
 });
 
-describe('ends with an error at', () => {
+describe('the reader ends with an error at', () => {
   it.each([
     ['nothing', '', 'JSON'],
-    ['something else', '<html>', 'JSON'],
+    ['an HTML page', '<html>', 'JSON'],
     ['a list of no objects', '[1,2]', 'no list of objects'],
     ['no resourceVersion', '{"metadata":{},"items":[]}', 'no list of objects'],
     ['an error that came with 200', '{"kind":"Status","metadata":{},"code":500}', 'no list of objects'],
     ['an end within an object', '{"metadata":{"resourceVersion":"7"},"items":[{"a":1},{"b":', 'JSON'],
     ['an end after an object', '{"metadata":{"resourceVersion":"7"},"items":[{"a":1},', 'JSON'],
     ['an object that is no JSON', '{"metadata":{"resourceVersion":"7"},"items":[{"a":}]}', 'JSON'],
-    ['more than a list', '{"metadata":{"resourceVersion":"7"},"items":[]}{}', 'JSON'],
+    ['text after the list', '{"metadata":{"resourceVersion":"7"},"items":[]}{}', 'JSON'],
     ['brackets that do not match', '{"metadata":{"resourceVersion":"7"},"items":[{"a":1]}}', 'JSON'],
   ])('%s', async (_title, text, message) => {
     await expect(readText(text)).rejects.toThrow(message);

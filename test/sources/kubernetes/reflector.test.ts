@@ -1,4 +1,4 @@
-/** Lists and watches against an API server that answers as each test says, with a clock of its own. */
+/** The reflector against a scripted API server, with a clock that moves only when a test advances it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/core/kubernetes/json.ts';
 import type { Resource, Store } from '../../../src/sources/kubernetes/list-all.ts';
@@ -50,7 +50,7 @@ let stopping: AbortController;
 let running: Promise<void>;
 const failures: string[] = [];
 const steps: string[] = [];
-/** What lists are answered with; watches are accepted. */
+/** The answers to lists and to watches. */
 let list: (call: ApiCall) => ApiAnswer;
 let watch: (call: ApiCall) => ApiAnswer;
 
@@ -84,7 +84,10 @@ function names(): string[] {
   return [...store.held.keys()].toSorted();
 }
 
-/** Lets the reflector rest after a failure, and no longer: its watch has two timers, its rest has one. */
+/**
+ * Waits until the reflector pauses after a failure, and ends the pause. The reflector has one timer in a pause, and two
+ * during a watch.
+ */
 async function nextAttempt(): Promise<void> {
   await eventually(() => expect(clock.waits()).toHaveLength(1));
   await clock.advance(clock.waits()[0]!);
@@ -92,7 +95,7 @@ async function nextAttempt(): Promise<void> {
 
 const lists = (): ApiCall[] => api.calls.filter(({ query }) => query['watch'] !== 'true');
 
-it('lists page by page with its selector, and watches from where the list began', async () => {
+it('a kind is listed page by page with its selector, and watched from the version of the first page', async () => {
   list = ({ query }) =>
     query['continue'] === 'next' ? listOf('11', [thing('b')]) : listOf('10', [thing('a')], 'next');
   start();
@@ -109,7 +112,7 @@ it('lists page by page with its selector, and watches from where the list began'
   expect(steps).toEqual(['Thing: 2 listed in 0 ms']);
 });
 
-it('takes what a watch brings, and goes on from its last version after the server has ended it in time', async () => {
+it('events are applied, and after the end of a watch the next watch begins at the last version', async () => {
   start();
   const first = await api.watch(1);
   first.send('ADDED', thing('b', '12'));
@@ -124,7 +127,7 @@ it('takes what a watch brings, and goes on from its last version after the serve
   expect(failures).toEqual([]);
 });
 
-it('deletes what a list no longer has', async () => {
+it('an object that a later list no longer has is deleted', async () => {
   start();
   (await api.watch(1)).send('ERROR', { code: 410, message: 'too old' });
   list = () => listOf('30', [thing('c')]);
@@ -133,7 +136,7 @@ it('deletes what a list no longer has', async () => {
   await eventually(() => expect(names()).toEqual(['c']));
 });
 
-describe('knows how old its knowledge is: it is confirmed', () => {
+describe('the state is confirmed', () => {
   it.each<[string, (send: Awaited<ReturnType<ScriptedApi['watch']>>) => void]>([
     ['by an event', ({ send }) => send('MODIFIED', thing('a', '12'))],
     ['by a bookmark', ({ send }) => send('BOOKMARK', { metadata: { resourceVersion: '12' } })],
@@ -145,11 +148,11 @@ describe('knows how old its knowledge is: it is confirmed', () => {
     await eventually(() => expect(reflector.confirmedAtMs).toBe(clock.now()));
   });
 
-  it('by a watch that the server has ended after its time, and not by one that was cut short', async () => {
+  it('by a watch that the server ends after its full time, and not by a watch that ends early', async () => {
     start();
     const listedAt = clock.now();
     await api.watch(1);
-    // What was missed would have come by now.
+    // By now the watch would have delivered what was missed; the API server confirms the state with that.
     await clock.advance(1000);
     expect(reflector.confirmedAtMs).toBe(listedAt);
     await clock.advance(watchFor / 2);
@@ -164,7 +167,7 @@ describe('knows how old its knowledge is: it is confirmed', () => {
     await eventually(() => expect(reflector.confirmedAtMs).toBe(secondAt + watchFor));
   });
 
-  it('not by an open connection: a silent watch is cut, and after a second one the kind is listed again', async () => {
+  it('not by an open connection: a silent watch is cut, and after the second the kind is listed again', async () => {
     start();
     await api.watch(1);
     await clock.advance(1000);
@@ -183,7 +186,7 @@ describe('knows how old its knowledge is: it is confirmed', () => {
     expect(reflector.confirmedAtMs).toBeGreaterThan(confirmedAt!);
   });
 
-  it('not by a watch that was accepted after a silent one, until it brings something', async () => {
+  it('not by a watch that follows a silent watch, until an event comes', async () => {
     start();
     const first = await api.watch(1);
     first.send('BOOKMARK', { metadata: { resourceVersion: '12' } });
@@ -193,7 +196,7 @@ describe('knows how old its knowledge is: it is confirmed', () => {
     const listed = await api.watch(2);
     const at = reflector.confirmedAtMs;
     await clock.advance(2000);
-    // Accepted and silent, as the one before it was: that says nothing.
+    // The watch is accepted and silent, as the watch before was, so it confirms nothing.
     expect(reflector.confirmedAtMs).toBe(at);
     listed.send('BOOKMARK', { metadata: { resourceVersion: '13' } });
     await eventually(() => expect(reflector.confirmedAtMs).toBe(clock.now()));
@@ -201,7 +204,7 @@ describe('knows how old its knowledge is: it is confirmed', () => {
 });
 
 describe('a fault', () => {
-  it('is waited out longer each time, told once, and its end is told too', async () => {
+  it('leads to a longer pause each time, is reported once, and its end is reported too', async () => {
     list = () => failure(500, 'etcd is down');
     start();
     await eventually(() => expect(clock.waits()).toEqual([150]));
@@ -213,17 +216,17 @@ describe('a fault', () => {
     expect(reflector.problem).toBe('Thing: HTTP 500: etcd is down');
     list = () => listOf('10', []);
     await clock.advance(600);
-    await eventually(() => expect(steps).toContainEqual('Thing: in step again after 1.1 s'));
+    await eventually(() => expect(steps).toContainEqual('Thing: up to date again after 1.1 s'));
     expect(reflector.problem).toBeUndefined();
   });
 
-  it('that asks for a pause is given it', async () => {
+  it('with Retry-After leads to a pause of at least that time', async () => {
     list = () => failure(429, 'slow down', { 'retry-after': '7' });
     start();
     await eventually(() => expect(clock.waits()).toEqual([7050]));
   });
 
-  it('of what a watch sends is followed by a list, since the same would come again', async () => {
+  it('in the bytes of a watch is followed by a list, because another watch would bring the same bytes', async () => {
     start();
     (await api.watch(1)).write('no event\n');
     await eventually(() => expect(failures).toEqual([expect.stringContaining('an event is not JSON')]));
@@ -232,7 +235,7 @@ describe('a fault', () => {
     expect(lists()).toHaveLength(2);
   });
 
-  it('of watches that are closed as soon as they are accepted leads to a list after two', async () => {
+  it('of watches that are closed as soon as they are accepted leads to a list after the second', async () => {
     start();
     for (let i = 1; i <= 2; i++) {
       (await api.watch(i)).end();
@@ -265,7 +268,7 @@ describe('a kind that the cluster may lack', () => {
     expect(store.served).toEqual([true]);
   });
 
-  it('is absent without being a problem, and looked for again; its objects go', async () => {
+  it('may disappear without a problem: its objects are deleted, and the kind is requested again', async () => {
     start();
     (await api.watch(1)).send('ERROR', { code: 410, message: 'gone' });
     list = () => failure(404, 'not found');
@@ -281,7 +284,7 @@ describe('a kind that the cluster may lack', () => {
     expect(store.served).toEqual([true, false, true]);
   });
 
-  it('is a problem where it may not be lacking', async () => {
+  it('is a problem if it is missing and mayBeAbsent is false', async () => {
     list = () => failure(404, 'not found');
     start({ ...THINGS, mayBeAbsent: false });
     await eventually(() => expect(failures).toEqual(['Thing: HTTP 404: not found']));

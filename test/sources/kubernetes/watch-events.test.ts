@@ -1,4 +1,4 @@
-/** The watch stream: the same events however the bytes are cut, and nothing passed over in silence. */
+/** The reader of watches gives the same events however the bytes are cut, and skips nothing but empty lines. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../../src/sources/kubernetes/api-client.ts';
@@ -22,7 +22,7 @@ async function collect(stream: AsyncIterable<Buffer>): Promise<WatchEvent[]> {
 const added = (name: string): WatchEvent => ({ type: 'ADDED', object: { metadata: { name } } });
 const line = (event: unknown): string => `${JSON.stringify(event)}\n`;
 
-it('is the same whatever chunks it comes in, also where these part a character', async () => {
+it('the events are the same whatever the chunks are, also if a chunk ends within a character', async () => {
   const events = fc.array(fc.string({ unit: 'grapheme' }).map(added), { maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(events, fc.array(fc.nat(), { maxLength: 20 }), async (expected, cuts) => {
@@ -31,16 +31,16 @@ it('is the same whatever chunks it comes in, also where these part a character',
   );
 });
 
-it('may have empty lines', async () => {
+it('a watch may have empty lines', async () => {
   expect(await read(`\n${line(added('a'))}\n\n`)).toEqual([added('a')]);
 });
 
-describe('ends with an error at', () => {
+describe('a watch ends with an error at', () => {
   it.each([
-    ['what is not JSON', 'HTTP/1.1 200 OK\n', 'is not JSON'],
+    ['a line that is not JSON', 'HTTP/1.1 200 OK\n', 'is not JSON'],
     ['an event that was cut', '{"type":"ADDED","obj', 'the stream ended within an event'],
     ['an event without a type', line({ object: {} }), 'has the type undefined'],
-    ['a type that nobody knows', line({ type: 'RENAMED', object: {} }), 'has the type "RENAMED"'],
+    ['an unknown type', line({ type: 'RENAMED', object: {} }), 'has the type "RENAMED"'],
     ['an event without an object', line({ type: 'ADDED' }), 'has no object'],
     ['JSON that is no event', '[]\n', 'has no object'],
   ])('%s', async (_title, text, message) => {
@@ -49,7 +49,7 @@ describe('ends with an error at', () => {
     await expect(reading).rejects.toThrow(message);
   });
 
-  it('an event of any length without end, before memory does', async () => {
+  it('an event that does not end, before it fills the memory', async () => {
     const endless = (async function* () {
       for (;;) yield Buffer.alloc(2 ** 20, 'x');
     })();
@@ -64,7 +64,7 @@ describe('ends with an error at', () => {
     await expect(read(line({ type: 'ERROR', object: {} }))).rejects.toMatchObject({ status: 500 });
   });
 
-  it('and gives what came before it', async () => {
+  it('a line that is not JSON, after the events before that line', async () => {
     const seen: WatchEvent[] = [];
     const stream = (async function* () {
       yield Buffer.from(`${line(added('a'))}garbage\n${line(added('b'))}`);

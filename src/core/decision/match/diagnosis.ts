@@ -1,4 +1,4 @@
-/** Diagnosis in sentences: why a cache was chosen, or why none was. */
+/** Says in a sentence why a cache was chosen, or why no cache was chosen. */
 import type { ImageCache } from '../../image-cache.ts';
 import type { Refusal } from './filters.ts';
 import type { MatchResult, Verdict } from './matcher.ts';
@@ -18,13 +18,14 @@ export function describeMatch(match: MatchResult, imageCount: number): string {
       : '';
     return `${describeCache(cache)} holds ${degree.exact} of ${imageCount} images${other}${tie}${missed}`;
   }
-  if (match.considered === 0) return "no ImageCache holds any of the pod's images";
+  if (match.considered === 0) return "no ImageCache in this cluster holds any of the pod's images";
   const counts = Array.from(match.refused, ([code, count]) => `${count} ${code}`).join(', ');
   return `no ImageCache qualifies: ${counts}; ${mostInformative(verdicts)}`;
 }
 
 /**
- * The refused candidate that is most worth mentioning: among those with the most exact images, one that holds enough.
+ * A clause about the refused candidate that explains the miss best: it has the most exact images, and, if possible,
+ * was refused for something else than NotEnoughImages.
  */
 function mostInformative(verdicts: readonly Verdict[]): string {
   const most = Math.max(...verdicts.map((verdict) => verdict.degree.exact));
@@ -34,7 +35,7 @@ function mostInformative(verdicts: readonly Verdict[]): string {
 }
 
 export function describePinRefusal(cache: ImageCache, refusal: Refusal): string {
-  // If the phase is not itself the reason, the sentence still names it.
+  // If the phase is not the reason for the refusal, the sentence names the phase too.
   const state = refusal.code === 'NotReady' ? '' : ` (phase ${cache.phase}, progress ${cache.progress})`;
   return `the pod pins ${describeCache(cache)}, which ${refusal.message}${state}`;
 }

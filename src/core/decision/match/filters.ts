@@ -1,23 +1,24 @@
 /**
- * The filters of automatic matching, in order. Each accepts a candidate or refuses it, and can say why; the first
- * refusal counts. To add a rule, add an entry.
+ * The filters of automatic matching, in order. Each filter accepts or refuses a candidate, and can say why; if several
+ * filters refuse a candidate, the first one counts.
  */
 import { describePhase, READY } from '../../image-cache.ts';
 import { formatBytes } from '../../kubernetes/quantity.ts';
 import { formatTime } from '../../kubernetes/time.ts';
 import type { Candidate } from '../view.ts';
 import type { FilterCode } from '../reasons.ts';
+import type { Placement } from '../placement.ts';
 import type { Degree } from './degree.ts';
 
-/** How many of the pod's images a cache must hold. `perfect` wins over `count`. */
+/** How many of the pod's images a cache must hold: all, at least a number, or no more than MinimumMatch asks. */
 export type Requirement =
   | { readonly kind: 'perfect' }
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'minimum' };
 
 /**
- * What a cache must hold if the pod asks for no more: `image`, one of its images; `repository`, or another version of
- * one.
+ * The least that a cache must hold: `image` means one of the pod's images; `repository` means one of the pod's images
+ * or another version of one.
  */
 export type MinimumMatch = 'image' | 'repository';
 
@@ -26,9 +27,10 @@ export interface FilterContext {
   readonly minimumMatch: MinimumMatch;
   /** How many distinct images the pod has. */
   readonly imageCount: number;
-  /** The pod's storage: 30 GiB and what its annotation adds. */
+  /** The storage of the pod's ECI instance (see Request). */
   readonly storageBytes: number;
-  readonly region: string | undefined;
+  /** Undefined if the placement is not known: then caches of every region and platform are accepted. */
+  readonly placement: Placement | undefined;
   readonly nowMs: number;
   readonly expiryMarginMs: number;
 }
@@ -36,7 +38,7 @@ export interface FilterContext {
 interface Filter {
   readonly code: FilterCode;
   readonly refuses: (candidate: Candidate, context: FilterContext) => boolean;
-  /** Why it refuses a candidate, as a clause about the cache. Called only for candidates that it refuses. */
+  /** Why the filter refuses a candidate, as a clause about the cache; called only if the filter refuses it. */
   readonly describe: (candidate: Candidate, context: FilterContext) => string;
 }
 
@@ -61,9 +63,23 @@ export const FILTERS: readonly Filter[] = [
   },
   {
     code: 'OtherRegion',
-    refuses: ({ cache }, { region }) =>
-      cache.region !== undefined && region !== undefined && cache.region !== region,
-    describe: ({ cache }, { region }) => `is in ${cache.region}, the pod in ${region}`,
+    refuses: ({ cache }, { placement }) =>
+      cache.region !== undefined && placement?.region !== undefined && cache.region !== placement.region,
+    describe: ({ cache }, { placement }) => `is in ${cache.region}, the pod in ${placement?.region}`,
+  },
+  {
+    code: 'OtherArchitecture',
+    refuses: ({ cache }, { placement }) =>
+      placement !== undefined && cache.architecture !== placement.architecture,
+    describe: ({ cache }, { placement }) =>
+      `is for ${cache.architecture}, the pod runs on ${placement?.architecture}`,
+  },
+  {
+    code: 'OtherOperatingSystem',
+    refuses: ({ cache }, { placement }) =>
+      placement !== undefined && cache.operatingSystem !== placement.operatingSystem,
+    describe: ({ cache }, { placement }) =>
+      `is for ${cache.operatingSystem}, the pod runs on ${placement?.operatingSystem}`,
   },
   {
     code: 'TooLarge',
@@ -79,7 +95,7 @@ export const FILTERS: readonly Filter[] = [
   },
 ];
 
-/** Whether a degree is enough. If a degree is not enough, no lower degree is, so that a matcher may stop there. */
+/** Whether a degree is enough. If a degree is not enough, no lower degree is enough, so the matcher can stop. */
 export function reachesRequirement(degree: Degree, context: FilterContext): boolean {
   switch (context.requirement.kind) {
     case 'perfect':
@@ -91,7 +107,7 @@ export function reachesRequirement(degree: Degree, context: FilterContext): bool
   }
 }
 
-/** Whether a cache with this degree holds anything of the pod's images at all. */
+/** Whether a cache with this degree holds at least what MinimumMatch asks. */
 export function reachesMinimum(degree: Degree, minimumMatch: MinimumMatch): boolean {
   return degree.exact > 0 || (minimumMatch === 'repository' && degree.sameRepository > 0);
 }
@@ -114,14 +130,24 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** The filters that a pinned cache must pass too: ECI fails a pod whose cache one of them refuses. */
-export const PIN_FILTERS: readonly Filter[] = FILTERS.filter(
-  ({ code }) => code === 'NotReady' || code === 'Expiring' || code === 'BeingDeleted',
+/** The filters that count for a pinned cache too: if one of them refuses the cache, ECI would fail the pod. */
+export const PIN_FILTERS = filtersNamed('NotReady', 'Expiring', 'BeingDeleted');
+
+/** The filters that only warn about a pinned cache: ECI uses the cache even if one of them refuses it. */
+export const PIN_WARNING_FILTERS = filtersNamed(
+  'OtherRegion',
+  'OtherArchitecture',
+  'OtherOperatingSystem',
+  'TooLarge',
 );
 
+function filtersNamed(...codes: readonly FilterCode[]): readonly Filter[] {
+  return FILTERS.filter(({ code }) => codes.includes(code));
+}
+
 /**
- * The first filter that refuses a candidate; undefined if all accept it. Makes no text, because thousands may be
- * refused.
+ * The first filter that refuses a candidate; undefined if all filters accept it. Makes no text, because thousands of
+ * candidates may be refused.
  */
 export function refusingFilter(
   candidate: Candidate,

@@ -1,6 +1,6 @@
 /**
- * Automatic matching: goes through the candidates in order to the first that passes every filter, and records what it
- * considered. filters.ts has the filters, degree.ts the degree, order.ts the order.
+ * Automatic matching: finds the first candidate in the order (order.ts) that passes every filter (filters.ts), and
+ * records the candidates that explain the result.
  */
 import type { ImageReference } from '../../image/reference.ts';
 import type { ImageCache } from '../../image-cache.ts';
@@ -23,11 +23,13 @@ export interface MatchRequest extends FilterContext {
   readonly images: readonly ImageReference[];
   /** The total size of the pod's images in bytes; an image of unknown size counts as 0. */
   readonly targetBytes: number;
+  /** The number of the pod's images whose size is known. */
+  readonly knownSizes: number;
 }
 
 /** A candidate with the result of the filters. */
 export interface Verdict extends Candidate {
-  /** Undefined if it passed every filter: it is the winner, or the winner comes before it. */
+  /** Undefined if the candidate passed every filter: then it is the winner, or the winner comes before it. */
   readonly refusal: Refusal | undefined;
   /** Set for a candidate that passed and lost: why the winner comes before it. */
   readonly lostBecause: string | undefined;
@@ -38,16 +40,16 @@ export interface MatchResult {
   readonly winner: Candidate | undefined;
   /** The best considered candidates: usable caches first, with the winner among them, then unusable ones. */
   readonly verdicts: readonly Verdict[];
-  /** How many candidates were considered; candidates that can change nothing are not. */
+  /** How many candidates were counted: those that could have won or that help to explain the result. */
   readonly considered: number;
   /** How many of the considered candidates each filter refused. */
   readonly refused: ReadonlyMap<FilterCode, number>;
 }
 
-/** How many candidates of each kind are kept as verdicts: enough to say what broke a tie, or what came close. */
+/** The most refused candidates that become verdicts, for usable caches, and again for unusable caches. */
 const NAMED = 4;
 
-/** Finds the best cache for a pod. Looks at every candidate of a degree that can win, and makes text for a few. */
+/** Finds the best cache for a pod. Filters all candidates of a degree together, but makes text for only a few. */
 export function findBestMatch(request: MatchRequest, view: View): MatchResult {
   const levels = view.candidates(request.images);
   const account = new Account(request);
@@ -58,7 +60,7 @@ export function findBestMatch(request: MatchRequest, view: View): MatchResult {
   return { request, winner, verdicts, considered, refused };
 }
 
-/** Collects what a MatchResult reports. */
+/** Collects the verdicts and counts of a MatchResult. */
 class Account {
   readonly request: MatchRequest;
   readonly verdicts: Verdict[] = [];
@@ -96,14 +98,14 @@ class Account {
   }
 }
 
-/** @returns the first candidate that passes, from the best degree down to one that is not enough */
+/** @returns the first candidate that passes every filter; stops at the first degree that is not enough */
 function considerUsable(levels: readonly CandidateLevel[], account: Account): Candidate | undefined {
   const { request } = account;
   for (const { degree, usable } of levels) {
     if (usable.length === 0) continue;
     if (!reachesRequirement(degree, request)) {
-      // Degrees fall, so nothing can win any more. If nothing was considered yet, a few candidates show what came
-      // closest.
+      // The levels that follow have lower degrees, so no candidate can win any more. If no candidate has been counted
+      // yet, a few show which caches came closest.
       if (account.considered === 0 && reachesMinimum(degree, request.minimumMatch))
         account.countAndName(firstInOrder(usable, NAMED, request.targetBytes), degree);
       return undefined;
@@ -115,8 +117,8 @@ function considerUsable(levels: readonly CandidateLevel[], account: Account): Ca
 }
 
 /**
- * Finds the first candidate in the order that passes. Counts those before it, and keeps the next, which shows what
- * broke the tie.
+ * Finds the first candidate of one degree that passes every filter. Counts the refused candidates before it, and keeps
+ * the candidate after it, to say what broke the tie.
  */
 function considerLevel(
   degree: Degree,
@@ -141,10 +143,7 @@ function considerLevel(
   return winner;
 }
 
-/**
- * Groups caches by the filter that refuses them; the key undefined holds those that pass. Asks the filters once of each
- * cache.
- */
+/** Groups caches by the filter that refuses them; the key undefined holds the caches that pass every filter. */
 function byRefusingFilter(
   degree: Degree,
   caches: readonly ImageCache[],
@@ -153,7 +152,7 @@ function byRefusingFilter(
   return Map.groupBy(caches, (cache) => refusingFilter({ cache, degree }, request)?.code);
 }
 
-/** Removes the refused caches that come after the chosen one, which would not be chosen anyway. */
+/** Removes the refused caches that come after the best cache: without the refusal, they would have lost to it. */
 function keepThoseBefore(
   best: ImageCache,
   byFilter: Map<FilterCode | undefined, ImageCache[]>,
@@ -188,13 +187,13 @@ function considerUnusable(
 function verdictOn(candidate: Candidate, request: MatchRequest, winner: Candidate | undefined): Verdict {
   const refusal = refusalOf(candidate, request);
   const beaten = !refusal && winner && winner.cache !== candidate.cache;
-  const lostBecause = beaten ? whyBefore(winner, candidate, request.targetBytes) : undefined;
+  const lostBecause = beaten ? whyBefore(winner, candidate, request) : undefined;
   return { ...candidate, refusal, lostBecause };
 }
 
 /**
- * Up to `limit` usable candidates, the best first, and as many unusable ones, each with its verdict. For people, who
- * also want to see candidates that could not matter.
+ * Up to `limit` usable candidates, the best first, then up to `limit` unusable candidates, each with its verdict. For
+ * `imc explain`, which also shows candidates that could not change the result.
  */
 export function surveyCandidates({ request, winner }: MatchResult, view: View, limit: number): Verdict[] {
   const levels = view.candidates(request.images);

@@ -1,6 +1,6 @@
 /**
- * The order of candidates: higher degree, closer size, newer, name. The first that passes every filter is chosen. The
- * name comes last, so that every replica chooses the same (docs/domain.md, "Which cache ECI chooses").
+ * The order of candidates: by degree, closeness in size, age and name (docs/domain.md, "Which cache ECI chooses"). The
+ * name decides last, so that every replica chooses the same cache.
  */
 import { byName } from '../../kubernetes/object.ts';
 import type { ImageCache } from '../../image-cache.ts';
@@ -12,9 +12,18 @@ export type Ranked = Pick<ImageCache, 'sizeBytes' | 'createdAtMs' | 'name'>;
 
 type Compare<T> = (a: T, b: T) => number;
 
+/** The sizes of the pod's images, as far as nodes report them. */
+export interface KnownSizes {
+  /** Total bytes; an unknown size counts as 0. */
+  readonly targetBytes: number;
+  /** The number of images whose size is known. */
+  readonly knownSizes: number;
+  readonly images: { readonly length: number };
+}
+
 interface TieBreak {
-  /** What to say of the first of two caches: "it …". */
-  readonly because: string;
+  /** Why the first of two caches comes first, as a clause about that cache. */
+  readonly because: string | ((sizes: KnownSizes) => string);
   /** Negative if `a` comes first. @param targetBytes total size of the pod's images; an unknown size counts as 0 */
   readonly compare: (a: Ranked, b: Ranked, targetBytes: number) => number;
 }
@@ -23,19 +32,23 @@ const newestFirst: Compare<Ranked> = (a, b) => b.createdAtMs - a.createdAtMs;
 
 export const TIE_BREAKS: readonly TieBreak[] = [
   {
-    because: "is closer in size to the pod's images",
+    because: ({ knownSizes, images }) => {
+      if (knownSizes === 0) return "is smaller, as no size of the pod's images is known";
+      const known = knownSizes < images.length ? ', as far as their sizes are known' : '';
+      return `is closer in size to the pod's images${known}`;
+    },
     compare: (a, b, targetBytes) => Math.abs(a.sizeBytes - targetBytes) - Math.abs(b.sizeBytes - targetBytes),
   },
   { because: 'is newer', compare: newestFirst },
   { because: 'comes first by name', compare: byName },
 ];
 
-/** Negative if `a` is the higher degree: more exact images, then more of the others in another version. */
+/** Negative if `a` is the higher degree: more exact images, then more of the other images in another version. */
 export function compareDegree(a: Degree, b: Degree): number {
   return b.exact - a.exact || b.sameRepository - a.sameRepository;
 }
 
-/** The lowest degree above this one; it may be one that no cache can have. */
+/** The lowest degree above the given degree; a degree that no cache can have is possible too. */
 export function nextBetter({ exact, sameRepository }: Degree): Degree {
   return { exact, sameRepository: sameRepository + 1 };
 }
@@ -49,7 +62,7 @@ export function compareTies(a: Ranked, b: Ranked, targetBytes: number): number {
   return 0;
 }
 
-/** The first few caches of one degree, in order. Looks at each cache once, and sorts only the few. */
+/** The first `count` caches of one degree, in order. Looks at each cache once, and sorts only the first ones. */
 export function firstInOrder<T extends Ranked>(
   caches: readonly T[],
   count: number,
@@ -68,8 +81,11 @@ export function firstInOrder<T extends Ranked>(
 }
 
 /** Why the winner comes before the runner-up, as a clause about the winner. */
-export function whyBefore(winner: Candidate, runnerUp: Candidate, targetBytes: number): string {
+export function whyBefore(winner: Candidate, runnerUp: Candidate, sizes: KnownSizes): string {
   if (compareDegree(winner.degree, runnerUp.degree) !== 0) return "matches more of the pod's images";
-  const decisive = TIE_BREAKS.find(({ compare }) => compare(winner.cache, runnerUp.cache, targetBytes) !== 0);
-  return decisive?.because ?? 'comes first';
+  const decisive = TIE_BREAKS.find(
+    ({ compare }) => compare(winner.cache, runnerUp.cache, sizes.targetBytes) !== 0,
+  );
+  const because = decisive?.because ?? 'comes first';
+  return typeof because === 'string' ? because : because(sizes);
 }

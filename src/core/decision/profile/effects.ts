@@ -1,8 +1,9 @@
 /**
- * Profile effects: which selectors match a pod, and which annotations and labels they add to it. There are two kinds of
- * selectors (docs/domain.md, "eci-profile"): Selector objects, of which the one with the highest priority takes effect
- * alone, and the entries of the ConfigMap kube-system/eci-profile, which apply in order.
+ * Profile effects: which selectors match a pod, and which annotations and labels they add to it. Of the matching
+ * Selector objects, only the one with the highest priority takes effect; of the entries of the ConfigMap
+ * kube-system/eci-profile, all that match apply, in order (docs/domain.md, "eci-profile").
  */
+import { ACR_INSTANCE, AUTO, ECI_LABELS, MATCH_COUNT, PERFECT_MATCH, PIN } from '../../annotations.ts';
 import type { StringMap } from '../../kubernetes/json.ts';
 import { byName } from '../../kubernetes/object.ts';
 import type { Selecting, SelectorTable } from './selector-table.ts';
@@ -52,26 +53,35 @@ export interface Metadata {
 }
 
 /**
- * Adds the annotations and labels that the metadata lacks; never overwrites what is there, nor what an earlier selector
- * added.
+ * Groups of names for the same setting. If the pod, or an earlier selector, has one name of a group, a selector adds
+ * none of them, so that a profile never overrides the pod.
  */
+const SAME_ANNOTATIONS: readonly (readonly string[])[] = [
+  [PIN.modern, PIN.legacy, AUTO.modern, AUTO.legacy],
+  [PERFECT_MATCH, MATCH_COUNT],
+  [ACR_INSTANCE.pod, ACR_INSTANCE.cache],
+];
+const SAME_LABELS: readonly (readonly string[])[] = [ECI_LABELS];
+
+/** Adds the annotations and labels that the metadata lacks; of several selectors with a key, the first one counts. */
 export function applyEffects(metadata: Metadata, selectors: readonly ProfileSelector[]): Metadata {
-  if (selectors.length === 0) return metadata;
-  return {
-    annotations: withDefaults(
-      metadata.annotations,
-      selectors.map((selector) => selector.annotations),
-    ),
-    labels: withDefaults(
-      metadata.labels,
-      selectors.map((selector) => selector.labels),
-    ),
-  };
+  let { annotations, labels } = metadata;
+  for (const selector of selectors) {
+    annotations = withDefaults(annotations, selector.annotations, SAME_ANNOTATIONS);
+    labels = withDefaults(labels, selector.labels, SAME_LABELS);
+  }
+  return { annotations, labels };
 }
 
-function withDefaults(present: StringMap, additions: readonly StringMap[]): StringMap {
-  const missing = new Map<string, string>();
-  for (const addition of additions)
-    for (const [key, value] of addition) if (!present.has(key) && !missing.has(key)) missing.set(key, value);
-  return missing.size === 0 ? present : new Map([...present, ...missing]);
+/** @param same groups of names: if one name of a group is present, no name of that group is added */
+function withDefaults(
+  present: StringMap,
+  additions: StringMap,
+  same: readonly (readonly string[])[],
+): StringMap {
+  const missing = [...additions].filter(([key]) => {
+    const names = same.find((group) => group.includes(key)) ?? [key];
+    return !names.some((name) => present.has(name));
+  });
+  return missing.length === 0 ? present : new Map([...present, ...missing]);
 }

@@ -1,6 +1,6 @@
 /**
- * Finds the selectors that match a pod. Nearly every selector names a label and a value that its pods, or their
- * namespaces, must have; it is found by that label, so that a thousand selectors cost as much as a few.
+ * Finds the selectors that match a pod. Nearly every selector requires a value of a label, of the pod or its namespace,
+ * and the table looks selectors up by that label: so a thousand selectors cost about as much as a few.
  */
 import type { StringMap } from '../../kubernetes/json.ts';
 import { matchesLabels, type LabelSelector } from '../../kubernetes/label-selector.ts';
@@ -18,7 +18,7 @@ export class SelectorTable<T extends Selecting> {
   readonly all: readonly T[];
   readonly #byPodLabel: ByLabel;
   readonly #byNamespaceLabel: ByLabel;
-  /** The selectors that name no label and value. */
+  /** The positions of the selectors that require no value of a label. */
   readonly #others: readonly number[];
 
   /** @param selectors in the order in which they apply */
@@ -51,7 +51,7 @@ export class SelectorTable<T extends Selecting> {
   }
 }
 
-/** @returns whether the selector names a label and its values, and was entered under each */
+/** Enters a selector under each value of a label that it requires. @returns false if it requires no such values */
 function enter(table: Map<string, Map<string, number[]>>, selector: LabelSelector, place: number): boolean {
   const wanted = selector.find(({ operator }) => operator === 'In');
   if (!wanted) return false;

@@ -1,8 +1,8 @@
-/** The sentences that say why. */
+/** The sentences that say why a cache was chosen, or why none was. */
 import { expect, it } from 'vitest';
 import { cacheObject, decideFor, indexOf, podObject } from '../../../support/objects.ts';
 
-it('without a winner, the candidate is named that would do but for its state, not one that holds too little', () => {
+it('without a winner, the sentence names a candidate that holds enough images, if there is one', () => {
   const index = indexOf(
     cacheObject({ name: 'a-small', images: ['x:1'], size: 20 }),
     cacheObject({ name: 'b-large', images: ['x:1', 'y:1'], size: 500 }),
@@ -15,7 +15,7 @@ it('without a winner, the candidate is named that would do but for its state, no
   expect(decideFor(pod, index).decision.why).toMatch(/; ImageCache b-large \(\S+\) is 500Gi, more than/);
 });
 
-it('of candidates that hold as much, one is named whose state alone is at fault', () => {
+it('of candidates that hold as many images, one is named whose images are not the reason for its refusal', () => {
   const images = ['x:1', 'z:1'];
   const index = indexOf(
     cacheObject({ name: 'a-holds-one', images: ['x:1'], size: 20 }),

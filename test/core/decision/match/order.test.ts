@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { compareTies, firstInOrder } from '../../../../src/core/decision/match/order.ts';
 
-it('the first few in the order are the beginning of the whole order', () => {
+it('firstInOrder returns the beginning of the whole order', () => {
   const cache = fc.record({
     sizeBytes: fc.integer({ min: 1, max: 4 }),
     createdAtMs: fc.integer({ min: 1, max: 3 }),

@@ -1,7 +1,7 @@
 /**
- * The second part of `make demo`: a miss, the marker, the cache that the controller makes, its way to Ready, and the hit of
- * the next pod. Four processes on one folder: the webhook, the controller, `imc simulate-eci` in the part of ECI, and this
- * one in that of the API server.
+ * The second part of `make demo`: a miss, the marker, the cache that the controller makes, its phases until Ready, and
+ * the hit of the next pod. Four processes share one folder: the webhook, the controller, `imc simulate-eci` instead of
+ * ECI, and this process instead of the API server.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
@@ -18,13 +18,13 @@ import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
 
 const IMAGE = 'registry.example/team/app:2.0';
-/** Milliseconds after which something is wrong. */
+/** Milliseconds to wait for each step before the demo fails. */
 const PATIENCE = 30_000;
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 interface Process extends AsyncDisposable {
-  /** The first line that this is true of. */
+  /** Waits for the first line of output that satisfies a condition. */
   readonly line: (isIt: (line: string) => boolean) => Promise<string>;
 }
 
@@ -55,8 +55,8 @@ function start(args: readonly string[], onLine: (line: string) => void = () => u
 }
 
 /** @param certs the folder of the webhook's certificate */
-export async function showCircle(certs: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'imc-circle-'));
+export async function showMissToHit(certs: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'imc-miss-to-hit-'));
   try {
     await show(folder, certs);
   } finally {
@@ -98,7 +98,7 @@ async function show(folder: string, certs: string): Promise<void> {
     return { outcome, cache, pod: { ...decided, metadata } };
   };
 
-  print(`\nThe whole circle, for a pod with the image ${IMAGE}:\n`);
+  print(`\nFrom a miss to a hit, for a pod with the image ${IMAGE}:\n`);
   const first = await create('first');
   const { labels } = first.pod['metadata'] as { labels: Record<string, string> };
   print(
@@ -120,7 +120,7 @@ async function show(folder: string, certs: string): Promise<void> {
   agent.destroy();
 }
 
-/** In a terminal one bar that grows, elsewhere a line for each step. */
+/** Shows one growing bar in a terminal, and a line for each step elsewhere. */
 function showProgress(line: string): void {
   const [, phase, bar] = /^auto-\S+ +(\w+) +(.*)$/.exec(line) ?? [];
   if (phase === undefined) return;

@@ -1,4 +1,4 @@
-/** The whole circle on a folder: a miss, a cache made by the controller and the simulator, and the next pod hits. */
+/** A miss on a folder, the cache that the controller creates and the simulator makes Ready, and the next pod's hit. */
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -66,7 +66,7 @@ describe('on a folder of manifests', () => {
     expect(problems).toEqual([]);
   });
 
-  /** As an API server: asks the webhook, and keeps the pod as it then is. */
+  /** Creates a pod as an API server does: asks the webhook, and stores the patched pod. @returns the outcome */
   async function create(name: string, image: string): Promise<string | undefined> {
     const object = podObject({ images: [image] });
     const pod = { ...object, metadata: { ...(object['metadata'] as Json), name } };
@@ -88,11 +88,11 @@ describe('on a folder of manifests', () => {
     expect(made()).toHaveLength(1);
     const name = file!.replace('.yaml', '');
     expect(states.at(-1)).toBe(`${name} Ready 100%`);
-    // What people wrote is as they wrote it.
+    // A file that a person wrote is unchanged.
     expect(readFileSync(join(folder.path, 'mine.yaml'), 'utf8')).toMatch(/^# By hand\./);
   });
 
-  it('a template has its cache made, with the pull secrets that its pods will have, and the first of them hits', async () => {
+  it('a cache is made for a template, with the pull secrets of its future pods, and the first pod hits', async () => {
     folder.write(
       'account.yaml',
       JSON.stringify({
@@ -114,7 +114,7 @@ describe('on a folder of manifests', () => {
         spec: { template: { metadata, spec } },
       }),
     );
-    // Nothing happens to it for a while.
+    // The file looks as if nobody had changed it for a minute.
     const written = Date.now() / 1000 - 60;
     utimesSync(file, written, written);
     await eventually(() => expect(made().map((each) => statusOf(each)?.['phase'])).toEqual(['Ready']));
@@ -125,7 +125,7 @@ describe('on a folder of manifests', () => {
     expect(metrics).toContain('imagecache_controller_created_total{cause="template"} 1\n');
   });
 
-  it('at the quota the next miss takes the place of the last, once no pod points to it', async () => {
+  it('at the quota, the cache for the next miss replaces the former cache', async () => {
     expect(await create('first', 'app:1')).toBe('miss');
     await eventually(() => expect(made().map((file) => statusOf(file)?.['phase'])).toEqual(['Ready']));
     const [before] = made();
@@ -137,7 +137,7 @@ describe('on a folder of manifests', () => {
     await eventually(async () => expect(await create('other-next', 'other:1')).toBe('hit'));
   });
 
-  it('what fails is not made a second time at once', async () => {
+  it('a failed cache is not made again at once', async () => {
     expect(await create('first', 'broken:1')).toBe('miss');
     await eventually(() => expect(made().map((file) => statusOf(file)?.['phase'])).toEqual(['Failed']));
     expect(await create('next', 'broken:1')).toBe('miss');

@@ -1,0 +1,69 @@
+/**
+ * The required node affinity of a pod (`nodeSelectorTerms`): the terms are alternatives, and the requirements of one
+ * term are ANDed. Reads only the requirements on labels; `matchFields` selects single nodes by name.
+ */
+import { isObject, partOf, type JsonObject } from './json.ts';
+
+interface NodeRequirement {
+  readonly key: string;
+  /** As written: In, NotIn, Exists, DoesNotExist, Gt or Lt. */
+  readonly operator: string;
+  readonly values: readonly string[];
+}
+
+export type NodeTerm = readonly NodeRequirement[];
+
+/**
+ * The terms of `spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`. A part that is not as it
+ * must be is left out, because the API server refuses such a pod itself.
+ */
+export function readRequiredNodeTerms(spec: JsonObject): readonly NodeTerm[] {
+  const nodeAffinity = partOf(partOf(spec, 'affinity'), 'nodeAffinity');
+  const terms = partOf(nodeAffinity, 'requiredDuringSchedulingIgnoredDuringExecution')['nodeSelectorTerms'];
+  if (!Array.isArray(terms)) return [];
+  // A term without any requirement matches no node, so it is no alternative.
+  return terms.filter(isObject).flatMap((term) => {
+    const requirements = readRequirements(term['matchExpressions']);
+    return requirements.length > 0 || isNonEmptyArray(term['matchFields']) ? [requirements] : [];
+  });
+}
+
+function readRequirements(value: unknown): NodeTerm {
+  if (!Array.isArray(value)) return [];
+  return value.filter(isObject).flatMap(({ key, operator, values }): NodeTerm => {
+    if (typeof key !== 'string' || typeof operator !== 'string') return [];
+    const texts: readonly unknown[] = Array.isArray(values) ? values : [];
+    return [{ key, operator, values: texts.filter((each) => typeof each === 'string') }];
+  });
+}
+
+function isNonEmptyArray(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+/**
+ * The values of a label that a term allows; undefined if the term does not restrict the label. The cost is linear in
+ * the number of values that the term names.
+ * @param keys the names of the label: its present name, and a deprecated one
+ * @param possible the values that the label can have, from which NotIn excludes some; undefined if they are unknown,
+ *   and then NotIn restricts nothing
+ */
+export function allowedValues(
+  term: NodeTerm,
+  keys: readonly string[],
+  possible: readonly string[] | undefined,
+): readonly string[] | undefined {
+  let allowed: readonly string[] | undefined;
+  const forbidden = new Set<string>();
+  for (const { key, operator, values } of term) {
+    if (!keys.includes(key)) continue;
+    if (operator === 'In') {
+      const named = new Set(values);
+      allowed = allowed ? allowed.filter((value) => named.has(value)) : [...named];
+    } else if (operator === 'NotIn') {
+      for (const value of values) forbidden.add(value);
+    }
+  }
+  if (forbidden.size === 0) return allowed;
+  return (allowed ?? possible)?.filter((value) => !forbidden.has(value));
+}
