@@ -30,6 +30,15 @@ const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookcon
 const POLICIES = '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies';
 const BINDINGS = '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings';
 
+/** Required node affinity on one label. */
+function affinityFor(key: string, operator: string, ...values: string[]): Json {
+  const requirement = { key, operator, ...(values.length > 0 && { values }) };
+  const nodeSelectorTerms = [{ matchExpressions: [requirement] }];
+  return {
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+  };
+}
+
 let plane: ControlPlane;
 beforeAll(async () => {
   plane = await startCluster({ admissionPlugins: ['AlwaysPullImages'] });
@@ -102,6 +111,33 @@ describe("the chart's match conditions, evaluated by the API server", () => {
       true,
     ],
     ['another selector', { spec: { nodeSelector: { type: 'worker' } } }, false],
+    ['required affinity for virtual nodes', { spec: affinityFor('type', 'In', 'virtual-kubelet') }, true],
+    ['required affinity for VNodes', { spec: affinityFor('k8s.aliyun.com/vnode', 'In', 'true') }, true],
+    [
+      'required affinity for virtual nodes among others',
+      { spec: affinityFor('type', 'In', 'a', 'virtual-kubelet') },
+      true,
+    ],
+    [
+      'required affinity against virtual nodes',
+      { spec: affinityFor('type', 'NotIn', 'virtual-kubelet') },
+      false,
+    ],
+    ['affinity that a label exists', { spec: affinityFor('type', 'Exists') }, false],
+    ['burst-resource eci_only', { annotations: { 'alibabacloud.com/burst-resource': 'eci_only' } }, true],
+    ['burst-resource eci', { annotations: { 'alibabacloud.com/burst-resource': 'eci' } }, true],
+    ['burst-resource acs', { annotations: { 'alibabacloud.com/burst-resource': 'acs' } }, false],
+    ['labels of ACS and of ECI', { labels: { ...ECI, 'alibabacloud.com/acs': 'true' } }, false],
+    [
+      'a compute class of ACS and a pin',
+      { labels: { 'alibabacloud.com/compute-class': 'gpu' }, annotations: { [PIN]: 'imc-a' } },
+      false,
+    ],
+    [
+      'a label of ACS in a namespace for ECI',
+      { namespace: 'for-eci', labels: { 'alibabacloud.com/acs': 'true' } },
+      false,
+    ],
     ['a node', { spec: { nodeName: 'some-node' } }, true],
     ['a toleration, which proves nothing', { spec: { tolerations: [{ operator: 'Exists' }] } }, false],
     ['a pin', { annotations: { [PIN]: 'imc-a' } }, true],

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { REQUEST_KEYS } from '../../src/core/annotations.ts';
+import { BURST_RESOURCE, REQUEST_KEYS } from '../../src/core/annotations.ts';
 import { decideFor, indexOf, namespaceObject, nodeObject, podObject, type Json } from '../support/objects.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import { CHART, find, lintChart, NAMESPACE, Release, RELEASE, renderChart } from './support/chart.ts';
@@ -304,7 +304,15 @@ describe('with webhook.profileSelectors false, a pod', () => {
   const sometimes = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
     fc.option(value, { nil: undefined, freq: 1 });
   const labels = fc.dictionary(
-    fc.constantFrom('alibabacloud.com/eci', 'eci', 'virtual-node-affinity-injection', 'type', 'app'),
+    fc.constantFrom(
+      'alibabacloud.com/eci',
+      'eci',
+      'virtual-node-affinity-injection',
+      'type',
+      'app',
+      'alibabacloud.com/acs',
+      'alibabacloud.com/compute-class',
+    ),
     fc.constantFrom('true', 'false', 'enabled', 'virtual-kubelet'),
     { maxKeys: 2 },
   );
@@ -312,13 +320,33 @@ describe('with webhook.profileSelectors false, a pod', () => {
     namespaceLabels: labels,
     labels: sometimes(labels),
     annotations: sometimes(
-      fc.dictionary(fc.constantFrom(...REQUEST_KEYS, 'other'), fc.constantFrom('true', '1'), { maxKeys: 1 }),
+      fc.dictionary(
+        fc.constantFrom(...REQUEST_KEYS, BURST_RESOURCE, 'other'),
+        fc.constantFrom('true', '1', 'eci', 'eci_only'),
+        { maxKeys: 1 },
+      ),
     ),
     nodeSelector: sometimes(
       fc.dictionary(
         fc.constantFrom('type', 'k8s.aliyun.com/vnode', 'disk'),
         fc.constantFrom('virtual-kubelet', 'true', 'ssd'),
         { maxKeys: 2 },
+      ),
+    ),
+    // One requirement a label, because a match condition does not see that two contradict each other.
+    terms: sometimes(
+      fc.array(
+        fc
+          .uniqueArray(
+            fc.record({
+              key: fc.constantFrom('type', 'k8s.aliyun.com/vnode', 'disk'),
+              operator: fc.constantFrom('In', 'NotIn', 'Exists'),
+              values: sometimes(fc.subarray(['virtual-kubelet', 'true', 'ssd'])),
+            }),
+            { maxLength: 2, selector: ({ key }) => key },
+          )
+          .map((matchExpressions) => ({ matchExpressions })),
+        { minLength: 1, maxLength: 2 },
       ),
     ),
     nodeName: sometimes(fc.constantFrom('virtual-kubelet-1', 'virtual', 'worker')),
@@ -330,13 +358,15 @@ describe('with webhook.profileSelectors false, a pod', () => {
     fc.assert(
       fc.property(
         arbitrary,
-        ({ namespaceLabels, labels: podLabels, annotations, nodeSelector, nodeName }) => {
-          const pod = podObject({ spec: { nodeSelector, nodeName } });
+        ({ namespaceLabels, labels: podLabels, annotations, nodeSelector, terms, nodeName }) => {
+          const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } };
+          const affinity = terms && { nodeAffinity: required };
+          const pod = podObject({ spec: { nodeSelector, nodeName, affinity } });
           const metadata = { name: 'pod', namespace: 'default', labels: podLabels, annotations };
           // The API server leaves absent fields out.
           const object = JSON.parse(JSON.stringify({ ...pod, metadata })) as Json;
           const index = indexOf(namespaceObject('default', namespaceLabels), node);
-          const isOurs = decideFor(object, index).decision.reason !== 'NotForEci';
+          const isOurs = !['NotForEci', 'AcsPod'].includes(decideFor(object, index).decision.reason);
           const takers = webhooks.filter(
             ({ namespaceSelector, matchConditions = [] }) =>
               selects(namespaceSelector.matchExpressions, namespaceLabels) &&

@@ -103,7 +103,14 @@ describe('a cache', () => {
     });
   });
 
-  it('is listed with AGE, CACHEID, PHASE and PROGRESS', async () => {
+  it("has the short names of ACK's resource and of VNode's", async () => {
+    const { resources } = (await plane.api.get('/apis/eci.alibabacloud.com/v1')) as {
+      resources: { name: string; shortNames?: string[] }[];
+    };
+    expect(resources.find(({ name }) => name === 'imagecaches')?.shortNames).toEqual(['ic', 'imc']);
+  });
+
+  it('is listed with AGE, CACHEID, PHASE and PROGRESS, and the ID also under the name of VNode', async () => {
     const { body } = await plane.api.table(IMAGE_CACHES);
     const { columnDefinitions } = JSON.parse(body) as { columnDefinitions: { name: string }[] };
     expect(columnDefinitions.map(({ name }) => name.toUpperCase())).toEqual([
@@ -112,6 +119,7 @@ describe('a cache', () => {
       'CACHEID',
       'PHASE',
       'PROGRESS',
+      'ID',
     ]);
   });
 });

@@ -7,7 +7,7 @@ import { CREATE_ON_MISS, DECISION } from '../annotations.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { MAX_POD_IMAGES, podImages, type PodImages } from '../image/image-set.ts';
 import type { StringMap } from '../kubernetes/json.ts';
-import { annotationsFit, MAX_ANNOTATION_BYTES, utf8Length } from '../kubernetes/metadata-syntax.ts';
+import { MAX_ANNOTATION_BYTES } from '../kubernetes/metadata-syntax.ts';
 import { Unreadable } from '../kubernetes/problem.ts';
 import { readPod, UNREAD_POD, type Pod } from '../pod.ts';
 import { decideByMatching } from './auto-match.ts';
@@ -274,8 +274,7 @@ function writtenPod(
   const written = { ...pod, annotations, labels };
   annotations.delete(DECISION);
   const record = recordDecision({ outcome, why }, user, written);
-  if (record === undefined || !annotationsFit(annotations, DECISION.length + utf8Length(record)))
-    return undefined;
+  if (record === undefined) return undefined;
   annotations.set(DECISION, record);
   return written;
 }

@@ -7,7 +7,7 @@ import type { Container, Pod } from '../pod.ts';
 import type { Profile } from './profile/effects.ts';
 import { isObject, readStringMap, type StringMap } from '../kubernetes/json.ts';
 import { sha256Hex } from '../image/sha256.ts';
-import { MAX_ANNOTATION_BYTES, utf8Length } from '../kubernetes/metadata-syntax.ts';
+import { annotationsFit, MAX_ANNOTATION_BYTES, utf8Length } from '../kubernetes/metadata-syntax.ts';
 import { CREATE_ON_MISS, DECISION, REQUEST_KEYS } from '../annotations.ts';
 
 /** The part of the annotation that is for people. */
@@ -88,8 +88,8 @@ function restore(annotations: Map<string, string>, key: string, original: string
 /**
  * The text of the decision annotation: outcome, request and changes, and the reason if there is room for it.
  * @param user the pod as the user wrote it
- * @param written the pod as it will be, with our marker
- * @returns undefined if the record would be longer than MAX_RECORD_BYTES even without the reason
+ * @param written the pod as it will be, with our marker and without a record
+ * @returns undefined if even a record without the reason has more than MAX_RECORD_BYTES, or does not fit into the pod
  */
 export function recordDecision(summary: DecisionSummary, user: Pod, written: Pod): string | undefined {
   const request = REQUEST_KEYS.flatMap((key) => {
@@ -113,7 +113,10 @@ export function recordDecision(summary: DecisionSummary, user: Pod, written: Pod
     { outcome, ...needed },
   ]
     .map((record) => JSON.stringify(record))
-    .find((text) => utf8Length(text) <= MAX_RECORD_BYTES);
+    .find((text) => {
+      const bytes = utf8Length(text);
+      return bytes <= MAX_RECORD_BYTES && annotationsFit(written.annotations, DECISION.length + bytes);
+    });
 }
 
 function difference(from: StringMap, to: StringMap): Record<string, WrittenValue> {

@@ -3,8 +3,8 @@
  * becomes Ready or fails, each with an event; later it expires. The next state follows from the object and the time
  * alone, so that the simulator may be stopped and started at any time (docs/domain.md, "Phases").
  */
-import { FLASH, REUSE } from '../annotations.ts';
-import { partOf, readText, type JsonObject } from '../kubernetes/json.ts';
+import { FLASH, LEGACY_REUSE, RETENTION_DAYS, REUSE } from '../annotations.ts';
+import { isObject, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
 import { FAILED, READY } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import { DAY, formatTime, parseTime } from '../kubernetes/time.ts';
@@ -84,7 +84,7 @@ function stageAt(elapsed: number, failing: string | undefined): Stage {
 function shareOf(object: JsonObject): number {
   const annotations = partOf(partOf(object, 'metadata'), 'annotations');
   if (annotations[FLASH] === 'true') return SHARE.flash;
-  return annotations[REUSE] === 'true' ? SHARE.reuse : 1;
+  return annotations[REUSE] === 'true' || annotations[LEGACY_REUSE] === 'true' ? SHARE.reuse : 1;
 }
 
 function failingImage(object: JsonObject, failing: readonly string[]): string | undefined {
@@ -98,8 +98,10 @@ function failingImage(object: JsonObject, failing: readonly string[]): string | 
 /** The status field that says when the cache expires: a day after it failed, or after its retention days. */
 function expiryOf(object: JsonObject, phase: string, now: number): JsonObject {
   if (phase === FAILED) return { expireDateTime: formatTime(now + DAY) };
-  const days = partOf(object, 'spec')['retentionDays'];
-  return phase === READY && typeof days === 'number' ? { expireDateTime: formatTime(now + days * DAY) } : {};
+  const annotations = partOf(partOf(object, 'metadata'), 'annotations');
+  const stated = [partOf(object, 'spec')['retentionDays'], annotations[RETENTION_DAYS]].map(Number);
+  const days = Math.min(...stated.filter((each) => each > 0));
+  return phase === READY && days < Infinity ? { expireDateTime: formatTime(now + days * DAY) } : {};
 }
 
 function idOf(object: JsonObject): string {
@@ -118,5 +120,10 @@ function withEvent(events: unknown, { phase, message }: Stage, now: number): unk
     lastTimestamp: formatTime(now),
     count: 1,
   };
-  return [...former, event].slice(-50);
+  // By time and not by place, because ECI may have written them in another order. A time that cannot be read is oldest.
+  return [...former, event].toSorted((a, b) => timeOf(a) - timeOf(b)).slice(-50);
+}
+
+function timeOf(event: unknown): number {
+  return isObject(event) ? (parseTime(event['lastTimestamp']) ?? 0) : 0;
 }

@@ -86,6 +86,8 @@ const change: fc.Arbitrary<ConfigChange> = fc.record({
     notReady: fc.constantFrom('deny', 'warn', 'auto'),
     unknown: fc.constantFrom('warn', 'deny'),
   }),
+  partialHits: fc.constantFrom('auto', 'use', 'leave'),
+  imageVolumes: fc.constantFrom('ignore', 'count'),
   createOnMiss: fc.record({
     when: fc.constantFrom('no-match', 'incomplete'),
     by: fc.constantFrom('eci', 'controller'),
@@ -224,5 +226,73 @@ describe('a decision annotation that is not ours', () => {
       indexOf(cacheObject({ name: 'x' })),
     );
     expect({ ...after, ...labels }).not.toHaveProperty(['imagecache-webhook.io/create-on-miss']);
+  });
+});
+
+describe('what the webhook writes is small enough for Kubernetes', () => {
+  const HIT = indexOf(cacheObject({ name: 'x' }));
+  const record = ({ annotations }: ReturnType<typeof decideFor>): string => annotations[DECISION] ?? '';
+  const bytesOf = (annotations: Record<string, string>): number =>
+    Object.entries(annotations).reduce((sum, entry) => sum + Buffer.byteLength(entry.join('')), 0);
+  const LIMIT = 262_144;
+
+  it('a request of many kilobytes is not copied into the record', () => {
+    const long = 'x '.repeat(5000);
+    const decided = decideFor(podObject({ annotations: { [`${P}eci-imc-id`]: long } }), HIT);
+    expect(decided.annotations[`${P}eci-imc-id`]).toBe('imc-x');
+    expect(JSON.parse(record(decided))).toMatchObject({ outcome: 'hit', request: {} });
+    expect(record(decided).length).toBeLessThan(1000);
+  });
+
+  it.each([1, 2, 3])('annotations of characters of %i bytes never exceed the limit', (width) => {
+    const character = ['a', 'é', '中'][width - 1]!;
+    const withFiller = (bytes: number): Json =>
+      podObject({ annotations: { filler: character.repeat(Math.floor(bytes / width)) } });
+    const seen = new Set<string>();
+    for (let bytes = LIMIT - 700; bytes < LIMIT + 20; bytes += 7) {
+      const pod = withFiller(bytes);
+      const { decision, annotations, explanation } = decideFor(pod, HIT);
+      const before = bytesOf((pod['metadata'] as { annotations: Record<string, string> }).annotations);
+      if (decision.reason === 'AnnotationsTooLarge') {
+        seen.add('nothing');
+        expect(explanation.patch).toEqual([]);
+        expect(decision.warnings).toEqual([expect.stringContaining('nothing is written into the pod')]);
+      } else {
+        seen.add('why' in (JSON.parse(annotations[DECISION]!) as Json) ? 'all' : 'without the reason');
+        expect(bytesOf(annotations)).toBeLessThanOrEqual(LIMIT);
+        expect(before).toBeLessThan(LIMIT);
+      }
+    }
+    expect([...seen]).toEqual(['all', 'without the reason', 'nothing']);
+  });
+
+  it('what was written is taken back if it no longer fits', () => {
+    const { annotations, labels } = decideFor(podObject(), HIT);
+    const pod = podObject({ labels, annotations: { ...annotations, filler: 'a'.repeat(LIMIT - 100) } });
+    const again = decideFor(pod, HIT);
+    expect(again.decision.reason).toBe('AnnotationsTooLarge');
+    expect(Object.keys(again.annotations)).toEqual(['filler']);
+  });
+
+  it('a long value of a profile is recorded by its digest, and undone when the profile changes', () => {
+    const withProfile = (value: string): ClusterIndex =>
+      indexOf(eciProfileObject([{ name: 's', effect: { annotations: { 'team/long': value } } }]));
+    const once = mutate(podObject(), withProfile('ä'.repeat(5000)), {});
+    const { annotations } = once['metadata'] as { annotations: Record<string, string> };
+    expect(annotations[DECISION]!.length).toBeLessThan(1000);
+    expect(annotations['team/long']).toBe('ä'.repeat(5000));
+    const again = mutate(once, withProfile('new'), {});
+    expect((again['metadata'] as Json)['annotations']).toMatchObject({ 'team/long': 'new' });
+  });
+
+  it('a profile that adds more than the record can hold writes nothing, and says so', () => {
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`team/key-${i}`, `value ${i}`]));
+    const index = indexOf(
+      cacheObject({ name: 'x' }),
+      eciProfileObject([{ name: 's', effect: { annotations: many } }]),
+    );
+    const { decision, explanation } = decideFor(podObject(), index);
+    expect(decision).toMatchObject({ outcome: 'skipped', reason: 'AnnotationsTooLarge' });
+    expect(explanation.patch).toEqual([]);
   });
 });

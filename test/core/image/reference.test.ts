@@ -8,6 +8,9 @@ import { sha256Hex } from '../../../src/core/image/sha256.ts';
 
 const DIGEST = `sha256:${'0a'.repeat(32)}`;
 
+/** A host counts for nothing in the limit of 255 characters, which is for the path. */
+const LONG_HOST = `${'h'.repeat(60)}.${'h'.repeat(60)}.example`;
+
 describe('an image reference is normalised as the OCI distribution grammar does', () => {
   it.each([
     ['nginx', 'docker.io/library/nginx', 'docker.io/library/nginx:latest'],
@@ -29,6 +32,12 @@ describe('an image reference is normalised as the OCI distribution grammar does'
       'registry.cn-shanghai.aliyuncs.com/eci_open/nginx:1.14.2',
     ],
     [`nginx@${DIGEST}`, 'docker.io/library/nginx', `docker.io/library/nginx@${DIGEST}`],
+    [
+      `${LONG_HOST}/${'x'.repeat(255)}`,
+      `${LONG_HOST}/${'x'.repeat(255)}`,
+      `${LONG_HOST}/${'x'.repeat(255)}:latest`,
+    ],
+    ['x'.repeat(247), `docker.io/library/${'x'.repeat(247)}`, `docker.io/library/${'x'.repeat(247)}:latest`],
   ])('%s', (text, repository, key) => {
     expect(parseImageReference(text)).toMatchObject({ repository, key });
   });
@@ -63,6 +72,8 @@ describe('an image reference is normalised as the OCI distribution grammar does'
     'a___b',
     '0a'.repeat(32),
     `${'a/'.repeat(130)}b`,
+    `host.io/${'x'.repeat(256)}`,
+    'x'.repeat(248),
     'x'.repeat(10_000),
     'nginx:1.7.9\n',
   ])('refuses %j', (text) => {

@@ -50,14 +50,34 @@ describe('an ImageCache', () => {
   });
 
   it('becomes Ready in half the time with reuse, and in a tenth of the time as an instant cache', () => {
-    expect(live(cache(['a'], { 'k8s.aliyun.com/imc-enable-reuse': 'true' }), [0, 49, 50]).seen.at(-1)).toBe(
-      'Ready 100%',
-    );
+    for (const name of ['imc-enable-reuse', 'eci-image-cache']) {
+      const { seen } = live(cache(['a'], { [`k8s.aliyun.com/${name}`]: 'true' }), [0, 49, 50]);
+      expect(seen.slice(1)).toEqual(['Creating 90%', 'Ready 100%']);
+    }
     expect(live(cache(['a'], { 'k8s.aliyun.com/imc-enable-flash': 'true' }), [0, 9, 10]).seen).toEqual([
       'Preparing 0%',
       'Creating 90%',
       'Ready 100%',
     ]);
+  });
+
+  it.each<[Json, Json, string]>([
+    [{}, { retentionDays: 3 }, '2026-11-24T12:01:40Z'],
+    [{ 'k8s.aliyun.com/imc-retention-days': '2' }, {}, '2026-11-23T12:01:40Z'],
+    [{ 'k8s.aliyun.com/imc-retention-days': '2' }, { retentionDays: 3 }, '2026-11-23T12:01:40Z'],
+  ])('with annotations %j and spec %j expires at %s', (annotations, spec, expireDateTime) => {
+    const { object } = live(cache(['a'], annotations, spec), [0, 100]);
+    expect(object['status']).toMatchObject({ phase: 'Ready', expireDateTime });
+  });
+
+  it('keeps the fifty newest events by their time, in whatever order ECI wrote them', () => {
+    const at = (minute: number): string => new Date(NOW - minute * 60_000).toISOString();
+    const events = Array.from({ length: 60 }, (_, i) => ({ reason: `minute ${i}`, lastTimestamp: at(i) }));
+    const { object } = live({ ...cache(), status: { events: [...events, { reason: 'no time' }] } }, [0]);
+    const kept = (object['status'] as { events: { reason: string }[] }).events.map(({ reason }) => reason);
+    expect(kept).toHaveLength(50);
+    expect(kept.slice(-2)).toEqual(['minute 0', 'Preparing']);
+    expect(kept[0]).toBe('minute 48');
   });
 
   it('with an image that must fail becomes Failed, and expires a day later', () => {
