@@ -225,6 +225,53 @@ describe('a pod that passes the webhook and other admission plugins', () => {
     expect(String(headers['warning'])).toContain('imagePullPolicy');
   });
 
+  it.each([0, 1, 100, 180, 260, 400, 1000])(
+    'with annotations of %i bytes less than the API server allows is created as without the webhook',
+    async (bytesLess) => {
+      // The API server allows 262,144 bytes, names and values together.
+      const filler = 'x'.repeat(262_144 - bytesLess - 'example.com/filler'.length);
+      const created = await plane.api.create(`${PODS}?dryRun=All`, {
+        metadata: { name: 'largest', labels: ECI, annotations: { 'example.com/filler': filler } },
+        spec: { containers: [{ name: 'c', image: 'app:1' }] },
+      });
+      const { annotations } = metadataOf(created);
+      expect(annotations['example.com/filler']).toBe(filler);
+      // An ID without the record would later read as a pin of the user.
+      expect(PIN in annotations).toBe(DECISION in annotations);
+      if (bytesLess === 0) expect(annotations).not.toHaveProperty([PIN]);
+      if (bytesLess === 1000) expect(annotations[PIN]).toBe('imc-alone');
+    },
+  );
+
+  it('that asks for a degree, encryption, an architecture or extra storage is decided as its user wrote', async () => {
+    const decide = async (pod: { annotations?: Record<string, string>; spec?: Json }): Promise<unknown[]> => {
+      const created = await plane.api.create(`${PODS}?dryRun=All`, {
+        metadata: { name: 'asks', labels: ECI, annotations: pod.annotations ?? {} },
+        spec: { containers: [{ name: 'c', image: 'app:1' }], ...pod.spec },
+      });
+      const { outcome } = JSON.parse(String(metadataOf(created).annotations[DECISION])) as Json;
+      return [outcome, given(created) ?? null, metadataOf(created).annotations[`${P}eci-auto-imc`] ?? null];
+    };
+    const encrypted = { [`${P}eci-ephemeral-storage-options`]: '{"encrypted":"true"}' };
+    expect(await decide({ annotations: encrypted })).toEqual(['skipped', null, 'false']);
+    expect(await decide({ spec: { nodeSelector: { 'kubernetes.io/arch': 'arm64' } } })).toEqual([
+      'miss',
+      null,
+      null,
+    ]);
+    expect(await decide({ spec: affinityFor('type', 'In', 'virtual-kubelet') })).toEqual([
+      'hit',
+      'imc-alone',
+      null,
+    ]);
+    const resources = { requests: { 'ephemeral-storage': '1Gi' } };
+    expect(await decide({ spec: { containers: [{ name: 'c', image: 'app:1', resources }] } })).toEqual([
+      'hit',
+      'imc-alone',
+      null,
+    ]);
+  });
+
   it('in a namespace of the Pod Security Standard "restricted" is treated as without the webhook', async () => {
     await plane.api.create('/api/v1/namespaces', {
       metadata: { name: 'restricted', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },

@@ -147,6 +147,59 @@ describe('a miss', () => {
   });
 });
 
+describe('the platform of a miss', () => {
+  const ARM: PodSpec = {
+    spec: {
+      containers: [{ name: 'c', image: 'a:1' }],
+      nodeSelector: { 'kubernetes.io/arch': 'arm64' },
+    },
+  };
+  const X86: PodSpec = { images: ['a:1'] };
+  const desiredFor = (pod: PodSpec, index = indexOf()): Miss[] => missed([createdPod(pod, index)], index);
+
+  it('is part of what a cache is, and of its name', () => {
+    const index = indexOf();
+    const misses = missed([createdPod(X86, index), createdPod(ARM, index)], index);
+    expect(misses.map(({ desired }) => desired.architecture)).toEqual(['amd64', 'arm64']);
+    expect(new Set(misses.map(({ desired }) => desired.imageSet)).size).toBe(1);
+    expect(new Set(misses.map(({ desired }) => cacheName(desired))).size).toBe(2);
+  });
+
+  it('is written on the ImageCache that is made, unless it is the default', () => {
+    const annotationsFor = (pod: PodSpec): unknown => {
+      const [{ desired }] = desiredFor(pod) as [Miss];
+      const options = { reuse: false, flash: false, retentionDays: undefined };
+      return (ownCacheObject(desired, options, 1, NOW)['metadata'] as Json)['annotations'];
+    };
+    expect(annotationsFor(ARM)).toMatchObject({
+      'k8s.aliyun.com/imc-cpu-arch': 'arm64',
+      'k8s.aliyun.com/imc-os-type': 'linux',
+    });
+    expect(annotationsFor(X86)).not.toHaveProperty(['k8s.aliyun.com/imc-cpu-arch']);
+  });
+
+  it('keeps a miss from being ended by a cache of another platform, ready or being made', () => {
+    const made = (phase: string, architecture: string): ClusterIndex =>
+      indexOf(
+        cacheObject({
+          name: 'c',
+          images: ['a:1'],
+          phase,
+          annotations: { 'k8s.aliyun.com/imc-cpu-arch': architecture },
+        }),
+      );
+    for (const phase of ['Ready', 'Creating']) {
+      expect(desiredFor(ARM, made(phase, 'amd64'))).toHaveLength(1);
+      expect(desiredFor(ARM, made(phase, 'arm64'))).toHaveLength(0);
+      expect(desiredFor(X86, made(phase, 'arm64'))).toHaveLength(1);
+    }
+  });
+
+  it('gives caches of the default platform the names that earlier releases gave them', () => {
+    expect(cacheName(desiredFor(X86)[0]!.desired)).toBe('auto-634c26dc6ea940171c378cd6c0e28741');
+  });
+});
+
 describe('more images than a cache may have', () => {
   const change: ConfigChange = { createOnMiss: { by: 'controller', when: 'incomplete' } };
   const name = (i: number): string => `registry.example/image-${String(i).padStart(2, '0')}:1`;
