@@ -133,7 +133,7 @@ const present = async (name: string): Promise<boolean> =>
 describe('a cache that was missed', () => {
   it('is made for a pod that only its binding shows to go to ECI, and that has no label for ECI', async () => {
     const { nodeSelector: _, ...spec } = podSpec('bound:1');
-    const expression = { key: 'type', operator: 'In', values: ['virtual-kubelet'] };
+    const expression = { key: 'type', operator: 'NotIn', values: ['worker'] };
     const affinity = {
       nodeAffinity: {
         requiredDuringSchedulingIgnoredDuringExecution: {

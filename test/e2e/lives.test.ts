@@ -320,13 +320,11 @@ describe('the schedulers', () => {
   });
 });
 
-/** A node affinity for virtual nodes, which the webhook does not take for a sign of ECI at creation. */
+/** A node affinity that only virtual nodes satisfy, without naming them: it is no sign of ECI. */
 const ONLY_VIRTUAL = {
   nodeAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: {
-      nodeSelectorTerms: [
-        { matchExpressions: [{ key: 'type', operator: 'In', values: ['virtual-kubelet'] }] },
-      ],
+      nodeSelectorTerms: [{ matchExpressions: [{ key: 'type', operator: 'NotIn', values: ['worker'] }] }],
     },
   },
 };

@@ -84,7 +84,9 @@ describe('an ImageCache', () => {
     await plane.api.merge(`${IMAGE_CACHES}/life`, { metadata: { finalizers: null } });
     await soon(
       pod,
-      decided({ 'imagecache-webhook.io/decision': expect.stringContaining('no ImageCache holds') }),
+      decided({
+        'imagecache-webhook.io/decision': expect.stringContaining('no ImageCache in this cluster holds'),
+      }),
     );
   });
 
