@@ -106,7 +106,7 @@ function formatCandidates(
 function verdict({ verdict: word, filter, because }: ExplainedCandidate): string {
   if (word === 'chosen') return 'chosen';
   if (word === 'left') return 'the best, left to ECI';
-  return word === 'refused' ? `refused, ${filter}: ${because}` : `beaten: the chosen one ${because}`;
+  return word === 'refused' ? `refused, ${filter}: ${because}` : `beaten: the best one ${because}`;
 }
 
 function formatPatch(patch: readonly Operation[], paint: Paint): string {

@@ -154,7 +154,7 @@ describe('imc explain', () => {
     expect(out).toContain('Pod tie-on-size in namespace default');
     expect(out).toContain('match automatically (by default), at least 1 of 1 images; storage 30Gi');
     expect(out).toMatch(/redis-small +imc-redis-small +1\/1 +0 +20Gi +\d+d +Ready +chosen/);
-    expect(out).toMatch(/redis-large .* beaten: the chosen one is closer in size/);
+    expect(out).toMatch(/redis-large .* beaten: the best one is closer in size/);
     expect(out).toContain('/metadata/annotations/k8s.aliyun.com/eci-imc-id = imc-redis-small');
     // eslint-disable-next-line no-control-regex -- colours are used only in a terminal
     expect(out).not.toMatch(/\u001b/);

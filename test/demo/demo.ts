@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import { DECISION } from '../../src/core/annotations.ts';
-import { REASONS, type ReasonCode } from '../../src/core/decision/reasons.ts';
+import { REASONS, type Outcome, type ReasonCode } from '../../src/core/decision/reasons.ts';
 import { readPods } from '../../src/runtime/offline.ts';
 import { admissionReview, asSubmitted } from '../support/admission.ts';
 import { sendHttps } from '../support/https.ts';
@@ -20,21 +20,22 @@ import { showMissToHit } from './miss-to-hit.ts';
 
 const EXAMPLES = 'test/examples';
 const CERTS = 'certs';
-const STYLES = {
+const STYLES: Readonly<Record<Outcome | 'not ours', Parameters<typeof styleText>[0]>> = {
   hit: 'green',
+  partial: 'yellow',
   pinned: 'green',
   miss: 'yellow',
   denied: 'red',
   skipped: 'dim',
   'not ours': 'dim',
-} as const;
+};
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 const paint = (style: Parameters<typeof styleText>[0], text: string): string => styleText(style, text);
 
 interface Row {
   readonly example: string;
-  readonly outcome: string;
+  readonly outcome: Outcome | 'not ours';
   readonly cache: string;
   readonly notes: readonly string[];
 }
@@ -99,7 +100,7 @@ function toRow(example: string, pod: Json, response: AdmissionResponse): Row {
   const reason = (auditAnnotations?.['reason'] ?? 'NotForEci') as ReasonCode;
   return {
     example,
-    outcome: auditAnnotations?.['outcome'] ?? 'not ours',
+    outcome: (auditAnnotations?.['outcome'] as Outcome | undefined) ?? 'not ours',
     cache: auditAnnotations?.['image-cache'] ?? '-',
     notes: [
       status?.message ?? whyOf(applied(pod, operationsOf(response))) ?? REASONS[reason],
@@ -119,7 +120,7 @@ function printTable(rows: readonly Row[]): void {
   const width = Math.max(...rows.map(({ example }) => example.length));
   print(paint('bold', `${'EXAMPLE'.padEnd(width)}  OUTCOME   CACHE`));
   for (const { example, outcome, cache, notes } of rows) {
-    const style = STYLES[outcome as keyof typeof STYLES];
+    const style = STYLES[outcome];
     print(`${example.padEnd(width)}  ${paint(style, outcome.padEnd(8))}  ${cache}`);
     for (const note of notes) print(paint('dim', `    ${note}`));
   }
