@@ -217,6 +217,38 @@ describe('eci-profile', () => {
     expect(await metrics()).toContain('imagecache_webhook_source_problems 0');
   });
 
+  it('parts that Kubernetes would refuse are left out and reported, the rest takes effect, and no pod fails', async () => {
+    const parts = [
+      { name: 'matches-nothing', objectSelector: { matchLabels: { 'not a key': 'x' } } },
+      {
+        name: 'web',
+        objectSelector: { matchLabels: { app: 'web' } },
+        effect: {
+          annotations: { 'example.com/from': 'partly', 'not a key': 'x' },
+          labels: { 'example.com/label': 'not a value' },
+        },
+      },
+    ];
+    await plane.api.create(CONFIG_MAPS, {
+      metadata: { name: 'eci-profile' },
+      data: { selectors: JSON.stringify(parts) },
+    });
+    await soon(pod, from('partly'));
+    const { body, status } = await webhook.get('/readyz');
+    const { problems } = body as { problems: string[] };
+    expect(status).toBe(200);
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /^ConfigMap kube-system\/eci-profile: .*selectors\[0\].*matches nothing; .*"not a key".*not applied; .*"example\.com\/label".*not applied$/,
+      ),
+    ]);
+    await eventually(async () =>
+      expect(await plane.api.list('/api/v1/namespaces/kube-system/events')).toContainEqual(
+        expect.objectContaining({ reason: 'InvalidEciProfile', message: problems[0] }),
+      ),
+    );
+  });
+
   it('Selectors take effect when their CRD and their objects are created, changed and deleted', async () => {
     const selector = (name: string, value: string, priority: number): Json => ({
       apiVersion: 'eci.aliyun.com/v1',

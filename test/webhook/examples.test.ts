@@ -186,6 +186,31 @@ const EXPECTED: Record<string, Expected> = {
     cacheId: 'imc-spark',
     annotations: { 'eci-imc-id': 'imc-spark' },
   },
+  '33-profile-overrides-nothing': {
+    outcome: 'skipped',
+    annotations: { 'eci-image-cache': 'false', 'eci-auto-imc': 'false', 'imc-perfect-match': 'true' },
+  },
+  '34-off-under-the-older-name': {
+    outcome: 'skipped',
+    annotations: { 'eci-image-cache': 'false', 'eci-auto-imc': 'false' },
+  },
+  '35-more-than-20-images': {
+    outcome: 'partial',
+    annotations: {},
+    marked: true,
+    warnings: ['the pod has 21 distinct images'],
+    literally: {
+      cacheId: 'imc-redis-small',
+      annotations: { 'eci-imc-id': 'imc-redis-small' },
+      marked: false,
+    },
+  },
+  '36-pin-of-another-architecture': {
+    outcome: 'pinned',
+    cacheId: 'imc-spark-arm64',
+    annotations: { 'eci-imc-id': 'imc-spark-arm64' },
+    warnings: ['is for arm64, the pod runs on amd64'],
+  },
 };
 
 let webhook: RunningWebhook;
