@@ -91,11 +91,7 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
   if (wanted.size > 100) return { outcome: 'skipped', cacheId: null, order: [] };
   const storage = Math.max(30 + pod.extraGiB, pod.requestedGiB);
   const system = pod.system ?? 'linux';
-  const named = pod.architectures.flat();
-  const isOpen = pod.architectures.some((each) => each.length === 0);
-  const allowed = named.length === 0 ? ['amd64'] : isOpen ? ['amd64', 'arm64', ...named] : named;
-  const [architecture, ...others] = new Set(allowed);
-  const isPlaced = others.length === 0;
+  const [architecture, ...others] = architecturesOf(pod);
 
   const degree = (cache: OracleCache): { exact: number; other: number } => {
     const held = cache.images.map(normalise);
@@ -144,11 +140,22 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
     if (usable || options.notReady === 'warn') return { outcome: 'pinned', cacheId: pod.pin, order: [] };
     if (options.notReady === 'deny') return { outcome: 'denied', cacheId: pod.pin, order: [] };
   }
-  if (!isPlaced) return { outcome: 'skipped', cacheId: null, order: [] };
+  if (others.length > 0) return { outcome: 'skipped', cacheId: null, order: [] };
   const [best] = order;
   if (!best) return { outcome: 'miss', cacheId: null, order: names };
   if (degree(best).exact === wanted.size) return { outcome: 'hit', cacheId: best.id, order: names };
-  const isAccepted = pod.perfect || pod.count !== null || options.by === 'controller';
-  const isUsed = options.partialHits === 'use' || (options.partialHits === 'auto' && isAccepted);
-  return { outcome: 'partial', cacheId: isUsed ? best.id : null, order: names };
+  return { outcome: 'partial', cacheId: usesPartial(pod, options) ? best.id : null, order: names };
+}
+
+/** The architectures on which the pod may run. */
+function architecturesOf({ architectures }: OraclePod): Set<string> {
+  const named = architectures.flat();
+  if (named.length === 0) return new Set(['amd64']);
+  const allowsAny = architectures.some((each) => each.length === 0);
+  return new Set(allowsAny ? ['amd64', 'arm64', ...named] : named);
+}
+
+function usesPartial(pod: OraclePod, { partialHits, by }: OracleOptions): boolean {
+  if (partialHits !== 'auto') return partialHits === 'use';
+  return by === 'controller' || pod.perfect || pod.count !== null;
 }

@@ -231,9 +231,9 @@ describe('a decision annotation that is not ours', () => {
 
 describe('what the webhook writes is small enough for Kubernetes', () => {
   const HIT = indexOf(cacheObject({ name: 'x' }));
-  const record = ({ annotations }: ReturnType<typeof decideFor>): string => annotations[DECISION] ?? '';
-  const bytesOf = (annotations: Record<string, string>): number =>
-    Object.entries(annotations).reduce((sum, entry) => sum + Buffer.byteLength(entry.join('')), 0);
+  const record = (decided: ReturnType<typeof decideFor>): string => decided.annotations[DECISION] ?? '';
+  const bytesOf = (texts: Record<string, string>): number =>
+    Object.entries(texts).reduce((sum, entry) => sum + Buffer.byteLength(entry.join('')), 0);
   const LIMIT = 262_144;
 
   it('a request of many kilobytes is not copied into the record', () => {
@@ -250,16 +250,16 @@ describe('what the webhook writes is small enough for Kubernetes', () => {
       podObject({ annotations: { filler: character.repeat(Math.floor(bytes / width)) } });
     const seen = new Set<string>();
     for (let bytes = LIMIT - 700; bytes < LIMIT + 20; bytes += 7) {
-      const pod = withFiller(bytes);
-      const { decision, annotations, explanation } = decideFor(pod, HIT);
-      const before = bytesOf((pod['metadata'] as { annotations: Record<string, string> }).annotations);
+      const object = withFiller(bytes);
+      const { decision, annotations: written, explanation } = decideFor(object, HIT);
+      const before = bytesOf((object['metadata'] as { annotations: Record<string, string> }).annotations);
       if (decision.reason === 'AnnotationsTooLarge') {
         seen.add('nothing');
         expect(explanation.patch).toEqual([]);
         expect(decision.warnings).toEqual([expect.stringContaining('nothing is written into the pod')]);
       } else {
-        seen.add('why' in (JSON.parse(annotations[DECISION]!) as Json) ? 'all' : 'without the reason');
-        expect(bytesOf(annotations)).toBeLessThanOrEqual(LIMIT);
+        seen.add('why' in (JSON.parse(written[DECISION]!) as Json) ? 'all' : 'without the reason');
+        expect(bytesOf(written)).toBeLessThanOrEqual(LIMIT);
         expect(before).toBeLessThan(LIMIT);
       }
     }
@@ -267,31 +267,34 @@ describe('what the webhook writes is small enough for Kubernetes', () => {
   });
 
   it('what was written is taken back if it no longer fits', () => {
-    const { annotations, labels } = decideFor(podObject(), HIT);
-    const pod = podObject({ labels, annotations: { ...annotations, filler: 'a'.repeat(LIMIT - 100) } });
-    const again = decideFor(pod, HIT);
+    const first = decideFor(podObject(), HIT);
+    const object = podObject({
+      labels: first.labels,
+      annotations: { ...first.annotations, filler: 'a'.repeat(LIMIT - 100) },
+    });
+    const again = decideFor(object, HIT);
     expect(again.decision.reason).toBe('AnnotationsTooLarge');
     expect(Object.keys(again.annotations)).toEqual(['filler']);
   });
 
   it('a long value of a profile is recorded by its digest, and undone when the profile changes', () => {
-    const withProfile = (value: string): ClusterIndex =>
-      indexOf(eciProfileObject([{ name: 's', effect: { annotations: { 'team/long': value } } }]));
+    const withProfile = (text: string): ClusterIndex =>
+      indexOf(eciProfileObject([{ name: 's', effect: { annotations: { 'team/long': text } } }]));
     const once = mutate(podObject(), withProfile('ä'.repeat(5000)), {});
-    const { annotations } = once['metadata'] as { annotations: Record<string, string> };
-    expect(annotations[DECISION]!.length).toBeLessThan(1000);
-    expect(annotations['team/long']).toBe('ä'.repeat(5000));
+    const { annotations: written } = once['metadata'] as { annotations: Record<string, string> };
+    expect(written[DECISION]!.length).toBeLessThan(1000);
+    expect(written['team/long']).toBe('ä'.repeat(5000));
     const again = mutate(once, withProfile('new'), {});
     expect((again['metadata'] as Json)['annotations']).toMatchObject({ 'team/long': 'new' });
   });
 
   it('a profile that adds more than the record can hold writes nothing, and says so', () => {
     const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`team/key-${i}`, `value ${i}`]));
-    const index = indexOf(
+    const view = indexOf(
       cacheObject({ name: 'x' }),
       eciProfileObject([{ name: 's', effect: { annotations: many } }]),
     );
-    const { decision, explanation } = decideFor(podObject(), index);
+    const { decision, explanation } = decideFor(podObject(), view);
     expect(decision).toMatchObject({ outcome: 'skipped', reason: 'AnnotationsTooLarge' });
     expect(explanation.patch).toEqual([]);
   });
