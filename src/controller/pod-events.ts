@@ -10,7 +10,7 @@ import { completeInTheMaking, type Miss } from '../core/controller/misses.ts';
 import type { ObjectReference } from '../core/kubernetes/object.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
-import { placementOf } from '../core/decision/placement.ts';
+import { isSamePlatform, placementOf } from '../core/decision/placement.ts';
 import type { View } from '../core/decision/view.ts';
 
 /** The options by which a pod's images and its placement are read. */
@@ -30,6 +30,13 @@ const EVENT_EVERY_MS = 600_000;
 const MOST_AT_ONCE = 20;
 /** Refused misses that are remembered, so that each gets one Event. */
 const MOST_SAID = 10_000;
+
+/** What pods found, for people. */
+const FOUND: Readonly<Record<Miss['found'], string>> = {
+  nothing: 'no image cache',
+  'partial, used': 'no complete image cache, and will use one that lacks some of the images',
+  'partial, left to ECI': 'no complete image cache; the choice is left to ECI, which may know one',
+};
 
 type Found = 'SuccessfulHitImageCache' | 'ImageCacheNotComplete';
 
@@ -60,10 +67,9 @@ export class PodEvents {
     this.#options = options;
   }
 
-  created(name: string, { pods, foundPartial, lastBy }: Miss): void {
+  created(name: string, { pods, found, lastBy }: Miss): void {
     if (lastBy.kind === 'Pod') {
-      const found = foundPartial ? 'an image cache that lacks some of its images' : 'no image cache';
-      this.#recordEvent(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found ${found}`);
+      this.#recordEvent(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found ${FOUND[found]}`);
     }
     const message = `ImageCache ${name} is being made for ${imagesOf(lastBy)}; pods that are created after it is Ready start from it`;
     this.#recordEvent(lastBy, 'Normal', 'ImageCacheAutoCreated', message);
@@ -144,9 +150,9 @@ function cacheFor(watched: WatchedPod, view: View, options: PodReading): ImageCa
   if (id !== undefined) return view.cacheById(id);
   if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;
   const placement = placementOf(pod, view, options.region);
-  if ('allowed' in placement) return undefined;
+  if (placement.unknown) return undefined;
   const images = podImages(pod, options.imageVolumes)?.references ?? [];
-  const cache = completeInTheMaking(images, placement, view);
+  const cache = completeInTheMaking(images, (each) => isSamePlatform(each, placement), view);
   return cache && cache.createdAtMs < createdAtMs ? cache : undefined;
 }
 

@@ -126,7 +126,7 @@ export function createMetrics(index: IndexState): Metrics {
     podImages: new CounterTally(
       {
         name: `${PREFIX}pod_images_total`,
-        help: 'Images of pods that were matched automatically, by whether the chosen cache holds them.',
+        help: 'Images of pods that were matched automatically, by whether the best cache of the cluster holds them.',
         labelNames: ['cached'],
       },
       registry,

@@ -269,10 +269,51 @@ async function examineLarge(target: Target, mutant: Json, i: number): Promise<nu
         })),
       },
     }),
+    () => ({
+      metadata: {},
+      spec: {
+        containers: [{ name: 'c', image: 'spark:3.5.1' }],
+        affinity: affinityOf(
+          many(30_000, (n) => ({ key: 'kubernetes.io/arch', operator: 'In', values: [`a${n}`] })),
+        ),
+      },
+    }),
+    () => ({
+      metadata: { labels: { eci: 'true' } },
+      spec: {
+        containers: many(40_000, (n) => ({
+          name: `c${n}`,
+          image: 'spark:3.5.1',
+          resources: { requests: { 'ephemeral-storage': `0.${n}Gi` } },
+        })),
+        volumes: many(20_000, (n) => ({ name: `v${n}`, image: { reference: `a:${n}` } })),
+      },
+    }),
+    () => ({
+      metadata: {
+        labels: { eci: 'true' },
+        annotations: {
+          [DECISION]: FORGED_RECORD,
+          ...Object.fromEntries(REQUEST_KEYS.map((key) => [key, '€'.repeat(200_000)])),
+        },
+      },
+      spec,
+    }),
   ];
   const large = kinds[(i / LARGE_EVERY) % kinds.length]!();
   const { share } = await examine(target, JSON.stringify(admissionReview(large)));
   return share;
+}
+
+/** Claims that the webhook wrote all annotations of the request, each so long that only its digest is recorded. */
+const FORGED_RECORD = JSON.stringify({
+  request: {},
+  wrote: { annotations: Object.fromEntries(REQUEST_KEYS.map((key) => [key, { fnv1a: '0' }])) },
+});
+
+function affinityOf(requirements: readonly Json[]): Json {
+  const nodeSelectorTerms = requirements.map((requirement) => ({ matchExpressions: [requirement] }));
+  return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } };
 }
 
 /** An object without the annotations, labels and pull policies that the webhook may write. */

@@ -1,5 +1,13 @@
 /** Changes reviews that kube-apiserver sends into reviews that nobody would send; a seed always gives the same. */
-import { AUTO, CREATE_ON_MISS, DECISION, EXTRA_STORAGE, REQUEST_KEYS } from '../../src/core/annotations.ts';
+import {
+  AUTO,
+  BURST_RESOURCE,
+  CREATE_ON_MISS,
+  DECISION,
+  EXTRA_STORAGE,
+  REQUEST_KEYS,
+  STORAGE_OPTIONS,
+} from '../../src/core/annotations.ts';
 import type { Json } from '../support/objects.ts';
 
 type Container = Record<string, unknown> | unknown[];
@@ -7,6 +15,8 @@ type Container = Record<string, unknown> | unknown[];
 const KEYS = [
   ...REQUEST_KEYS,
   EXTRA_STORAGE,
+  STORAGE_OPTIONS,
+  BURST_RESOURCE,
   CREATE_ON_MISS,
   DECISION,
   '__proto__',
@@ -40,6 +50,8 @@ const TEXTS = [
   '{"outcome":"hit","request":{},"wrote":{"annotations":{"a":null},"labels":{"app":"x"}}}',
   '{"wrote":{"annotations":{"k8s.aliyun.com/eci-imc-id":"imc-none"}},"request":{"k8s.aliyun.com/eci-auto-imc":"1"}}',
   '{"wrote":',
+  '{"encrypted":"true"}',
+  'eci_only',
 ];
 const VALUES: readonly unknown[] = [
   null,

@@ -6,7 +6,8 @@ import type { DecisionOptions } from '../decision/options.ts';
 import { decide, type Decision } from '../decision/decide.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { FAILED, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
-import { isSamePlatform, type Placement } from '../decision/placement.ts';
+import { NO_MATCH } from '../decision/match/degree.ts';
+import { refusingFilter, SUITABILITY_FILTERS } from '../decision/match/filters.ts';
 import { firstInOrder } from '../decision/match/order.ts';
 import type { CandidateLevel, View } from '../decision/view.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
@@ -19,8 +20,8 @@ export interface Miss {
   readonly missedAtMs: number;
   /** How many pods miss the cache; 0 for a pre-warmed workload that has no pod yet. */
   readonly pods: number;
-  /** Whether the youngest of the pods found a cache that holds some of its images. */
-  readonly foundPartial: boolean;
+  /** What the latest of those pods found: no cache, or one that lacks some images and is used or left to ECI. */
+  readonly found: 'nothing' | 'partial, used' | 'partial, left to ECI';
   /** The youngest pod that misses the cache, or the workload. */
   readonly lastBy: ObjectReference;
 }
@@ -50,7 +51,7 @@ export function missesOf(
         desired,
         missedAtMs: isLast ? watched.createdAtMs : known.missedAtMs,
         pods: (known?.pods ?? 0) + Number(watched.subject.kind === 'Pod'),
-        foundPartial: isLast ? decision.outcome === 'partial' : known.foundPartial,
+        found: isLast ? foundBy(decision) : known.found,
         lastBy: isLast ? watched.subject : known.lastBy,
       });
     }
@@ -58,10 +59,18 @@ export function missesOf(
   return misses;
 }
 
+function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
+  if (outcome !== 'partial') return 'nothing';
+  return cacheId === undefined ? 'partial, left to ECI' : 'partial, used';
+}
+
+/** Whether pods like the one in question can run from a cache, as far as size, region and platform go. */
+type Suits = (cache: ImageCache) => boolean;
+
 /** Empty if the pod misses nothing, or if the cache that it misses is being made. */
 function desiredCaches(watched: WatchedPod, decision: Decision, view: View): DesiredCache[] {
-  const { createOnMiss, images, request, placement } = decision;
-  if (createOnMiss === undefined || !images || !request || !placement || 'allowed' in placement) return [];
+  const { createOnMiss, images, request, match, placement } = decision;
+  if (createOnMiss === undefined || !images || !request || !match || !placement) return [];
   const textOf = new Map<string, string>();
   const { containers, imageVolumes } = watched.pod;
   for (const image of containers.map((container) => container.image).concat(imageVolumes)) {
@@ -74,6 +83,9 @@ function desiredCaches(watched: WatchedPod, decision: Decision, view: View): Des
       .toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const { pullSecrets, registry } = watched;
   const { architecture, operatingSystem } = placement;
+  if (architecture === undefined || operatingSystem === undefined) return [];
+  const suits = (cache: ImageCache): boolean =>
+    refusingFilter({ cache, degree: NO_MATCH }, match.request, SUITABILITY_FILTERS) === undefined;
   const base = {
     imageSet: createOnMiss,
     sizeGib: sizeFor(request.storageBytes),
@@ -83,10 +95,10 @@ function desiredCaches(watched: WatchedPod, decision: Decision, view: View): Des
     registry,
   };
   if (images.references.length <= MAX_CACHE_IMAGES) {
-    if (completeInTheMaking(images.references, placement, view)) return [];
+    if (completeInTheMaking(images.references, suits, view)) return [];
     return [{ ...base, images: toDesiredImages(images.references) }];
   }
-  const left = toDesiredImages(withoutThoseHeld(images.references, placement, view));
+  const left = toDesiredImages(withoutThoseHeld(images.references, suits, view));
   const parts: DesiredCache[] = [];
   for (let i = 0; i < left.length; i += MAX_CACHE_IMAGES)
     parts.push({ ...base, images: left.slice(i, i + MAX_CACHE_IMAGES) });
@@ -99,12 +111,12 @@ function desiredCaches(watched: WatchedPod, decision: Decision, view: View): Des
  */
 function withoutThoseHeld(
   images: readonly ImageReference[],
-  placement: Placement,
+  suits: Suits,
   view: View,
 ): readonly ImageReference[] {
   let left = images;
   for (;;) {
-    const best = [bestUsable(left, placement, view), bestInTheMaking(left, placement, view)]
+    const best = [bestUsable(left, suits, view), bestInTheMaking(left, suits, view)]
       .filter((each) => each !== undefined)
       .toSorted((a, b) => b.exact - a.exact)[0];
     if (!best || best.exact === 0) return left;
@@ -113,13 +125,13 @@ function withoutThoseHeld(
   }
 }
 
-/** A cache that has all these images and is being made, for pods with this placement. */
+/** A suitable cache that has all these images and is being made. */
 export function completeInTheMaking(
   images: readonly ImageReference[],
-  placement: Placement,
+  suits: Suits,
   view: View,
 ): ImageCache | undefined {
-  const best = bestInTheMaking(images, placement, view);
+  const best = bestInTheMaking(images, suits, view);
   return best?.exact === images.length ? best.cache : undefined;
 }
 
@@ -128,20 +140,12 @@ interface Overlap {
   readonly exact: number;
 }
 
-function bestUsable(
-  images: readonly ImageReference[],
-  placement: Placement,
-  view: View,
-): Overlap | undefined {
-  return bestOf(images, placement, view, ({ usable }) => usable);
+function bestUsable(images: readonly ImageReference[], suits: Suits, view: View): Overlap | undefined {
+  return bestOf(images, suits, view, ({ usable }) => usable);
 }
 
-function bestInTheMaking(
-  images: readonly ImageReference[],
-  placement: Placement,
-  view: View,
-): Overlap | undefined {
-  return bestOf(images, placement, view, ({ unusable }) =>
+function bestInTheMaking(images: readonly ImageReference[], suits: Suits, view: View): Overlap | undefined {
+  return bestOf(images, suits, view, ({ unusable }) =>
     unusable.filter(({ deleting, phase }) => !deleting && !HOPELESS.has(phase)),
   );
 }
@@ -149,13 +153,12 @@ function bestInTheMaking(
 /** The cache of the pod's platform that holds most of the images, among those that `counting` selects. */
 function bestOf(
   images: readonly ImageReference[],
-  placement: Placement,
+  suits: Suits,
   view: View,
   counting: (level: CandidateLevel) => readonly ImageCache[],
 ): Overlap | undefined {
   for (const level of view.candidates(images)) {
-    const suitable = counting(level).filter((each) => isSamePlatform(each, placement));
-    const [cache] = firstInOrder(suitable, 1, 0);
+    const [cache] = firstInOrder(counting(level).filter(suits), 1, 0);
     if (cache) return { cache, exact: level.degree.exact };
   }
   return undefined;

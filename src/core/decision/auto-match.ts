@@ -61,10 +61,11 @@ interface Obstacle extends StepResult {
 
 /** The result if the webhook must not look for a cache at all; undefined if it may. */
 function whyNotMatched(context: DecisionContext): Obstacle | undefined {
-  const { request, placement } = context;
+  const { user, request, placement } = context;
   const nothing = { pin: undefined, createOnMiss: undefined };
   if (request.encrypted) {
-    const wanted = request.auto && request.autoKey !== undefined;
+    // A profile may have switched matching on; only the user's own word counts.
+    const wanted = request.auto && request.autoKey !== undefined && user.annotations.has(request.autoKey);
     const rest = wanted
       ? `${request.autoKey} leaves ECI's own matching on`
       : "ECI's own matching is switched off";
@@ -83,10 +84,10 @@ function whyNotMatched(context: DecisionContext): Obstacle | undefined {
     const why = `${staleness.why}: the choice is left to ECI`;
     return { ...leftToEci, reason: staleness.reason, why, warnings: [`no image cache chosen: ${why}`] };
   }
-  if ('allowed' in placement) {
-    const { property, allowed } = placement;
+  if (placement.unknown) {
+    const { name, allowed } = placement.unknown;
     const values = allowed.length === 0 ? 'none that a node can have' : allowed.slice(0, 5).join(', ');
-    const why = `the pod's ${property} is not known, as it allows ${values}: the choice is left to ECI`;
+    const why = `the pod's ${name} is not known, as it allows ${values}: the choice is left to ECI`;
     return { ...leftToEci, reason: 'PlacementNotKnown', why, warnings: [] };
   }
   return undefined;
@@ -135,7 +136,7 @@ function partialHit(
 ): MatchedResult {
   const asks = context.options.createOnMiss.when === 'incomplete';
   const createOnMiss = asks ? createOnMissMarker(context) : undefined;
-  const request = createOnMiss === undefined ? '' : ', and a complete one is asked for';
+  const request = createOnMiss === undefined ? '' : requestFor(context);
   const writing = { auto: autoOf(context), createOnMiss };
   if (!usesPartial(context)) {
     return {
@@ -153,6 +154,12 @@ function partialHit(
     cache,
     writing: { pin: pinOf(cache), ...writing },
   };
+}
+
+function requestFor({ images }: DecisionContext): string {
+  return images.count > MAX_CACHE_IMAGES
+    ? ', and caches for the other images are asked for'
+    : ', and a complete one is asked for';
 }
 
 /** With `auto`: used if our controller makes a complete cache meanwhile, or the user asked for a match degree. */

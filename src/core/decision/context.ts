@@ -8,7 +8,7 @@ import type { MatchResult } from './match/matcher.ts';
 import type { DecisionOptions } from './options.ts';
 import type { Metadata } from './profile/effects.ts';
 import type { Outcome, ReasonCode } from './reasons.ts';
-import type { Placement, UnknownPlacement } from './placement.ts';
+import type { Placement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { EciSign } from './scope.ts';
 import type { View } from './view.ts';
@@ -35,7 +35,7 @@ export interface DecisionContext {
   readonly effects: readonly string[];
   readonly request: Request;
   readonly images: PodImages;
-  readonly placement: Placement | UnknownPlacement;
+  readonly placement: Placement;
   readonly view: View;
   readonly options: DecisionOptions;
   readonly nowMs: number;
@@ -66,7 +66,7 @@ export function filterContext(context: DecisionContext, expiryMarginMs: number):
     minimumMatch: options.minimumMatch,
     imageCount: images.count,
     storageBytes: request.storageBytes,
-    placement: 'allowed' in placement ? undefined : placement,
+    placement,
     nowMs,
     expiryMarginMs,
   };

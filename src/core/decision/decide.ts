@@ -26,8 +26,8 @@ import {
 } from './pull-policy.ts';
 import type { Outcome, ReasonCode } from './reasons.ts';
 import { asksForImageCache, readRequest, type Request } from './request.ts';
-import { placementOf, type Placement, type UnknownPlacement } from './placement.ts';
-import { isAcsPod, signOfEci } from './scope.ts';
+import { placementOf, type Placement } from './placement.ts';
+import { isAcsPod, signOfEci, type EciSign } from './scope.ts';
 import type { View } from './view.ts';
 import { limitWarnings } from './warnings.ts';
 import { saysOff, withoutRemovals, writeAnnotations } from './write.ts';
@@ -53,7 +53,7 @@ export interface Decision {
   readonly request?: Request;
   readonly images?: PodImages;
   /** Where the pod runs, as far as it is known. */
-  readonly placement?: Placement | UnknownPlacement;
+  readonly placement?: Placement;
   readonly match?: MatchResult | undefined;
   /** The hash of the image set that a cache should be made for. */
   readonly createOnMiss?: string | undefined;
@@ -73,42 +73,29 @@ export function decide(
   const profile = view.profile();
   const user = asUserWroteIt(seen, profile);
   const matching = matchingSelectors(profile, user.labels, view.namespaceLabels(user.namespace));
-  if (isAcsPod(user)) {
-    const why = 'the pod runs on ACS, for which the image-cache annotations of ECI mean nothing';
-    return leftAlone(user, 'AcsPod', why, asksForImageCache(user.annotations) ? [why] : []);
-  }
   const sign = signOfEci(user, view, matching, options.scope);
   const placement = placementOf(user, view, options.region);
   const waitsForNode =
     options.bindTime &&
     moment === 'creation' &&
     user.nodeName === undefined &&
-    (sign?.certain !== true || 'allowed' in placement);
+    (sign?.certain !== true || placement.unknown !== undefined);
   // Effects are for pods that go to ECI. If there is no sign of ECI, the matching selectors have no constraints, or
   // send their pods to normal nodes.
-  const applied = sign === undefined || waitsForNode ? [] : matching;
+  const applied = sign?.certain === true || (sign && !waitsForNode) ? matching : [];
   // A binding can change annotations only, so labels and containers stay as they are.
   const base = moment === 'creation' ? user : { ...user, labels: seen.labels, containers: seen.containers };
   const effects = applyEffects(base, applied);
   const metadata = moment === 'creation' ? effects : { ...effects, labels: base.labels };
-  if (sign === undefined && !asksForImageCache(metadata.annotations)) {
-    return leftAlone(
-      user,
-      'NotForEci',
-      'nothing shows that the pod goes to ECI, and it asks for no image cache',
-    );
-  }
-
-  if (!view.supportsImageCaches()) {
-    const why = 'image caches are not supported here: the cluster does not have the ImageCache resource';
-    const asks = asksForImageCache(user.annotations);
-    return leftAlone(user, 'ImageCachesUnsupported', why, asks ? [why] : []);
-  }
+  // A Binding cannot take back what an earlier decision wrote, so there the pod is left as it arrived.
+  const untouched = moment === 'creation' ? user : seen;
+  const left = whyLeftAlone(user, sign, view);
+  if (left) return leftAlone(untouched, left.reason, left.why, left.isWarning ? [left.why] : []);
 
   const images = podImages(user, options.imageVolumes);
   if (!images) {
     const why = `the pod has more than ${MAX_POD_IMAGES} distinct images: no image cache is chosen for it`;
-    return leftAlone(user, 'TooManyImages', why, [why]);
+    return leftAlone(untouched, 'TooManyImages', why, [why]);
   }
 
   const { request, malformed, conflicts } = readRequest(
@@ -145,6 +132,27 @@ export function decide(
       ...result.warnings,
     ],
   });
+}
+
+const ACS_POD = 'the pod runs on ACS, for which the image-cache annotations of ECI mean nothing';
+
+interface LeftAlone {
+  readonly reason: ReasonCode;
+  readonly why: string;
+  readonly isWarning: boolean;
+}
+
+/** Why the pod is left alone, whatever it asks for; undefined if it is not. */
+function whyLeftAlone(user: Pod, sign: EciSign | undefined, view: View): LeftAlone | undefined {
+  const asks = asksForImageCache(user.annotations);
+  if (isAcsPod(user.labels)) return { reason: 'AcsPod', why: ACS_POD, isWarning: asks };
+  if (sign === undefined && !asks) {
+    const why = 'nothing shows that the pod goes to ECI, and it asks for no image cache';
+    return { reason: 'NotForEci', why, isWarning: false };
+  }
+  if (view.supportsImageCaches()) return undefined;
+  const why = 'image caches are not supported here: the cluster does not have the ImageCache resource';
+  return { reason: 'ImageCachesUnsupported', why, isWarning: asks };
 }
 
 /**
@@ -207,6 +215,8 @@ function decideOnRequest(context: DecisionContext): StepResult {
       'the pod may still run on different nodes: the webhook decides when the pod is bound to a node';
     return { outcome: 'skipped', reason: 'NodeNotKnown', why, warnings: [] };
   }
+  // The effects of a profile may have added the label.
+  if (isAcsPod(metadata.labels)) return { outcome: 'skipped', reason: 'AcsPod', why: ACS_POD, warnings: [] };
   if (request.pin !== undefined) return decideOnPin(context, request.pin);
   if (request.auto) return decideByMatching(context);
   const off = { outcome: 'skipped', reason: 'AutoMatchOff', warnings: [] } as const;

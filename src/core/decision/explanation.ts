@@ -1,6 +1,6 @@
 /** The explanation: a view of a decision as plain data. The log and the CLI show it, so that both say the same. */
 import { MAX_POD_IMAGES } from '../image/image-set.ts';
-import type { Placement, UnknownPlacement } from './placement.ts';
+import type { Placement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { Decision } from './decide.ts';
 import { describeRequirement } from './match/filters.ts';
@@ -132,13 +132,14 @@ function explainRequest({
   };
 }
 
-function explainPlacement(placement: Placement | UnknownPlacement): ExplainedPlacement {
-  if ('allowed' in placement) {
-    const { property, allowed } = placement;
-    return { platform: null, region: null, unknown: `${property}: ${allowed.slice(0, 5).join(', ')}` };
-  }
-  const { architecture, operatingSystem, region } = placement;
-  return { platform: `${operatingSystem}/${architecture}`, region: region ?? null, unknown: null };
+function explainPlacement(placement: Placement): ExplainedPlacement {
+  const { architecture, operatingSystem, region, unknown } = placement;
+  const isKnown = architecture !== undefined && operatingSystem !== undefined;
+  return {
+    platform: isKnown ? `${operatingSystem}/${architecture}` : null,
+    region: region ?? null,
+    unknown: unknown ? `${unknown.name}: ${unknown.allowed.slice(0, 5).join(', ')}` : null,
+  };
 }
 
 function explainVerdict(

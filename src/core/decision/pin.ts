@@ -7,7 +7,7 @@ import { decideByMatching } from './auto-match.ts';
 import { denied, filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { NO_MATCH } from './match/degree.ts';
 import { describePinRefusal } from './match/diagnosis.ts';
-import { PIN_FILTERS, PIN_WARNING_FILTERS, refusalOf } from './match/filters.ts';
+import { PIN_FILTERS, refusalOf, SUITABILITY_FILTERS } from './match/filters.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
 import type { Writing } from './write.ts';
@@ -22,7 +22,8 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
   const staleness = indexStaleness(context);
   if (staleness) {
     const why = `${quote(id)} is kept unchecked: ${staleness.why}`;
-    return { ...kept, reason: 'PinnedUnchecked', why, warnings: [`image cache ${why}`] };
+    const warnings = [`image cache ${why}`, ...pinWarnings(context, undefined, id)];
+    return { ...kept, reason: 'PinnedUnchecked', why, warnings };
   }
 
   const cache = view.cacheById(id);
@@ -30,7 +31,12 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
     const why = `${quote(id)} has no ImageCache in this cluster`;
     if (options.pin.unknown === 'deny') return denied('ImageCacheNotFound', `image cache ${why}`, id);
     const hint = `image cache ${why}; if ECI does not know it either, the pod fails`;
-    return { ...kept, reason: 'PinnedUnknown', why, warnings: [hint] };
+    return {
+      ...kept,
+      reason: 'PinnedUnknown',
+      why,
+      warnings: [hint, ...pinWarnings(context, undefined, id)],
+    };
   }
 
   const refusal = refusalOf({ cache, degree: NO_MATCH }, filterContext(context, 0), PIN_FILTERS);
@@ -41,8 +47,10 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
         const advice = `wait until it is, or remove ${PIN.modern}`;
         return denied('ImageCacheNotComplete', `${why}: ${advice}`, id, cache);
       }
-      case 'warn':
-        return { ...kept, reason: 'PinnedNotReady', why, cache, warnings: [`${why}; ECI fails such a pod`] };
+      case 'warn': {
+        const warnings = [`${why}; ECI fails such a pod`, ...pinWarnings(context, cache, id)];
+        return { ...kept, reason: 'PinnedNotReady', why, cache, warnings };
+      }
       case 'auto':
         return auto === false
           ? removedPin(context, why)
@@ -71,12 +79,14 @@ function removedPin({ request }: DecisionContext, why: string): StepResult {
   };
 }
 
-/** Warnings about a pinned cache that ECI uses although it does not suit the pod. */
-function pinWarnings(context: DecisionContext, cache: ImageCache, id: string): string[] {
-  const candidate = { cache, degree: NO_MATCH };
-  const refusals = PIN_WARNING_FILTERS.flatMap(
-    (filter) => refusalOf(candidate, filterContext(context, 0), [filter]) ?? [],
-  );
+/** Warnings about a pin that ECI honours although it does not suit the pod. @param cache undefined if it is not known */
+function pinWarnings(context: DecisionContext, cache: ImageCache | undefined, id: string): string[] {
+  const filtering = filterContext(context, 0);
+  const refusals = cache
+    ? SUITABILITY_FILTERS.flatMap(
+        (filter) => refusalOf({ cache, degree: NO_MATCH }, filtering, [filter]) ?? [],
+      )
+    : [];
   const warnings = refusals.map(({ code, message }) => {
     const advice = code === 'TooLarge' ? `: set ${EXTRA_STORAGE}` : '';
     return `image cache ${quote(id)} ${message}${advice}`;

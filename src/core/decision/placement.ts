@@ -3,6 +3,7 @@
  * selector, its required node affinity and `spec.os` (docs/domain.md, "Architecture and operating system").
  */
 import type { ImageCache } from '../image-cache.ts';
+import { problemOfLabelValue } from '../kubernetes/metadata-syntax.ts';
 import { allowedValues } from '../kubernetes/node-affinity.ts';
 import type { Pod } from '../pod.ts';
 import type { View } from './view.ts';
@@ -13,17 +14,18 @@ export const REGION_LABEL = 'topology.kubernetes.io/region';
 /** The platform of a pod that states none, and of an ImageCache without the platform annotations. */
 export const DEFAULT_PLATFORM = { architecture: 'amd64', operatingSystem: 'linux' } as const;
 
+/** What is undefined is not known; a filter then accepts every cache. */
 export interface Placement {
-  /** Undefined if the region is not known: then a cache of any region is accepted. */
   readonly region: string | undefined;
-  readonly architecture: string;
-  readonly operatingSystem: string;
+  readonly architecture: string | undefined;
+  readonly operatingSystem: string | undefined;
+  /** Set if the pod allows several values of a property, or none: then no cache is chosen for it. */
+  readonly unknown: UnknownProperty | undefined;
 }
 
-/** A property of the placement that is not known, because the pod allows several values of it, or none. */
-export interface UnknownPlacement {
+export interface UnknownProperty {
   /** `architecture`, `operating system` or `region`. */
-  readonly property: string;
+  readonly name: string;
   readonly allowed: readonly string[];
 }
 
@@ -33,69 +35,87 @@ interface Property {
   readonly labels: readonly string[];
   /** The values that ECI has; undefined if they are not known. */
   readonly possible: readonly string[] | undefined;
+  /** Whether all nodes of a cluster have the same value. */
+  readonly isOfCluster: boolean;
 }
 
-const REGION: Property = { name: 'region', labels: [REGION_LABEL], possible: undefined };
+const REGION: Property = { name: 'region', labels: [REGION_LABEL], possible: undefined, isOfCluster: true };
 const ARCHITECTURE: Property = {
   name: 'architecture',
   labels: ['kubernetes.io/arch', 'beta.kubernetes.io/arch'],
   possible: ['amd64', 'arm64'],
+  isOfCluster: false,
 };
 const OPERATING_SYSTEM: Property = {
   name: 'operating system',
   labels: ['kubernetes.io/os', 'beta.kubernetes.io/os'],
   possible: ['linux', 'windows'],
+  isOfCluster: false,
 };
 
 /** Stands for all values that the pod does not name, if one of its node affinity terms allows any value. */
 const ANY_OTHER = 'any other';
 
 /**
- * The placement of a pod; UnknownPlacement if the pod's node and its spec allow several values of a property, or none.
+ * Where a pod runs, as far as its node or its spec leaves no choice.
  * @param configuredRegion the cluster's region; empty if the configuration names none
  */
-export function placementOf(pod: Pod, view: View, configuredRegion: string): Placement | UnknownPlacement {
+export function placementOf(pod: Pod, view: View, configuredRegion: string): Placement {
   const configured = configuredRegion === '' ? undefined : configuredRegion;
-  const regions = allowedBy(pod, view, REGION);
   const read = [
-    // If a pod allows several regions, the cluster's own region counts, because a cluster is in one region.
-    { property: REGION.name, allowed: configured && regions?.includes(configured) ? [configured] : regions },
-    { property: ARCHITECTURE.name, allowed: allowedBy(pod, view, ARCHITECTURE) },
-    {
-      property: OPERATING_SYSTEM.name,
-      allowed: allowedBy(pod, view, OPERATING_SYSTEM, pod.operatingSystem),
-    },
+    readProperty(REGION, allowedBy(pod, view, REGION), configured),
+    readProperty(ARCHITECTURE, allowedBy(pod, view, ARCHITECTURE), DEFAULT_PLATFORM.architecture),
+    readProperty(
+      OPERATING_SYSTEM,
+      allowedBy(pod, view, OPERATING_SYSTEM, pod.operatingSystem),
+      DEFAULT_PLATFORM.operatingSystem,
+    ),
   ];
-  const unknown = read.find(({ allowed }) => allowed !== undefined && allowed.length !== 1);
-  if (unknown) return { property: unknown.property, allowed: unknown.allowed ?? [] };
-  const [region, architecture, operatingSystem] = read.map(({ allowed }) => allowed?.[0]);
-  return {
-    region: region ?? configured,
-    architecture: architecture ?? DEFAULT_PLATFORM.architecture,
-    operatingSystem: operatingSystem ?? DEFAULT_PLATFORM.operatingSystem,
-  };
+  const [region, architecture, operatingSystem] = read.map(({ value }) => value);
+  return { region, architecture, operatingSystem, unknown: read.find(({ unknown }) => unknown)?.unknown };
+}
+
+/** @param byDefault the value if the pod says nothing */
+function readProperty(
+  { name, isOfCluster }: Property,
+  allowed: readonly string[] | undefined,
+  byDefault: string | undefined,
+): { readonly value: string | undefined; readonly unknown?: UnknownProperty } {
+  if (allowed === undefined) return { value: byDefault };
+  if (allowed.length === 1) return { value: allowed[0] };
+  // A cluster is in one region, so that the configured one decides between several that a pod allows.
+  const isConfigured = isOfCluster && byDefault !== undefined;
+  if (isConfigured && (allowed.includes(byDefault) || allowed.includes(ANY_OTHER)))
+    return { value: byDefault };
+  return { value: undefined, unknown: { name, allowed } };
 }
 
 /**
- * The values of a property that a pod allows; undefined if it says nothing about the property.
- * @param stated a value that another field of the pod's spec states (`spec.os`)
+ * The values of a property that a pod allows; undefined if the pod does not restrict the property.
+ * @param stated a value that the pod's spec states besides node selector and affinity
  */
 function allowedBy(pod: Pod, view: View, property: Property, stated?: string): readonly string[] | undefined {
   const { labels, possible } = property;
   const ofNode = pod.nodeName === undefined ? undefined : valueOf(view.nodeLabels(pod.nodeName), labels);
-  if (ofNode !== undefined) return [ofNode];
+  if (ofNode !== undefined) return [ofNode].filter((value) => isPossible(property, value));
   const ofSelector = valueOf(pod.nodeSelector, labels);
   const ofTerms = pod.nodeTerms.map((term) => allowedValues(term, labels, possible));
   const said = [stated, ofSelector].filter((value) => value !== undefined);
   if (said.length > 0) {
-    const [value = ''] = said;
-    const isRuledOut =
-      said.some((other) => other !== value) ||
-      (ofTerms.length > 0 && ofTerms.every((allowed) => allowed && !allowed.includes(value)));
-    return isRuledOut ? [] : [value];
+    const isAllowed = (value: string): boolean =>
+      isPossible(property, value) &&
+      said.every((other) => other === value) &&
+      (ofTerms.length === 0 || ofTerms.some((allowed) => !allowed || allowed.includes(value)));
+    return said.slice(0, 1).filter(isAllowed);
   }
   if (ofTerms.every((allowed) => allowed === undefined)) return undefined;
-  return [...new Set(ofTerms.flatMap((allowed) => allowed ?? possible ?? [ANY_OTHER]))];
+  const values = new Set(ofTerms.flatMap((allowed) => allowed ?? possible ?? [ANY_OTHER]));
+  return [...values].filter((value) => value === ANY_OTHER || isPossible(property, value));
+}
+
+/** Whether a node of ECI can have this value. */
+function isPossible({ possible }: Property, value: string): boolean {
+  return possible ? possible.includes(value) : problemOfLabelValue(value) === undefined;
 }
 
 function valueOf(labels: ReadonlyMap<string, string>, names: readonly string[]): string | undefined {

@@ -6,7 +6,6 @@
 import type { Container, Pod } from '../pod.ts';
 import type { Profile } from './profile/effects.ts';
 import { isObject, readStringMap, type StringMap } from '../kubernetes/json.ts';
-import { sha256Hex } from '../image/sha256.ts';
 import { annotationsFit, MAX_ANNOTATION_BYTES, utf8Length } from '../kubernetes/metadata-syntax.ts';
 import { CREATE_ON_MISS, DECISION, REQUEST_KEYS } from '../annotations.ts';
 
@@ -16,15 +15,20 @@ export interface DecisionSummary {
   readonly why: string;
 }
 
-/** A value that we wrote, or the digest of a long value; null for an annotation that we removed. */
-type WrittenValue = string | { readonly sha256: string } | null;
+/** A value that we wrote, or the digest of a longer value; null for an annotation that we removed. */
+type WrittenValue = string | { readonly fnv1a: string } | null;
 
-/** The largest size of the decision annotation's value, in bytes. */
+/** The most bytes of the record. */
 export const MAX_RECORD_BYTES = 4096;
-/** Characters. A longer value of a request annotation is invalid and counts as absent, so it is not recorded. */
-const MAX_REQUEST_VALUE = 253;
-/** Characters. Of a longer value, which only profile effects write, the record has only the digest. */
+/** Records of earlier releases may be longer; a text beyond this many characters is no record of ours. */
+const MAX_READ_RECORD = 65_536;
+/** A value of a request that can be valid. Another counts as absent, and only its beginning is recorded. */
+const POSSIBLE_REQUEST = /^[\x20-\x7e]{0,253}$/;
+const MAX_IMPOSSIBLE_REQUEST = 40;
+/** A longer value, which only a profile can have, is recorded as its digest. */
 const MAX_WRITTEN_VALUE = 253;
+/** The same, if the record would be too long otherwise. */
+const MAX_WRITTEN_VALUE_IN_SHORT = 16;
 
 interface WriteRecord {
   /** The user's own image-cache annotations. */
@@ -53,10 +57,14 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
   labels.delete(CREATE_ON_MISS);
   if (!record) return { ...pod, annotations, labels };
 
-  for (const [key, value] of record.annotations) {
+  // What we write fits into the annotations of a pod, so that more characters than that are not ours to compare.
+  let characters = MAX_ANNOTATION_BYTES;
+  for (const [key, written] of record.annotations) {
     const couldBeOurs = REQUEST_KEYS.includes(key) || profile.annotationKeys.has(key);
-    if (couldBeOurs && isAsWritten(annotations.get(key), value))
-      restore(annotations, key, record.request.get(key));
+    if (!couldBeOurs) continue;
+    const value = annotations.get(key);
+    characters -= value?.length ?? 0;
+    if (characters >= 0 && isAsWritten(value, written)) restore(annotations, key, record.request.get(key));
   }
   for (const [key, value] of record.labels) {
     if (profile.labelKeys.has(key) && labels.get(key) === value) labels.delete(key);
@@ -70,14 +78,18 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
 }
 
 function isAsWritten(value: string | undefined, written: WrittenValue): boolean {
-  if (value === undefined || value.length > MAX_ANNOTATION_BYTES)
-    return value === undefined && written === null;
-  return isObject(written) ? digestOf(value) === written.sha256 : value === written;
+  if (value === undefined) return written === null;
+  return isObject(written) ? digestOf(value) === written.fnv1a : value === written;
 }
 
-/** The hash of the percent-encoded text, because sha256Hex reads only one byte of each character. */
+/**
+ * FNV-1a over the characters of a text, with its length. Not a strong hash, because a user who forges one changes
+ * nothing but the user's own annotation.
+ */
 function digestOf(text: string): string {
-  return sha256Hex(encodeURIComponent(text.toWellFormed()));
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return `${text.length}-${(hash >>> 0).toString(16)}`;
 }
 
 function restore(annotations: Map<string, string>, key: string, original: string | undefined): void {
@@ -94,36 +106,48 @@ function restore(annotations: Map<string, string>, key: string, original: string
 export function recordDecision(summary: DecisionSummary, user: Pod, written: Pod): string | undefined {
   const request = REQUEST_KEYS.flatMap((key) => {
     const value = user.annotations.get(key);
-    return value === undefined || value.length > MAX_REQUEST_VALUE ? [] : [[key, value]];
+    return value === undefined ? [] : [[key, recordedRequest(value)]];
   });
   const enforced = written.containers
     .filter((container, index) => container.imagePullPolicy !== user.containers[index]?.imagePullPolicy)
     .map((container) => container.name);
-  const needed = {
-    request: Object.fromEntries(request),
-    wrote: {
-      annotations: difference(user.annotations, written.annotations),
-      labels: difference(user.labels, written.labels),
-      ...(enforced.length > 0 && { imagePullPolicy: enforced }),
-    },
-  };
-  const { outcome, why } = summary;
-  return [
-    { outcome, why, ...needed },
-    { outcome, ...needed },
-  ]
-    .map((record) => JSON.stringify(record))
-    .find((text) => {
-      const bytes = utf8Length(text);
-      return bytes <= MAX_RECORD_BYTES && annotationsFit(written.annotations, DECISION.length + bytes);
+  const recordWith = (why: string | undefined, longest: number): string =>
+    JSON.stringify({
+      outcome: summary.outcome,
+      why,
+      request: Object.fromEntries(request),
+      wrote: {
+        annotations: difference(user.annotations, written.annotations, longest),
+        labels: difference(user.labels, written.labels, Infinity),
+        ...(enforced.length > 0 && { imagePullPolicy: enforced }),
+      },
     });
+  for (const [why, longest] of [
+    [summary.why, MAX_WRITTEN_VALUE],
+    [summary.why, MAX_WRITTEN_VALUE_IN_SHORT],
+    [undefined, MAX_WRITTEN_VALUE_IN_SHORT],
+  ] as const) {
+    const record = recordWith(why, longest);
+    const bytes = utf8Length(record);
+    if (bytes <= MAX_RECORD_BYTES && annotationsFit(written.annotations, DECISION.length + bytes))
+      return record;
+  }
+  return undefined;
 }
 
-function difference(from: StringMap, to: StringMap): Record<string, WrittenValue> {
+/** What is recorded in place of an impossible value is as impossible, so that the pod asks for the same. */
+function recordedRequest(value: string): string {
+  if (value.length <= MAX_IMPOSSIBLE_REQUEST || POSSIBLE_REQUEST.test(value)) return value;
+  return `${value.slice(0, MAX_IMPOSSIBLE_REQUEST).toWellFormed()}…`;
+}
+
+/** @param longest the most characters of a value that is recorded itself; a longer one is recorded as its digest */
+function difference(from: StringMap, to: StringMap, longest: number): Record<string, WrittenValue> {
   const changed: [string, WrittenValue][] = [];
   for (const [key, value] of to) {
     if (from.get(key) === value) continue;
-    changed.push([key, value.length > MAX_WRITTEN_VALUE ? { sha256: digestOf(value) } : value]);
+    const most = REQUEST_KEYS.includes(key) ? MAX_WRITTEN_VALUE : longest;
+    changed.push([key, value.length > most ? { fnv1a: digestOf(value) } : value]);
   }
   for (const key of from.keys()) if (!to.has(key)) changed.push([key, null]);
   // Sorted, or the text would depend on the order of the pod's annotations.
@@ -132,6 +156,7 @@ function difference(from: StringMap, to: StringMap): Record<string, WrittenValue
 
 /** @returns undefined if the text is no record of ours; then nothing can be undone */
 function parseRecord(text: string): WriteRecord | undefined {
+  if (text.length > MAX_READ_RECORD) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     if (!isObject(value) || !isObject(value['wrote'])) return undefined;
@@ -152,5 +177,5 @@ function parseRecord(text: string): WriteRecord | undefined {
 function isWrittenEntry(entry: [string, unknown]): entry is [string, WrittenValue] {
   const [, value] = entry;
   if (value === null || typeof value === 'string') return true;
-  return isObject(value) && typeof value['sha256'] === 'string';
+  return isObject(value) && typeof value['fnv1a'] === 'string';
 }

@@ -86,7 +86,11 @@ const STORAGE_OPTIONS_TEXT: AnnotationType<boolean> = {
   parse: (text) => {
     try {
       const options: unknown = JSON.parse(text);
-      return isObject(options) ? isBoolean(String(options['encrypted']), true) : undefined;
+      if (!isObject(options)) return undefined;
+      const { encrypted = false } = options;
+      return typeof encrypted === 'string' || typeof encrypted === 'boolean'
+        ? BOOLEANS.get(`${encrypted}`)
+        : undefined;
     } catch {
       return undefined;
     }

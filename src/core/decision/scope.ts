@@ -53,7 +53,7 @@ export function signOfEci(
 }
 
 /** Whether a pod runs on ACS, which does not use the image caches of ECI (docs/domain.md, "ACS"). */
-export function isAcsPod({ labels }: Pod): boolean {
+export function isAcsPod(labels: StringMap): boolean {
   return labels.get(ACS_LABEL[0]) === ACS_LABEL[1] || labels.has(ACS_COMPUTE_CLASS);
 }
 

@@ -20,21 +20,28 @@ export type NodeTerm = readonly NodeRequirement[];
 export function readRequiredNodeTerms(spec: JsonObject): readonly NodeTerm[] {
   const nodeAffinity = partOf(partOf(spec, 'affinity'), 'nodeAffinity');
   const terms = partOf(nodeAffinity, 'requiredDuringSchedulingIgnoredDuringExecution')['nodeSelectorTerms'];
-  if (!Array.isArray(terms)) return [];
-  // A term without any requirement matches no node, so it is no alternative.
-  return terms.filter(isObject).flatMap((term) => {
+  const read: NodeTerm[] = [];
+  if (!Array.isArray(terms)) return read;
+  for (const term of terms) {
+    if (!isObject(term)) continue;
     const requirements = readRequirements(term['matchExpressions']);
-    return requirements.length > 0 || isNonEmptyArray(term['matchFields']) ? [requirements] : [];
-  });
+    // A term without any requirement matches no node, so it is no alternative.
+    if (requirements.length > 0 || isNonEmptyArray(term['matchFields'])) read.push(requirements);
+  }
+  return read;
 }
 
-function readRequirements(value: unknown): NodeTerm {
-  if (!Array.isArray(value)) return [];
-  return value.filter(isObject).flatMap(({ key, operator, values }): NodeTerm => {
-    if (typeof key !== 'string' || typeof operator !== 'string') return [];
+function readRequirements(expressions: unknown): NodeTerm {
+  if (!Array.isArray(expressions)) return [];
+  const requirements: NodeRequirement[] = [];
+  for (const expression of expressions) {
+    if (!isObject(expression)) continue;
+    const { key, operator, values } = expression;
+    if (typeof key !== 'string' || typeof operator !== 'string') continue;
     const texts: readonly unknown[] = Array.isArray(values) ? values : [];
-    return [{ key, operator, values: texts.filter((each) => typeof each === 'string') }];
-  });
+    requirements.push({ key, operator, values: texts.filter((each) => typeof each === 'string') });
+  }
+  return requirements;
 }
 
 function isNonEmptyArray(value: unknown): boolean {

@@ -3,6 +3,8 @@ import { isObject, partOf, type JsonObject } from './json.ts';
 import { parseBytes } from './quantity.ts';
 
 const RESOURCE = 'ephemeral-storage';
+/** Containers beyond this many in one list are not added up: a pod with so many cannot run (on ECI: 20). */
+const MAX_ADDED = 1000;
 
 /**
  * Bytes: the containers and sidecars together, or more if an init container and the sidecars before it need more, and
@@ -36,5 +38,5 @@ function quantityOf(value: unknown): number {
 }
 
 function objectsOf(list: unknown): JsonObject[] {
-  return Array.isArray(list) ? list.filter(isObject) : [];
+  return Array.isArray(list) ? list.slice(0, MAX_ADDED).filter(isObject) : [];
 }

@@ -6,7 +6,7 @@ import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
-import { readStringMap, readText, type JsonObject, type StringMap } from '../../core/kubernetes/json.ts';
+import { readStringMap, readText } from '../../core/kubernetes/json.ts';
 import { Unreadable } from '../../core/kubernetes/problem.ts';
 import { DEFAULT_PLATFORM, REGION_LABEL } from '../../core/decision/placement.ts';
 import {
@@ -29,18 +29,20 @@ export function imageCachePath(name: string): string {
 /** The size of a cache that states none. */
 const DEFAULT_SIZE_GIB = 20;
 
-export function readImageCache({ name, metadata, object }: Manifest): ImageCache {
+/**
+ * @param problems takes the parts that cannot be used and count as absent
+ * @throws Unreadable if nothing of the object can be used
+ */
+export function readImageCache(manifest: Manifest, problems: Unreadable[] = []): ImageCache {
+  const { name, metadata, object } = manifest;
   const spec = readPart(object, 'spec');
   const status = readPart(object, 'status');
 
   const images = readImages(spec['images']);
   const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
-  const sizes = statedTwice(spec, 'imageCacheSize', annotations, CACHE_SIZE, 'GiB');
-  const retentions = statedTwice(spec, 'retentionDays', annotations, RETENTION_DAYS, 'days');
+  const sizes = statedTwice(manifest, 'imageCacheSize', CACHE_SIZE, 'GiB', problems);
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp');
   const startedAt = readTime(status['startTime'], 'status.startTime');
-  const expiresAtMs = readTime(status['expireDateTime'], 'status.expireDateTime');
-  const retainedUntilMs = createdAtMs === undefined ? Infinity : createdAtMs + Math.min(...retentions) * DAY;
   const labels = readLabels(metadata);
 
   return {
@@ -53,7 +55,7 @@ export function readImageCache({ name, metadata, object }: Manifest): ImageCache
     phase: readText(status['phase']) ?? '',
     progress: readText(status['progress']) ?? '',
     createdAtMs: createdAtMs ?? startedAt ?? 0,
-    expiresAtMs: expiresAtMs ?? (retainedUntilMs === Infinity ? undefined : retainedUntilMs),
+    expiresAtMs: readExpiry(manifest, problems),
     deleting: isBeingDeleted(metadata),
     // An ImageCache states no region; if caches of several regions are in one cluster, this label distinguishes them.
     region: labels.get(REGION_LABEL),
@@ -65,24 +67,43 @@ export function readImageCache({ name, metadata, object }: Manifest): ImageCache
 }
 
 /**
- * A positive number that an ImageCache states in its spec, in an annotation, or in both.
+ * When an ImageCache expires, in milliseconds: as its status says, else its retention days after its creation. Of two
+ * retentions the earlier one counts (docs/domain.md, "ImageCache").
+ * @returns undefined if it never expires
+ */
+export function readExpiry(manifest: Manifest, problems: Unreadable[] = []): number | undefined {
+  const { metadata, object } = manifest;
+  const stated = readTime(readPart(object, 'status')['expireDateTime'], 'status.expireDateTime');
+  const days = Math.min(...statedTwice(manifest, 'retentionDays', RETENTION_DAYS, 'days', problems));
+  const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp');
+  if (stated !== undefined || createdAtMs === undefined || days === Infinity) return stated;
+  return createdAtMs + days * DAY;
+}
+
+/**
+ * A positive number that an ImageCache states in its spec, in an annotation, or in both. Another value counts as absent.
  * @returns empty if it states none
  */
 function statedTwice(
-  spec: JsonObject,
+  { metadata, object }: Manifest,
   field: string,
-  annotations: StringMap,
   annotation: string,
   unit: string,
+  problems: Unreadable[],
 ): number[] {
-  const stated: [string, unknown][] = [[`spec.${field}`, spec[field] ?? undefined]];
-  const text = readText(annotations.get(annotation));
-  if (text !== undefined)
-    stated.push([`annotation ${annotation}`, /^\d{1,6}$/.test(text) ? Number(text) : text]);
+  const text = readText(readStringMap(metadata['annotations'], 'metadata.annotations').get(annotation));
+  const stated: [string, unknown][] = [
+    [`spec.${field}`, readPart(object, 'spec')[field] ?? undefined],
+    [
+      `metadata.annotations["${annotation}"]`,
+      text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) : text,
+    ],
+  ];
   return stated.flatMap(([path, value]) => {
     if (value === undefined) return [];
     if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return [value];
-    throw new Unreadable(path, `must be a positive number of ${unit}`);
+    problems.push(new Unreadable(path, `must be a positive number of ${unit}; it counts as absent`));
+    return [];
   });
 }
 

@@ -37,8 +37,9 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     IMAGE_CACHE,
     {
       read: (manifest) => {
-        const cache = readImageCache(manifest);
-        return { apply: (index) => index.imageCaches.apply(cache) };
+        const problems: Unreadable[] = [];
+        const cache = readImageCache(manifest, problems);
+        return { apply: (index) => index.imageCaches.apply(cache), problems };
       },
       delete: (index, { name }) => index.imageCaches.delete(name),
     },

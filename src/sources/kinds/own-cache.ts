@@ -4,9 +4,11 @@ import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { readStringMap, readText } from '../../core/kubernetes/json.ts';
 import type { OwnCache } from '../../core/controller/own-cache.ts';
 import { parseTime } from '../../core/kubernetes/time.ts';
+import { readExpiry } from './image-cache.ts';
 import { readPart, readTime, type Manifest } from './manifest.ts';
 
-export function readOwnCache({ name, metadata, object }: Manifest): OwnCache {
+export function readOwnCache(manifest: Manifest): OwnCache {
+  const { name, metadata, object } = manifest;
   const status = readPart(object, 'status');
   const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp') ?? 0;
@@ -19,7 +21,7 @@ export function readOwnCache({ name, metadata, object }: Manifest): OwnCache {
     phase: readText(status['phase']) ?? '',
     createdAtMs,
     updatedAtMs: readTime(status['lastUpdatedTime'], 'status.lastUpdatedTime') ?? createdAtMs,
-    expiresAtMs: readTime(status['expireDateTime'], 'status.expireDateTime'),
+    expiresAtMs: readExpiry(manifest),
     deleting: isBeingDeleted(metadata),
     attempt: Number.isInteger(attempt) && attempt > 0 ? attempt : 1,
     firstAttemptAtMs: parseTime(annotations.get(FIRST_ATTEMPT)) ?? createdAtMs,

@@ -195,6 +195,15 @@ describe('the platform of a miss', () => {
     }
   });
 
+  it('keeps a miss from being ended by a cache in the making that is too large, or of another region', () => {
+    const making = { name: 'c', images: ['a:1'], phase: 'Creating' };
+    expect(desiredFor(X86, indexOf(cacheObject(making)))).toHaveLength(0);
+    expect(desiredFor(X86, indexOf(cacheObject({ ...making, size: 500 })))).toHaveLength(1);
+    const index = indexOf(cacheObject({ ...making, region: 'cn-hangzhou' }));
+    const change: ConfigChange = { ...BY_CONTROLLER, region: 'cn-beijing' };
+    expect(missed([createdPod(X86, index, change)], index, change)).toHaveLength(1);
+  });
+
   it('gives caches of the default platform the names that earlier releases gave them', () => {
     expect(cacheName(desiredFor(X86)[0]!.desired)).toBe('auto-634c26dc6ea940171c378cd6c0e28741');
   });

@@ -41,7 +41,7 @@ function missed(misses: Readonly<Record<string, number>>): Map<string, Miss> {
         desired: desired(image),
         missedAtMs: NOW - ago,
         pods: 1,
-        foundPartial: false,
+        found: 'nothing',
         lastBy: { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: image, uid: image },
       },
     ]),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   cacheObject,
   decideFor,
+  eciProfileObject,
   indexOf,
   podObject,
   type ConfigChange,
@@ -101,6 +102,12 @@ describe('a cache that holds some of the images', () => {
     expect(verdicts({ partialHits: 'use' })).toEqual(['chosen']);
   });
 
+  it('of a pod that no cache can hold asks for the other images', () => {
+    const images = Array.from({ length: 25 }, (_, i) => `app:${i}`);
+    const { decision } = decideFor(podObject({ images }), ONE_OF_TWO);
+    expect(decision.why).toMatch(/holds 1 of 25 images.*, and caches for the other images are asked for$/);
+  });
+
   it('takes the place of a dead pin, or leaves none, with pin.notReady: auto', () => {
     const index = indexOf(cacheObject({ name: 'x' }), cacheObject({ name: 'dead', phase: 'Failed' }));
     const pod = { ...TWO, annotations: { [PIN]: 'imc-dead' } };
@@ -150,11 +157,27 @@ describe('a pod that asks for encrypted storage', () => {
     expect(why(encrypted({ [AUTO]: 'true' }))).toContain(`${AUTO} leaves ECI's own matching on`);
   });
 
+  it('is not matched by ECI if only a profile switched matching on', () => {
+    const profile = eciProfileObject([{ name: 's', effect: { annotations: { [AUTO]: 'true' } } }]);
+    expect(resultOf(encrypted(), {}, indexOf(profile))).toMatchObject({ reason: 'Encrypted', auto: 'false' });
+  });
+
   it('is not matched either while the index is stale', () => {
     const pod = podObject(encrypted());
     const { decision, annotations } = decideFor(pod, ONE_OF_TWO, { maxStalenessMs: -1 });
     expect(decision.reason).toBe('Encrypted');
     expect(annotations[AUTO]).toBe('false');
+  });
+
+  it.each<[string, string, ConfigChange]>([
+    ['is unknown', 'imc-unknown', {}],
+    ['cannot be checked', 'imc-x', { maxStalenessMs: -1 }],
+    ['is not Ready and kept', 'imc-dead', { pin: { notReady: 'warn' } }],
+  ])('is warned about its pin also if the pin %s', (_title, id, change) => {
+    const index = indexOf(cacheObject({ name: 'x' }), cacheObject({ name: 'dead', phase: 'Failed' }));
+    const { decision } = decideFor(podObject(encrypted({ [PIN]: id })), index, change);
+    expect(decision.outcome).toBe('pinned');
+    expect(decision.warnings).toContainEqual(expect.stringContaining('asks for encrypted storage'));
   });
 
   it('has its pin kept, with a warning', () => {
@@ -169,12 +192,15 @@ describe('a pod that asks for encrypted storage', () => {
     expect(resultOf(pod, {})).toMatchObject({ reason: 'BestMatch' });
   });
 
-  it.each(['encrypted', '"true"', '[]'])('is warned that %s is no such annotation', (text) => {
-    const pod = podObject({ annotations: { [`${P}eci-ephemeral-storage-options`]: text } });
-    const { decision } = decideFor(pod, ONE_OF_TWO);
-    expect(decision.outcome).toBe('hit');
-    expect(decision.warnings).toEqual([expect.stringContaining('it must be a JSON object, such as')]);
-  });
+  it.each(['encrypted', '"true"', '[]', '{"encrypted":"yes"}', '{"encrypted":{}}'])(
+    'is warned that %s is no such annotation',
+    (text) => {
+      const pod = podObject({ annotations: { [`${P}eci-ephemeral-storage-options`]: text } });
+      const { decision } = decideFor(pod, ONE_OF_TWO);
+      expect(decision.outcome).toBe('hit');
+      expect(decision.warnings).toEqual([expect.stringContaining('it must be a JSON object, such as')]);
+    },
+  );
 });
 
 describe('a pod of more than 20 distinct images', () => {

@@ -281,4 +281,23 @@ describe('a cluster without the ImageCache resource', () => {
     const copy = created({ annotations: { [AUTO]: 'true' } }, [{ name: 'x' }]);
     expect(decideFor(copy, index).annotations).toEqual({ [AUTO]: 'true' });
   });
+
+  it.each<[string, PodSpec]>([
+    ['became one of ACS', { labels: { 'alibabacloud.com/acs': 'true' } }],
+    [
+      'has more images than a decision looks at',
+      { images: Array.from({ length: 101 }, (_, i) => `app:${i}`) },
+    ],
+  ])('a dead pin that was replaced at creation does not come back if the pod %s', (_title, change) => {
+    const notReady: ConfigChange = { pin: { notReady: 'auto' } };
+    const before = created(
+      { annotations: { [PIN]: 'imc-dead' } },
+      [{ name: 'x' }, { name: 'dead', phase: 'Failed' }],
+      notReady,
+    );
+    const { annotations } = before['metadata'] as { annotations: Json };
+    expect(annotations[PIN]).toBe('imc-x');
+    const later = podObject({ ...change, annotations: annotations as Record<string, string> });
+    expect(bind(later, [{ name: 'x' }], { change: notReady }).patch).toEqual([]);
+  });
 });

@@ -100,6 +100,38 @@ describe('a pinned cache', () => {
     expect(decision.warnings).toEqual([`image cache "imc-p" ${warning}`]);
   });
 
+  it('is warned about also if it is not Ready and kept', () => {
+    const cache = cacheObject({
+      name: 'p',
+      phase: 'Failed',
+      size: 500,
+      annotations: { [`${P}imc-cpu-arch`]: 'arm64' },
+    });
+    const pod = podObject({ annotations: { [PIN]: 'imc-p' } });
+    const { decision } = decideFor(pod, indexOf(cache), { pin: { notReady: 'warn' } });
+    expect(decision.warnings).toEqual([
+      expect.stringContaining('ECI fails such a pod'),
+      expect.stringContaining('is for arm64'),
+      expect.stringContaining('is 500Gi'),
+    ]);
+  });
+
+  it('of another region is warned about although the architecture is not known', () => {
+    const requirement = { key: 'kubernetes.io/arch', operator: 'In', values: ['amd64', 'arm64'] };
+    const nodeSelectorTerms = [{ matchExpressions: [requirement] }];
+    const pod = podObject({
+      annotations: { [PIN]: 'imc-p' },
+      spec: {
+        containers: [{ name: 'c', image: 'app:1' }],
+        affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+      },
+    });
+    const { decision } = decideFor(pod, indexOf(cacheObject({ name: 'p', region: 'cn-hangzhou' })), {
+      region: 'cn-beijing',
+    });
+    expect(decision.warnings).toEqual([expect.stringContaining('is in cn-hangzhou, the pod in cn-beijing')]);
+  });
+
   it('of a pod whose platform is not known is not warned about', () => {
     const pod = podObject({
       annotations: { [PIN]: 'imc-x' },

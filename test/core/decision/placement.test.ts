@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   cacheObject,
   decideFor,
+  eciProfileObject,
   indexOf,
   nodeObject,
   podObject,
@@ -157,6 +158,18 @@ describe('the region', () => {
     ['is the configured one of several', affinity([[REGION, 'In', 'a', 'b']]), 'b', 'linux/amd64 in b'],
     ['is not known if several are allowed', affinity([[REGION, 'In', 'a', 'b']]), 'c', 'region: a, b'],
     [
+      'is the configured one if one alternative allows any',
+      affinity([[REGION, 'In', 'a']], [['zone', 'In', 'z']]),
+      'c',
+      'linux/amd64 in c',
+    ],
+    [
+      'is not known if the value can be no label',
+      { nodeSelector: { [REGION]: 'x'.repeat(64) } },
+      '',
+      'region: ',
+    ],
+    [
       'is not known if one alternative allows any',
       affinity([[REGION, 'In', 'a']], [['zone', 'In', 'z']]),
       '',
@@ -170,6 +183,21 @@ describe('the region', () => {
     ],
   ])('%s', (_title, spec, region, expected) => {
     expect(placed(spec, { region })).toBe(expected);
+  });
+});
+
+describe('a value that no node of ECI has', () => {
+  it.each<Json>([
+    { nodeSelector: { [ARCH]: 's390x' } },
+    { os: { name: 'plan9' } },
+    affinity([[ARCH, 'In', 's390x']]),
+    affinity([[ARCH, 'In', 'x'.repeat(100_000)]]),
+  ])('leaves the platform unknown, and asks for no cache: %j', (spec) => {
+    const pod = podObject({ spec: { containers, ...spec } });
+    const { decision } = decideFor(pod, indexOf(), { createOnMiss: { by: 'controller' } });
+    expect(decision).toMatchObject({ reason: 'PlacementNotKnown' });
+    expect(decision.createOnMiss).toBeUndefined();
+    expect(decision.why.length).toBeLessThan(200);
   });
 });
 
@@ -209,6 +237,14 @@ describe('a pod', () => {
     expect(annotations).toMatchObject({ 'k8s.aliyun.com/eci-image-cache': 'true' });
     expect(Object.keys({ ...annotations, ...labels })).not.toContain('imagecache-webhook.io/create-on-miss');
     expect(Object.keys(annotations)).not.toContain('k8s.aliyun.com/eci-image-snapshot-id');
+  });
+
+  it('for ECI that waits for its node has the effects of its profile meanwhile, because a binding takes no labels', () => {
+    const pod = podObject({ spec: { containers, ...affinity([[ARCH, 'In', 'amd64', 'arm64']]) } });
+    const profile = eciProfileObject([{ name: 's', effect: { labels: { team: 'a' } } }]);
+    const { decision, labels } = decideFor(pod, indexOf(amd64, profile), { bindTime: true });
+    expect(decision.reason).toBe('NodeNotKnown');
+    expect(labels).toMatchObject({ team: 'a' });
   });
 
   it('whose platform is not known waits for its node with bindTime', () => {

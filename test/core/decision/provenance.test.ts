@@ -288,8 +288,46 @@ describe('what the webhook writes is small enough for Kubernetes', () => {
     expect((again['metadata'] as Json)['annotations']).toMatchObject({ 'team/long': 'new' });
   });
 
+  it.each(['x'.repeat(300), '\u0001'.repeat(253), 'ä'])(
+    'a request that cannot be valid stays one when the pod is seen again: %j',
+    (text) => {
+      const pinning = eciProfileObject([
+        { name: 's', effect: { annotations: { [`${P}eci-imc-id`]: 'imc-x' } } },
+      ]);
+      const view = indexOf(cacheObject({ name: 'x' }), pinning);
+      for (const asked of [
+        { [`${P}eci-auto-imc`]: text, [`${P}eci-ephemeral-storage-options`]: '{"encrypted":"true"}' },
+        { [`${P}eci-image-snapshot-id`]: text, [`${P}eci-auto-imc`]: text },
+      ]) {
+        const once = mutate(podObject({ annotations: asked }), view, { dialect: 'both' });
+        expect(decideFor(once, view, { dialect: 'both' }).explanation.patch).toEqual([]);
+      }
+    },
+  );
+
+  it('a profile of forty annotations is recorded by short digests, and applied', () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 40 }, (_, i) => [`team.example.com/key-${i}`, `${i} `.padEnd(80, 'x')]),
+    );
+    const view = indexOf(
+      cacheObject({ name: 'x' }),
+      eciProfileObject([{ name: 's', effect: { annotations: many } }]),
+    );
+    const decided = decideFor(podObject(), view);
+    expect(decided.annotations).toMatchObject({ ...many, [`${P}eci-imc-id`]: 'imc-x' });
+    expect(record(decided).length).toBeLessThanOrEqual(4096);
+    expect(JSON.parse(record(decided))).toMatchObject({
+      wrote: { annotations: { [`${P}eci-imc-id`]: 'imc-x' } },
+    });
+    const once = mutate(podObject(), view, {});
+    expect(decideFor(once, view).explanation.patch).toEqual([]);
+    const changed = Object.fromEntries(Object.keys(many).map((key) => [key, 'new']));
+    const after = indexOf(eciProfileObject([{ name: 's', effect: { annotations: changed } }]));
+    expect((mutate(once, after, {})['metadata'] as Json)['annotations']).toMatchObject(changed);
+  });
+
   it('a profile that adds more than the record can hold writes nothing, and says so', () => {
-    const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`team/key-${i}`, `value ${i}`]));
+    const many = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`team/key-${i}`, `value ${i}`]));
     const view = indexOf(
       cacheObject({ name: 'x' }),
       eciProfileObject([{ name: 's', effect: { annotations: many } }]),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   cacheObject,
   decideFor,
+  eciProfileObject,
   indexOf,
   podObject,
   type ConfigChange,
@@ -92,6 +93,20 @@ describe('a pod of ACS', () => {
       expect(explanation.patch).toEqual([]);
     }
   });
+
+  it.each(['alibabacloud.com/acs', 'alibabacloud.com/compute-class'])(
+    'by the label %s of a profile gets the effects of the profile, and nothing else',
+    (label) => {
+      const profile = eciProfileObject([
+        { name: 's', objectSelector: { matchLabels: { app: 'x' } }, effect: { labels: { [label]: 'true' } } },
+      ]);
+      const pod = podObject({ labels: { app: 'x' } });
+      const { decision, labels, annotations } = decideFor(pod, indexOf(cacheObject({ name: 'x' }), profile));
+      expect(decision).toMatchObject({ outcome: 'skipped', reason: 'AcsPod' });
+      expect(labels).toMatchObject({ app: 'x', [label]: 'true' });
+      expect(Object.keys(annotations)).toEqual(['imagecache-webhook.io/decision']);
+    },
+  );
 
   it('is not one whose label says false', () => {
     expect(decidedAs({ labels: { 'alibabacloud.com/acs': 'false', eci: 'true' } })).toBe('hit');

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageCache } from '../../../src/core/image-cache.ts';
+import type { Unreadable } from '../../../src/core/kubernetes/problem.ts';
 import { GIB } from '../../../src/core/kubernetes/quantity.ts';
 import { readImageCache } from '../../../src/sources/kinds/image-cache.ts';
+import { readOwnCache } from '../../../src/sources/kinds/own-cache.ts';
 import { readManifest } from '../../../src/sources/kinds/manifest.ts';
 import { cacheObject, type Json } from '../../support/objects.ts';
 
@@ -9,10 +11,16 @@ const P = 'k8s.aliyun.com/';
 const CREATED = '2026-11-01T00:00:00Z';
 const DAY = 86_400_000;
 
-function read(spec: Json, annotations: Record<string, string> = {}, status: Json = {}): ImageCache {
+function read(
+  spec: Json,
+  annotations: Record<string, string> = {},
+  status: Json = {},
+  problems: Unreadable[] = [],
+): ImageCache {
   const object = cacheObject({ name: 'x', annotations, created: CREATED });
   return readImageCache(
     readManifest({ ...object, spec: { images: ['a:1'], ...spec }, status: { phase: 'Ready', ...status } }),
+    problems,
   );
 }
 
@@ -30,11 +38,13 @@ describe('the size of an ImageCache', () => {
   });
 
   it.each(['40Gi', '-1', '0', '4.5', 'large', '1'.repeat(10)])(
-    'is no number of GiB in the annotation: %s',
+    'is the default beside an annotation that is no number of GiB, which is reported: %s',
     (text) => {
-      expect(() => read({}, { [`${P}imc-size`]: text })).toThrow(
-        `annotation ${P}imc-size must be a positive number of GiB`,
-      );
+      const problems: Unreadable[] = [];
+      expect(read({}, { [`${P}imc-size`]: text }, {}, problems).sizeBytes).toBe(20 * GIB);
+      expect(problems.map(({ message }) => message)).toEqual([
+        `metadata.annotations["${P}imc-size"] must be a positive number of GiB; it counts as absent`,
+      ]);
     },
   );
 });
@@ -56,6 +66,7 @@ describe('the expiry of an ImageCache', () => {
     ],
     ['is that of the status if it states one', { retentionDays: 7 }, {}, { expireDateTime }, 19],
     ['is never with null', { retentionDays: null }, {}, {}, undefined],
+    ['is never beside 0 days, which is no retention', { retentionDays: 0 }, {}, {}, undefined],
   ])('%s', (_title, spec, annotations, status, days) => {
     const expected = days === undefined ? undefined : Date.parse(CREATED) + days * DAY;
     expect(read(spec, annotations, status).expiresAtMs).toBe(expected);
@@ -78,4 +89,11 @@ describe('the platform of an ImageCache', () => {
     const { architecture, operatingSystem } = read({}, annotations);
     expect(`${operatingSystem}/${architecture}`).toBe(platform);
   });
+});
+
+it('what the decision and the plan of the controller know of an expiry is the same', () => {
+  const object = cacheObject({ name: 'x', created: CREATED });
+  const manifest = readManifest({ ...object, spec: { images: ['a:1'], retentionDays: 7 } });
+  expect(readOwnCache(manifest).expiresAtMs).toBe(Date.parse(CREATED) + 7 * DAY);
+  expect(readImageCache(manifest).expiresAtMs).toBe(Date.parse(CREATED) + 7 * DAY);
 });

@@ -29,8 +29,7 @@ export interface FilterContext {
   readonly imageCount: number;
   /** The storage of the pod's ECI instance (see Request). */
   readonly storageBytes: number;
-  /** Undefined if the placement is not known: then caches of every region and platform are accepted. */
-  readonly placement: Placement | undefined;
+  readonly placement: Placement;
   readonly nowMs: number;
   readonly expiryMarginMs: number;
 }
@@ -64,22 +63,22 @@ export const FILTERS: readonly Filter[] = [
   {
     code: 'OtherRegion',
     refuses: ({ cache }, { placement }) =>
-      cache.region !== undefined && placement?.region !== undefined && cache.region !== placement.region,
-    describe: ({ cache }, { placement }) => `is in ${cache.region}, the pod in ${placement?.region}`,
+      cache.region !== undefined && placement.region !== undefined && cache.region !== placement.region,
+    describe: ({ cache }, { placement }) => `is in ${cache.region}, the pod in ${placement.region}`,
   },
   {
     code: 'OtherArchitecture',
     refuses: ({ cache }, { placement }) =>
-      placement !== undefined && cache.architecture !== placement.architecture,
+      placement.architecture !== undefined && cache.architecture !== placement.architecture,
     describe: ({ cache }, { placement }) =>
-      `is for ${cache.architecture}, the pod runs on ${placement?.architecture}`,
+      `is for ${cache.architecture}, the pod runs on ${placement.architecture}`,
   },
   {
     code: 'OtherOperatingSystem',
     refuses: ({ cache }, { placement }) =>
-      placement !== undefined && cache.operatingSystem !== placement.operatingSystem,
+      placement.operatingSystem !== undefined && cache.operatingSystem !== placement.operatingSystem,
     describe: ({ cache }, { placement }) =>
-      `is for ${cache.operatingSystem}, the pod runs on ${placement?.operatingSystem}`,
+      `is for ${cache.operatingSystem}, the pod runs on ${placement.operatingSystem}`,
   },
   {
     code: 'TooLarge',
@@ -133,8 +132,11 @@ export interface Refusal {
 /** The filters that count for a pinned cache too: if one of them refuses the cache, ECI would fail the pod. */
 export const PIN_FILTERS = filtersNamed('NotReady', 'Expiring', 'BeingDeleted');
 
-/** The filters that only warn about a pinned cache: ECI uses the cache even if one of them refuses it. */
-export const PIN_WARNING_FILTERS = filtersNamed(
+/**
+ * The filters that compare a cache with the pod's storage and with where the pod runs. The user is warned if one of them
+ * refuses a pinned cache, and a cache in the making that one of them refuses will not serve the pod.
+ */
+export const SUITABILITY_FILTERS = filtersNamed(
   'OtherRegion',
   'OtherArchitecture',
   'OtherOperatingSystem',

@@ -29,7 +29,7 @@ const REQUEST: MatchRequest = {
   minimumMatch: 'image',
   imageCount: IMAGES.length,
   storageBytes: 30 * GIB,
-  placement: { region: 'cn-beijing', architecture: 'amd64', operatingSystem: 'linux' },
+  placement: { region: 'cn-beijing', architecture: 'amd64', operatingSystem: 'linux', unknown: undefined },
   nowMs: NOW,
   expiryMarginMs: 600_000,
 };
