@@ -130,7 +130,13 @@ function readContainers(spec: JsonObject): Container[] {
 }
 
 /** Leaves out a volume that is not as it must be, because the API server refuses the pod for it. */
-function readImageVolumes(volumes: unknown): string[] {
-  if (!Array.isArray(volumes)) return [];
-  return volumes.filter(isObject).flatMap((volume) => readText(partOf(volume, 'image')['reference']) ?? []);
+function readImageVolumes(volumes: unknown): readonly string[] {
+  const references: string[] = [];
+  if (!Array.isArray(volumes)) return references;
+  for (const volume of volumes) {
+    const image = isObject(volume) ? volume['image'] : undefined;
+    const reference = isObject(image) ? readText(image['reference']) : undefined;
+    if (reference !== undefined) references.push(reference);
+  }
+  return references;
 }

@@ -102,6 +102,8 @@ function podKey(pod: Pod): string | undefined {
   const { namespace, labels, annotations, nodeName, nodeSelector, containers, present } = pod;
   const { nodeTerms, operatingSystem, storageRequestBytes, imageVolumes } = pod;
   const maps = [labels, annotations, nodeSelector];
+  const isPlain =
+    nodeTerms.length + imageVolumes.length + storageRequestBytes === 0 && operatingSystem === undefined;
   let length = namespace.length + (nodeName?.length ?? 0);
   for (const map of maps) for (const [name, value] of map) length += name.length + value.length;
   for (const { name, image, imagePullPolicy, pointer } of containers)
@@ -113,10 +115,8 @@ function podKey(pod: Pod): string | undefined {
   const key = JSON.stringify([
     namespace,
     nodeName,
-    nodeTerms,
-    operatingSystem,
-    storageRequestBytes,
-    imageVolumes,
+    // Most pods state none of these, and a text for each would be most of the cost of the key.
+    isPlain ? 0 : [nodeTerms, operatingSystem, storageRequestBytes, imageVolumes],
     present,
     ...maps.map((map) => [...map]),
     containers.map((each) => [each.name, each.image, each.imagePullPolicy, each.pointer]),

@@ -18,7 +18,9 @@ export type NodeTerm = readonly NodeRequirement[];
  * must be is left out, because the API server refuses such a pod itself.
  */
 export function readRequiredNodeTerms(spec: JsonObject): readonly NodeTerm[] {
-  const nodeAffinity = partOf(partOf(spec, 'affinity'), 'nodeAffinity');
+  const { affinity } = spec;
+  if (!isObject(affinity)) return [];
+  const nodeAffinity = partOf(affinity, 'nodeAffinity');
   const terms = partOf(nodeAffinity, 'requiredDuringSchedulingIgnoredDuringExecution')['nodeSelectorTerms'];
   const read: NodeTerm[] = [];
   if (!Array.isArray(terms)) return read;

@@ -1,10 +1,11 @@
 /** The ephemeral storage that a pod requests, computed from its containers as the scheduler does. */
-import { isObject, partOf, type JsonObject } from './json.ts';
+import { isObject, type JsonObject } from './json.ts';
 import { parseBytes } from './quantity.ts';
 
 const RESOURCE = 'ephemeral-storage';
 /** Containers beyond this many in one list are not added up: a pod with so many cannot run (on ECI: 20). */
 const MAX_ADDED = 1000;
+const NONE: readonly unknown[] = [];
 
 /**
  * Bytes: the containers and sidecars together, or more if an init container and the sidecars before it need more, and
@@ -13,30 +14,33 @@ const MAX_ADDED = 1000;
 export function ephemeralStorageRequest(spec: JsonObject): number {
   let sidecars = 0;
   let startPeak = 0;
-  for (const container of objectsOf(spec['initContainers'])) {
+  for (const container of addedOf(spec['initContainers'])) {
     const request = requestOf(container);
-    if (container['restartPolicy'] === 'Always') sidecars += request;
+    if (isObject(container) && container['restartPolicy'] === 'Always') sidecars += request;
     else startPeak = Math.max(startPeak, sidecars + request);
   }
   let running = sidecars;
-  for (const container of objectsOf(spec['containers'])) running += requestOf(container);
-  return Math.max(running, startPeak) + quantityOf(partOf(spec, 'overhead')[RESOURCE]);
+  for (const container of addedOf(spec['containers'])) running += requestOf(container);
+  return Math.max(running, startPeak) + quantityIn(spec['overhead']);
 }
 
-/** The request of a container in bytes; if it has none, its limit, which Kubernetes fills in as the request. */
-function requestOf(container: JsonObject): number {
-  const resources = container['resources'];
+function addedOf(list: unknown): readonly unknown[] {
+  if (!Array.isArray(list)) return NONE;
+  return list.length > MAX_ADDED ? list.slice(0, MAX_ADDED) : list;
+}
+
+/** What a container requests; its limit if it states no request, which Kubernetes fills in at creation. */
+function requestOf(container: unknown): number {
+  const resources = isObject(container) ? container['resources'] : undefined;
   if (!isObject(resources)) return 0;
-  const requested = partOf(resources, 'requests')[RESOURCE];
-  return quantityOf(requested ?? partOf(resources, 'limits')[RESOURCE]);
+  const { requests, limits } = resources;
+  return isObject(requests) && (requests[RESOURCE] ?? undefined) !== undefined
+    ? quantityIn(requests)
+    : quantityIn(limits);
 }
 
 /** A quantity is a text, or a JSON number. */
-function quantityOf(value: unknown): number {
-  if (typeof value !== 'string' && typeof value !== 'number') return 0;
-  return parseBytes(String(value)) ?? 0;
-}
-
-function objectsOf(list: unknown): JsonObject[] {
-  return Array.isArray(list) ? list.slice(0, MAX_ADDED).filter(isObject) : [];
+function quantityIn(resources: unknown): number {
+  const value = isObject(resources) ? resources[RESOURCE] : undefined;
+  return typeof value === 'string' || typeof value === 'number' ? (parseBytes(`${value}`) ?? 0) : 0;
 }
