@@ -60,7 +60,7 @@ function requestFacts(explanation: PodExplanation): [string, string][] {
   const { pin, auto, autoFrom, match, storageBytes, encrypted } = request;
   const asked =
     pin === null
-      ? `${auto ? 'match automatically' : 'do not match'} (${autoFrom ?? 'by default'}), ${match} of ${images.length} images`
+      ? `${auto ? 'match automatically' : 'do not match'} (${autoFrom ?? 'by default'})${auto ? `, ${match} of ${images.length} images` : ''}`
       : `pinned to ${pin}`;
   return [
     ['for ECI', boundForEci ?? 'not known; it asks for an image cache'],

@@ -70,7 +70,14 @@ function row(cache: CacheStatus, now: number): string[] {
     since(lastUsedAt),
     hits === null ? '-' : `${hits}`,
     madeBy,
-    expiresAt === null ? 'never' : `in ${formatAge(Date.parse(expiresAt) - now)}`,
+    describeExpiry(expiresAt, now),
     images.join(', '),
   ];
+}
+
+/** @param expiresAt ISO 8601; null: never */
+function describeExpiry(expiresAt: string | null, now: number): string {
+  if (expiresAt === null) return 'never';
+  const left = Date.parse(expiresAt) - now;
+  return left <= 0 ? 'expired' : `in ${formatAge(left)}`;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
+import { REASONS } from '../../src/core/decision/reasons.ts';
 import { environmentName, flagName, SETTINGS } from '../../src/config/settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/validate.ts';
@@ -292,5 +293,13 @@ describe('names', () => {
         !new RegExp(`^\\| \`${path}\` +\\|`, 'm').test(reference) || !reference.includes(help),
     );
     expect(missing.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('of every reason of a decision are in docs/reference.md', () => {
+    const reference = readFileSync('docs/reference.md', 'utf8');
+    const missing = Object.entries(REASONS).filter(
+      ([code, meaning]) => !reference.includes(`\`${code}\``) || !reference.includes(meaning),
+    );
+    expect(missing).toEqual([]);
   });
 });

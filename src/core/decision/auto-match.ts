@@ -3,7 +3,7 @@
  * best match.
  */
 import { MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
-import { imageSetHash } from '../image/image-set.ts';
+import { imageSetHash, type PodImages } from '../image/image-set.ts';
 import { quote } from '../kubernetes/problem.ts';
 import { filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { describeMatch } from './match/diagnosis.ts';
@@ -86,7 +86,7 @@ function whyNotMatched(context: DecisionContext): Obstacle | undefined {
   }
   if (placement.unknown) {
     const { name, allowed } = placement.unknown;
-    const values = allowed.length === 0 ? 'none that a node can have' : allowed.slice(0, 5).join(', ');
+    const values = allowed.length === 0 ? 'none that ECI has' : allowed.slice(0, 5).join(', ');
     const why = `the pod's ${name} is not known, as it allows ${values}: the choice is left to ECI`;
     return { ...leftToEci, reason: 'PlacementNotKnown', why, warnings: [] };
   }
@@ -134,38 +134,36 @@ function partialHit(
   { cache }: Candidate,
   pinWarning: string | undefined,
 ): MatchedResult {
-  const asks = context.options.createOnMiss.when === 'incomplete';
-  const createOnMiss = asks ? createOnMissMarker(context) : undefined;
-  const request = createOnMiss === undefined ? '' : requestFor(context);
+  const { when, by } = context.options.createOnMiss;
+  const createOnMiss = when === 'incomplete' ? createOnMissMarker(context) : undefined;
+  const isMade = createOnMiss !== undefined && by === 'controller';
+  const made = isMade ? ', and the controller is asked for a complete one' : '';
   const writing = { auto: autoOf(context), createOnMiss };
-  if (!usesPartial(context)) {
+  const use = whyPartialIsUsed(context);
+  if (use === undefined) {
     return {
       outcome: 'partial',
       reason: 'PartialMatchLeftToEci',
-      why: `; the choice is left to ECI, which may know a complete cache${request}`,
+      why: `; the choice is left to ECI, which knows all caches of the region${made}`,
       writing: { pin: removalOf(pinWarning), ...writing },
     };
   }
   return {
     outcome: 'partial',
     reason: 'PartialMatch',
-    why: `; it is used${request}`,
+    why: `; it is used, as ${use}${made}`,
     cacheId: cache.id,
     cache,
     writing: { pin: pinOf(cache), ...writing },
   };
 }
 
-function requestFor({ images }: DecisionContext): string {
-  return images.count > MAX_CACHE_IMAGES
-    ? ', and caches for the other images are asked for'
-    : ', and a complete one is asked for';
-}
-
-/** With `auto`: used if our controller makes a complete cache meanwhile, or the user asked for a match degree. */
-function usesPartial({ options, request }: DecisionContext): boolean {
-  if (options.partialHits !== 'auto') return options.partialHits === 'use';
-  return options.createOnMiss.by === 'controller' || request.requirement.kind !== 'minimum';
+/** Undefined if a partial match is left to ECI. */
+function whyPartialIsUsed({ options, request }: DecisionContext): string | undefined {
+  if (options.partialHits === 'use') return 'partialHits is use';
+  if (options.partialHits === 'leave') return undefined;
+  if (request.requirement.kind !== 'minimum') return 'it has the match degree that the pod asks for';
+  return options.createOnMiss.by === 'controller' ? 'createOnMiss.by is controller' : undefined;
 }
 
 /** Only a cache with an ID passes the filters. */
@@ -183,7 +181,7 @@ function impossibleRequests({ request: { requirement }, images }: DecisionContex
       `the pod has ${images.count} distinct images and an image cache at most ${MAX_CACHE_IMAGES}: none can hold them all`,
     );
   }
-  if (requirement.kind === 'count' && requirement.count > images.count) {
+  if (requirement.kind === 'count' && requirement.count > mostInOneCache(images)) {
     warnings.push(
       `the pod asks for ${requirement.count} matching images and has ${images.count}: no image cache can qualify`,
     );
@@ -191,11 +189,21 @@ function impossibleRequests({ request: { requirement }, images }: DecisionContex
   return warnings;
 }
 
+/** How many of a pod's images one cache can hold. */
+function mostInOneCache({ count }: PodImages): number {
+  return Math.min(count, MAX_CACHE_IMAGES);
+}
+
 /**
- * The marker that asks for a cache. Undefined if an image is no valid reference, because nothing can pull the image;
- * and if neither a sign of ECI nor an annotation says that the pod is for ECI, because a cache costs money.
+ * The marker that asks for a cache. Undefined if no cache that is made could serve the pod: an image is no valid
+ * reference, or the pod asks for more images than a cache can hold. And undefined if neither a sign of ECI nor an
+ * annotation says that the pod is for ECI, because a cache costs money.
  */
 function createOnMissMarker({ images, sign, request }: DecisionContext): string | undefined {
-  const isMeantForEci = sign !== undefined || request.autoKey !== undefined;
-  return images.invalid.length > 0 || !isMeantForEci ? undefined : imageSetHash(images.references);
+  const { autoKey, requirement } = request;
+  const needed =
+    requirement.kind === 'perfect' ? images.count : requirement.kind === 'count' ? requirement.count : 1;
+  const canBeMade = images.invalid.length === 0 && needed <= mostInOneCache(images);
+  const isMeantForEci = sign !== undefined || autoKey !== undefined;
+  return canBeMade && isMeantForEci ? imageSetHash(images.references) : undefined;
 }

@@ -138,7 +138,9 @@ function explainPlacement(placement: Placement): ExplainedPlacement {
   return {
     platform: isKnown ? `${operatingSystem}/${architecture}` : null,
     region: region ?? null,
-    unknown: unknown ? `${unknown.name}: ${unknown.allowed.slice(0, 5).join(', ')}` : null,
+    unknown: unknown
+      ? `${unknown.name}: ${unknown.allowed.slice(0, 5).join(', ') || 'none that ECI has'}`
+      : null,
   };
 }
 

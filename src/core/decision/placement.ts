@@ -11,8 +11,10 @@ import type { View } from './view.ts';
 /** The label of a Node, a node selector or an ImageCache that names its region. */
 export const REGION_LABEL = 'topology.kubernetes.io/region';
 
-/** The platform of a pod that states none, and of an ImageCache without the platform annotations. */
-export const DEFAULT_PLATFORM = { architecture: 'amd64', operatingSystem: 'linux' } as const;
+/** What ECI has; the first is that of a pod that states none, and of an ImageCache without the annotation. */
+export const ARCHITECTURES = ['amd64', 'arm64'] as const;
+export const OPERATING_SYSTEMS = ['linux', 'windows'] as const;
+export const DEFAULT_PLATFORM = { architecture: ARCHITECTURES[0], operatingSystem: OPERATING_SYSTEMS[0] };
 
 /** What is undefined is not known; a filter then accepts every cache. */
 export interface Placement {
@@ -43,13 +45,13 @@ const REGION: Property = { name: 'region', labels: [REGION_LABEL], possible: und
 const ARCHITECTURE: Property = {
   name: 'architecture',
   labels: ['kubernetes.io/arch', 'beta.kubernetes.io/arch'],
-  possible: ['amd64', 'arm64'],
+  possible: ARCHITECTURES,
   isOfCluster: false,
 };
 const OPERATING_SYSTEM: Property = {
   name: 'operating system',
   labels: ['kubernetes.io/os', 'beta.kubernetes.io/os'],
-  possible: ['linux', 'windows'],
+  possible: OPERATING_SYSTEMS,
   isOfCluster: false,
 };
 

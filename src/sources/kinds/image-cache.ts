@@ -6,9 +6,9 @@ import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
-import { readStringMap, readText } from '../../core/kubernetes/json.ts';
-import { Unreadable } from '../../core/kubernetes/problem.ts';
-import { DEFAULT_PLATFORM, REGION_LABEL } from '../../core/decision/placement.ts';
+import { readStringMap, readText, type StringMap } from '../../core/kubernetes/json.ts';
+import { quote, Unreadable } from '../../core/kubernetes/problem.ts';
+import { ARCHITECTURES, OPERATING_SYSTEMS, REGION_LABEL } from '../../core/decision/placement.ts';
 import {
   CACHE_ARCHITECTURE,
   CACHE_OPERATING_SYSTEM,
@@ -59,10 +59,8 @@ export function readImageCache(manifest: Manifest, problems: Unreadable[] = []):
     deleting: isBeingDeleted(metadata),
     // An ImageCache states no region; if caches of several regions are in one cluster, this label distinguishes them.
     region: labels.get(REGION_LABEL),
-    architecture:
-      readText(annotations.get(CACHE_ARCHITECTURE))?.toLowerCase() ?? DEFAULT_PLATFORM.architecture,
-    operatingSystem:
-      readText(annotations.get(CACHE_OPERATING_SYSTEM))?.toLowerCase() ?? DEFAULT_PLATFORM.operatingSystem,
+    architecture: readOneOf(annotations, CACHE_ARCHITECTURE, ARCHITECTURES, problems),
+    operatingSystem: readOneOf(annotations, CACHE_OPERATING_SYSTEM, OPERATING_SYSTEMS, problems),
   };
 }
 
@@ -81,7 +79,8 @@ export function readExpiry(manifest: Manifest, problems: Unreadable[] = []): num
 }
 
 /**
- * A positive number that an ImageCache states in its spec, in an annotation, or in both. Another value counts as absent.
+ * A positive number that an ImageCache states in its spec, in an annotation, or in both. Another value counts as absent,
+ * but a size with its unit counts as the size, because a cache must not be taken for a smaller one.
  * @returns empty if it states none
  */
 function statedTwice(
@@ -101,10 +100,33 @@ function statedTwice(
   ];
   return stated.flatMap(([path, value]) => {
     if (value === undefined) return [];
-    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return [value];
-    problems.push(new Unreadable(path, `must be a positive number of ${unit}; it counts as absent`));
-    return [];
+    const number = positiveNumberIn(value);
+    if (number !== value) {
+      const rule = `is ${JSON.stringify(value).slice(0, 60)}; it must be a positive whole number of ${unit}`;
+      problems.push(new Unreadable(path, `${rule}: it counts as ${number ?? 'absent'}`));
+    }
+    return number ?? [];
   });
+}
+
+function positiveNumberIn(value: unknown): number | undefined {
+  const number = typeof value === 'string' ? Number(/^(\d{1,6})(?: ?Gi?B?)?$/.exec(value)?.[1]) : value;
+  return typeof number === 'number' && number > 0 && Number.isFinite(number) ? number : undefined;
+}
+
+/** In lower case; the first of the allowed values if there is none. Another value stays, and fits no pod. */
+function readOneOf(
+  annotations: StringMap,
+  annotation: string,
+  allowed: readonly [string, ...string[]],
+  problems: Unreadable[],
+): string {
+  const text = readText(annotations.get(annotation))?.toLowerCase() ?? allowed[0];
+  if (!allowed.includes(text)) {
+    const rule = `is ${quote(text)}; allowed are ${allowed.join(' and ')}: the cache fits no pod`;
+    problems.push(new Unreadable(`metadata.annotations["${annotation}"]`, rule));
+  }
+  return text;
 }
 
 /** Distinct by key and sorted by key, as ImageCache.images must be. */

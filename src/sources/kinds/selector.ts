@@ -93,7 +93,7 @@ function readEffect(parent: JsonObject, path: string, problems: Unreadable[]): M
         ? `begins with ${OWN_PREFIX}, which is reserved for the webhook`
         : (problemOfKey(key) ??
           (typeof value === 'string'
-            ? prefixed('has a value that ', problemOfValue(value))
+            ? prefixed(`has the value ${quote(value)}, which `, problemOfValue(value))
             : `has a value that is ${typeName(value)}; it must be a string: quote it`));
       if (problem === undefined && typeof value === 'string') map.set(key, value);
       else

@@ -76,15 +76,15 @@ describe('a cache that holds some of the images', () => {
   it.each<[ConfigChange, string]>([
     [
       {},
-      'ImageCache x (imc-x) holds 1 of 2 images; the choice is left to ECI, which may know a complete cache, and a complete one is asked for',
+      'ImageCache x (imc-x) holds 1 of 2 images; the choice is left to ECI, which knows all caches of the region',
     ],
     [
       { partialHits: 'use', createOnMiss: { when: 'no-match' } },
-      'ImageCache x (imc-x) holds 1 of 2 images; it is used',
+      'ImageCache x (imc-x) holds 1 of 2 images; it is used, as partialHits is use',
     ],
     [
       { createOnMiss: { by: 'controller' } },
-      'ImageCache x (imc-x) holds 1 of 2 images; it is used, and a complete one is asked for',
+      'ImageCache x (imc-x) holds 1 of 2 images; it is used, as createOnMiss.by is controller, and the controller is asked for a complete one',
     ],
   ])('says what happens with it, with %j', (change, why) => {
     expect(decideFor(podObject(TWO), ONE_OF_TWO, change).explanation).toMatchObject({
@@ -102,10 +102,34 @@ describe('a cache that holds some of the images', () => {
     expect(verdicts({ partialHits: 'use' })).toEqual(['chosen']);
   });
 
-  it('of a pod that no cache can hold asks for the other images', () => {
-    const images = Array.from({ length: 25 }, (_, i) => `app:${i}`);
-    const { decision } = decideFor(podObject({ images }), ONE_OF_TWO);
-    expect(decision.why).toMatch(/holds 1 of 25 images.*, and caches for the other images are asked for$/);
+  it('says that it is used because of the degree that the pod asks for', () => {
+    expect(decideFor(podObject(degree), ONE_OF_TWO).decision.why).toBe(
+      'ImageCache x (imc-x) holds 1 of 2 images; it is used, as it has the match degree that the pod asks for',
+    );
+  });
+
+  it.each<[string, PodSpec]>([
+    ['more images than it has', { ...TWO, annotations: { [`${P}imc-match-count-request`]: '3' } }],
+    [
+      'all of more images than a cache can hold',
+      {
+        images: Array.from({ length: 21 }, (_, i) => `app:${i}`),
+        annotations: { [`${P}imc-perfect-match`]: 'true' },
+      },
+    ],
+    [
+      'more images than a cache can hold',
+      {
+        images: Array.from({ length: 25 }, (_, i) => `app:${i}`),
+        annotations: { [`${P}imc-match-count-request`]: '21' },
+      },
+    ],
+  ])('is not asked for by a pod that wants %s, because it could not serve the pod', (_title, pod) => {
+    const { decision, annotations } = decideFor(podObject(pod), ONE_OF_TWO, {
+      createOnMiss: { by: 'controller' },
+    });
+    expect(decision).toMatchObject({ outcome: 'miss', createOnMiss: undefined });
+    expect(annotations[AUTO]).toBeUndefined();
   });
 
   it('takes the place of a dead pin, or leaves none, with pin.notReady: auto', () => {

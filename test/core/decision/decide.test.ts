@@ -751,7 +751,7 @@ describe('explanation', () => {
     );
     const { explanation } = decideFor(podObject({ images: ['a:1', 'b:1'] }), index);
     expect(explanation.why).toBe(
-      'ImageCache half (imc-half) holds 1 of 2 images; a better match, ImageCache soon (imc-soon), is Creating 40%, not Ready; the choice is left to ECI, which may know a complete cache, and a complete one is asked for',
+      'ImageCache half (imc-half) holds 1 of 2 images; a better match, ImageCache soon (imc-soon), is Creating 40%, not Ready; the choice is left to ECI, which knows all caches of the region',
     );
   });
 

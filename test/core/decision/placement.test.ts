@@ -112,12 +112,12 @@ describe('architecture and operating system', () => {
     [
       'are not known if the pod contradicts itself',
       { os: { name: 'linux' }, nodeSelector: { [OS]: 'windows' } },
-      'operating system: ',
+      'operating system: none that ECI has',
     ],
     [
       'are not known if no value is left',
       affinity([[OS, 'NotIn', 'linux', 'windows']]),
-      'operating system: ',
+      'operating system: none that ECI has',
     ],
     [
       'do not come from a preference',
@@ -167,7 +167,7 @@ describe('the region', () => {
       'is not known if the value can be no label',
       { nodeSelector: { [REGION]: 'x'.repeat(64) } },
       '',
-      'region: ',
+      'region: none that ECI has',
     ],
     [
       'is not known if one alternative allows any',

@@ -362,7 +362,7 @@ describe('a fault is reported by file and line, and the state before stays', () 
     [
       'an ImageCache with a size that is text',
       stringify({ ...cacheObject({ name: 'x' }), spec: { images: ['a'], imageCacheSize: '20' } }),
-      'spec.imageCacheSize must be a positive number of GiB',
+      'spec.imageCacheSize is "20"; it must be a positive whole number of GiB: it counts as 20',
     ],
     [
       'an ImageCache with a bad time',

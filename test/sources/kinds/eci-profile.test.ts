@@ -58,15 +58,12 @@ describe('the eci-profile ConfigMap', () => {
 
   it.each([
     ['{"labels":{"a":true}}', 'labels sets "a", which has a value that is a boolean'],
-    ['{"labels":{"a":"b c"}}', 'labels sets "a", which has a value that is not at most 63'],
-    [`{"labels":{"a":"${'x'.repeat(64)}"}}`, 'labels sets "a", which has a value that is not at most 63'],
+    ['{"labels":{"a":"b c"}}', 'labels sets "a", which has the value "b c", which is not at most 63'],
+    [`{"labels":{"a":"${'x'.repeat(64)}"}}`, 'labels sets "a", which has the value "xxx'],
     ['{"labels":{"a/b/c":"d"}}', 'labels sets "a/b/c", which has a name'],
     ['{"annotations":{"A.b/":"d"}}', 'annotations sets "A.b/", which has a name'],
     ['{"annotations":{"a_b/c":"d"}}', 'annotations sets "a_b/c", which has a prefix'],
-    [
-      `{"annotations":{"a":"${'x'.repeat(262_145)}"}}`,
-      'annotations sets "a", which has a value that is too long',
-    ],
+    [`{"annotations":{"a":"${'x'.repeat(262_145)}"}}`, 'annotations sets "a", which has the value "xxx'],
     [
       '{"annotations":{"imagecache-webhook.io/decision":"{}"}}',
       'annotations sets "imagecache-webhook.io/decision", which begins with imagecache-webhook.io/',

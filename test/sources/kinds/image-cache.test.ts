@@ -37,16 +37,21 @@ describe('the size of an ImageCache', () => {
     expect(read(spec, annotations).sizeBytes).toBe(gib * GIB);
   });
 
-  it.each(['40Gi', '-1', '0', '4.5', 'large', '1'.repeat(10)])(
-    'is the default beside an annotation that is no number of GiB, which is reported: %s',
-    (text) => {
-      const problems: Unreadable[] = [];
-      expect(read({}, { [`${P}imc-size`]: text }, {}, problems).sizeBytes).toBe(20 * GIB);
-      expect(problems.map(({ message }) => message)).toEqual([
-        `metadata.annotations["${P}imc-size"] must be a positive number of GiB; it counts as absent`,
-      ]);
-    },
-  );
+  it.each([
+    ['40Gi', 40],
+    ['40 GiB', 40],
+    ['-1', undefined],
+    ['0', undefined],
+    ['4.5', undefined],
+    ['large', undefined],
+    ['1'.repeat(10), undefined],
+  ])('in an annotation that is no number of GiB is reported: %s counts as %s', (text, gib) => {
+    const problems: Unreadable[] = [];
+    expect(read({}, { [`${P}imc-size`]: text }, {}, problems).sizeBytes).toBe((gib ?? 20) * GIB);
+    expect(problems.map(({ message }) => message)).toEqual([
+      `metadata.annotations["${P}imc-size"] is ${text === '0' ? text : JSON.stringify(text)}; it must be a positive whole number of GiB: it counts as ${gib ?? 'absent'}`,
+    ]);
+  });
 });
 
 describe('the expiry of an ImageCache', () => {
@@ -85,10 +90,19 @@ describe('the platform of an ImageCache', () => {
     [{ [`${P}imc-cpu-arch`]: 'arm64' }, 'linux/arm64'],
     [{ [`${P}imc-cpu-arch`]: 'ARM64', [`${P}imc-os-type`]: 'Windows' }, 'windows/arm64'],
     [{ [`${P}imc-cpu-arch`]: '', [`${P}imc-os-type`]: '' }, 'linux/amd64'],
+    [{ [`${P}imc-cpu-arch`]: 'ARM' }, 'linux/arm'],
   ])('%j is %s', (annotations, platform) => {
     const { architecture, operatingSystem } = read({}, annotations);
     expect(`${operatingSystem}/${architecture}`).toBe(platform);
   });
+});
+
+it('a platform that ECI does not have is reported', () => {
+  const problems: Unreadable[] = [];
+  read({}, { [`${P}imc-cpu-arch`]: 'ARM' }, {}, problems);
+  expect(problems.map(({ message }) => message)).toEqual([
+    `metadata.annotations["${P}imc-cpu-arch"] is "arm"; allowed are amd64 and arm64: the cache fits no pod`,
+  ]);
 });
 
 it('what the decision and the plan of the controller know of an expiry is the same', () => {
