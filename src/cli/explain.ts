@@ -64,6 +64,7 @@ export const explain: Command = {
     'pullPolicy',
     'partialHits',
     'imageVolumes',
+    'sharing.mode',
     'createOnMiss.when',
     'createOnMiss.by',
   ],

@@ -9,6 +9,10 @@ export interface Config extends DecisionOptions {
   readonly kubeconfig: string;
   /** Name of a kubeconfig context; empty: the current one. */
   readonly kubeContext: string;
+  readonly sharing: DecisionOptions['sharing'] & {
+    /** Registries, or beginnings of repositories, whose images need no credentials. */
+    readonly publicRegistries: readonly string[];
+  };
   /** The address to which both ports are bound. */
   readonly host: string;
   readonly port: number;
@@ -51,6 +55,7 @@ export interface Config extends DecisionOptions {
     readonly flash: boolean;
     /** Days after which ECI deletes a cache; 0: never. */
     readonly retentionDays: number;
+    readonly privateImages: 'namespace' | 'never';
     /** `namespace/name` of the Lease with which the replicas elect their leader. */
     readonly lease: string;
     /** How long the Lease is valid if its leader does not renew it. */

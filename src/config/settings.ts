@@ -3,27 +3,9 @@
  * docs/reference.md are made. The key `pin.notReady` is `pin: {notReady: …}` in the file, IMC_PIN_NOT_READY in the
  * environment, and --pin-not-ready on the command line.
  */
-import {
-  BOOLEAN,
-  COUNT,
-  DURATION,
-  NAMES,
-  OBJECT_NAME,
-  oneOf,
-  PORT,
-  SOURCE,
-  TEXT,
-  TEXTS,
-  type ValueType,
-} from './value-type.ts';
-
-export interface Setting {
-  /** The key: `pin.notReady`. */
-  readonly path: string;
-  readonly type: ValueType;
-  readonly default: unknown;
-  readonly help: string;
-}
+import { BOOLEAN, DURATION, NAMES, OBJECT_NAME, oneOf, PORT, SOURCE, TEXT, TEXTS } from './value-type.ts';
+import { CONTROLLER_SETTINGS } from './controller-settings.ts';
+import type { Setting } from './setting.ts';
 
 export const SETTINGS: readonly Setting[] = [
   {
@@ -123,6 +105,18 @@ export const SETTINGS: readonly Setting[] = [
     help: 'Whether the images of volumes count as images of the pod; they may hold artifacts that no cache can be made of.',
   },
   {
+    path: 'sharing.mode',
+    type: oneOf('namespace', 'strict', 'cluster'),
+    default: 'namespace',
+    help: "Whose caches are: `namespace`, one that the controller made with credentials belongs to the namespace of the pod; `strict`, one made by hand with pull secrets belongs to their namespaces too; `cluster`, all are everybody's.",
+  },
+  {
+    path: 'sharing.publicRegistries',
+    type: TEXTS,
+    default: ['docker.io/library', 'registry.k8s.io'],
+    help: 'Registries, or parts of them, that need no credentials: if all images of a miss come from them, the controller first makes a cache without credentials, for everybody.',
+  },
+  {
     path: 'createOnMiss.when',
     type: oneOf('no-match', 'incomplete'),
     default: 'incomplete',
@@ -206,66 +200,7 @@ export const SETTINGS: readonly Setting[] = [
     default: [],
     help: "Common names that a client's certificate may have. Empty: any name.",
   },
-  {
-    path: 'prewarm',
-    type: BOOLEAN,
-    default: false,
-    help: "Whether the controller also makes a cache when a workload's template changes, before its first pod.",
-  },
-  {
-    path: 'prewarmNamespaces',
-    type: oneOf('all', 'labelled'),
-    default: 'all',
-    help: 'The namespaces to pre-warm: `all` except those labelled `imagecache-webhook.io/prewarm: disabled`, or only those labelled `enabled`.',
-  },
-  {
-    path: 'prewarmExcept',
-    type: TEXTS,
-    default: ['kube-system'],
-    help: 'Namespaces that are never pre-warmed, because the API server does not send their pods to the webhook.',
-  },
-  {
-    path: 'controller.quota',
-    type: COUNT,
-    default: 100,
-    help: 'How many ImageCaches the controller keeps. Beyond that it deletes the least recently used one first.',
-  },
-  {
-    path: 'controller.idleDays',
-    type: COUNT,
-    default: 30,
-    help: "Delete the controller's ImageCaches that no pod used for this many days.",
-  },
-  {
-    path: 'controller.reuse',
-    type: BOOLEAN,
-    default: false,
-    help: "Whether ECI reuses layers of other caches for the controller's ImageCaches.",
-  },
-  {
-    path: 'controller.flash',
-    type: BOOLEAN,
-    default: false,
-    help: 'Whether the controller makes instant caches, which can be used at once and are filled later.',
-  },
-  {
-    path: 'controller.retentionDays',
-    type: COUNT,
-    default: 0,
-    help: "Days after which ECI itself deletes the controller's ImageCaches, used or not; 0: never.",
-  },
-  {
-    path: 'controller.lease',
-    type: OBJECT_NAME,
-    default: 'kube-system/imagecache-controller',
-    help: 'Lease, NAMESPACE/NAME, with which the replicas of the controller elect their leader.',
-  },
-  {
-    path: 'controller.leaseDuration',
-    type: DURATION,
-    default: '15s',
-    help: 'How long a leader may fail to renew the Lease before another replica takes over; whole seconds.',
-  },
+  ...CONTROLLER_SETTINGS,
   {
     path: 'shutdownDelay',
     type: DURATION,

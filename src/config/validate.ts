@@ -1,6 +1,7 @@
 /** Validates a configuration: finds all faults at once, and says where each fault is and what is allowed. */
 import { isObject } from '../core/kubernetes/json.ts';
-import { SETTINGS, type Setting } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { SETTINGS } from './settings.ts';
 import { suggestName } from './suggest.ts';
 
 /** Thrown if a configuration is invalid. */

@@ -11,10 +11,11 @@ import type { ObjectReference } from '../core/kubernetes/object.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { isSamePlatform, placementOf } from '../core/decision/placement.ts';
+import { isHidden } from '../core/decision/sharing.ts';
 import type { View } from '../core/decision/view.ts';
 
 /** The options by which a pod's images and its placement are read. */
-export type PodReading = Pick<DecisionOptions, 'imageVolumes' | 'region'>;
+export type PodReading = Pick<DecisionOptions, 'imageVolumes' | 'region' | 'sharing'>;
 
 /** Writes an Event on a pod or a workload. Returns before the API server has the Event. */
 export type RecordEvent = (
@@ -151,8 +152,14 @@ function cacheFor(watched: WatchedPod, view: View, options: PodReading): ImageCa
   if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;
   const placement = placementOf(pod, view, options.region);
   if (placement.unknown) return undefined;
+  const { namespace } = pod;
+  const tenant = { namespace, namespaceUid: view.namespaceUid(namespace), sharing: options.sharing.mode };
   const images = podImages(pod, options.imageVolumes)?.references ?? [];
-  const cache = completeInTheMaking(images, (each) => isSamePlatform(each, placement), view);
+  const cache = completeInTheMaking(
+    images,
+    (each) => isSamePlatform(each, placement) && !isHidden(each, tenant),
+    view,
+  );
   return cache && cache.createdAtMs < createdAtMs ? cache : undefined;
 }
 

@@ -9,7 +9,7 @@ import type { JsonObject } from '../core/kubernetes/json.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { FAILED, READY } from '../core/image-cache.ts';
 import { oldestOf, stalenessOf } from '../core/staleness.ts';
-import { missesOf, type Miss } from '../core/controller/misses.ts';
+import { missesOf, type Miss, type CredentialOptions } from '../core/controller/misses.ts';
 import { cacheObject, type CacheOptions, type OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/controller/plan.ts';
 import { comingPods, type PrewarmOptions, type Workloads } from '../core/controller/prewarm.ts';
@@ -37,6 +37,7 @@ export interface Cluster extends Workloads {
 
 export interface ReconcilerOptions extends PlanOptions, CacheOptions {
   readonly decision: DecisionOptions;
+  readonly credentials: CredentialOptions;
   /** Undefined: caches are made after a miss only. */
   readonly prewarm: PrewarmOptions | undefined;
 }
@@ -178,7 +179,7 @@ export class Reconciler {
       ? comingPods(this.#cluster, this.#view, prewarm, now)
       : { pods: [], reconcileAgainAtMs: Infinity };
     const pods = [...this.#cluster.markedPods(), ...coming.pods];
-    const misses = missesOf(pods, this.#view, decision, now);
+    const misses = missesOf(pods, this.#view, decision, this.#config.credentials, now);
     const inUse = new Set<string>();
     for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
     const planned = plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);

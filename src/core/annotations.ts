@@ -49,14 +49,19 @@ export const DECISION = `${OWN_PREFIX}decision`;
 /** Value: the hash of an image set that no cache holds yet. Written as annotation and as label. */
 export const CREATE_ON_MISS = `${OWN_PREFIX}create-on-miss`;
 
-/** The annotations that say how to reach a private registry. Pods and ImageCaches have them under the same keys. */
-export const REGISTRY_KEYS: readonly string[] = [
+/** Credentials for ACR, which count as pull secrets. */
+export const ACR_CREDENTIAL_KEYS: readonly string[] = [
   'k8s.aliyun.com/acr-instance-ids',
   'k8s.aliyun.com/acr-service-arns',
   'k8s.aliyun.com/acr-user-arns',
+];
+/** Registries that are reached without TLS, or without checking their certificate. */
+export const INSECURE_REGISTRY_KEYS: readonly string[] = [
   'k8s.aliyun.com/plain-http-registry',
   'k8s.aliyun.com/insecure-registry',
 ];
+/** The annotations that say how to reach a private registry. Pods and ImageCaches have them under the same keys. */
+export const REGISTRY_KEYS: readonly string[] = [...ACR_CREDENTIAL_KEYS, ...INSECURE_REGISTRY_KEYS];
 /** A pod may name a single ACR instance under a key of its own; an ImageCache has only the key for several. */
 export const ACR_INSTANCE = {
   pod: 'k8s.aliyun.com/acr-instance-id',
@@ -72,6 +77,11 @@ export const FIRST_ATTEMPT = `${OWN_PREFIX}first-attempt`;
 /** Annotations of an ImageCache that the controller made: when a pod last got the cache, and how many pods got it. */
 export const LAST_USED = `${OWN_PREFIX}last-used`;
 export const HITS = `${OWN_PREFIX}hits`;
+
+/** Annotation of an ImageCache: the namespaces that may use it, separated by commas; without it, all may. */
+export const NAMESPACES = `${OWN_PREFIX}namespaces`;
+/** Annotation of such a cache that the controller made: the uid of the namespace, because one made anew is another. */
+export const NAMESPACE_UID = `${OWN_PREFIX}namespace-uid`;
 
 /**
  * Labels that switch the webhook on or off for a namespace or a pod, and pre-warming for a namespace or a workload

@@ -1,5 +1,7 @@
 /** The ImageCache as a decision sees it: the fields of the custom resource that matter. */
+import { INSECURE_REGISTRY_KEYS } from './annotations.ts';
 import type { ImageReference } from './image/reference.ts';
+import type { StringMap } from './kubernetes/json.ts';
 
 /** The apiVersion of ImageCache objects. */
 export const IMAGE_CACHE_API_VERSION = 'eci.alibabacloud.com/v1';
@@ -26,6 +28,17 @@ export interface ImageCache {
   readonly architecture: string;
   /** `linux` or `windows`. */
   readonly operatingSystem: string;
+  readonly madeByController: boolean;
+  /** The namespaces that may use the cache, separated by commas; undefined if it names none. */
+  readonly namespaces: string | undefined;
+  /** The uid of that namespace, if the controller wrote it. */
+  readonly namespaceUid: string | undefined;
+  /** The namespaces of the pull secrets, separated by commas; empty if there are none. */
+  readonly secretNamespaces: string;
+  /** Whether credentials for ACR stand in its annotations. */
+  readonly hasRegistryCredentials: boolean;
+  /** Its annotations for insecure and plain-HTTP registries, as JSON; empty if it has none. */
+  readonly insecureRegistries: string;
 }
 
 /** How many images an ImageCache holds at most (docs/domain.md, "ImageCache"). */
@@ -60,6 +73,12 @@ const PLAIN_FIELDS = Object.keys({
   region: true,
   architecture: true,
   operatingSystem: true,
+  madeByController: true,
+  namespaces: true,
+  namespaceUid: true,
+  secretNamespaces: true,
+  hasRegistryCredentials: true,
+  insecureRegistries: true,
 } satisfies Record<Exclude<keyof ImageCache, 'images'>, true>);
 
 /** Whether two states of a cache are the same in every field. */
@@ -75,4 +94,10 @@ export function hasSameImages(a: ImageCache, b: ImageCache): boolean {
 
 export function repositoriesOf({ images }: ImageCache): ReadonlySet<string> {
   return new Set(images.map(({ repository }) => repository));
+}
+
+/** The annotations of a pod or an ImageCache for insecure and plain-HTTP registries, as JSON; empty if it has none. */
+export function insecureRegistriesOf(annotations: StringMap): string {
+  const values = INSECURE_REGISTRY_KEYS.map((key) => annotations.get(key) ?? '');
+  return values.every((value) => value === '') ? '' : JSON.stringify(values);
 }

@@ -57,6 +57,10 @@ export class ClusterIndex implements View {
     return this.namespaces.labels(name);
   }
 
+  namespaceUid(name: string): string | undefined {
+    return this.namespaces.uid(name);
+  }
+
   nodeLabels(name: string): StringMap {
     return this.nodes.labels(name);
   }

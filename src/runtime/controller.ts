@@ -68,6 +68,10 @@ export async function startController(
       flash,
       retentionDays: retentionDays === 0 ? undefined : retentionDays,
       decision: config,
+      credentials: {
+        publicRegistries: config.sharing.publicRegistries,
+        privateImages: config.controller.privateImages,
+      },
       prewarm: config.prewarm
         ? { unlabelled: config.prewarmNamespaces === 'all', except: new Set(config.prewarmExcept) }
         : undefined,

@@ -92,6 +92,12 @@ export function toImageCache(description: CacheDescription): ImageCache {
     region: undefined,
     architecture: 'amd64',
     operatingSystem: 'linux',
+    madeByController: false,
+    namespaces: undefined,
+    namespaceUid: undefined,
+    secretNamespaces: '',
+    hasRegistryCredentials: false,
+    insecureRegistries: '',
   };
 }
 

@@ -102,7 +102,8 @@ describe('on a folder of manifests', () => {
         imagePullSecrets: [{ name: 'registry' }],
       }),
     );
-    const spec = { containers: [{ name: 'c', image: 'app:1' }], serviceAccountName: 'builder' };
+    const image = 'registry.example/app:1';
+    const spec = { containers: [{ name: 'c', image }], serviceAccountName: 'builder' };
     const metadata = { labels: { 'alibabacloud.com/eci': 'true' } };
     const file = join(folder.path, 'web.yaml');
     writeFileSync(
@@ -119,8 +120,8 @@ describe('on a folder of manifests', () => {
     utimesSync(file, written, written);
     await eventually(() => expect(made().map((each) => statusOf(each)?.['phase'])).toEqual(['Ready']));
     const cache = parse(readFileSync(join(folder.path, made()[0]!), 'utf8')) as Json;
-    expect(cache['spec']).toMatchObject({ images: ['app:1'], imagePullSecrets: ['default:registry'] });
-    await eventually(async () => expect(await create('first', 'app:1')).toBe('hit'));
+    expect(cache['spec']).toMatchObject({ images: [image], imagePullSecrets: ['default:registry'] });
+    await eventually(async () => expect(await create('first', image)).toBe('hit'));
     const metrics = await (await fetch(`${controller.address}/metrics`)).text();
     expect(metrics).toContain('imagecache_controller_created_total{cause="template"} 1\n');
   });

@@ -17,6 +17,7 @@ beforeEach(() => {
   events = new PodEvents(({ name }, _type, reason, message) => told.push(`${name} ${reason}: ${message}`), {
     imageVolumes: 'ignore',
     region: '',
+    sharing: { mode: 'namespace' },
   });
 });
 

@@ -18,6 +18,7 @@ const OPTIONS = {
   flash: false,
   retentionDays: undefined,
   decision: configWith({ createOnMiss: { when: 'no-match', by: 'controller' } }),
+  credentials: { publicRegistries: [], privateImages: 'namespace' as const },
   prewarm: undefined,
 };
 

@@ -95,6 +95,12 @@ export function indexedCache(i: number, change: Partial<ImageCache> = {}): Image
     region: undefined,
     architecture: 'amd64',
     operatingSystem: 'linux',
+    madeByController: false,
+    namespaces: undefined,
+    namespaceUid: undefined,
+    secretNamespaces: '',
+    hasRegistryCredentials: false,
+    insecureRegistries: '',
     ...change,
   };
 }

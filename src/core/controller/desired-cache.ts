@@ -25,6 +25,8 @@ export interface DesiredCache {
   readonly operatingSystem: string;
   /** `namespace:secretName`, sorted. */
   readonly pullSecrets: readonly string[];
+  /** The namespace that the cache belongs to; undefined if it is made without credentials, and so for everybody. */
+  readonly owner: { readonly namespace: string; readonly uid: string | undefined } | undefined;
   /** The pod's registry annotations, under the names that they have on an ImageCache. */
   readonly registry: StringMap;
 }
@@ -47,7 +49,7 @@ export function sizeFor(storageBytes: number): number {
 
 /** The name of the first ImageCache for a desired cache. */
 export function cacheName(desired: DesiredCache): string {
-  const { images, sizeGib, pullSecrets, registry, architecture, operatingSystem } = desired;
+  const { images, sizeGib, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
   const parts = [
     images.map(({ key }) => key),
     [sizeGib],
@@ -55,6 +57,7 @@ export function cacheName(desired: DesiredCache): string {
     Array.from(registry, ([key, value]) => `${key}=${value}`).toSorted(),
     // The default platform adds nothing, so that caches keep the names that earlier releases gave them.
     ...(isSamePlatform(DEFAULT_PLATFORM, desired) ? [] : [[architecture, operatingSystem]]),
+    ...(owner ? [['owner', owner.namespace, owner.uid ?? '']] : []),
   ];
   return NAME_PREFIX + sha256Hex(JSON.stringify(parts)).slice(0, HASH_LENGTH);
 }

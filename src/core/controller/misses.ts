@@ -2,6 +2,7 @@
  * Finds the caches that pods miss now: decides each pod again, by the rules of the webhook. So the controller need not
  * remember any miss, and a miss ends as soon as a cache serves the pod.
  */
+import { ACR_CREDENTIAL_KEYS } from '../annotations.ts';
 import type { DecisionOptions } from '../decision/options.ts';
 import { decide, type Decision } from '../decision/decide.ts';
 import type { ImageReference } from '../image/reference.ts';
@@ -12,7 +13,7 @@ import { firstInOrder } from '../decision/match/order.ts';
 import type { CandidateLevel, View } from '../decision/view.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
 import type { WatchedPod } from './watched-pod.ts';
-import { cacheName, sizeFor, type DesiredCache, type DesiredImage } from './desired-cache.ts';
+import { cacheName, firstNameOf, sizeFor, type DesiredCache, type DesiredImage } from './desired-cache.ts';
 
 export interface Miss {
   readonly desired: DesiredCache;
@@ -26,6 +27,13 @@ export interface Miss {
   readonly lastBy: ObjectReference;
 }
 
+/** Which caches the controller makes with pull secrets or ACR credentials. */
+export interface CredentialOptions {
+  /** Registries, or beginnings of repositories, whose images need no credentials. */
+  readonly publicRegistries: readonly string[];
+  readonly privateImages: 'namespace' | 'never';
+}
+
 /** A cache in one of these phases never becomes Ready. */
 const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
 
@@ -37,13 +45,14 @@ export function missesOf(
   pods: Iterable<WatchedPod>,
   view: View,
   config: DecisionOptions,
+  credentials: CredentialOptions,
   now: number,
 ): Map<string, Miss> {
   const misses = new Map<string, Miss>();
   for (const watched of pods) {
     if (watched.deleting) continue;
     const decision = decide(watched.pod, view, config, now);
-    for (const desired of desiredCaches(watched, decision, view)) {
+    for (const desired of desiredCaches(watched, decision, credentials, view)) {
       const name = cacheName(desired);
       const known = misses.get(name);
       const isLast = known === undefined || watched.createdAtMs > known.missedAtMs;
@@ -68,7 +77,12 @@ function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
 type Suits = (cache: ImageCache) => boolean;
 
 /** Empty if the pod misses nothing, or if the cache that it misses is being made. */
-function desiredCaches(watched: WatchedPod, decision: Decision, view: View): DesiredCache[] {
+function desiredCaches(
+  watched: WatchedPod,
+  decision: Decision,
+  credentials: CredentialOptions,
+  view: View,
+): DesiredCache[] {
   const { createOnMiss, images, request, match, placement } = decision;
   if (createOnMiss === undefined || !images || !request || !match || !placement) return [];
   const textOf = new Map<string, string>();
@@ -81,28 +95,63 @@ function desiredCaches(watched: WatchedPod, decision: Decision, view: View): Des
     references
       .map(({ key }) => ({ key, text: textOf.get(key) ?? key }))
       .toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  const { pullSecrets, registry } = watched;
   const { architecture, operatingSystem } = placement;
   if (architecture === undefined || operatingSystem === undefined) return [];
   const suits = (cache: ImageCache): boolean =>
     refusingFilter({ cache, degree: NO_MATCH }, match.request, SUITABILITY_FILTERS) === undefined;
-  const base = {
-    imageSet: createOnMiss,
-    sizeGib: sizeFor(request.storageBytes),
-    architecture,
-    operatingSystem,
-    pullSecrets,
-    registry,
+  const sizeGib = sizeFor(request.storageBytes);
+  const desiredFor = (references: readonly ImageReference[]): DesiredCache[] => {
+    const wanted = {
+      images: toDesiredImages(references),
+      imageSet: createOnMiss,
+      sizeGib,
+      architecture,
+      operatingSystem,
+    };
+    return withCredentials(wanted, references, watched, credentials, view);
   };
   if (images.references.length <= MAX_CACHE_IMAGES) {
-    if (completeInTheMaking(images.references, suits, view)) return [];
-    return [{ ...base, images: toDesiredImages(images.references) }];
+    return completeInTheMaking(images.references, suits, view) ? [] : desiredFor(images.references);
   }
-  const left = toDesiredImages(withoutThoseHeld(images.references, suits, view));
+  const left = withoutThoseHeld(images.references, suits, view).toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const parts: DesiredCache[] = [];
   for (let i = 0; i < left.length; i += MAX_CACHE_IMAGES)
-    parts.push({ ...base, images: left.slice(i, i + MAX_CACHE_IMAGES) });
+    parts.push(...desiredFor(left.slice(i, i + MAX_CACHE_IMAGES)));
   return parts;
+}
+
+/**
+ * The cache with the credentials that it needs, and so with its owner. A cache of public images alone is first made
+ * without credentials, for everybody; if that has failed, it is made with them.
+ * @returns empty if no cache may be made with credentials
+ */
+function withCredentials(
+  wanted: Omit<DesiredCache, 'pullSecrets' | 'registry' | 'owner'>,
+  references: readonly ImageReference[],
+  { pod, pullSecrets, registry }: WatchedPod,
+  { publicRegistries, privateImages }: CredentialOptions,
+  view: View,
+): DesiredCache[] {
+  const insecure = new Map([...registry].filter(([key]) => !ACR_CREDENTIAL_KEYS.includes(key)));
+  const forAll: DesiredCache = { ...wanted, pullSecrets: [], registry: insecure, owner: undefined };
+  const hasCredentials = pullSecrets.length > 0 || insecure.size < registry.size;
+  if (!hasCredentials) return [forAll];
+  const isPublic = references.every(({ repository }) =>
+    publicRegistries.some((each) => repository === each || repository.startsWith(`${each}/`)),
+  );
+  if (isPublic && !hasFailed(cacheName(forAll), references, view)) return [forAll];
+  if (privateImages === 'never') return [];
+  const { namespace } = pod;
+  return [{ ...wanted, pullSecrets, registry, owner: { namespace, uid: view.namespaceUid(namespace) } }];
+}
+
+/** Whether an attempt with this name failed, and none of its name is Ready or being made. */
+function hasFailed(name: string, images: readonly ImageReference[], view: View): boolean {
+  const attempts = view
+    .candidates(images)
+    .flatMap(({ usable, unusable }) => [...usable, ...unusable])
+    .filter((cache) => firstNameOf(cache.name) === name);
+  return attempts.length > 0 && attempts.every(({ phase }) => HOPELESS.has(phase));
 }
 
 /**

@@ -7,6 +7,8 @@ import {
   FLASH,
   IMAGE_SET,
   MADE_BY,
+  NAMESPACE_UID,
+  NAMESPACES,
   REUSE,
 } from '../annotations.ts';
 import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
@@ -53,7 +55,7 @@ export function cacheObject(
   attempt: number,
   firstAttemptAtMs: number,
 ): JsonObject {
-  const { images, imageSet, sizeGib, pullSecrets, registry, architecture, operatingSystem } = desired;
+  const { images, imageSet, sizeGib, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
   return {
     apiVersion: IMAGE_CACHE_API_VERSION,
     kind: 'ImageCache',
@@ -66,6 +68,8 @@ export function cacheObject(
           [CACHE_ARCHITECTURE]: architecture,
           [CACHE_OPERATING_SYSTEM]: operatingSystem,
         }),
+        ...(owner && { [NAMESPACES]: owner.namespace }),
+        ...(owner?.uid !== undefined && { [NAMESPACE_UID]: owner.uid }),
         ...(reuse && { [REUSE]: 'true' }),
         ...(flash && { [FLASH]: 'true' }),
         [ATTEMPT]: `${attempt}`,

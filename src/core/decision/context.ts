@@ -1,5 +1,5 @@
 /** The data that the steps of a decision share: the context that each step reads, and the result that it returns. */
-import type { ImageCache } from '../image-cache.ts';
+import { insecureRegistriesOf, type ImageCache } from '../image-cache.ts';
 import type { PodImages } from '../image/image-set.ts';
 import type { Pod } from '../pod.ts';
 import { stalenessOf, type Staleness } from '../staleness.ts';
@@ -11,6 +11,7 @@ import type { Outcome, ReasonCode } from './reasons.ts';
 import type { Placement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { EciSign } from './scope.ts';
+import type { Tenant } from './sharing.ts';
 import type { View } from './view.ts';
 import type { Writing } from './write.ts';
 
@@ -60,16 +61,23 @@ export function indexStaleness({ view, options, nowMs }: DecisionContext): Stale
 
 /** @param expiryMarginMs a cache that expires within this time from now is refused */
 export function filterContext(context: DecisionContext, expiryMarginMs: number): FilterContext {
-  const { options, request, images, placement, nowMs } = context;
+  const { options, metadata, request, images, placement, nowMs } = context;
   return {
     requirement: request.requirement,
     minimumMatch: options.minimumMatch,
     imageCount: images.count,
     storageBytes: request.storageBytes,
     placement,
+    tenant: tenantOf(context),
+    insecureRegistries: insecureRegistriesOf(metadata.annotations),
     nowMs,
     expiryMarginMs,
   };
+}
+
+export function tenantOf({ user, view, options }: DecisionContext): Tenant {
+  const { namespace } = user;
+  return { namespace, namespaceUid: view.namespaceUid(namespace), sharing: options.sharing.mode };
 }
 
 export function denied(reason: ReasonCode, why: string, cacheId?: string, cache?: ImageCache): StepResult {

@@ -1,6 +1,7 @@
 /** The options of a decision, as types. src/config/settings.ts has their defaults and explains each. */
 import type { MinimumMatch } from './match/filters.ts';
 import type { Scope } from './scope.ts';
+import type { Sharing } from './sharing.ts';
 
 /** The annotation names that the webhook writes: `eci-*imc*`, the older `eci-image-*`, or both. */
 export type Dialect = 'modern' | 'legacy' | 'both';
@@ -23,6 +24,9 @@ export interface DecisionOptions {
   readonly partialHits: 'auto' | 'use' | 'leave';
   /** Whether image volumes count as images of the pod. */
   readonly imageVolumes: 'ignore' | 'count';
+  readonly sharing: {
+    readonly mode: Sharing;
+  };
   readonly createOnMiss: {
     readonly when: 'no-match' | 'incomplete';
     readonly by: 'eci' | 'controller';

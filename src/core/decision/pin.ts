@@ -4,12 +4,20 @@
  */
 import { EXTRA_STORAGE, PIN } from '../annotations.ts';
 import { decideByMatching } from './auto-match.ts';
-import { denied, filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
+import {
+  denied,
+  filterContext,
+  indexStaleness,
+  tenantOf,
+  type DecisionContext,
+  type StepResult,
+} from './context.ts';
 import { NO_MATCH } from './match/degree.ts';
 import { describePinRefusal } from './match/diagnosis.ts';
-import { PIN_FILTERS, refusalOf, SUITABILITY_FILTERS } from './match/filters.ts';
+import { PIN_FILTERS, refusalOf, PIN_WARNING_FILTERS } from './match/filters.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
+import { ownerOf } from './sharing.ts';
 import type { Writing } from './write.ts';
 
 export function decideOnPin(context: DecisionContext, id: string): StepResult {
@@ -39,6 +47,12 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
     };
   }
 
+  const owner = ownerOf(cache, tenantOf(context));
+  if (owner === 'others') {
+    // Names only what the user wrote: the cache itself is another namespace's.
+    const why = `image cache ${quote(id)} belongs to another namespace`;
+    return denied('NotShared', `${why}: remove ${PIN.modern}, or ask for one of your own`, id);
+  }
   const refusal = refusalOf({ cache, degree: NO_MATCH }, filterContext(context, 0), PIN_FILTERS);
   if (refusal) {
     const why = describePinRefusal(cache, refusal);
@@ -83,14 +97,17 @@ function removedPin({ request }: DecisionContext, why: string): StepResult {
 function pinWarnings(context: DecisionContext, cache: ImageCache | undefined, id: string): string[] {
   const filtering = filterContext(context, 0);
   const refusals = cache
-    ? SUITABILITY_FILTERS.flatMap(
+    ? PIN_WARNING_FILTERS.flatMap(
         (filter) => refusalOf({ cache, degree: NO_MATCH }, filtering, [filter]) ?? [],
       )
     : [];
-  const warnings = refusals.map(({ code, message }) => {
+  const isOfOthers = cache && ownerOf(cache, tenantOf(context)) === 'others by secrets';
+  const ofOwner = `image cache ${quote(id)} was made with pull secrets of another namespace`;
+  const ofFilters = refusals.map(({ code, message }) => {
     const advice = code === 'TooLarge' ? `: set ${EXTRA_STORAGE}` : '';
     return `image cache ${quote(id)} ${message}${advice}`;
   });
+  const warnings = isOfOthers ? [ofOwner, ...ofFilters] : ofFilters;
   return context.request.encrypted
     ? [...warnings, `the pod asks for encrypted storage, which it does not get with image cache ${quote(id)}`]
     : warnings;

@@ -15,6 +15,7 @@ export const REASONS = {
   NoCacheQualifies: 'caches share images with the pod, and each was refused',
   ImageCacheNotComplete: "denied: the user's cache is not Ready (ECI's own reason)",
   ImageCacheNotFound: "denied: the user's cache is unknown, and pin.unknown is deny (ECI's own reason)",
+  NotShared: "denied: the user's cache belongs to another namespace",
   InvalidAnnotation: 'denied: an annotation is malformed, and onInvalidAnnotation is deny',
   NotForEci: 'nothing says that the pod goes to ECI, and it carries no image-cache annotation',
   ImageCachesUnsupported: 'the cluster does not have the ImageCache resource',
@@ -36,6 +37,8 @@ export type ReasonCode = keyof typeof REASONS;
 
 /** Why a candidate was refused: the name of the filter. */
 export type FilterCode =
+  | 'NotShared'
+  | 'OtherRegistry'
   | 'NotReady'
   | 'Expiring'
   | 'BeingDeleted'

@@ -30,6 +30,8 @@ export interface View {
   supportsImageCaches(): boolean;
   /** Empty for an unknown namespace. */
   namespaceLabels(name: string): StringMap;
+  /** Undefined for an unknown namespace. */
+  namespaceUid(name: string): string | undefined;
   /** Empty for an unknown node. */
   nodeLabels(name: string): StringMap;
   /** The largest size in bytes that any node reports for the image; undefined if no node holds it. */

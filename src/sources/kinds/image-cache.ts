@@ -3,16 +3,20 @@
  * "ImageCache").
  */
 import { isBeingDeleted } from '../../core/kubernetes/object.ts';
-import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../../core/image-cache.ts';
+import { IMAGE_CACHE_API_VERSION, insecureRegistriesOf, type ImageCache } from '../../core/image-cache.ts';
 import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
 import { readStringMap, readText, type StringMap } from '../../core/kubernetes/json.ts';
 import { quote, Unreadable } from '../../core/kubernetes/problem.ts';
 import { ARCHITECTURES, OPERATING_SYSTEMS, REGION_LABEL } from '../../core/decision/placement.ts';
 import {
+  ACR_CREDENTIAL_KEYS,
   CACHE_ARCHITECTURE,
   CACHE_OPERATING_SYSTEM,
   CACHE_SIZE,
+  MADE_BY,
+  NAMESPACE_UID,
+  NAMESPACES,
   RETENTION_DAYS,
 } from '../../core/annotations.ts';
 import { DAY } from '../../core/kubernetes/time.ts';
@@ -61,7 +65,25 @@ export function readImageCache(manifest: Manifest, problems: Unreadable[] = []):
     region: labels.get(REGION_LABEL),
     architecture: readOneOf(annotations, CACHE_ARCHITECTURE, ARCHITECTURES, problems),
     operatingSystem: readOneOf(annotations, CACHE_OPERATING_SYSTEM, OPERATING_SYSTEMS, problems),
+    madeByController: labels.get(MADE_BY.label) === MADE_BY.controller,
+    namespaces: namespacesIn(annotations.get(NAMESPACES)),
+    namespaceUid: readText(annotations.get(NAMESPACE_UID)),
+    secretNamespaces: secretNamespacesOf(spec['imagePullSecrets']),
+    hasRegistryCredentials: ACR_CREDENTIAL_KEYS.some((key) => annotations.has(key)),
+    insecureRegistries: insecureRegistriesOf(annotations),
   };
+}
+
+/** Without spaces; an annotation that names no namespace leaves the cache to nobody, and not to everybody. */
+function namespacesIn(text: string | undefined): string | undefined {
+  return text?.replaceAll(/\s/g, '');
+}
+
+/** Of `namespace:secretName` each namespace once, sorted. */
+function secretNamespacesOf(secrets: unknown): string {
+  if (!Array.isArray(secrets)) return '';
+  const names = secrets.filter((each) => typeof each === 'string').map((each) => each.split(':')[0] ?? '');
+  return [...new Set(names)].toSorted().join(',');
 }
 
 /**

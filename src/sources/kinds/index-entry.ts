@@ -1,4 +1,5 @@
 /** The kinds that the webhook reads, and how it puts objects of each kind into the index and takes them out. */
+import { readText } from '../../core/kubernetes/json.ts';
 import { kindOf } from '../../core/kubernetes/object.ts';
 import type { Unreadable } from '../../core/kubernetes/problem.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
@@ -50,7 +51,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
       read: (manifest) => {
         const { name, metadata } = manifest;
         const labels = readLabels(metadata);
-        return { apply: (index) => index.namespaces.apply(name, labels) };
+        const uid = readText(metadata['uid']);
+        return { apply: (index) => index.namespaces.apply(name, labels, uid) };
       },
       delete: (index, { name }) => index.namespaces.delete(name),
     },

@@ -26,6 +26,7 @@ import {
 } from '../../support/objects.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
+const CREDENTIALS = { publicRegistries: [], privateImages: 'namespace' } as const;
 
 /** A pod as it is in the cluster right after the webhook has decided on it. */
 function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, metadata: Json = {}): Json {
@@ -44,7 +45,7 @@ function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, m
 }
 
 function missed(pods: readonly Json[], index: ClusterIndex, change = BY_CONTROLLER): Miss[] {
-  return [...missesOf(pods.map(readWatchedPod), index, configWith(change), NOW).values()];
+  return [...missesOf(pods.map(readWatchedPod), index, configWith(change), CREDENTIALS, NOW).values()];
 }
 
 const texts = ({ desired }: Miss): string[] => desired.images.map(({ text }) => text);

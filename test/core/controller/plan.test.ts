@@ -22,6 +22,7 @@ function desired(image: string): DesiredCache {
     operatingSystem: 'linux',
     pullSecrets: [],
     registry: new Map(),
+    owner: undefined,
   };
 }
 

@@ -8,6 +8,7 @@ import { cacheName } from '../../../src/core/controller/desired-cache.ts';
 import { configWith, decideFor, indexOf, NOW, type ConfigChange, type Json } from '../../support/objects.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
+const CREDENTIALS = { publicRegistries: [], privateImages: 'namespace' } as const;
 const ALL: PrewarmOptions = { unlabelled: true, except: new Set(['kube-system']) };
 const HOUR = 3_600_000;
 const ECI = { 'alibabacloud.com/eci': 'true' };
@@ -52,7 +53,7 @@ function misses(workloads: readonly Json[], setting: Setting = {}): ReturnType<t
     workloads: () => workloads.map(readWatchedWorkload),
     pullSecretsOf: (inNamespace: string, account: string) => secrets[`${inNamespace}/${account}`] ?? [],
   };
-  return missesOf(comingPods(known, index, options, NOW).pods, index, configWith(change), NOW);
+  return missesOf(comingPods(known, index, options, NOW).pods, index, configWith(change), CREDENTIALS, NOW);
 }
 
 /** The images of each cache that would be made. */
@@ -137,7 +138,13 @@ describe('before its first pod, a cache is made for the template of', () => {
       ...pod,
       metadata: { ...pod.metadata, annotations: decided.annotations, labels: decided.labels },
     };
-    const [ofPod] = missesOf([readWatchedPod(marked)], indexOf(), configWith(BY_CONTROLLER), NOW).values();
+    const [ofPod] = missesOf(
+      [readWatchedPod(marked)],
+      indexOf(),
+      configWith(BY_CONTROLLER),
+      CREDENTIALS,
+      NOW,
+    ).values();
     expect(ofPod!.desired).toEqual(miss!.desired);
     expect(cacheName(ofPod!.desired)).toBe(name);
   });

@@ -405,6 +405,8 @@ describe('pin', () => {
 describe('filters', () => {
   it('are in their documented order', () => {
     expect(FILTERS.map(({ code }) => code)).toEqual([
+      'NotShared',
+      'OtherRegistry',
       'NotReady',
       'Expiring',
       'BeingDeleted',

@@ -8,6 +8,8 @@ import { formatTime } from '../../kubernetes/time.ts';
 import type { Candidate } from '../view.ts';
 import type { FilterCode } from '../reasons.ts';
 import type { Placement } from '../placement.ts';
+import { quote } from '../../kubernetes/problem.ts';
+import { isHidden, type Tenant } from '../sharing.ts';
 import type { Degree } from './degree.ts';
 
 /** How many of the pod's images a cache must hold: all, at least a number, or no more than MinimumMatch asks. */
@@ -30,6 +32,9 @@ export interface FilterContext {
   /** The storage of the pod's ECI instance (see Request). */
   readonly storageBytes: number;
   readonly placement: Placement;
+  readonly tenant: Tenant;
+  /** The pod's annotations for insecure and plain-HTTP registries; see insecureRegistriesOf. */
+  readonly insecureRegistries: string;
   readonly nowMs: number;
   readonly expiryMarginMs: number;
 }
@@ -42,6 +47,19 @@ interface Filter {
 }
 
 export const FILTERS: readonly Filter[] = [
+  {
+    // A matcher leaves these caches out before anything is counted; only `imc explain` shows the refusal.
+    code: 'NotShared',
+    refuses: ({ cache }, { tenant }) => isHidden(cache, tenant),
+    describe: ({ cache }) =>
+      `belongs to the namespaces ${quote(cache.namespaces ?? cache.secretNamespaces)}, and is shown to nobody else`,
+  },
+  {
+    code: 'OtherRegistry',
+    refuses: ({ cache }, { insecureRegistries }) =>
+      cache.insecureRegistries !== '' && cache.insecureRegistries !== insecureRegistries,
+    describe: () => 'is made from an insecure registry, which the pod does not name in the same annotation',
+  },
   {
     code: 'NotReady',
     refuses: ({ cache }) => cache.phase !== READY || cache.id === undefined,
@@ -132,16 +150,17 @@ export interface Refusal {
 /** The filters that count for a pinned cache too: if one of them refuses the cache, ECI would fail the pod. */
 export const PIN_FILTERS = filtersNamed('NotReady', 'Expiring', 'BeingDeleted');
 
-/**
- * The filters that compare a cache with the pod's storage and with where the pod runs. The user is warned if one of them
- * refuses a pinned cache, and a cache in the making that one of them refuses will not serve the pod.
- */
-export const SUITABILITY_FILTERS = filtersNamed(
+/** The filters that compare a cache with what the pod needs: the user is warned if one refuses a pinned cache. */
+export const PIN_WARNING_FILTERS = filtersNamed(
+  'OtherRegistry',
   'OtherRegion',
   'OtherArchitecture',
   'OtherOperatingSystem',
   'TooLarge',
 );
+
+/** The filters that a cache must pass once it is Ready, or it will not serve the pod. */
+export const SUITABILITY_FILTERS = [...filtersNamed('NotShared'), ...PIN_WARNING_FILTERS];
 
 function filtersNamed(...codes: readonly FilterCode[]): readonly Filter[] {
   return FILTERS.filter(({ code }) => codes.includes(code));

@@ -15,6 +15,7 @@ import {
 } from './filters.ts';
 import { compareDegree, compareTies, firstInOrder, nextBetter, whyBefore } from './order.ts';
 import type { FilterCode } from '../reasons.ts';
+import { isHidden } from '../sharing.ts';
 import { NO_MATCH, type Degree } from './degree.ts';
 
 /** What the pod needs of a cache. */
@@ -51,13 +52,32 @@ const NAMED = 4;
 
 /** Finds the best cache for a pod. Filters all candidates of a degree together, but makes text for only a few. */
 export function findBestMatch(request: MatchRequest, view: View): MatchResult {
-  const levels = view.candidates(request.images);
+  const levels = visibleLevels(view.candidates(request.images), request);
   const account = new Account(request);
   const winner = considerUsable(levels, account);
   // An unusable cache is never chosen, but "the cache for this is at 40%" explains a cold start.
   considerUnusable(levels, account, winner && nextBetter(winner.degree));
   const { verdicts, considered, refused } = account;
   return { request, winner, verdicts, considered, refused };
+}
+
+/** The levels without the caches of other namespaces, which nothing of a decision may show. */
+function visibleLevels(
+  levels: readonly CandidateLevel[],
+  { tenant }: MatchRequest,
+): readonly CandidateLevel[] {
+  if (tenant.sharing === 'cluster') return levels;
+  const visible = (caches: readonly ImageCache[]): readonly ImageCache[] =>
+    caches.filter((cache) => !isHidden(cache, tenant));
+  return levels.map((level) => ({
+    degree: level.degree,
+    get usable() {
+      return visible(level.usable);
+    },
+    get unusable() {
+      return visible(level.unusable);
+    },
+  }));
 }
 
 /** Collects the verdicts and counts of a MatchResult. */

@@ -30,6 +30,8 @@ const REQUEST: MatchRequest = {
   imageCount: IMAGES.length,
   storageBytes: 30 * GIB,
   placement: { region: 'cn-beijing', architecture: 'amd64', operatingSystem: 'linux', unknown: undefined },
+  tenant: { namespace: 'default', namespaceUid: undefined, sharing: 'namespace' },
+  insecureRegistries: '',
   nowMs: NOW,
   expiryMarginMs: 600_000,
 };

@@ -1,0 +1,72 @@
+/** The settings of `imc controller`, a part of the table in settings.ts. */
+import type { Setting } from './setting.ts';
+import { BOOLEAN, COUNT, DURATION, OBJECT_NAME, oneOf, TEXTS } from './value-type.ts';
+
+export const CONTROLLER_SETTINGS: readonly Setting[] = [
+  {
+    path: 'prewarm',
+    type: BOOLEAN,
+    default: false,
+    help: "Whether the controller also makes a cache when a workload's template changes, before its first pod.",
+  },
+  {
+    path: 'prewarmNamespaces',
+    type: oneOf('all', 'labelled'),
+    default: 'all',
+    help: 'The namespaces to pre-warm: `all` except those labelled `imagecache-webhook.io/prewarm: disabled`, or only those labelled `enabled`.',
+  },
+  {
+    path: 'prewarmExcept',
+    type: TEXTS,
+    default: ['kube-system'],
+    help: 'Namespaces that are never pre-warmed, because the API server does not send their pods to the webhook.',
+  },
+  {
+    path: 'controller.quota',
+    type: COUNT,
+    default: 100,
+    help: 'How many ImageCaches the controller keeps. Beyond that it deletes the least recently used one first.',
+  },
+  {
+    path: 'controller.idleDays',
+    type: COUNT,
+    default: 30,
+    help: "Delete the controller's ImageCaches that no pod used for this many days.",
+  },
+  {
+    path: 'controller.reuse',
+    type: BOOLEAN,
+    default: false,
+    help: "Whether ECI reuses layers of other caches for the controller's ImageCaches.",
+  },
+  {
+    path: 'controller.flash',
+    type: BOOLEAN,
+    default: false,
+    help: 'Whether the controller makes instant caches, which can be used at once and are filled later.',
+  },
+  {
+    path: 'controller.retentionDays',
+    type: COUNT,
+    default: 0,
+    help: "Days after which ECI itself deletes the controller's ImageCaches, used or not; 0: never.",
+  },
+  {
+    path: 'controller.privateImages',
+    type: oneOf('namespace', 'never'),
+    default: 'namespace',
+    help: "Whether the controller makes caches with pull secrets or ACR credentials, each for the namespace of its pods. ECI's own matching knows no namespaces: with `never` there is no such cache.",
+  },
+  {
+    path: 'controller.lease',
+    type: OBJECT_NAME,
+    default: 'kube-system/imagecache-controller',
+    help: 'Lease, NAMESPACE/NAME, with which the replicas of the controller elect their leader.',
+  },
+  {
+    path: 'controller.leaseDuration',
+    type: DURATION,
+    default: '15s',
+    help: 'How long a leader may fail to renew the Lease before another replica takes over; whole seconds.',
+  },
+];
