@@ -6,16 +6,13 @@ import { CREATE_ON_MISS } from '../core/annotations.ts';
 import { describePhase, isUsable, type ImageCache } from '../core/image-cache.ts';
 import { podImages } from '../core/image/image-set.ts';
 import { degreeOf, wantedImages } from '../core/decision/match/degree.ts';
-import { completeInTheMaking, type Miss } from '../core/controller/misses.ts';
+import { completeInTheMaking, suitsAs, type Miss } from '../core/controller/misses.ts';
 import type { ObjectReference } from '../core/kubernetes/object.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
-import { isSamePlatform, placementOf } from '../core/decision/placement.ts';
+import { decide } from '../core/decision/decide.ts';
 import { isHidden } from '../core/decision/sharing.ts';
 import type { View } from '../core/decision/view.ts';
-
-/** The options by which a pod's images and its placement are read. */
-export type PodReading = Pick<DecisionOptions, 'imageVolumes' | 'region' | 'sharing'>;
 
 /** Writes an Event on a pod or a workload. Returns before the API server has the Event. */
 export type RecordEvent = (
@@ -53,7 +50,7 @@ interface Group {
 
 export class PodEvents {
   readonly #recordEvent: RecordEvent;
-  readonly #options: PodReading;
+  readonly #options: DecisionOptions;
   /** The refused misses that have an Event already, by image set and pod. */
   readonly #refused = new Set<string>();
   readonly #groups = new Map<string, Group>();
@@ -63,7 +60,7 @@ export class PodEvents {
    */
   #seen: ReadonlySet<string> | undefined;
 
-  constructor(recordEvent: RecordEvent, options: PodReading) {
+  constructor(recordEvent: RecordEvent, options: DecisionOptions) {
     this.#recordEvent = recordEvent;
     this.#options = options;
   }
@@ -101,7 +98,7 @@ export class PodEvents {
     for (const watched of pods) {
       const { uid } = watched.subject;
       seen.add(uid);
-      if (this.#seen && !this.#seen.has(uid)) this.#add(watched, view);
+      if (this.#seen && !this.#seen.has(uid)) this.#add(watched, view, now);
     }
     this.#seen = seen;
     let told = 0;
@@ -117,8 +114,8 @@ export class PodEvents {
     }
   }
 
-  #add(watched: WatchedPod, view: View): void {
-    const cache = cacheFor(watched, view, this.#options);
+  #add(watched: WatchedPod, view: View, nowMs: number): void {
+    const cache = cacheFor(watched, view, this.#options, nowMs);
     if (!cache) return;
     const found = isUsable(cache) ? 'SuccessfulHitImageCache' : 'ImageCacheNotComplete';
     const key = `${found} ${cache.name}`;
@@ -145,21 +142,24 @@ export class PodEvents {
  * The cache that the pod was given or pins; else a cache that was being made when the pod was created and has all its
  * images.
  */
-function cacheFor(watched: WatchedPod, view: View, options: PodReading): ImageCache | undefined {
+function cacheFor(
+  watched: WatchedPod,
+  view: View,
+  options: DecisionOptions,
+  nowMs: number,
+): ImageCache | undefined {
   const { pod, createdAtMs } = watched;
   const [id] = cachesPointedTo(watched);
-  if (id !== undefined) return view.cacheById(id);
+  if (id !== undefined) {
+    const cache = view.cacheById(id);
+    const { namespace } = pod;
+    const tenant = { namespace, namespaceUid: view.namespaceUid(namespace), sharing: options.sharing.mode };
+    return cache && !isHidden(cache, tenant) ? cache : undefined;
+  }
   if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;
-  const placement = placementOf(pod, view, options.region);
-  if (placement.unknown) return undefined;
-  const { namespace } = pod;
-  const tenant = { namespace, namespaceUid: view.namespaceUid(namespace), sharing: options.sharing.mode };
-  const images = podImages(pod, options.imageVolumes)?.references ?? [];
-  const cache = completeInTheMaking(
-    images,
-    (each) => isSamePlatform(each, placement) && !isHidden(each, tenant),
-    view,
-  );
+  const { images, match } = decide(pod, view, options, nowMs);
+  if (!images || !match) return undefined;
+  const cache = completeInTheMaking(images.references, suitsAs(match.request), view);
   return cache && cache.createdAtMs < createdAtMs ? cache : undefined;
 }
 

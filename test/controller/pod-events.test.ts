@@ -2,7 +2,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
 import { PodEvents } from '../../src/controller/pod-events.ts';
-import { cacheObject, indexOf, NOW, podObject, type CacheSpec, type Json } from '../support/objects.ts';
+import {
+  cacheObject,
+  configWith,
+  indexOf,
+  NOW,
+  podObject,
+  type CacheSpec,
+  type Json,
+} from '../support/objects.ts';
 
 const MARKED = { 'imagecache-webhook.io/create-on-miss': 'x' };
 const MINUTE = 60_000;
@@ -14,11 +22,10 @@ let pods: WatchedPod[];
 beforeEach(() => {
   told = [];
   pods = [];
-  events = new PodEvents(({ name }, _type, reason, message) => told.push(`${name} ${reason}: ${message}`), {
-    imageVolumes: 'ignore',
-    region: '',
-    sharing: { mode: 'namespace' },
-  });
+  events = new PodEvents(
+    ({ name }, _type, reason, message) => told.push(`${name} ${reason}: ${message}`),
+    configWith(),
+  );
 });
 
 function pod(name: string, annotations: Record<string, string>, createdAtMs = '2026-11-21T12:00:00Z'): void {
@@ -110,6 +117,7 @@ describe('for pods that missed while a cache was being made', () => {
     ['the cache was made for this pod, and not before the pod', { created: '2026-11-21T12:00:00Z' }],
     ['the cache lacks an image of the pod', { images: ['a:1'] }],
     ['the cache has failed', { phase: 'Failed' }],
+    ['the cache is larger than the storage of the pod', { size: 500 }],
     [
       'the cache is Ready by now, so that its phase at the creation of the pod is not known',
       { phase: 'Ready' },

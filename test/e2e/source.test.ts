@@ -105,6 +105,35 @@ describe('an ImageCache', () => {
   });
 });
 
+describe('an ImageCache of one namespace', () => {
+  it('is given to the pods of that namespace alone, and denied to the pins of others', async () => {
+    for (const name of ['team-a', 'team-b']) await createNamespace(plane.api, name, ECI);
+    const { metadata } = await plane.api.get('/api/v1/namespaces/team-a');
+    const { uid } = metadata as { uid: string };
+    const own = (namespaceUid: string): Json => ({
+      metadata: {
+        annotations: {
+          'imagecache-webhook.io/namespaces': 'team-a',
+          'imagecache-webhook.io/namespace-uid': namespaceUid,
+        },
+      },
+    });
+    await putImageCache(plane.api, { name: 'private', images: ['private:1'] });
+    await plane.api.merge(`${IMAGE_CACHES}/private`, own(uid));
+    const of = (namespace: string): PodRequest => ({ images: ['private:1'], namespace });
+    await soon(of('team-a'), decided({ [PIN]: 'imc-private' }));
+    await soon(of('team-b'), without(PIN));
+    const { status, body } = await plane.api.send('POST', '/api/v1/namespaces/team-b/pods?dryRun=All', {
+      metadata: { name: 'pins', annotations: { [PIN]: 'imc-private' } },
+      spec: { containers: [{ name: 'c', image: 'private:1' }] },
+    });
+    expect([status, body]).toEqual([422, expect.stringContaining('belongs to another namespace')]);
+    // As if the namespace had been deleted and made anew.
+    await plane.api.merge(`${IMAGE_CACHES}/private`, own('another-uid'));
+    await soon(of('team-a'), without(PIN));
+  });
+});
+
 describe('namespaces and nodes', () => {
   it('a namespace that is labelled for ECI makes its next pod an ECI pod, until the label goes', async () => {
     await putImageCache(plane.api, { name: 'ns', images: ['ns:1'] });

@@ -8,7 +8,7 @@ import { decide, type Decision } from '../decision/decide.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { FAILED, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
 import { NO_MATCH } from '../decision/match/degree.ts';
-import { refusingFilter, SUITABILITY_FILTERS } from '../decision/match/filters.ts';
+import { refusingFilter, SUITABILITY_FILTERS, type FilterContext } from '../decision/match/filters.ts';
 import { firstInOrder } from '../decision/match/order.ts';
 import type { CandidateLevel, View } from '../decision/view.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
@@ -76,6 +76,11 @@ function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
 /** Whether pods like the one in question can run from a cache, as far as size, region and platform go. */
 type Suits = (cache: ImageCache) => boolean;
 
+/** Whether a cache will serve pods that ask like this, once it is Ready. */
+export function suitsAs(request: FilterContext): Suits {
+  return (cache) => refusingFilter({ cache, degree: NO_MATCH }, request, SUITABILITY_FILTERS) === undefined;
+}
+
 /** Empty if the pod misses nothing, or if the cache that it misses is being made. */
 function desiredCaches(
   watched: WatchedPod,
@@ -97,8 +102,7 @@ function desiredCaches(
       .toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const { architecture, operatingSystem } = placement;
   if (architecture === undefined || operatingSystem === undefined) return [];
-  const suits = (cache: ImageCache): boolean =>
-    refusingFilter({ cache, degree: NO_MATCH }, match.request, SUITABILITY_FILTERS) === undefined;
+  const suits = suitsAs(match.request);
   const sizeGib = sizeFor(request.storageBytes);
   const desiredFor = (references: readonly ImageReference[]): DesiredCache[] => {
     const wanted = {

@@ -209,14 +209,18 @@ export function leftAlone(
 }
 
 function decideOnRequest(context: DecisionContext): StepResult {
-  const { request, waitsForNode, metadata, options } = context;
-  if (waitsForNode) {
+  const { user, sign, request, waitsForNode, metadata, options } = context;
+  // A pin means the same on every node of ECI.
+  if (waitsForNode && !(sign?.certain === true && request.pin !== undefined)) {
     const why =
       'the pod may still run on different nodes: the webhook decides when the pod is bound to a node';
     return { outcome: 'skipped', reason: 'NodeNotKnown', why, warnings: [] };
   }
   // The effects of a profile may have added the label.
-  if (isAcsPod(metadata.labels)) return { outcome: 'skipped', reason: 'AcsPod', why: ACS_POD, warnings: [] };
+  if (isAcsPod(metadata.labels)) {
+    const warnings = asksForImageCache(user.annotations) ? [ACS_POD] : [];
+    return { outcome: 'skipped', reason: 'AcsPod', why: ACS_POD, warnings };
+  }
   if (request.pin !== undefined) return decideOnPin(context, request.pin);
   if (request.auto) return decideByMatching(context);
   const off = { outcome: 'skipped', reason: 'AutoMatchOff', warnings: [] } as const;

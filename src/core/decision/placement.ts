@@ -4,7 +4,8 @@
  */
 import type { ImageCache } from '../image-cache.ts';
 import { problemOfLabelValue } from '../kubernetes/metadata-syntax.ts';
-import { allowedValues } from '../kubernetes/node-affinity.ts';
+import { allowedValues, ANY_OTHER } from '../kubernetes/node-affinity.ts';
+import type { StringMap } from '../kubernetes/json.ts';
 import type { Pod } from '../pod.ts';
 import type { View } from './view.ts';
 
@@ -39,6 +40,8 @@ interface Property {
   readonly possible: readonly string[] | undefined;
   /** Whether all nodes of a cluster have the same value. */
   readonly isOfCluster: boolean;
+  /** The value of nodes that are not named, if the possible values are not known. */
+  readonly others?: string | undefined;
 }
 
 const REGION: Property = { name: 'region', labels: [REGION_LABEL], possible: undefined, isOfCluster: true };
@@ -55,9 +58,6 @@ const OPERATING_SYSTEM: Property = {
   isOfCluster: false,
 };
 
-/** Stands for all values that the pod does not name, if one of its node affinity terms allows any value. */
-const ANY_OTHER = 'any other';
-
 /**
  * Where a pod runs, as far as its node or its spec leaves no choice.
  * @param configuredRegion the cluster's region; empty if the configuration names none
@@ -65,7 +65,7 @@ const ANY_OTHER = 'any other';
 export function placementOf(pod: Pod, view: View, configuredRegion: string): Placement {
   const configured = configuredRegion === '' ? undefined : configuredRegion;
   const read = [
-    readProperty(REGION, allowedBy(pod, view, REGION), configured),
+    readProperty(REGION, allowedBy(pod, view, { ...REGION, others: configured }), configured),
     readProperty(ARCHITECTURE, allowedBy(pod, view, ARCHITECTURE), DEFAULT_PLATFORM.architecture),
     readProperty(
       OPERATING_SYSTEM,
@@ -84,7 +84,7 @@ function readProperty(
   byDefault: string | undefined,
 ): { readonly value: string | undefined; readonly unknown?: UnknownProperty } {
   if (allowed === undefined) return { value: byDefault };
-  if (allowed.length === 1) return { value: allowed[0] };
+  if (allowed.length === 1 && allowed[0] !== ANY_OTHER) return { value: allowed[0] };
   // A cluster is in one region, so that the configured one decides between several that a pod allows.
   const isConfigured = isOfCluster && byDefault !== undefined;
   if (isConfigured && (allowed.includes(byDefault) || allowed.includes(ANY_OTHER)))
@@ -97,12 +97,12 @@ function readProperty(
  * @param stated a value that the pod's spec states besides node selector and affinity
  */
 function allowedBy(pod: Pod, view: View, property: Property, stated?: string): readonly string[] | undefined {
-  const { labels, possible } = property;
-  const ofNode = pod.nodeName === undefined ? undefined : valueOf(view.nodeLabels(pod.nodeName), labels);
+  const { labels, others } = property;
+  const possible = property.possible ?? (others === undefined ? undefined : [others]);
+  const [ofNode] = pod.nodeName === undefined ? [] : valuesOf(view.nodeLabels(pod.nodeName), labels);
   if (ofNode !== undefined) return [ofNode].filter((value) => isPossible(property, value));
-  const ofSelector = valueOf(pod.nodeSelector, labels);
   const ofTerms = pod.nodeTerms.map((term) => allowedValues(term, labels, possible));
-  const said = [stated, ofSelector].filter((value) => value !== undefined);
+  const said = [...(stated === undefined ? [] : [stated]), ...valuesOf(pod.nodeSelector, labels)];
   if (said.length > 0) {
     const isAllowed = (value: string): boolean =>
       isPossible(property, value) &&
@@ -120,9 +120,9 @@ function isPossible({ possible }: Property, value: string): boolean {
   return possible ? possible.includes(value) : problemOfLabelValue(value) === undefined;
 }
 
-function valueOf(labels: ReadonlyMap<string, string>, names: readonly string[]): string | undefined {
-  const name = names.find((each) => labels.has(each));
-  return name === undefined ? undefined : labels.get(name);
+/** The values under the present and the deprecated name. */
+function valuesOf(labels: StringMap, names: readonly string[]): string[] {
+  return names.flatMap((name) => labels.get(name) ?? []);
 }
 
 /** Whether a pod with this placement can run what the cache holds. */

@@ -81,9 +81,14 @@ const BYTES: AnnotationType<number> = {
   allowed: 'a Kubernetes quantity, such as "50Gi"',
 };
 
+/** Characters. */
+const MAX_STORAGE_OPTIONS = 1000;
+
 /** Reads `{"encrypted":"true"}`: whether the pod asks for encrypted storage. */
 const STORAGE_OPTIONS_TEXT: AnnotationType<boolean> = {
   parse: (text) => {
+    // A longer text is no options, and would take long to parse.
+    if (text.length > MAX_STORAGE_OPTIONS) return undefined;
     try {
       const options: unknown = JSON.parse(text);
       if (!isObject(options)) return undefined;

@@ -50,12 +50,14 @@ function isNonEmptyArray(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0;
 }
 
+/** Stands for the values that a term neither names nor excludes, if the possible values are unknown. */
+export const ANY_OTHER = 'any other';
+
 /**
  * The values of a label that a term allows; undefined if the term does not restrict the label. The cost is linear in
  * the number of values that the term names.
  * @param keys the names of the label: its present name, and a deprecated one
- * @param possible the values that the label can have, from which NotIn excludes some; undefined if they are unknown,
- *   and then NotIn restricts nothing
+ * @param possible the values that the label can have, of which NotIn leaves some; undefined if they are unknown
  */
 export function allowedValues(
   term: NodeTerm,
@@ -74,5 +76,5 @@ export function allowedValues(
     }
   }
   if (forbidden.size === 0) return allowed;
-  return (allowed ?? possible)?.filter((value) => !forbidden.has(value));
+  return (allowed ?? possible ?? [ANY_OTHER]).filter((value) => !forbidden.has(value));
 }

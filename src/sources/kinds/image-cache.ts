@@ -133,7 +133,7 @@ function statedTwice(
 
 function positiveNumberIn(value: unknown): number | undefined {
   const number = typeof value === 'string' ? Number(/^(\d{1,6})(?: ?Gi?B?)?$/.exec(value)?.[1]) : value;
-  return typeof number === 'number' && number > 0 && Number.isFinite(number) ? number : undefined;
+  return typeof number === 'number' && number > 0 && number < 1e6 ? number : undefined;
 }
 
 /** In lower case; the first of the allowed values if there is none. Another value stays, and fits no pod. */

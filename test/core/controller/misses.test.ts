@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cacheObject as ownCacheObject } from '../../../src/core/controller/own-cache.ts';
-import { missesOf, type Miss } from '../../../src/core/controller/misses.ts';
+import { missesOf, type CredentialOptions, type Miss } from '../../../src/core/controller/misses.ts';
 import {
   firstNameOf,
   isOwnName,
@@ -26,7 +26,7 @@ import {
 } from '../../support/objects.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
-const CREDENTIALS = { publicRegistries: [], privateImages: 'namespace' } as const;
+const CREDENTIALS: CredentialOptions = { publicRegistries: [], privateImages: 'namespace' };
 
 /** A pod as it is in the cluster right after the webhook has decided on it. */
 function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, metadata: Json = {}): Json {
@@ -145,6 +145,119 @@ describe('a miss', () => {
       createdPod(pin, index),
     ];
     expect(missed(pods, index)).toEqual([]);
+  });
+});
+
+describe('the owner of a miss', () => {
+  const secret = { imagePullSecrets: [{ name: 'regcred' }] };
+  const withSecret = (namespace: string, image = 'registry.corp/app:1'): PodSpec => ({
+    namespace,
+    spec: { containers: [{ name: 'c', image }], ...secret },
+  });
+  const teams = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a', uid: 'uid-a' } },
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'b', uid: 'uid-b' } },
+  ];
+  const missedWith = (
+    pods: readonly PodSpec[],
+    credentials: CredentialOptions = CREDENTIALS,
+    ...objects: Json[]
+  ): Miss[] => {
+    const index = indexOf(...teams, ...objects);
+    const watched = pods.map((pod) => readWatchedPod(createdPod(pod, index)));
+    return [...missesOf(watched, index, configWith(BY_CONTROLLER), credentials, NOW).values()];
+  };
+  const objectOf = ({ desired }: Miss): Json =>
+    ownCacheObject(desired, { reuse: false, flash: false, retentionDays: undefined }, 1, NOW);
+
+  it('is the namespace of the pod if the cache is made with pull secrets, so that each namespace has its own', () => {
+    const misses = missedWith([withSecret('a'), withSecret('b')]);
+    expect(misses.map(({ desired }) => [desired.owner, desired.pullSecrets])).toEqual([
+      [{ namespace: 'a', uid: 'uid-a' }, ['a:regcred']],
+      [{ namespace: 'b', uid: 'uid-b' }, ['b:regcred']],
+    ]);
+    expect(objectOf(misses[0]!)).toMatchObject({
+      metadata: {
+        annotations: {
+          'imagecache-webhook.io/namespaces': 'a',
+          'imagecache-webhook.io/namespace-uid': 'uid-a',
+        },
+      },
+      spec: { imagePullSecrets: ['a:regcred'] },
+    });
+  });
+
+  it('is the namespace of the pod if the cache is made with ACR credentials', () => {
+    const acr = {
+      annotations: { 'k8s.aliyun.com/acr-instance-id': 'cri-1' },
+      images: ['registry.corp/app:1'],
+    };
+    expect(missedWith([{ ...acr, namespace: 'a' }])[0]?.desired.owner).toEqual({
+      namespace: 'a',
+      uid: 'uid-a',
+    });
+  });
+
+  it('is nobody if the cache is made without credentials', () => {
+    const [miss] = missedWith([{ namespace: 'a', images: ['registry.corp/app:1'] }]);
+    expect(miss?.desired.owner).toBeUndefined();
+    const insecure = { 'k8s.aliyun.com/insecure-registry': 'registry.corp' };
+    const [other] = missedWith([{ namespace: 'a', images: ['registry.corp/app:1'], annotations: insecure }]);
+    expect(other?.desired.owner).toBeUndefined();
+  });
+
+  describe('of public images alone', () => {
+    const PUBLIC: CredentialOptions = {
+      publicRegistries: ['docker.io/library', 'quay.io'],
+      privateImages: 'never',
+    };
+    const AS_OWN = { ...PUBLIC, privateImages: 'namespace' } as const;
+
+    it.each(['nginx:1', 'quay.io/org/app:1'])('is nobody, and no secret is used: %s', (image) => {
+      const [miss, ...others] = missedWith([withSecret('a', image), withSecret('b', image)], PUBLIC);
+      expect(others).toEqual([]);
+      expect(miss?.desired).toMatchObject({ owner: undefined, pullSecrets: [] });
+    });
+
+    it.each(['docker.io/org/app:1', 'quay.io.evil/app:1', 'docker.io/libraryx/app:1'])(
+      'is not that of an image that only looks public: %s',
+      (image) => {
+        expect(missedWith([withSecret('a', image)], PUBLIC)).toEqual([]);
+        expect(missedWith([withSecret('a', image)], AS_OWN)[0]?.desired.owner?.namespace).toBe('a');
+      },
+    );
+
+    it('is the namespace of the pod once the cache without credentials has failed', () => {
+      const [first] = missedWith([withSecret('a', 'nginx:1')], AS_OWN);
+      const attempt = (name: string, phase: string): Json =>
+        cacheObject({ name, images: ['nginx:1'], phase });
+      const name = cacheName(first!.desired);
+      const after = (...objects: Json[]): Miss[] =>
+        missedWith([withSecret('a', 'nginx:1')], AS_OWN, ...objects);
+      expect(after(attempt(name, 'Failed'))[0]?.desired).toMatchObject({
+        owner: { namespace: 'a' },
+        pullSecrets: ['a:regcred'],
+      });
+      expect(after(attempt(name, 'Failed'), attempt(`${name}-2`, 'Creating'))).toEqual([]);
+      expect(after(attempt('made-by-hand', 'Failed'))[0]?.desired.owner).toBeUndefined();
+    });
+  });
+
+  it('keeps a cache from being made with privateImages: never', () => {
+    expect(missedWith([withSecret('a')], { publicRegistries: [], privateImages: 'never' })).toEqual([]);
+  });
+
+  it('keeps the cache of another namespace from ending a miss, ready or being made', () => {
+    for (const phase of ['Ready', 'Creating']) {
+      const cache = cacheObject({
+        name: 'c',
+        images: ['registry.corp/app:1'],
+        phase,
+        annotations: { 'imagecache-webhook.io/namespaces': 'a' },
+      });
+      expect(missedWith([withSecret('b')], CREDENTIALS, cache)).toHaveLength(1);
+      expect(missedWith([withSecret('a')], CREDENTIALS, cache)).toHaveLength(0);
+    }
   });
 });
 

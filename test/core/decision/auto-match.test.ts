@@ -216,7 +216,7 @@ describe('a pod that asks for encrypted storage', () => {
     expect(resultOf(pod, {})).toMatchObject({ reason: 'BestMatch' });
   });
 
-  it.each(['encrypted', '"true"', '[]', '{"encrypted":"yes"}', '{"encrypted":{}}'])(
+  it.each(['encrypted', '"true"', '[]', '{"encrypted":"yes"}', '{"encrypted":{}}', '[' + '['.repeat(2000)])(
     'is warned that %s is no such annotation',
     (text) => {
       const pod = podObject({ annotations: { [`${P}eci-ephemeral-storage-options`]: text } });

@@ -110,6 +110,11 @@ describe('architecture and operating system', () => {
       'architecture: arm64, amd64',
     ],
     [
+      'are not known if the deprecated label contradicts the present one',
+      { nodeSelector: { [ARCH]: 'amd64', 'beta.kubernetes.io/arch': 'arm64' } },
+      'architecture: none that ECI has',
+    ],
+    [
       'are not known if the pod contradicts itself',
       { os: { name: 'linux' }, nodeSelector: { [OS]: 'windows' } },
       'operating system: none that ECI has',
@@ -176,10 +181,34 @@ describe('the region', () => {
       'region: a, any other',
     ],
     [
-      'is not restricted by NotIn if the regions are not known',
+      'is not known if regions are excluded, and none is configured',
       affinity([[REGION, 'NotIn', 'a']]),
       '',
-      'linux/amd64',
+      'region: any other',
+    ],
+    [
+      'is the configured one if another is excluded',
+      affinity([[REGION, 'NotIn', 'a']]),
+      'b',
+      'linux/amd64 in b',
+    ],
+    [
+      'is not known if the configured one is excluded',
+      affinity([[REGION, 'NotIn', 'a']]),
+      'a',
+      'region: none that ECI has',
+    ],
+    [
+      'is the configured one beside an alternative that is impossible',
+      affinity(
+        [
+          [REGION, 'In', 'b'],
+          [REGION, 'NotIn', 'b'],
+        ],
+        [['zone', 'In', 'z']],
+      ),
+      'a',
+      'linux/amd64 in a',
     ],
   ])('%s', (_title, spec, region, expected) => {
     expect(placed(spec, { region })).toBe(expected);
@@ -237,6 +266,17 @@ describe('a pod', () => {
     expect(annotations).toMatchObject({ 'k8s.aliyun.com/eci-image-cache': 'true' });
     expect(Object.keys({ ...annotations, ...labels })).not.toContain('imagecache-webhook.io/create-on-miss');
     expect(Object.keys(annotations)).not.toContain('k8s.aliyun.com/eci-image-snapshot-id');
+  });
+
+  it('for ECI that pins a cache does not wait for its node, which means the same on every node', () => {
+    const pod = podObject({
+      annotations: { 'k8s.aliyun.com/eci-imc-id': 'imc-dead' },
+      spec: { containers, ...affinity([[ARCH, 'In', 'amd64', 'arm64']]) },
+    });
+    const { decision } = decideFor(pod, indexOf(cacheObject({ name: 'dead', phase: 'Failed' })), {
+      bindTime: true,
+    });
+    expect(decision).toMatchObject({ outcome: 'denied', reason: 'ImageCacheNotComplete' });
   });
 
   it('for ECI that waits for its node has the effects of its profile meanwhile, because a binding takes no labels', () => {

@@ -105,6 +105,10 @@ describe('a pod of ACS', () => {
       expect(decision).toMatchObject({ outcome: 'skipped', reason: 'AcsPod' });
       expect(labels).toMatchObject({ app: 'x', [label]: 'true' });
       expect(Object.keys(annotations)).toEqual(['imagecache-webhook.io/decision']);
+      const asking = podObject({ labels: { app: 'x' }, annotations: { [`${P}eci-auto-imc`]: 'true' } });
+      expect(decideFor(asking, indexOf(profile)).decision.warnings).toEqual([
+        expect.stringContaining('the pod runs on ACS'),
+      ]);
     },
   );
 

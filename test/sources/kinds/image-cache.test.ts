@@ -71,6 +71,7 @@ describe('the expiry of an ImageCache', () => {
     ],
     ['is that of the status if it states one', { retentionDays: 7 }, {}, { expireDateTime }, 19],
     ['is never with null', { retentionDays: null }, {}, {}, undefined],
+    ['is never beside more days than a date can have', { retentionDays: 1e9 }, {}, {}, undefined],
     ['is never beside 0 days, which is no retention', { retentionDays: 0 }, {}, {}, undefined],
   ])('%s', (_title, spec, annotations, status, days) => {
     const expected = days === undefined ? undefined : Date.parse(CREATED) + days * DAY;

@@ -160,7 +160,7 @@ export const PIN_WARNING_FILTERS = filtersNamed(
 );
 
 /** The filters that a cache must pass once it is Ready, or it will not serve the pod. */
-export const SUITABILITY_FILTERS = [...filtersNamed('NotShared'), ...PIN_WARNING_FILTERS];
+export const SUITABILITY_FILTERS = [...filtersNamed('NotShared', 'Expiring'), ...PIN_WARNING_FILTERS];
 
 function filtersNamed(...codes: readonly FilterCode[]): readonly Filter[] {
   return FILTERS.filter(({ code }) => codes.includes(code));
