@@ -156,10 +156,18 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     setStatus(plane.api, metadataOf(cache).name, { imageCacheId: id, phase: 'Ready', progress: '100%' });
 
   /** Waits until both replicas of the webhook know a cache; each dry run may go to either of them. */
-  async function untilGiven(id: string, images: readonly string[]): Promise<void> {
+  async function untilGiven(
+    id: string,
+    images: readonly string[],
+    { namespace = 'default', annotations = {} }: { namespace?: string; annotations?: Json } = {},
+  ): Promise<void> {
+    const options = { ...ROOM, annotations: { ...ROOM.annotations, ...annotations } };
     await eventually(async () => {
       for (let i = 0; i < 4; i++) {
-        const pod = await plane.api.create(`${PODS}?dryRun=All`, podOf('next', images, ROOM));
+        const pod = await plane.api.create(
+          `/api/v1/namespaces/${namespace}/pods?dryRun=All`,
+          podOf('next', images, options),
+        );
         expect(metadataOf(pod).annotations).toMatchObject({ 'k8s.aliyun.com/eci-imc-id': id });
       }
     });
@@ -282,7 +290,9 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await eventually(async () => expect(await plane.api.list(PODS)).toHaveLength(51));
     await told('ImageCacheNotComplete');
     await becomeReady(cache!, 'imc-web');
-    await untilGiven('imc-web', ['nginx', 'harbor.example/init:1', 'harbor.example/side:1']);
+    await untilGiven('imc-web', ['nginx', 'harbor.example/init:1', 'harbor.example/side:1'], {
+      annotations: { 'k8s.aliyun.com/plain-http-registry': 'harbor.example' },
+    });
     await plane.api.merge(`${DEPLOYMENTS}/web`, { spec: { replicas: 52 } });
     await eventually(async () => {
       const hits = (await plane.api.list(PODS)).filter(
@@ -299,9 +309,11 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
 
   it('makes the cache for a template before its first pod, if the namespace opts in, and that pod hits', async () => {
     const labels = { app: 'web', 'alibabacloud.com/eci': 'true' };
+    // Of a private registry, because caches of public images are made without pull secrets.
+    const ofRegistry = (image: string): string => `registry.example/${image}`;
     const template = (image: string, spec: Json = {}): Json => ({
       metadata: { labels },
-      spec: { containers: [{ name: 'c', image }], ...spec },
+      spec: { containers: [{ name: 'c', image: ofRegistry(image) }], ...spec },
     });
     const of = (name: string, spec: Json): Json => ({ metadata: { name }, spec });
     const selector = { matchLabels: { app: 'web' } };
@@ -332,7 +344,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     });
     const workflow = {
       podMetadata: { labels },
-      templates: [{ name: 'main', container: { image: 'workflow:1' } }],
+      templates: [{ name: 'main', container: { image: ofRegistry('workflow:1') } }],
     };
     const argo = { apiVersion: 'argoproj.io/v1alpha1' };
     await make('argoproj.io/v1alpha1/workflowtemplates', {
@@ -345,14 +357,16 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       kind: 'CronWorkflow',
       ...of('nightly', {
         workflowSpec: {
-          templates: [{ ...workflow.templates[0], container: { image: 'nightly:1' }, metadata: { labels } }],
+          templates: [
+            { ...workflow.templates[0], container: { image: ofRegistry('nightly:1') }, metadata: { labels } },
+          ],
         },
       }),
     });
     // The template changes twice at once, and only the last template gets a cache.
     const change = (image: string): Promise<Json> =>
       plane.api.merge(`${inNamespace('ahead', 'apps/v1/deployments')}/web`, {
-        spec: { template: { spec: { containers: [{ name: 'c', image }] } } },
+        spec: { template: { spec: { containers: [{ name: 'c', image: ofRegistry(image) }] } } },
       });
     await change('web:2');
     await change('web:3');
@@ -360,12 +374,14 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const made = await untilCaches(7, 40_000);
     const images = ['cron:1', 'job:1', 'knative:1', 'nightly:1', 'set:1', 'web:3', 'workflow:1'];
     expect(made.flatMap((cache) => (cache['spec'] as { images: string[] }).images).toSorted()).toEqual(
-      images,
+      images.map(ofRegistry),
     );
     for (const cache of made) expect(cache['spec']).toMatchObject({ imagePullSecrets: ['ahead:of-account'] });
     expect(await plane.api.list('/api/v1/namespaces/ahead/pods')).toEqual([]);
 
-    const ofWeb = made.find((cache) => (cache['spec'] as { images: string[] }).images.includes('web:3'))!;
+    const ofWeb = made.find((cache) =>
+      (cache['spec'] as { images: string[] }).images.includes(ofRegistry('web:3')),
+    )!;
     await eventually(async () => {
       const events = await plane.api.list('/api/v1/namespaces/ahead/events');
       const told = events.filter(({ reason }) => reason === 'ImageCacheAutoCreated');
@@ -380,7 +396,8 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       ]);
     });
     await becomeReady(ofWeb, 'imc-web-3');
-    await untilGiven('imc-web-3', ['web:3']);
+    await untilGiven('imc-web-3', [ofRegistry('web:3')], { namespace: 'ahead' });
+    expect(metadataOf(ofWeb).annotations).toMatchObject({ 'imagecache-webhook.io/namespaces': 'ahead' });
     await plane.api.merge(`${inNamespace('ahead', 'apps/v1/deployments')}/web`, { spec: { replicas: 1 } });
     await eventually(async () => {
       const [pod] = await plane.api.list('/api/v1/namespaces/ahead/pods');
