@@ -159,7 +159,7 @@ function cacheFor(
   if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;
   const { images, match } = decide(pod, view, options, nowMs);
   if (!images || !match) return undefined;
-  const cache = completeInTheMaking(images.references, suitsAs(match.request), view);
+  const cache = completeInTheMaking(images.references, suitsAs(match.request), nowMs, view);
   return cache && cache.createdAtMs < createdAtMs ? cache : undefined;
 }
 

@@ -73,6 +73,10 @@ export class ClusterIndex implements View {
     return this.imageCaches.byId(id);
   }
 
+  cachesById(id: string): readonly ImageCache[] {
+    return this.imageCaches.claimants(id);
+  }
+
   profile(): Profile {
     return this.profiles.profile;
   }

@@ -66,6 +66,10 @@ export class ImageCacheIndex {
     return this.#claimants.get(id)?.[0];
   }
 
+  claimants(id: string): readonly ImageCache[] {
+    return this.#claimants.get(id) ?? [];
+  }
+
   /** See View.candidates. The levels can be read until the next look-up, which reuses the memory. */
   candidates(images: readonly ImageReference[]): CandidateLevel[] {
     const { exact, ofRepositories, touched, keys } = this.#counts;

@@ -76,6 +76,11 @@ function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
 /** Whether pods like the one in question can run from a cache, as far as size, region and platform go. */
 type Suits = (cache: ImageCache) => boolean;
 
+/** As a pod writes the image, but without a tag beside a digest: the tag may name nothing, and it decides nothing. */
+function pullableText(key: string, text: string | undefined): string {
+  return text === undefined || /:[^/@]+@/.test(text) ? key : text;
+}
+
 /** Whether a cache will serve pods that ask like this, once it is Ready. */
 export function suitsAs(request: FilterContext): Suits {
   return (cache) => refusingFilter({ cache, degree: NO_MATCH }, request, SUITABILITY_FILTERS) === undefined;
@@ -98,7 +103,7 @@ function desiredCaches(
   }
   const toDesiredImages = (references: readonly ImageReference[]): DesiredImage[] =>
     references
-      .map(({ key }) => ({ key, text: textOf.get(key) ?? key }))
+      .map(({ key }) => ({ key, text: pullableText(key, textOf.get(key)) }))
       .toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const { architecture, operatingSystem } = placement;
   if (architecture === undefined || operatingSystem === undefined) return [];
@@ -115,9 +120,13 @@ function desiredCaches(
     return withCredentials(wanted, references, watched, credentials, view);
   };
   if (images.references.length <= MAX_CACHE_IMAGES) {
-    return completeInTheMaking(images.references, suits, view) ? [] : desiredFor(images.references);
+    return completeInTheMaking(images.references, suits, match.request.nowMs, view)
+      ? []
+      : desiredFor(images.references);
   }
-  const left = withoutThoseHeld(images.references, suits, view).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  const left = withoutThoseHeld(images.references, suits, match.request.nowMs, view).toSorted((a, b) =>
+    a.key < b.key ? -1 : 1,
+  );
   const parts: DesiredCache[] = [];
   for (let i = 0; i < left.length; i += MAX_CACHE_IMAGES)
     parts.push(...desiredFor(left.slice(i, i + MAX_CACHE_IMAGES)));
@@ -141,12 +150,20 @@ function withCredentials(
   const hasCredentials = pullSecrets.length > 0 || insecure.size < registry.size;
   if (!hasCredentials) return [forAll];
   const isPublic = references.every(({ repository }) =>
-    publicRegistries.some((each) => repository === each || repository.startsWith(`${each}/`)),
+    publicRegistries.map(normalised).some((each) => `${repository}/`.startsWith(`${each}/`)),
   );
   if (isPublic && !hasFailed(cacheName(forAll), references, view)) return [forAll];
   if (privateImages === 'never') return [];
   const { namespace } = pod;
   return [{ ...wanted, pullSecrets, registry, owner: { namespace, uid: view.namespaceUid(namespace) } }];
+}
+
+/** A registry or the beginning of a repository, as references are normalised. */
+function normalised(registry: string): string {
+  return registry
+    .toLowerCase()
+    .replace(/\/+$/, '')
+    .replace(/^index\.docker\.io(?=\/|$)/, 'docker.io');
 }
 
 /** Whether an attempt with this name failed, and none of its name is Ready or being made. */
@@ -165,11 +182,12 @@ function hasFailed(name: string, images: readonly ImageReference[], view: View):
 function withoutThoseHeld(
   images: readonly ImageReference[],
   suits: Suits,
+  nowMs: number,
   view: View,
 ): readonly ImageReference[] {
   let left = images;
   for (;;) {
-    const best = [bestUsable(left, suits, view), bestInTheMaking(left, suits, view)]
+    const best = [bestUsable(left, suits, view), bestInTheMaking(left, suits, nowMs, view)]
       .filter((each) => each !== undefined)
       .toSorted((a, b) => b.exact - a.exact)[0];
     if (!best || best.exact === 0) return left;
@@ -182,9 +200,10 @@ function withoutThoseHeld(
 export function completeInTheMaking(
   images: readonly ImageReference[],
   suits: Suits,
+  nowMs: number,
   view: View,
 ): ImageCache | undefined {
-  const best = bestInTheMaking(images, suits, view);
+  const best = bestInTheMaking(images, suits, nowMs, view);
   return best?.exact === images.length ? best.cache : undefined;
 }
 
@@ -197,9 +216,23 @@ function bestUsable(images: readonly ImageReference[], suits: Suits, view: View)
   return bestOf(images, suits, view, ({ usable }) => usable);
 }
 
-function bestInTheMaking(images: readonly ImageReference[], suits: Suits, view: View): Overlap | undefined {
+/**
+ * Milliseconds. No miss waits longer for a cache that holds other images too: one of them may never be pulled, and would
+ * keep the pods from a cache of their own for ever.
+ */
+const WAITS_FOR_OTHERS_MS = 600_000;
+
+function bestInTheMaking(
+  images: readonly ImageReference[],
+  suits: Suits,
+  nowMs: number,
+  view: View,
+): Overlap | undefined {
+  const wanted = new Set(images.map(({ key }) => key));
+  const counts = (cache: ImageCache): boolean =>
+    nowMs - cache.createdAtMs < WAITS_FOR_OTHERS_MS || cache.images.every(({ key }) => wanted.has(key));
   return bestOf(images, suits, view, ({ unusable }) =>
-    unusable.filter(({ deleting, phase }) => !deleting && !HOPELESS.has(phase)),
+    unusable.filter((cache) => !cache.deleting && !HOPELESS.has(cache.phase) && counts(cache)),
   );
 }
 

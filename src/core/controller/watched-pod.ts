@@ -61,9 +61,15 @@ export function namesOf(list: unknown): string[] {
   return list.flatMap((each: unknown) => (isObject(each) ? (readText(each['name']) ?? []) : []));
 }
 
-/** Secrets as a cluster-scoped ImageCache names them: with their namespace, sorted, distinct. */
+/** More than any pod needs, and few enough for one object. */
+const MAX_PULL_SECRETS = 20;
+/** A DNS-1123 subdomain, as a Secret is named; the API server does not check the names in imagePullSecrets. */
+const SECRET_NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** Secrets as a cluster-scoped ImageCache names them: with their namespace, sorted, distinct. Others are left out. */
 export function qualified(names: readonly string[], namespace: string): string[] {
-  return [...new Set(names)].map((name) => `${namespace}:${name}`).toSorted();
+  const valid = names.filter((name) => SECRET_NAME.test(name)).map((name) => `${namespace}:${name}`);
+  return [...new Set(valid)].toSorted().slice(0, MAX_PULL_SECRETS);
 }
 
 function registryOf(annotations: StringMap): StringMap {

@@ -17,7 +17,7 @@ import { describePinRefusal } from './match/diagnosis.ts';
 import { PIN_FILTERS, refusalOf, PIN_WARNING_FILTERS } from './match/filters.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
-import { ownerOf } from './sharing.ts';
+import { isHidden, ownerOf } from './sharing.ts';
 import type { Writing } from './write.ts';
 
 export function decideOnPin(context: DecisionContext, id: string): StepResult {
@@ -34,7 +34,18 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
     return { ...kept, reason: 'PinnedUnchecked', why, warnings };
   }
 
-  const cache = view.cacheById(id);
+  const tenant = tenantOf(context);
+  const claimants = view.cachesById(id);
+  const cache = claimants.find((each) => !isHidden(each, tenant));
+  if (!cache && claimants.some((each) => ownerOf(each, tenant) === 'others')) {
+    // Names only what the user wrote: the cache itself is another namespace's.
+    const why = `image cache ${quote(id)} belongs to another namespace`;
+    return denied('NotShared', `${why}: remove ${PIN.modern}, or ask for one of your own`, id);
+  }
+  if (!cache && claimants.length > 0) {
+    const why = `${quote(id)} is kept unchecked: it was made with pull secrets of another namespace`;
+    return { ...kept, reason: 'PinnedUnchecked', why, warnings: [`image cache ${why}`] };
+  }
   if (!cache) {
     const why = `${quote(id)} has no ImageCache in this cluster`;
     if (options.pin.unknown === 'deny') return denied('ImageCacheNotFound', `image cache ${why}`, id);
@@ -47,12 +58,6 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
     };
   }
 
-  const owner = ownerOf(cache, tenantOf(context));
-  if (owner === 'others') {
-    // Names only what the user wrote: the cache itself is another namespace's.
-    const why = `image cache ${quote(id)} belongs to another namespace`;
-    return denied('NotShared', `${why}: remove ${PIN.modern}, or ask for one of your own`, id);
-  }
   const refusal = refusalOf({ cache, degree: NO_MATCH }, filterContext(context, 0), PIN_FILTERS);
   if (refusal) {
     const why = describePinRefusal(cache, refusal);
@@ -101,13 +106,10 @@ function pinWarnings(context: DecisionContext, cache: ImageCache | undefined, id
         (filter) => refusalOf({ cache, degree: NO_MATCH }, filtering, [filter]) ?? [],
       )
     : [];
-  const isOfOthers = cache && ownerOf(cache, tenantOf(context)) === 'others by secrets';
-  const ofOwner = `image cache ${quote(id)} was made with pull secrets of another namespace`;
-  const ofFilters = refusals.map(({ code, message }) => {
+  const warnings = refusals.map(({ code, message }) => {
     const advice = code === 'TooLarge' ? `: set ${EXTRA_STORAGE}` : '';
     return `image cache ${quote(id)} ${message}${advice}`;
   });
-  const warnings = isOfOthers ? [ofOwner, ...ofFilters] : ofFilters;
   return context.request.encrypted
     ? [...warnings, `the pod asks for encrypted storage, which it does not get with image cache ${quote(id)}`]
     : warnings;

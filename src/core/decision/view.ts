@@ -37,6 +37,8 @@ export interface View {
   /** The largest size in bytes that any node reports for the image; undefined if no node holds it. */
   imageSize(imageKey: string): number | undefined;
   cacheById(id: string): ImageCache | undefined;
+  /** All caches that claim this ID, by name; more than one only by mistake. */
+  cachesById(id: string): readonly ImageCache[];
   profile(): Profile;
   /**
    * The caches that share an image or a repository with a pod, the highest degree first.

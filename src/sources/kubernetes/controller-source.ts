@@ -164,7 +164,7 @@ export class ControllerSource implements Cluster {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 409) return 'exists';
-      if (error.status === 400 || error.status === 422) return { refused: error.message };
+      if (isRefusal(error)) return { refused: error.message };
       throw error;
     }
   }
@@ -196,4 +196,13 @@ export class ControllerSource implements Cluster {
   #confirm(): void {
     if (this.confirmedAtMs() !== undefined) this.#synced.resolve();
   }
+}
+
+/** Statuses with which the API server refuses one object: its validation, a policy, its size. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 403, 413, 422]);
+
+/** Whether an error concerns the one object alone, so that the controller goes on with the others. */
+function isRefusal({ status, message }: ApiError): boolean {
+  // etcd's own limit comes as an internal error.
+  return REFUSALS.has(status) || (status === 500 && message.includes('too large'));
 }

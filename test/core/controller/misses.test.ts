@@ -247,6 +247,35 @@ describe('the owner of a miss', () => {
     expect(missedWith([withSecret('a')], { publicRegistries: [], privateImages: 'never' })).toEqual([]);
   });
 
+  it.each(['UPPER', 'victim:regcred', 'a,b', '', '-a', 'x'.repeat(254)])(
+    'is no reason to send %j as the name of a pull secret',
+    (name) => {
+      const spec = {
+        containers: [{ name: 'c', image: 'registry.corp/app:1' }],
+        imagePullSecrets: [{ name }],
+      };
+      const [miss] = missedWith([{ namespace: 'a', spec }]);
+      expect(miss?.desired).toMatchObject({ pullSecrets: [], owner: undefined });
+    },
+  );
+
+  it('needs at most twenty pull secrets', () => {
+    const imagePullSecrets = Array.from({ length: 25_000 }, (_, i) => ({ name: `s${i}` }));
+    const spec = { containers: [{ name: 'c', image: 'registry.corp/app:1' }], imagePullSecrets };
+    expect(missedWith([{ namespace: 'a', spec }])[0]?.desired.pullSecrets).toHaveLength(20);
+  });
+
+  it.each(['docker.io/library/', 'index.docker.io/library', 'Docker.IO/library'])(
+    'is nobody for public images however their registry is configured: %s',
+    (registry) => {
+      const [miss] = missedWith([withSecret('a', 'nginx:1')], {
+        publicRegistries: [registry],
+        privateImages: 'never',
+      });
+      expect(miss?.desired.owner).toBeUndefined();
+    },
+  );
+
   it('keeps the cache of another namespace from ending a miss, ready or being made', () => {
     for (const phase of ['Ready', 'Creating']) {
       const cache = cacheObject({
@@ -320,6 +349,28 @@ describe('the platform of a miss', () => {
 
   it('gives caches of the default platform the names that earlier releases gave them', () => {
     expect(cacheName(desiredFor(X86)[0]!.desired)).toBe('auto-634c26dc6ea940171c378cd6c0e28741');
+  });
+});
+
+describe('a cache in the making that holds other images too', () => {
+  const wanted: PodSpec = { images: ['a:1', 'b:1'] };
+  const making = (created: string): ClusterIndex =>
+    indexOf(cacheObject({ name: 'c', images: ['a:1', 'b:1', 'tarpit:1'], phase: 'Creating', created }));
+
+  it('ends a miss for ten minutes, and not for ever', () => {
+    const missedBeside = (index: ClusterIndex): Miss[] => missed([createdPod(wanted, index)], index);
+    expect(missedBeside(making('2026-11-21T11:55:00Z'))).toHaveLength(0);
+    expect(missedBeside(making('2026-11-21T11:49:00Z'))).toHaveLength(1);
+  });
+
+  it('is named without the tag that a pod writes beside a digest', () => {
+    const digest = `@sha256:${'0a'.repeat(32)}`;
+    const index = indexOf();
+    const [miss] = missed(
+      [createdPod({ images: [`index.docker.io/nginx:no-such-tag${digest}`] }, index)],
+      index,
+    );
+    expect(texts(miss!)).toEqual([`docker.io/library/nginx${digest}`]);
   });
 });
 

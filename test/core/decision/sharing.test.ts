@@ -129,13 +129,25 @@ describe('a cache of another namespace', () => {
     expect(decision).toMatchObject({ outcome: 'pinned', reason: 'PinnedUnchecked' });
   });
 
+  it('does not hide a cache that is everybody’s and claims the same ID', () => {
+    const shared = cacheObject({ name: 'z', id: 'imc-secret-name' });
+    const pod = of('team-b', { [PIN]: 'imc-secret-name' });
+    expect(decideFor(pod, indexOf(PRIVATE, shared)).decision).toMatchObject({
+      outcome: 'pinned',
+      cache: { name: 'z' },
+    });
+  });
+
   it('by its pull secrets alone is kept with a warning if it is pinned, and is not matched (strict)', () => {
     const object = cacheObject({ name: 'x' });
     const cache = { ...object, spec: { ...(object['spec'] as Json), imagePullSecrets: ['team-a:regcred'] } };
     const change: ConfigChange = { sharing: { mode: 'strict' } };
     const pinned = decideFor(of('team-b', { [PIN]: 'imc-x' }), indexOf(cache), change).decision;
     expect(pinned).toMatchObject({ outcome: 'pinned' });
-    expect(pinned.warnings).toEqual(['image cache "imc-x" was made with pull secrets of another namespace']);
+    expect(pinned.warnings).toEqual([
+      'image cache "imc-x" is kept unchecked: it was made with pull secrets of another namespace',
+    ]);
+    expect(pinned.cache).toBeUndefined();
     expect(decideFor(of('team-b'), indexOf(cache), change).decision.outcome).toBe('miss');
     expect(decideFor(of('team-a'), indexOf(cache), change).decision.outcome).toBe('hit');
     expect(decideFor(of('team-b'), indexOf(cache)).decision.outcome).toBe('hit');
