@@ -72,7 +72,7 @@ export class ImageCacheIndex {
 
   /** See View.candidates. The levels can be read until the next look-up, which reuses the memory. */
   candidates(images: readonly ImageReference[]): CandidateLevel[] {
-    const { exact, ofRepositories, touched, keys } = this.#counts;
+    const { tallies, touched, keys } = this.#counts;
     const lookUp = ++this.#lookUps;
     const { length, common } = this.#count(images);
     // A degree as one number, exact * stride + sameRepository: neither part exceeds the number of images.
@@ -83,10 +83,10 @@ export class ImageCacheIndex {
     if (common.length > 0) degrees.set(ofCommon, { exact: 1, sameRepository: 0 });
     for (let i = 0; i < length; i++) {
       const number = touched[i]!;
-      const held = exact[number]!;
-      const sameRepository = ofRepositories[number]! - held;
-      exact[number] = 0;
-      ofRepositories[number] = 0;
+      const tally = tallies[number]!;
+      const held = Math.floor(tally / EXACT);
+      const sameRepository = (tally % EXACT) - held;
+      tallies[number] = 0;
       const key = held * stride + sameRepository;
       keys[i] = key;
       if (isKnown[key] === 0) degrees.set(key, { exact: held, sameRepository });
@@ -129,7 +129,7 @@ export class ImageCacheIndex {
    * @returns how many caches were counted, and the numbers of the caches with the common image; empty if there is none
    */
   #count(images: readonly ImageReference[]): { readonly length: number; readonly common: readonly number[] } {
-    const { exact, ofRepositories, touched, touchedBy } = this.#counts;
+    const { tallies, touched, touchedBy } = this.#counts;
     const wanted = Array.from(
       Map.groupBy(images, ({ repository }) => repository),
       ([repository, references]) => ({
@@ -151,19 +151,18 @@ export class ImageCacheIndex {
       if (holders === common) continue;
       for (let i = 0; i < holders.length; i++) {
         const number = holders[i]!;
-        if (ofRepositories[number] === 0) {
+        if (tallies[number] === 0) {
           touched[length++] = number;
           touchedBy[number] = this.#lookUps;
         }
-        ofRepositories[number]! += weight;
+        tallies[number]! += weight;
       }
-      for (const numbers of exactHolders) for (let i = 0; i < numbers.length; i++) exact[numbers[i]!]!++;
+      for (const numbers of exactHolders)
+        for (let i = 0; i < numbers.length; i++) tallies[numbers[i]!]! += EXACT;
     }
     for (let i = 0; i < common.length; i++) {
       const number = common[i]!;
-      if (ofRepositories[number] === 0) continue;
-      ofRepositories[number]!++;
-      exact[number]!++;
+      if (tallies[number] !== 0) tallies[number]! += EXACT + 1;
     }
     return { length, common };
   }
@@ -210,7 +209,7 @@ export class ImageCacheIndex {
 
   #add(cache: ImageCache): void {
     const number = this.#freeNumbers.pop() ?? this.#caches.length;
-    if (number >= this.#counts.exact.length) this.#counts = countsFor(2 * number);
+    if (number >= this.#counts.tallies.length) this.#counts = countsFor(2 * number);
     const images = cache.images.map((reference) => {
       const known = this.#images.get(reference.key);
       if (known) known.numbers.push(number);
@@ -258,13 +257,16 @@ export class ImageCacheIndex {
   }
 }
 
+/** More than a pod has images (MAX_POD_IMAGES), so that the two parts of a tally never meet. */
+const EXACT = 0x1_0000;
+
 interface Counts {
   /**
-   * By cache number, 0 between look-ups: how many of the pod's images the cache holds exactly, and how many of them
-   * come from a repository of which the cache holds an image.
+   * By cache number, 0 between look-ups: EXACT times how many of the pod's images the cache holds exactly, and how many
+   * of them come from a repository of which the cache holds an image. One number, because two would be two misses of the
+   * processor's cache.
    */
-  readonly exact: Uint32Array;
-  readonly ofRepositories: Uint32Array;
+  readonly tallies: Uint32Array;
   /** The numbers of the counted caches, and at the same index in `keys` the degree of each, as one number. */
   readonly touched: Uint32Array;
   readonly keys: Float64Array;
@@ -274,8 +276,7 @@ interface Counts {
 
 function countsFor(caches: number): Counts {
   return {
-    exact: new Uint32Array(caches),
-    ofRepositories: new Uint32Array(caches),
+    tallies: new Uint32Array(caches),
     touched: new Uint32Array(caches),
     keys: new Float64Array(caches),
     touchedBy: new Float64Array(caches),
