@@ -185,9 +185,10 @@ function withoutThoseHeld(
   nowMs: number,
   view: View,
 ): readonly ImageReference[] {
+  const wanted = keysOf(images);
   let left = images;
   for (;;) {
-    const best = [bestUsable(left, suits, view), bestInTheMaking(left, suits, nowMs, view)]
+    const best = [bestUsable(left, suits, view), bestInTheMaking(left, wanted, suits, nowMs, view)]
       .filter((each) => each !== undefined)
       .toSorted((a, b) => b.exact - a.exact)[0];
     if (!best || best.exact === 0) return left;
@@ -203,8 +204,12 @@ export function completeInTheMaking(
   nowMs: number,
   view: View,
 ): ImageCache | undefined {
-  const best = bestInTheMaking(images, suits, nowMs, view);
+  const best = bestInTheMaking(images, keysOf(images), suits, nowMs, view);
   return best?.exact === images.length ? best.cache : undefined;
+}
+
+function keysOf(images: readonly ImageReference[]): ReadonlySet<string> {
+  return new Set(images.map(({ key }) => key));
 }
 
 interface Overlap {
@@ -222,13 +227,14 @@ function bestUsable(images: readonly ImageReference[], suits: Suits, view: View)
  */
 const WAITS_FOR_OTHERS_MS = 600_000;
 
+/** @param wanted the keys of all images of the pod, of which `images` may be a part */
 function bestInTheMaking(
   images: readonly ImageReference[],
+  wanted: ReadonlySet<string>,
   suits: Suits,
   nowMs: number,
   view: View,
 ): Overlap | undefined {
-  const wanted = new Set(images.map(({ key }) => key));
   const counts = (cache: ImageCache): boolean =>
     nowMs - cache.createdAtMs < WAITS_FOR_OTHERS_MS || cache.images.every(({ key }) => wanted.has(key));
   return bestOf(images, suits, view, ({ unusable }) =>

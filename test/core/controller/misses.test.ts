@@ -397,6 +397,23 @@ describe('more images than a cache may have', () => {
     expect(parts).toEqual([images.slice(30)]);
   });
 
+  it('are reduced by a cache in the making that overlaps another cache, however long it takes', () => {
+    const index = indexOf(
+      cacheObject({ name: 'ready', images: images.slice(0, 20) }),
+      cacheObject({ name: 'coming', images: images.slice(15, 30), phase: 'Creating', id: null }),
+    );
+    const parts = missed([createdPod({ images }, index, change)], index, change).map(texts);
+    expect(parts).toEqual([images.slice(30)]);
+  });
+
+  it('are not reduced to those that an expired cache lacks', () => {
+    const index = indexOf(
+      cacheObject({ name: 'expired', images: images.slice(0, 20), expires: '2026-11-21T11:00:00Z' }),
+    );
+    const parts = missed([createdPod({ images }, index, change)], index, change).map(texts);
+    expect(parts.flat()).toEqual(images);
+  });
+
   it('are no longer a miss once the caches for their parts are made, whatever other caches exist', () => {
     fc.assert(
       fc.property(
