@@ -11,7 +11,7 @@ import type { ObjectReference } from '../core/kubernetes/object.ts';
 import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { decide } from '../core/decision/decide.ts';
-import { isHidden } from '../core/decision/sharing.ts';
+import { isHidden, tenantOf } from '../core/decision/sharing.ts';
 import type { View } from '../core/decision/view.ts';
 
 /** Writes an Event on a pod or a workload. Returns before the API server has the Event. */
@@ -152,8 +152,7 @@ function cacheFor(
   const [id] = cachesPointedTo(watched);
   if (id !== undefined) {
     const cache = view.cacheById(id);
-    const { namespace } = pod;
-    const tenant = { namespace, namespaceUid: view.namespaceUid(namespace), sharing: options.sharing.mode };
+    const tenant = tenantOf(pod.namespace, view, options.sharing.mode);
     return cache && !isHidden(cache, tenant) ? cache : undefined;
   }
   if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;

@@ -3,7 +3,7 @@
  * popularity follows Zipf's law, with one sidecar image in nearly all of them.
  */
 import type { ImageCache } from '../../src/core/image-cache.ts';
-import { parseImageReference, type ImageReference } from '../../src/core/image/reference.ts';
+import { byKey, parseImageReference, type ImageReference } from '../../src/core/image/reference.ts';
 import { GIB } from '../../src/core/kubernetes/quantity.ts';
 
 export const SIDECAR = 'registry.example.com/mesh/proxy:1.22.3';
@@ -80,9 +80,7 @@ export function toImageCache(description: CacheDescription): ImageCache {
   return {
     name,
     id,
-    images: images
-      .map((image): ImageReference => parseImageReference(image)!)
-      .toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    images: images.map((image): ImageReference => parseImageReference(image)!).toSorted(byKey),
     sizeBytes: sizeGiB * GIB,
     phase: 'Ready',
     progress: '100%',

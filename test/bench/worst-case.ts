@@ -3,7 +3,7 @@
  * JSON.parse of the review.
  */
 import { decide } from '../../src/core/decision/decide.ts';
-import { parseImageReference } from '../../src/core/image/reference.ts';
+import { byKey, parseImageReference } from '../../src/core/image/reference.ts';
 import { GIB } from '../../src/core/kubernetes/quantity.ts';
 import { readPod } from '../../src/core/pod.ts';
 import type { ImageCache } from '../../src/core/image-cache.ts';
@@ -34,7 +34,7 @@ function indexOf(change: Partial<ImageCache>): ClusterIndex {
   for (let i = 0; i < CACHES; i++) {
     const chosen = new Set<(typeof pool)[number]>();
     while (chosen.size < IMAGES_PER_CACHE) chosen.add(pool[Math.floor(random() * POOL)]!);
-    const images = [...chosen].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const images = [...chosen].toSorted(byKey);
     index.imageCaches.apply(indexedCache(i, { images, ...change }));
   }
   index.confirm(NOW);

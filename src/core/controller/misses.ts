@@ -5,7 +5,7 @@
 import { ACR_CREDENTIAL_KEYS } from '../annotations.ts';
 import type { DecisionOptions } from '../decision/options.ts';
 import { decide, type Decision } from '../decision/decide.ts';
-import type { ImageReference } from '../image/reference.ts';
+import { byKey, type ImageReference } from '../image/reference.ts';
 import { FAILED, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
 import { NO_MATCH } from '../decision/match/degree.ts';
 import { refusingFilter, SUITABILITY_FILTERS, type FilterContext } from '../decision/match/filters.ts';
@@ -76,14 +76,14 @@ function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
 /** Whether pods like the one in question can run from a cache, as far as size, region and platform go. */
 type Suits = (cache: ImageCache) => boolean;
 
-/** As a pod writes the image, but without a tag beside a digest: the tag may name nothing, and it decides nothing. */
-function pullableText(key: string, text: string | undefined): string {
-  return text === undefined || /:[^/@]+@/.test(text) ? key : text;
-}
-
 /** Whether a cache will serve pods that ask like this, once it is Ready. */
 export function suitsAs(request: FilterContext): Suits {
   return (cache) => refusingFilter({ cache, degree: NO_MATCH }, request, SUITABILITY_FILTERS) === undefined;
+}
+
+/** As a pod writes the image, but without a tag beside a digest: the tag may name nothing, and it decides nothing. */
+function pullableText(key: string, text: string | undefined): string {
+  return text === undefined || /:[^/@]+@/.test(text) ? key : text;
 }
 
 /** Empty if the pod misses nothing, or if the cache that it misses is being made. */
@@ -102,9 +102,7 @@ function desiredCaches(
     if (key !== undefined && !textOf.has(key)) textOf.set(key, image);
   }
   const toDesiredImages = (references: readonly ImageReference[]): DesiredImage[] =>
-    references
-      .map(({ key }) => ({ key, text: pullableText(key, textOf.get(key)) }))
-      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    references.toSorted(byKey).map(({ key }) => ({ key, text: pullableText(key, textOf.get(key)) }));
   const { architecture, operatingSystem } = placement;
   if (architecture === undefined || operatingSystem === undefined) return [];
   const suits = suitsAs(match.request);
@@ -124,9 +122,7 @@ function desiredCaches(
       ? []
       : desiredFor(images.references);
   }
-  const left = withoutThoseHeld(images.references, suits, match.request.nowMs, view).toSorted((a, b) =>
-    a.key < b.key ? -1 : 1,
-  );
+  const left = withoutThoseHeld(images.references, suits, match.request.nowMs, view).toSorted(byKey);
   const parts: DesiredCache[] = [];
   for (let i = 0; i < left.length; i += MAX_CACHE_IMAGES)
     parts.push(...desiredFor(left.slice(i, i + MAX_CACHE_IMAGES)));
@@ -149,8 +145,9 @@ function withCredentials(
   const forAll: DesiredCache = { ...wanted, pullSecrets: [], registry: insecure, owner: undefined };
   const hasCredentials = pullSecrets.length > 0 || insecure.size < registry.size;
   if (!hasCredentials) return [forAll];
+  const beginnings = publicRegistries.map((each) => `${normalised(each)}/`);
   const isPublic = references.every(({ repository }) =>
-    publicRegistries.map(normalised).some((each) => `${repository}/`.startsWith(`${each}/`)),
+    beginnings.some((beginning) => `${repository}/`.startsWith(beginning)),
   );
   if (isPublic && !hasFailed(cacheName(forAll), references, view)) return [forAll];
   if (privateImages === 'never') return [];

@@ -8,6 +8,7 @@ import { quote } from '../kubernetes/problem.ts';
 import { filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { describeMatch } from './match/diagnosis.ts';
 import { findBestMatch } from './match/matcher.ts';
+import { describeAllowed } from './placement.ts';
 import type { Candidate } from './view.ts';
 
 /** @param pinWarning set if automatic matching replaces a pin: the warning that says so */
@@ -85,9 +86,8 @@ function whyNotMatched(context: DecisionContext): Obstacle | undefined {
     return { ...leftToEci, reason: staleness.reason, why, warnings: [`no image cache chosen: ${why}`] };
   }
   if (placement.unknown) {
-    const { name, allowed } = placement.unknown;
-    const values = allowed.length === 0 ? 'none that ECI has' : allowed.slice(0, 5).join(', ');
-    const why = `the pod's ${name} is not known, as it allows ${values}: the choice is left to ECI`;
+    const { name } = placement.unknown;
+    const why = `the pod's ${name} is not known, as it allows ${describeAllowed(placement.unknown)}: the choice is left to ECI`;
     return { ...leftToEci, reason: 'PlacementNotKnown', why, warnings: [] };
   }
   return undefined;

@@ -11,7 +11,7 @@ import type { Outcome, ReasonCode } from './reasons.ts';
 import type { Placement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { EciSign } from './scope.ts';
-import type { Tenant } from './sharing.ts';
+import { tenantOf } from './sharing.ts';
 import type { View } from './view.ts';
 import type { Writing } from './write.ts';
 
@@ -26,6 +26,8 @@ export interface DecisionContext {
   readonly user: Pod;
   /** The pod that the decision changes: `user`; at a binding, with the labels and containers of `seen`. */
   readonly base: Pod;
+  /** The pod that a decision returns if it writes nothing. */
+  readonly untouched: Pod;
   /** The annotations and labels of `base` with the profile's effects. */
   readonly metadata: Metadata;
   /** The sign that the pod goes to ECI; undefined if the pod only has image-cache annotations. */
@@ -61,23 +63,18 @@ export function indexStaleness({ view, options, nowMs }: DecisionContext): Stale
 
 /** @param expiryMarginMs a cache that expires within this time from now is refused */
 export function filterContext(context: DecisionContext, expiryMarginMs: number): FilterContext {
-  const { options, metadata, request, images, placement, nowMs } = context;
+  const { user, view, options, metadata, request, images, placement, nowMs } = context;
   return {
     requirement: request.requirement,
     minimumMatch: options.minimumMatch,
     imageCount: images.count,
     storageBytes: request.storageBytes,
     placement,
-    tenant: tenantOf(context),
+    tenant: tenantOf(user.namespace, view, options.sharing.mode),
     insecureRegistries: insecureRegistriesOf(metadata.annotations),
     nowMs,
     expiryMarginMs,
   };
-}
-
-export function tenantOf({ user, view, options }: DecisionContext): Tenant {
-  const { namespace } = user;
-  return { namespace, namespaceUid: view.namespaceUid(namespace), sharing: options.sharing.mode };
 }
 
 export function denied(reason: ReasonCode, why: string, cacheId?: string, cache?: ImageCache): StepResult {

@@ -74,6 +74,17 @@ export function decide(
   const user = asUserWroteIt(seen, profile);
   const matching = matchingSelectors(profile, user.labels, view.namespaceLabels(user.namespace));
   const sign = signOfEci(user, view, matching, options.scope);
+  // A Binding cannot take back what an earlier decision wrote, so there the pod is left as it arrived.
+  const untouched = moment === 'creation' ? user : seen;
+  const left = whyLeftAlone(user, sign, view);
+  if (left) return leftAlone(untouched, left.reason, left.why, left.isWarning ? [left.why] : []);
+
+  const images = podImages(user, options.imageVolumes);
+  if (!images) {
+    const why = `the pod has more than ${MAX_POD_IMAGES} distinct images: no image cache is chosen for it`;
+    return leftAlone(untouched, 'TooManyImages', why, [why]);
+  }
+
   const placement = placementOf(user, view, options.region);
   const waitsForNode =
     options.bindTime &&
@@ -87,17 +98,6 @@ export function decide(
   const base = moment === 'creation' ? user : { ...user, labels: seen.labels, containers: seen.containers };
   const effects = applyEffects(base, applied);
   const metadata = moment === 'creation' ? effects : { ...effects, labels: base.labels };
-  // A Binding cannot take back what an earlier decision wrote, so there the pod is left as it arrived.
-  const untouched = moment === 'creation' ? user : seen;
-  const left = whyLeftAlone(user, sign, view);
-  if (left) return leftAlone(untouched, left.reason, left.why, left.isWarning ? [left.why] : []);
-
-  const images = podImages(user, options.imageVolumes);
-  if (!images) {
-    const why = `the pod has more than ${MAX_POD_IMAGES} distinct images: no image cache is chosen for it`;
-    return leftAlone(untouched, 'TooManyImages', why, [why]);
-  }
-
   const { request, malformed, conflicts } = readRequest(
     metadata.annotations,
     sign !== undefined,
@@ -108,6 +108,7 @@ export function decide(
     seen,
     user,
     base,
+    untouched,
     metadata,
     sign,
     waitsForNode,
@@ -235,7 +236,7 @@ function decideOnRequest(context: DecisionContext): StepResult {
 
 /** Writes the result of the last step into the pod, and builds the Decision. */
 function conclude(context: DecisionContext, result: StepResult): Decision {
-  const { moment, seen, user, base, sign, effects, request, images, placement, options } = context;
+  const { moment, user, base, untouched, sign, effects, request, images, placement, options } = context;
   const { outcome, reason, why, cacheId, cache, match, writing } = result;
   const pulling =
     cache && writing && options.pullPolicy !== 'keep'
@@ -252,7 +253,7 @@ function conclude(context: DecisionContext, result: StepResult): Decision {
   if (!written) {
     const tooLarge = `nothing is written into the pod: its annotations would exceed ${MAX_ANNOTATION_BYTES} bytes, or the record of the changes ${MAX_RECORD_BYTES} bytes`;
     return {
-      ...leftAlone(moment === 'creation' ? user : seen, 'AnnotationsTooLarge', tooLarge, [tooLarge]),
+      ...leftAlone(untouched, 'AnnotationsTooLarge', tooLarge, [tooLarge]),
       ...known,
     };
   }

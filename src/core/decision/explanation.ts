@@ -1,6 +1,6 @@
 /** The explanation: a view of a decision as plain data. The log and the CLI show it, so that both say the same. */
 import { MAX_POD_IMAGES } from '../image/image-set.ts';
-import type { Placement } from './placement.ts';
+import { describeAllowed, type Placement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { Decision } from './decide.ts';
 import { describeRequirement } from './match/filters.ts';
@@ -138,9 +138,7 @@ function explainPlacement(placement: Placement): ExplainedPlacement {
   return {
     platform: isKnown ? `${operatingSystem}/${architecture}` : null,
     region: region ?? null,
-    unknown: unknown
-      ? `${unknown.name}: ${unknown.allowed.slice(0, 5).join(', ') || 'none that ECI has'}`
-      : null,
+    unknown: unknown ? `${unknown.name}: ${describeAllowed(unknown)}` : null,
   };
 }
 

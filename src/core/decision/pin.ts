@@ -4,24 +4,17 @@
  */
 import { EXTRA_STORAGE, PIN } from '../annotations.ts';
 import { decideByMatching } from './auto-match.ts';
-import {
-  denied,
-  filterContext,
-  indexStaleness,
-  tenantOf,
-  type DecisionContext,
-  type StepResult,
-} from './context.ts';
+import { denied, filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { NO_MATCH } from './match/degree.ts';
 import { describePinRefusal } from './match/diagnosis.ts';
 import { PIN_FILTERS, refusalOf, PIN_WARNING_FILTERS } from './match/filters.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
-import { isHidden, ownerOf } from './sharing.ts';
+import { isHidden, ownerOf, tenantOf } from './sharing.ts';
 import type { Writing } from './write.ts';
 
 export function decideOnPin(context: DecisionContext, id: string): StepResult {
-  const { view, options, request } = context;
+  const { user, view, options, request } = context;
   // If the user switched automatic matching off under one name, it is switched off under the dialect's names too.
   const auto = request.autoKey !== undefined && !request.auto ? false : undefined;
   const writing: Writing = { pin: { id }, auto, createOnMiss: undefined };
@@ -34,7 +27,7 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
     return { ...kept, reason: 'PinnedUnchecked', why, warnings };
   }
 
-  const tenant = tenantOf(context);
+  const tenant = tenantOf(user.namespace, view, options.sharing.mode);
   const claimants = view.cachesById(id);
   const cache = claimants.find((each) => !isHidden(each, tenant));
   if (!cache && claimants.some((each) => ownerOf(each, tenant) === 'others')) {

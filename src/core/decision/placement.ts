@@ -32,6 +32,13 @@ export interface UnknownProperty {
   readonly allowed: readonly string[];
 }
 
+/** The values that the pod allows, a few of them; for people. */
+export function describeAllowed({ allowed }: UnknownProperty): string {
+  return allowed.length === 0 ? 'none that ECI has' : allowed.slice(0, MAX_NAMED_VALUES).join(', ');
+}
+
+const MAX_NAMED_VALUES = 5;
+
 interface Property {
   readonly name: string;
   /** The present name of the label, then the deprecated one. */

@@ -3,6 +3,7 @@
  * matching knows no namespaces, so a pod that is left to ECI may be given any cache of the region.
  */
 import type { ImageCache } from '../image-cache.ts';
+import type { View } from './view.ts';
 
 /**
  * `namespace`: a cache that the controller made with credentials belongs to the namespace that it was made for. `strict`:
@@ -16,6 +17,11 @@ export interface Tenant {
   /** Undefined if the namespace is not known. */
   readonly namespaceUid: string | undefined;
   readonly sharing: Sharing;
+}
+
+/** The pods of this namespace, as those who ask for a cache. */
+export function tenantOf(namespace: string, view: View, sharing: Sharing): Tenant {
+  return { namespace, namespaceUid: view.namespaceUid(namespace), sharing };
 }
 
 /**

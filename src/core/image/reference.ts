@@ -40,6 +40,11 @@ export function parseImageReference(text: string): ImageReference | undefined {
   return text.length > MAX_REFERENCE_LENGTH ? undefined : parsed(text);
 }
 
+/** Compares by key, for sorting. */
+export function byKey(a: ImageReference, b: ImageReference): number {
+  return a.key < b.key ? -1 : Number(a.key > b.key);
+}
+
 function parse(text: string): ImageReference | undefined {
   if (IMAGE_ID.test(text)) return undefined;
   const at = text.indexOf('@');

@@ -4,7 +4,7 @@
  */
 import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { IMAGE_CACHE_API_VERSION, insecureRegistriesOf, type ImageCache } from '../../core/image-cache.ts';
-import { parseImageReference, type ImageReference } from '../../core/image/reference.ts';
+import { byKey, parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
 import { readStringMap, readText, type StringMap } from '../../core/kubernetes/json.ts';
 import { quote, Unreadable } from '../../core/kubernetes/problem.ts';
@@ -163,5 +163,5 @@ function readImages(value: unknown): ImageReference[] {
       throw new Unreadable(`spec.images[${index}]`, `is no image reference: ${JSON.stringify(item)}`);
     images.set(reference.key, reference);
   }
-  return [...images.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  return [...images.values()].toSorted(byKey);
 }
