@@ -49,6 +49,16 @@ export interface Config extends DecisionOptions {
   readonly controller: {
     /** How many caches the controller keeps. */
     readonly quota: number;
+    /** The label of namespaces that makes several of them one tenant; empty: none. */
+    readonly tenantLabel: string;
+    readonly tenantCreationsPerHour: number;
+    readonly creationsPerHour: number;
+    /** GiB. */
+    readonly maxSize: number;
+    /** The timeout of the webhook in the API server. */
+    readonly webhookTimeoutMs: number;
+    /** Namespaces whose pods the API server does not send to the webhook. */
+    readonly exceptNamespaces: readonly string[];
     /** The controller deletes a cache that no pod used for this many days. */
     readonly idleDays: number;
     readonly reuse: boolean;

@@ -1,6 +1,6 @@
 /** The settings of `imc controller`, a part of the table in settings.ts. */
 import type { Setting } from './setting.ts';
-import { BOOLEAN, COUNT, DURATION, OBJECT_NAME, oneOf, TEXTS } from './value-type.ts';
+import { BOOLEAN, COUNT, DURATION, OBJECT_NAME, oneOf, TEXT, TEXTS } from './value-type.ts';
 
 export const CONTROLLER_SETTINGS: readonly Setting[] = [
   {
@@ -25,7 +25,43 @@ export const CONTROLLER_SETTINGS: readonly Setting[] = [
     path: 'controller.quota',
     type: COUNT,
     default: 100,
-    help: 'How many ImageCaches the controller keeps. Beyond that it deletes the least recently used one first.',
+    help: 'How many ImageCaches the controller keeps. At the quota, each tenant that needs caches has an equal share of it.',
+  },
+  {
+    path: 'controller.tenantLabel',
+    type: TEXT,
+    default: '',
+    help: 'A label of namespaces: those with the same value are one tenant. Without it, each namespace is a tenant.',
+  },
+  {
+    path: 'controller.tenantCreationsPerHour',
+    type: COUNT,
+    default: 20,
+    help: 'How many ImageCaches the controller makes for one tenant in an hour.',
+  },
+  {
+    path: 'controller.creationsPerHour',
+    type: COUNT,
+    default: 100,
+    help: 'How many ImageCaches the controller makes in an hour for all tenants together.',
+  },
+  {
+    path: 'controller.maxSize',
+    type: COUNT,
+    default: 100,
+    help: 'GiB: the largest ImageCache that the controller makes; 20 at least. Its size follows from its images.',
+  },
+  {
+    path: 'controller.webhookTimeout',
+    type: DURATION,
+    default: '10s',
+    help: 'The timeoutSeconds of the webhook. An ImageCache is marked before it is deleted, and for this time and `maxStaleness` pods may still come that were given it.',
+  },
+  {
+    path: 'controller.exceptNamespaces',
+    type: TEXTS,
+    default: ['kube-system'],
+    help: 'Namespaces whose pods the API server does not send to the webhook: a marker there means nothing.',
   },
   {
     path: 'controller.idleDays',

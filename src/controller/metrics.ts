@@ -6,6 +6,8 @@ export interface ControllerState {
   readonly isLeading: () => boolean;
   /** Caches that the controller made, by phase. */
   readonly cachesByPhase: () => ReadonlyMap<string, number>;
+  /** Those that are marked and will be deleted. */
+  readonly retiring: () => number;
 }
 
 export interface ControllerMetrics {
@@ -14,8 +16,8 @@ export interface ControllerMetrics {
   readonly deleted: Counter<'reason'>;
   readonly failed: Counter;
   readonly readySeconds: Histogram;
-  /** Misses for which the quota had no room when the controller last looked. */
-  readonly refused: Gauge;
+  /** Misses that got no cache when the controller last looked. */
+  readonly refused: Gauge<'reason'>;
   readonly problems: Counter;
 }
 
@@ -45,6 +47,14 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
       for (const [phase, count] of state.cachesByPhase()) caches.set({ phase: phase || 'None' }, count);
     },
   });
+  const retiring: Gauge = new Gauge({
+    name: `${PREFIX}retiring`,
+    help: 'ImageCaches that no pod is given any more, and that the controller is about to delete.',
+    registers,
+    collect: () => {
+      retiring.set(state.retiring());
+    },
+  });
   return {
     registry,
     created: new Counter({
@@ -72,7 +82,8 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     }),
     refused: new Gauge({
       name: `${PREFIX}refused_misses`,
-      help: 'Misses for which the quota had no room when the controller last looked.',
+      help: 'Misses that got no ImageCache when the controller last looked, by reason: Quota, TenantRate, Rate.',
+      labelNames: ['reason'],
       registers,
     }),
     problems: new Counter({

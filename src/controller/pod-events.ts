@@ -1,39 +1,44 @@
 /**
  * Writes Events on pods: which cache a pod got, or that a cache is being made for it; the reasons are ECI's own
- * (docs/domain.md). Of several pods with the same message, only the youngest gets an Event, which counts the others.
+ * (docs/domain.md). Of several pods of a namespace with the same message, only the youngest gets an Event, which counts the
+ * others. No Event says anything about another namespace.
  */
 import { CREATE_ON_MISS } from '../core/annotations.ts';
 import { describePhase, isUsable, type ImageCache } from '../core/image-cache.ts';
 import { podImages } from '../core/image/image-set.ts';
 import { degreeOf, wantedImages } from '../core/decision/match/degree.ts';
-import { completeInTheMaking, suitsAs, type Miss } from '../core/controller/misses.ts';
+import { completeInTheMaking, suitsAs } from '../core/controller/missing-images.ts';
+import type { Miss } from '../core/controller/misses.ts';
+import type { PlanOptions, RefusalCode, Refused } from '../core/controller/plan.ts';
 import type { ObjectReference } from '../core/kubernetes/object.ts';
-import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
+import type { WatchedPod } from '../core/controller/watched-pod.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { decide } from '../core/decision/decide.ts';
 import { isHidden, tenantOf } from '../core/decision/sharing.ts';
 import type { View } from '../core/decision/view.ts';
+import type { RecordEvent } from './cluster.ts';
 
-/** Writes an Event on a pod or a workload. Returns before the API server has the Event. */
-export type RecordEvent = (
-  about: ObjectReference,
-  type: 'Normal' | 'Warning',
-  reason: string,
-  message: string,
-) => void;
-
-/** Milliseconds between two Events with the same reason about one cache; the later Event counts the pods in between. */
+/** Milliseconds between two Events in a namespace that say the same; the later Event counts the pods in between. */
 const EVENT_EVERY_MS = 600_000;
 /** Events that one reconciliation writes at most; the next writes the others. */
 const MOST_AT_ONCE = 20;
-/** Refused misses that are remembered, so that each gets one Event. */
-const MOST_SAID = 10_000;
+/** Messages that are remembered, so that each is written once in EVENT_EVERY_MS. */
+const MOST_REMEMBERED = 10_000;
 
 /** What pods found, for people. */
 const FOUND: Readonly<Record<Miss['found'], string>> = {
   nothing: 'no image cache',
   'partial, used': 'no complete image cache, and will use one that lacks some of the images',
   'partial, left to ECI': 'no complete image cache; the choice is left to ECI, which may know one',
+};
+
+/** Why a miss gets no cache, for people. */
+const REFUSED: Readonly<Record<RefusalCode, (options: PlanOptions) => string>> = {
+  Quota: ({ quota }) => `the quota (${quota}) is reached, and no cache may go for it`,
+  TenantRate: ({ tenantCreationsPerHour }) =>
+    `${tenantCreationsPerHour} were made for this tenant within an hour, which is the most (controller.tenantCreationsPerHour)`,
+  Rate: ({ creationsPerHour }) =>
+    `${creationsPerHour} were made within an hour, which is the most (controller.creationsPerHour)`,
 };
 
 type Found = 'SuccessfulHitImageCache' | 'ImageCacheNotComplete';
@@ -51,8 +56,9 @@ interface Group {
 export class PodEvents {
   readonly #recordEvent: RecordEvent;
   readonly #options: DecisionOptions;
-  /** The refused misses that have an Event already, by image set and pod. */
-  readonly #refused = new Set<string>();
+  /** When an Event last said that misses are refused, by namespace and reason. */
+  readonly #refusedAtMs = new Map<string, number>();
+  /** By what was found, cache and namespace. */
   readonly #groups = new Map<string, Group>();
   /**
    * The pods of the last reconciliation, by uid. Undefined before the first reconciliation, which writes no Events on
@@ -67,7 +73,8 @@ export class PodEvents {
 
   created(name: string, { pods, found, lastBy }: Miss): void {
     if (lastBy.kind === 'Pod') {
-      this.#recordEvent(lastBy, 'Normal', 'ImageCacheMissed', `${thisPod(pods)} found ${FOUND[found]}`);
+      const message = `${thisPod(pods.get(lastBy.namespace) ?? 1)} found ${FOUND[found]}`;
+      this.#recordEvent(lastBy, 'Normal', 'ImageCacheMissed', message);
     }
     const message = `ImageCache ${name} is being made for ${imagesOf(lastBy)}; pods that are created after it is Ready start from it`;
     this.#recordEvent(lastBy, 'Normal', 'ImageCacheAutoCreated', message);
@@ -80,22 +87,33 @@ export class PodEvents {
     this.#recordEvent(miss.lastBy, 'Warning', 'ImageCacheNotComplete', message);
   }
 
-  refused({ desired, lastBy }: Miss, quota: number): void {
-    const key = `${desired.imageSet} ${lastBy.uid}`;
-    if (this.#refused.has(key)) return;
-    if (this.#refused.size >= MOST_SAID) this.#refused.clear();
-    this.#refused.add(key);
-    const message = `no ImageCache is made for ${imagesOf(lastBy)}: quota (${quota}) reached, and every cache was used after this miss`;
-    this.#recordEvent(lastBy, 'Warning', 'ImageCacheMissed', message);
+  /** Writes one Event for all refused misses of a namespace with the same reason, on the youngest pod. */
+  refused(refused: readonly Refused[], options: PlanOptions, now: number): void {
+    for (const [key, at] of this.#refusedAtMs) if (now - at >= EVENT_EVERY_MS) this.#refusedAtMs.delete(key);
+    const bySummary = Map.groupBy(refused, ({ miss: { lastBy }, code }) => `${code} ${lastBy.namespace}`);
+    let told = 0;
+    for (const [key, ofNamespace] of bySummary) {
+      if (told === MOST_AT_ONCE) return;
+      if (this.#refusedAtMs.has(key) || this.#refusedAtMs.size >= MOST_REMEMBERED) continue;
+      told += 1;
+      this.#refusedAtMs.set(key, now);
+      const { miss, code } = ofNamespace.reduce((a, b) => (b.miss.missedAtMs > a.miss.missedAtMs ? b : a));
+      const others = ofNamespace.length - 1;
+      const sets =
+        others === 0 ? '' : ` and ${others} other image set${others > 1 ? 's' : ''} of this namespace`;
+      const message = `no ImageCache is made for ${imagesOf(miss.lastBy)}${sets}: ${REFUSED[code](options)}`;
+      this.#recordEvent(miss.lastBy, 'Warning', 'ImageCacheMissed', message);
+    }
   }
 
   /**
-   * @param pods the pods that have not started yet
+   * Says which cache the pods got that have come since the last call and have not started yet.
    * @param now milliseconds since 1970
    */
   starting(pods: Iterable<WatchedPod>, view: View, now: number): void {
     const seen = new Set<string>();
     for (const watched of pods) {
+      if (watched.hasStarted || !mayBeTold(watched)) continue;
       const { uid } = watched.subject;
       seen.add(uid);
       if (this.#seen && !this.#seen.has(uid)) this.#add(watched, view, now);
@@ -118,7 +136,8 @@ export class PodEvents {
     const cache = cacheFor(watched, view, this.#options, nowMs);
     if (!cache) return;
     const found = isUsable(cache) ? 'SuccessfulHitImageCache' : 'ImageCacheNotComplete';
-    const key = `${found} ${cache.name}`;
+    const key = `${found} ${cache.name} ${watched.subject.namespace}`;
+    if (this.#groups.size >= MOST_REMEMBERED && !this.#groups.has(key)) return;
     const known = this.#groups.get(key);
     const last =
       known && known.pods > 0 && known.last.createdAtMs > watched.createdAtMs ? known.last : watched;
@@ -126,9 +145,10 @@ export class PodEvents {
   }
 
   #sayFound({ found, cache, pods, last }: Group): void {
-    const { name, id, images } = cache;
-    const references = podImages(last.pod, this.#options.imageVolumes)?.references ?? [];
-    const { exact } = degreeOf(wantedImages(references), images);
+    const { name, id } = cache;
+    const images = last.content && podImages(last.content.pod, this.#options.imageVolumes);
+    const references = images?.references ?? [];
+    const { exact } = degreeOf(wantedImages(references), cache.images);
     const rest = exact < references.length ? '; the others are pulled' : '';
     const message =
       found === 'SuccessfulHitImageCache'
@@ -148,22 +168,29 @@ function cacheFor(
   options: DecisionOptions,
   nowMs: number,
 ): ImageCache | undefined {
-  const { pod, createdAtMs } = watched;
-  const [id] = cachesPointedTo(watched);
+  const { content, createdAtMs, pointsTo, subject } = watched;
+  const [id] = pointsTo;
   if (id !== undefined) {
     const cache = view.cacheById(id);
-    const tenant = tenantOf(pod.namespace, view, options.sharing.mode);
+    const tenant = tenantOf(subject.namespace, view, options.sharing.mode);
     return cache && !isHidden(cache, tenant) ? cache : undefined;
   }
-  if (!pod.annotations.has(CREATE_ON_MISS)) return undefined;
+  if (!content) return undefined;
+  const { pod } = content;
   const { images, match } = decide(pod, view, options, nowMs);
   if (!images || !match) return undefined;
   const cache = completeInTheMaking(images.references, suitsAs(match.request), nowMs, view);
   return cache && cache.createdAtMs < createdAtMs ? cache : undefined;
 }
 
+/** Whether the pod has something to be told: most pods of normal nodes have nothing. */
+function mayBeTold({ content, pointsTo }: WatchedPod): boolean {
+  return pointsTo.length > 0 || content?.pod.annotations.has(CREATE_ON_MISS) === true;
+}
+
 function stateOf(cache: ImageCache): string {
-  return cache.deleting ? 'being deleted' : describePhase(cache);
+  if (cache.deleting) return 'being deleted';
+  return cache.retiring ? 'about to be deleted' : describePhase(cache);
 }
 
 function thisPod(pods: number): string {

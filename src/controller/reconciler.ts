@@ -5,70 +5,40 @@
  */
 import type { Clock } from '../clock.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
-import type { JsonObject } from '../core/kubernetes/json.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { FAILED, READY } from '../core/image-cache.ts';
 import { oldestOf, stalenessOf } from '../core/staleness.ts';
-import { missesOf, type Miss, type CredentialOptions } from '../core/controller/misses.ts';
-import { cacheObject, type CacheOptions, type OwnCache } from '../core/controller/own-cache.ts';
-import { plan, type Creation, type Deletion, type Plan, type PlanOptions } from '../core/controller/plan.ts';
-import { comingPods, type PrewarmOptions, type Workloads } from '../core/controller/prewarm.ts';
-import { cachesPointedTo, type WatchedPod } from '../core/controller/watched-pod.ts';
-import { firstNameOf, nameOfAttempt } from '../core/controller/desired-cache.ts';
+import type { CacheOptions, OwnCache } from '../core/controller/own-cache.ts';
+import { plan, type PlanOptions, type Refused } from '../core/controller/plan.ts';
+import { firstNameOf } from '../core/controller/desired-cache.ts';
 import type { View } from '../core/decision/view.ts';
-import { PodEvents, type RecordEvent } from './pod-events.ts';
+import { Changes, type ChangeEvents } from './changes.ts';
+import type { Cluster } from './cluster.ts';
+import { CreationLog } from './creation-log.ts';
+import { Looking, type LookOptions } from './look.ts';
+import { PodEvents } from './pod-events.ts';
+import { UseRecords } from './use-records.ts';
 
-/** The state of the cluster, and the changes that the controller may make. */
-export interface Cluster extends Workloads {
-  markedPods(): Iterable<WatchedPod>;
-  pendingPods(): Iterable<WatchedPod>;
-  ownCaches(): readonly OwnCache[];
-  /** When the API server last confirmed the pods and ImageCaches; undefined before the first time. */
-  confirmedAtMs(): number | undefined;
-  /**
-   * @returns `refused` if the API server will never accept the object
-   * @throws if it may accept the object later
-   */
-  create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }>;
-  /** @returns false if the object is gone already */
-  delete(cache: OwnCache): Promise<boolean>;
-  readonly recordEvent: RecordEvent;
-}
-
-export interface ReconcilerOptions extends PlanOptions, CacheOptions {
+export interface ReconcilerOptions extends PlanOptions, CacheOptions, LookOptions {
   readonly decision: DecisionOptions;
-  readonly credentials: CredentialOptions;
-  /** Undefined: caches are made after a miss only. */
-  readonly prewarm: PrewarmOptions | undefined;
 }
 
 /** Called for the log and the metrics. */
-export interface ReconcilerEvents {
-  readonly onCreated: (name: string, creation: Creation) => void;
-  readonly onDeleted: (deletion: Deletion) => void;
+export interface ReconcilerEvents extends ChangeEvents {
   /** @param seconds since the cache was created */
   readonly onReady: (cache: OwnCache, seconds: number) => void;
   readonly onFailed: (cache: OwnCache) => void;
-  /** Called in each reconciliation with the number of misses for which the quota has no room. */
-  readonly onRefused: (count: number) => void;
-  readonly onProblem: (problem: string) => void;
+  /** Called in each reconciliation with the misses that get no cache. */
+  readonly onRefused: (refused: readonly Refused[]) => void;
 }
 
 /** Milliseconds to wait after a change, so that the pods of one Deployment are seen together. */
 const GATHERING = 200;
-/**
- * The controller rests this many times as long as its last plan took, so that plans take at most a fifth of the time: a
- * plan for 20,000 marked pods takes most of a second.
- */
+/** The controller rests this many times as long as its last look took, so that looks take at most a fifth of the time. */
 const REST_SHARE = 4;
-/**
- * Milliseconds between two reconciliations at most: a refusal (REFUSED_FOR) ends without an event, and the system clock
- * may be set.
- */
+/** Milliseconds between two reconciliations at most, because the system clock may be set. */
 const LONGEST_REST = 60_000;
 const FAULT_WAIT_MS = { first: 1000, longest: 30_000 };
-/** Milliseconds until the controller retries a cache that the API server refused: the reason may be gone by then. */
-const REFUSED_FOR = 300_000;
 
 export class Reconciler {
   readonly #cluster: Cluster;
@@ -77,13 +47,14 @@ export class Reconciler {
   readonly #events: ReconcilerEvents;
   readonly #podEvents: PodEvents;
   readonly #clock: Clock;
-  /** When the controller may retry a cache that the API server refused, in milliseconds since 1970; by name. */
-  readonly #refused = new Map<string, number>();
+  readonly #uses = new UseRecords();
+  readonly #looking: Looking;
+  readonly #changes: Changes;
   /** The phases of the last reconciliation, by uid. Undefined before the first, which reports no change of phase. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
-  /** How long the last plan took, in milliseconds. */
-  #planTook = 0;
+  /** How long the last look took, in milliseconds. */
+  #lookTook = 0;
   /** Whether something has changed since the last reconciliation began. */
   #isWoken = false;
   #waiting: AbortController | undefined;
@@ -101,6 +72,13 @@ export class Reconciler {
     this.#events = events;
     this.#podEvents = new PodEvents((...said) => cluster.recordEvent(...said), config.decision);
     this.#clock = clock;
+    const log = new CreationLog();
+    this.#looking = new Looking(cluster, view, config, this.#uses, log);
+    const onCreated: ChangeEvents['onCreated'] = (name, creation) => {
+      events.onCreated(name, creation);
+      this.#podEvents.created(name, creation.miss);
+    };
+    this.#changes = new Changes(cluster, config, this.#uses, log, { ...events, onCreated }, clock);
   }
 
   /** Starts a reconciliation soon, because something has changed. */
@@ -112,6 +90,8 @@ export class Reconciler {
   /** Runs until the signal is aborted; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
+    // The uses before this replica led were recorded by the leader of that time.
+    this.#cluster.takeUses();
     while (!signal.aborted) {
       this.#isWoken = false;
       try {
@@ -121,7 +101,7 @@ export class Reconciler {
         // oxlint-disable-next-line no-await-in-loop
         await this.#restUntilWoken(wait, signal);
         // oxlint-disable-next-line no-await-in-loop
-        await this.#clock.sleep(Math.max(GATHERING, this.#planTook * REST_SHARE), signal);
+        await this.#clock.sleep(Math.max(GATHERING, this.#lookTook * REST_SHARE), signal);
       } catch (error) {
         if (signal.aborted) return;
         this.#report(messageOf(error));
@@ -153,58 +133,21 @@ export class Reconciler {
       return FAULT_WAIT_MS.first;
     }
     const failed = this.#notePhases();
-    const { misses, deletions, creations, refused, reconcileAgainAtMs } = this.#plan(now);
-    for (const { name } of failed) this.#podEvents.failed(name, misses.get(firstNameOf(name)));
-    this.#events.onRefused(refused.length);
-    for (const miss of refused) this.#podEvents.refused(miss, this.#config.quota);
-    this.#podEvents.starting(this.#cluster.pendingPods(), this.#view, now);
-    for (const deletion of deletions) {
-      if (signal.aborted) return 0;
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, to be gentle with the API server
-      if (await this.#cluster.delete(deletion.cache)) this.#events.onDeleted(deletion);
-    }
-    for (const creation of creations) {
-      if (signal.aborted) return 0;
-      // oxlint-disable-next-line no-await-in-loop
-      await this.#create(creation);
-    }
-    this.#problem = undefined;
-    return Math.min(Math.max(reconcileAgainAtMs - now, 0), LONGEST_REST);
-  }
-
-  #plan(now: number): Plan & { readonly misses: ReadonlyMap<string, Miss> } {
-    const { decision, prewarm } = this.#config;
+    this.#uses.note(this.#cluster.takeUses(), this.#cluster.ownCaches());
     const began = this.#clock.elapsed();
-    const coming = prewarm
-      ? comingPods(this.#cluster, this.#view, prewarm, now)
-      : { pods: [], reconcileAgainAtMs: Infinity };
-    const pods = [...this.#cluster.markedPods(), ...coming.pods];
-    const misses = missesOf(pods, this.#view, decision, this.#config.credentials, now);
-    const inUse = new Set<string>();
-    for (const pod of this.#cluster.pendingPods()) for (const id of cachesPointedTo(pod)) inUse.add(id);
-    const planned = plan(this.#cluster.ownCaches(), misses, inUse, this.#config, now);
-    this.#planTook = this.#clock.elapsed() - began;
-    return {
-      ...planned,
-      misses,
-      reconcileAgainAtMs: Math.min(planned.reconcileAgainAtMs, coming.reconcileAgainAtMs),
-    };
-  }
-
-  async #create(creation: Creation): Promise<void> {
-    const { miss, attempt, firstAttemptAtMs } = creation;
-    const name = nameOfAttempt(creation.name, attempt);
-    if (this.#clock.now() < (this.#refused.get(name) ?? 0)) return;
-    const answer = await this.#cluster.create(
-      cacheObject(miss.desired, this.#config, attempt, firstAttemptAtMs),
-    );
-    if (answer === 'created') {
-      this.#events.onCreated(name, creation);
-      this.#podEvents.created(name, miss);
-    }
-    if (typeof answer !== 'object') return;
-    this.#refused.set(name, this.#clock.now() + REFUSED_FOR);
-    this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
+    const look = await this.#looking.look(now, signal);
+    const planned = plan(look.situation, this.#config, now);
+    this.#lookTook = this.#clock.elapsed() - began;
+    const { misses } = look.situation;
+    for (const { name } of failed) this.#podEvents.failed(name, misses.get(firstNameOf(name)));
+    this.#events.onRefused(planned.refused);
+    this.#podEvents.refused(planned.refused, this.#config, now);
+    this.#podEvents.starting(this.#cluster.pods(), this.#view, now);
+    const mayAct = (): boolean => !signal.aborted && this.#staleness(this.#clock.now()) === undefined;
+    const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct);
+    this.#problem = undefined;
+    const againAtMs = Math.min(planned.reconcileAgainAtMs, look.reconcileAgainAtMs, changeAgainAtMs);
+    return Math.min(Math.max(againAtMs - this.#clock.now(), 0), LONGEST_REST);
   }
 
   /** Reports each cache that became Ready or failed since the last reconciliation. @returns the caches that failed */

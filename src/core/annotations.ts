@@ -74,9 +74,16 @@ export const IMAGE_SET = `${OWN_PREFIX}image-set`;
 /** Annotations of an ImageCache that the controller made: the number of the attempt, and when the first one began. */
 export const ATTEMPT = `${OWN_PREFIX}attempt`;
 export const FIRST_ATTEMPT = `${OWN_PREFIX}first-attempt`;
-/** Annotations of an ImageCache that the controller made: when a pod last got the cache, and how many pods got it. */
+/**
+ * Annotations of an ImageCache that the controller made: the namespace that it was made for; when a pod last got the
+ * cache, how many pods got it, and the namespaces of the pods that had it then, separated by commas.
+ */
+export const MADE_FOR = `${OWN_PREFIX}made-for`;
 export const LAST_USED = `${OWN_PREFIX}last-used`;
 export const HITS = `${OWN_PREFIX}hits`;
+export const USERS = `${OWN_PREFIX}users`;
+/** Annotation of an ImageCache that the controller will delete: why, and since when: `Quota 2026-11-30T12:00:00Z`. */
+export const RETIRING = `${OWN_PREFIX}retiring`;
 
 /** Annotation of an ImageCache: the namespaces that may use it, separated by commas; without it, all may. */
 export const NAMESPACES = `${OWN_PREFIX}namespaces`;
@@ -104,6 +111,9 @@ export const RETENTION_DAYS = 'k8s.aliyun.com/imc-retention-days';
 /** The platform of an ImageCache: `amd64` (the default) or `arm64`; `linux` (the default) or `windows`. */
 export const CACHE_ARCHITECTURE = 'k8s.aliyun.com/imc-cpu-arch';
 export const CACHE_OPERATING_SYSTEM = 'k8s.aliyun.com/imc-os-type';
+
+/** On a pod, written by ECI: the ID of the cache that the pod started from. */
+export const MATCHED_CACHE = 'k8s.aliyun.com/eci-matched-image-cache';
 
 /** On a pod, value: JSON such as `{"encrypted":"true"}`; asks for encrypted temporary storage. */
 export const STORAGE_OPTIONS = 'k8s.aliyun.com/eci-ephemeral-storage-options';

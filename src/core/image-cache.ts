@@ -23,6 +23,8 @@ export interface ImageCache {
   /** Undefined: never. */
   readonly expiresAtMs: number | undefined;
   readonly deleting: boolean;
+  /** Whether the controller has marked the cache: it will be deleted, unless a pod still needs it. */
+  readonly retiring: boolean;
   readonly region: string | undefined;
   /** `amd64` or `arm64`. */
   readonly architecture: string;
@@ -70,6 +72,7 @@ const PLAIN_FIELDS = Object.keys({
   createdAtMs: true,
   expiresAtMs: true,
   deleting: true,
+  retiring: true,
   region: true,
   architecture: true,
   operatingSystem: true,

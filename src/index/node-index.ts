@@ -1,9 +1,11 @@
 /** The Nodes in memory: their labels, and the sizes of the images that they hold. */
+import { isVirtual } from '../core/decision/scope.ts';
 import type { Node } from '../core/kubernetes/object.ts';
 import { EMPTY_MAP, isSameMap, type StringMap } from '../core/kubernetes/json.ts';
 
 export class NodeIndex {
   readonly #nodes = new Map<string, Node>();
+  readonly #virtual = new Set<string>();
   #changes = 0;
   /** Image key → node name → bytes. */
   readonly #sizes = new Map<string, Map<string, number>>();
@@ -17,6 +19,11 @@ export class NodeIndex {
 
   get size(): number {
     return this.#nodes.size;
+  }
+
+  /** The names of the virtual nodes. */
+  get virtualNodes(): ReadonlySet<string> {
+    return this.#virtual;
   }
 
   labels(name: string): StringMap {
@@ -34,6 +41,8 @@ export class NodeIndex {
       return false;
     this.#changes++;
     this.#nodes.set(node.name, node);
+    if (isVirtual(node.name, node.labels)) this.#virtual.add(node.name);
+    else this.#virtual.delete(node.name);
     for (const key of before?.imageSizes.keys() ?? [])
       if (!node.imageSizes.has(key)) this.#forget(key, node.name);
     for (const [key, bytes] of node.imageSizes) {
@@ -57,6 +66,7 @@ export class NodeIndex {
     if (!node) return false;
     this.#changes++;
     this.#nodes.delete(name);
+    this.#virtual.delete(name);
     for (const key of node.imageSizes.keys()) this.#forget(key, name);
     return true;
   }

@@ -1,7 +1,7 @@
 /** Connects each part of the program to a cluster, or to a folder of manifests. */
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import type { Cluster } from '../controller/reconciler.ts';
+import type { Cluster } from '../controller/cluster.ts';
 import type { JsonObject } from '../core/kubernetes/json.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import { FilesCluster } from '../sources/files/files-cluster.ts';

@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { oldestOf } from '../core/staleness.ts';
-import type { Miss } from '../core/controller/misses.ts';
+import { podCount, type Miss } from '../core/controller/misses.ts';
+import { REFUSAL_CODES } from '../core/controller/plan.ts';
 import { DAY } from '../core/kubernetes/time.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createControllerMetrics } from '../controller/metrics.ts';
@@ -23,6 +24,9 @@ export interface Controller {
   readonly stop: () => Promise<void>;
 }
 
+/** Milliseconds that an accepted pod may take until the API server's watches have it. */
+const ARRIVAL = 2000;
+
 /** @throws if the port is in use, or no cluster is configured */
 export async function startController(
   config: Config,
@@ -35,6 +39,7 @@ export async function startController(
   const metrics = createControllerMetrics({
     isLeading: () => leading,
     cachesByPhase: () => countBy(connection.cluster.ownCaches(), ({ phase }) => phase),
+    retiring: () => connection.cluster.ownCaches().filter((cache) => cache.retiring).length,
   });
   const onProblem = (problem: string): void => {
     metrics.problems.inc();
@@ -57,20 +62,22 @@ export async function startController(
     },
     clock,
   );
-  const { quota, idleDays, reuse, flash, retentionDays } = config.controller;
+  const { idleDays, retentionDays, webhookTimeoutMs, maxSize, exceptNamespaces } = config.controller;
   const reconciler = new Reconciler(
     connection.cluster,
     index,
     {
-      quota,
+      ...config.controller,
       idleAfter: idleDays * DAY,
-      reuse,
-      flash,
+      retireWait: config.maxStalenessMs + webhookTimeoutMs + ARRIVAL,
       retentionDays: retentionDays === 0 ? undefined : retentionDays,
       decision: config,
-      credentials: {
+      misses: {
+        decision: config,
         publicRegistries: config.sharing.publicRegistries,
         privateImages: config.controller.privateImages,
+        maxSizeGib: maxSize,
+        exceptNamespaces: new Set(exceptNamespaces),
       },
       prewarm: config.prewarm
         ? { unlabelled: config.prewarmNamespaces === 'all', except: new Set(config.prewarmExcept) }
@@ -116,13 +123,23 @@ function reconcilerListeners(
   onProblem: (problem: string) => void,
 ): ReconcilerEvents {
   return {
-    onCreated: (name, { miss, attempt }) => {
-      metrics.created.inc({ cause: miss.pods > 0 ? 'miss' : 'template' });
+    onCreated: (name, { miss, attempt, sizeGib }) => {
+      metrics.created.inc({ cause: podCount(miss) > 0 ? 'miss' : 'template' });
       log.info(
-        { imageCache: name, images: miss.desired.images.map(({ text }) => text), ...causeOf(miss), attempt },
+        {
+          imageCache: name,
+          images: miss.desired.images.map(({ text }) => text),
+          sizeGib,
+          ...causeOf(miss),
+          attempt,
+        },
         'ImageCache created',
       );
     },
+    onMarked: ({ cache: { name, id }, reason }) =>
+      log.info({ imageCache: name, id, reason }, 'ImageCache marked: no pod is given it any more'),
+    onUnmarked: ({ name, id }) =>
+      log.info({ imageCache: name, id }, 'ImageCache no longer marked: pods need it'),
     onDeleted: ({ cache: { name, id, phase }, reason }) => {
       metrics.deleted.inc({ reason });
       log.info({ imageCache: name, id, phase, reason }, 'ImageCache deleted');
@@ -135,13 +152,18 @@ function reconcilerListeners(
       metrics.failed.inc();
       log.warn({ imageCache: name, attempt }, 'ImageCache failed');
     },
-    onRefused: (count) => metrics.refused.set(count),
+    onRefused: (refused) => {
+      const counts = countBy(refused, ({ code }) => code);
+      for (const code of REFUSAL_CODES) metrics.refused.set({ reason: code }, counts.get(code) ?? 0);
+    },
     onProblem,
   };
 }
 
 /** The cause of a creation, as fields of the log. */
-function causeOf({ pods, lastBy: { kind, namespace, name } }: Miss): object {
+function causeOf(miss: Miss): object {
+  const { kind, namespace, name } = miss.lastBy;
+  const pods = podCount(miss);
   return pods > 0 ? { pods } : { template: `${kind} ${namespace}/${name}` };
 }
 

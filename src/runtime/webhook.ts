@@ -8,7 +8,6 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../webhook/metrics.ts';
-import { UsageRecorder } from '../webhook/usage-recorder.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import { buildApp, renewCertificate } from '../webhook/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
@@ -59,8 +58,6 @@ export async function startWebhook(
   );
   source = connected.source;
   const clients = readTrustedClients(config);
-  const stopping = new AbortController();
-  const uses = await recordUses(config, log, stopping.signal, clock);
   let draining = false;
   const app = buildApp({
     view: index,
@@ -74,7 +71,6 @@ export async function startWebhook(
     draining: () => draining,
     findUnboundPod: connected.findUnboundPod,
     clients,
-    onHit: (name) => uses?.note(name),
   });
   const metricsApp = buildMetricsServer({ registry: metrics.registry, log });
   const address = await app.listen({ host: config.host, port: config.port });
@@ -93,8 +89,6 @@ export async function startWebhook(
       await metricsApp.close();
       await connected.source.stop();
       await certificate.stop();
-      stopping.abort();
-      await uses?.stop();
       log.info('stopped');
     },
   };
@@ -117,22 +111,6 @@ function sourceListeners(
       if (deleted > 0) metrics.sourceChanges.inc({ change: 'deleted' }, deleted);
     },
   };
-}
-
-/** Undefined if no controller retires caches by their use. */
-async function recordUses(
-  { createOnMiss, source, kubeconfig, kubeContext }: Config,
-  log: FastifyBaseLogger,
-  signal: AbortSignal,
-  clock: Clock,
-): Promise<UsageRecorder | undefined> {
-  if (createOnMiss.by !== 'controller' || source !== 'kubernetes') return undefined;
-  const { connectUsage } = await import('../sources/kubernetes/connect.ts');
-  return new UsageRecorder(
-    connectUsage(kubeconfig, kubeContext, signal),
-    (problem) => log.warn({ problem }, 'use of an ImageCache not recorded'),
-    clock,
-  );
 }
 
 /** If the metrics port is taken, the webhook's port must not stay open. */

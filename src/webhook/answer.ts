@@ -33,14 +33,11 @@ export interface AnswerOptions {
   readonly now: () => number;
   /** Undefined if bindings are not decided. */
   readonly findUnboundPod: FindUnboundPod | undefined;
-  /** Called with the name of each ImageCache that a pod is given. */
-  readonly onHit: (cacheName: string) => void;
 }
 
 /** The parts of a decision that the webhook remembers for equal pods. */
 interface Answer {
   readonly outcome: Decision['outcome'];
-  readonly cacheName: string | undefined;
   readonly response: EncodedResponse;
   /** Undefined for a dry run, which counts nothing. */
   readonly increments: Increments | undefined;
@@ -89,7 +86,6 @@ export class Answering {
     const { metrics, decision: options } = this.#options;
     return {
       outcome: decision.outcome,
-      cacheName: decision.cache?.name,
       response: encodeResponse(decision, patch),
       increments: dryRun ? undefined : incrementsOf(decision, target, options.createOnMiss.by, metrics),
       explained: this.#logsDecisions ? { ...explanationOf(decision), patch } : undefined,
@@ -136,12 +132,11 @@ export class Answering {
 
   /** Counts and logs an answer that is about to be sent. @param started by performance.now() */
   #give({ uid, namespace, dryRun, target }: Review, answer: Answer, started: number): EncodedResponse {
-    const { metrics, onHit, log } = this.#options;
-    const { outcome, cacheName, response, increments, explained } = answer;
+    const { metrics, log } = this.#options;
+    const { response, increments, explained } = answer;
     if (!dryRun) {
       if (increments) addToMetrics(increments, metrics);
       metrics.decisionSeconds.observe((performance.now() - started) / 1000);
-      if ((outcome === 'hit' || outcome === 'partial') && cacheName !== undefined) onHit(cacheName);
     }
     if (explained) log.debug({ uid, namespace, dryRun, target, explanation: explained }, 'pod decided');
     return response;

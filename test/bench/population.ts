@@ -87,6 +87,7 @@ export function toImageCache(description: CacheDescription): ImageCache {
     createdAtMs: createdAt,
     expiresAtMs: undefined,
     deleting: false,
+    retiring: false,
     region: undefined,
     architecture: 'amd64',
     operatingSystem: 'linux',

@@ -71,6 +71,12 @@ describe('the configuration', () => {
       },
       controller: {
         quota: 100,
+        tenantLabel: '',
+        tenantCreationsPerHour: 20,
+        creationsPerHour: 100,
+        maxSize: 100,
+        webhookTimeoutMs: 10_000,
+        exceptNamespaces: ['kube-system'],
         idleDays: 30,
         reuse: false,
         flash: false,

@@ -1,5 +1,5 @@
 /** A miss on a folder, the cache that the controller creates and the simulator makes Ready, and the next pod's hit. */
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -36,6 +36,8 @@ describe('on a folder of manifests', () => {
         metricsPort: '0',
         'controller.quota': '1',
         prewarm: 'true',
+        maxStaleness: '1s',
+        'controller.webhookTimeout': '0',
         ...BY_CONTROLLER,
       }),
     );
@@ -66,9 +68,17 @@ describe('on a folder of manifests', () => {
     expect(problems).toEqual([]);
   });
 
+  /** @returns the outcome for a pod that is not stored */
+  async function dryRun(image: string): Promise<string | undefined> {
+    return (await webhook.review(admissionReview(podObject({ images: [image] })))).auditAnnotations?.[
+      'outcome'
+    ];
+  }
+
   /** Creates a pod as an API server does: asks the webhook, and stores the patched pod. @returns the outcome */
   async function create(name: string, image: string): Promise<string | undefined> {
-    const object = podObject({ images: [image] });
+    const spec = { containers: [{ name: 'c', image }], nodeName: 'virtual-kubelet' };
+    const object = podObject({ spec });
     const pod = { ...object, metadata: { ...(object['metadata'] as Json), name } };
     const response = await webhook.review(admissionReview(pod));
     const decided = applied(pod, operationsOf(response));
@@ -126,15 +136,24 @@ describe('on a folder of manifests', () => {
     expect(metrics).toContain('imagecache_controller_created_total{cause="template"} 1\n');
   });
 
-  it('at the quota, the cache for the next miss replaces the former cache', async () => {
+  it('at the quota, an older cache is given to no pod any more, goes a moment later, and another takes its place', async () => {
     expect(await create('first', 'app:1')).toBe('miss');
     await eventually(() => expect(made().map((file) => statusOf(file)?.['phase'])).toEqual(['Ready']));
+    rmSync(join(folder.path, 'pod-first.json'));
     const [before] = made();
+    const cache = parse(readFileSync(join(folder.path, before!), 'utf8')) as Json;
+    const metadata = { ...(cache['metadata'] as Json), creationTimestamp: '2026-11-01T00:00:00Z' };
+    folder.write(before!, { ...cache, metadata });
     expect(await create('other', 'other:1')).toBe('miss');
+    await eventually(() =>
+      expect(readFileSync(join(folder.path, before!), 'utf8')).toContain('retiring: Quota '),
+    );
+    await eventually(async () => expect(await dryRun('app:1')).toBe('miss'));
+    expect(made()).toEqual([before]);
     await eventually(() => {
       expect(made()).toHaveLength(1);
       expect(made()[0]).not.toBe(before);
-    });
+    }, 20_000);
     await eventually(async () => expect(await create('other-next', 'other:1')).toBe('hit'));
   });
 

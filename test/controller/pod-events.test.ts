@@ -1,6 +1,7 @@
 /** The Events about pods and their caches. test/e2e shows that the API server accepts them. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
+import type { PlanOptions, RefusalCode } from '../../src/core/controller/plan.ts';
 import { PodEvents } from '../../src/controller/pod-events.ts';
 import {
   cacheObject,
@@ -11,6 +12,7 @@ import {
   type CacheSpec,
   type Json,
 } from '../support/objects.ts';
+import { missOf } from '../support/planning.ts';
 
 const MARKED = { 'imagecache-webhook.io/create-on-miss': 'x' };
 const MINUTE = 60_000;
@@ -50,6 +52,14 @@ function look(cache: Partial<CacheSpec> = {}, now = NOW): string[] {
   events.starting(pods, index, now);
   return [...told];
 }
+
+const OPTIONS: PlanOptions = {
+  quota: 7,
+  idleAfter: 0,
+  retireWait: 0,
+  tenantCreationsPerHour: 5,
+  creationsPerHour: 9,
+};
 
 describe('for pods that were given a cache', () => {
   it('there is one Event for all of them, on the latest, with how many images the cache holds', () => {
@@ -126,6 +136,67 @@ describe('for pods that missed while a cache was being made', () => {
     look();
     pod('p', MARKED);
     expect(look({ ...inTheMaking, ...change })).toEqual([]);
+  });
+});
+
+describe('of several namespaces', () => {
+  it('each gets an Event of its own, which counts no pod of another namespace', () => {
+    look();
+    for (const namespace of ['a', 'b', 'b']) {
+      given(`p${pods.length}`);
+      const last = pods.pop()!;
+      pods.push({ ...last, subject: { ...last.subject, namespace } });
+    }
+    expect(look().map((each) => each.replace(/ were? .*| was .*/, ''))).toEqual([
+      'p0 SuccessfulHitImageCache: this pod',
+      'p2 SuccessfulHitImageCache: this pod and 1 earlier one',
+    ]);
+  });
+
+  it('a miss that all share says how many pods of its own namespace missed', () => {
+    const [, miss] = missOf('x', 0, { a: 2, b: 40 });
+    told.length = 0;
+    events.created('auto-x', miss);
+    expect(told[0]).toBe('x ImageCacheMissed: this pod and 1 earlier one found no image cache');
+  });
+});
+
+describe('for misses that get no cache', () => {
+  const refuse = (refusals: readonly (readonly [string, string, RefusalCode])[], now = NOW): string[] => {
+    told.length = 0;
+    events.refused(
+      refusals.map(([image, namespace, code]) => ({ miss: missOf(image, 0, { [namespace]: 1 })[1], code })),
+      OPTIONS,
+      now,
+    );
+    return [...told];
+  };
+
+  it('one Event for each namespace and reason says why', () => {
+    expect(
+      refuse([
+        ['a', 'team', 'Quota'],
+        ['b', 'team', 'Quota'],
+        ['c', 'team', 'TenantRate'],
+        ['d', 'other', 'Rate'],
+      ]),
+    ).toEqual([
+      "a ImageCacheMissed: no ImageCache is made for this pod's images and 1 other image set of this namespace: the quota (7) is reached, and no cache may go for it",
+      "c ImageCacheMissed: no ImageCache is made for this pod's images: 5 were made for this tenant within an hour, which is the most (controller.tenantCreationsPerHour)",
+      "d ImageCacheMissed: no ImageCache is made for this pod's images: 9 were made within an hour, which is the most (controller.creationsPerHour)",
+    ]);
+  });
+
+  it('the same is said again after ten minutes, and not before', () => {
+    const same: readonly [string, string, RefusalCode][] = [['a', 'team', 'Quota']];
+    expect(refuse(same)).toHaveLength(1);
+    expect(refuse(same, NOW + 9 * MINUTE)).toEqual([]);
+    expect(refuse(same, NOW + 10 * MINUTE)).toHaveLength(1);
+  });
+
+  it('at most twenty Events are written at once, whatever the number of misses', () => {
+    const all = Array.from({ length: 3000 }, (_, i) => [`x${i}`, `n${i % 45}`, 'Quota'] as const);
+    expect([0, 1, 2, 3].map(() => refuse(all).length)).toEqual([20, 20, 5, 0]);
   });
 });
 

@@ -1,38 +1,49 @@
 /** What the reconciler does and when, with a cluster in memory and a clock that moves only when a test advances it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Reconciler, type Cluster } from '../../src/controller/reconciler.ts';
+import type { Cluster, NewUses, Written } from '../../src/controller/cluster.ts';
+import { Reconciler } from '../../src/controller/reconciler.ts';
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
 import type { JsonObject } from '../../src/core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { FakeClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
+import { RULES } from '../support/misses.ts';
 import { ownCache } from '../support/own-cache.ts';
 import { cacheObject, configWith, decideFor, indexOf, podObject, type Json } from '../support/objects.ts';
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DECISION = configWith({ createOnMiss: { when: 'no-match', by: 'controller' } });
 const OPTIONS = {
   quota: 3,
   idleAfter: 30 * 24 * 60 * MINUTE,
+  retireWait: 2 * MINUTE,
+  tenantCreationsPerHour: 100,
+  creationsPerHour: 100,
+  tenantLabel: '',
   reuse: false,
   flash: false,
   retentionDays: undefined,
-  decision: configWith({ createOnMiss: { when: 'no-match', by: 'controller' } }),
-  credentials: { publicRegistries: [], privateImages: 'namespace' as const },
+  decision: DECISION,
+  misses: { ...RULES, decision: DECISION, exceptNamespaces: new Set<string>() },
   prewarm: undefined,
 };
-
-type Answer = Awaited<ReturnType<Cluster['create']>>;
 
 let clock: FakeClock;
 let index: ClusterIndex;
 let pods: WatchedPod[];
 let own: OwnCache[];
 /** Gives the answer to each creation. */
-let answer: () => Promise<Answer>;
+let answer: (image: string) => Promise<Written>;
 let confirmedAt: () => number | undefined;
 let created: string[];
 let deleted: string[];
+/** The annotations that were written, by cache. */
+let annotated: [string, Readonly<Record<string, string | null>>][];
+let uses: NewUses;
+/** Called before a cache is deleted. */
+let beforeDeletion: () => void;
 let problems: string[];
 let told: string[];
 let events: string[];
@@ -41,27 +52,52 @@ let stopping: AbortController;
 let running: Promise<void>;
 
 const cluster: Cluster = {
-  markedPods: () => pods,
-  pendingPods: () => pods,
+  pods: () => pods,
+  takeUses: () => {
+    const taken = uses;
+    uses = new Map();
+    return taken;
+  },
   ownCaches: () => own,
   workloads: () => [],
   pullSecretsOf: () => [],
   confirmedAtMs: () => confirmedAt(),
-  create: (object: JsonObject) => {
-    created.push(((object['spec'] as Json)['images'] as string[]).join());
-    return answer();
+  create: async (object: JsonObject) => {
+    const image = ((object['spec'] as Json)['images'] as string[]).join();
+    created.push(image);
+    const answered = await answer(image);
+    const { name } = object['metadata'] as { name: string };
+    if (answered === 'done') own = [...own, ownCache(name, clock.now(), { id: undefined, phase: '' })];
+    return answered;
+  },
+  annotate: ({ name }, annotations) => {
+    annotated.push([name, annotations]);
+    const mark = annotations['imagecache-webhook.io/retiring'];
+    if (mark !== undefined) {
+      const retiring = mark === null ? undefined : { reason: 'Quota' as const, sinceMs: clock.now() };
+      own = own.map((each) => (each.name === name ? { ...each, retiring } : each));
+      // As the watch does when it delivers the change.
+      reconciler.wake();
+    }
+    return Promise.resolve('done');
   },
   delete: ({ name }) => {
+    beforeDeletion();
     deleted.push(name);
     own = own.filter((each) => each.name !== name);
-    return Promise.resolve(true);
+    return Promise.resolve('done');
   },
   recordEvent: (_about, _type, reason) => told.push(reason),
 };
 
+const ON_NODE = (image: string): Json => ({
+  containers: [{ name: 'c', image }],
+  nodeName: 'virtual-kubelet',
+});
+
 /** A pod as the webhook left it, which missed a cache just now. */
 function missing(image: string): WatchedPod {
-  const object = podObject({ images: [image] });
+  const object = podObject({ images: [image], spec: ON_NODE(image) });
   const { annotations } = decideFor(object, index, OPTIONS.decision, clock.now());
   const metadata = {
     ...(object['metadata'] as Json),
@@ -80,6 +116,8 @@ function start(): void {
     OPTIONS,
     {
       onCreated: (name) => events.push(`created ${name}`),
+      onMarked: ({ reason }) => events.push(`marked ${reason}`),
+      onUnmarked: ({ name }) => events.push(`unmarked ${name}`),
       onDeleted: ({ reason }) => events.push(`deleted ${reason}`),
       onReady: ({ name }, seconds) => events.push(`ready ${name} ${seconds}`),
       onFailed: ({ name }) => events.push(`failed ${name}`),
@@ -96,7 +134,8 @@ beforeEach(() => {
   index = indexOf();
   index.confirm(clock.now());
   confirmedAt = () => clock.now();
-  answer = () => Promise.resolve('created');
+  answer = () => Promise.resolve('done');
+  [uses, annotated, beforeDeletion] = [new Map(), [], () => undefined];
   [pods, own] = [[], []];
   [created, deleted, problems, told, events] = [[], [], [], [], []];
   stopping = new AbortController();
@@ -152,7 +191,7 @@ describe('a creation that the API server refuses for good', () => {
   it('is reported once, and not tried again at each wake', async () => {
     start();
     await settled();
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 4; i++) {
       reconciler.wake();
       await pass(1000);
     }
@@ -161,15 +200,28 @@ describe('a creation that the API server refuses for good', () => {
     expect(told).toEqual([]);
   });
 
-  it('is tried again five minutes later, because its cause may be gone by then', async () => {
+  it('is tried again less and less often, because its cause may be gone by then', async () => {
     start();
     await settled();
-    await pass(4 * MINUTE);
+    await pass(4000);
     expect(created).toHaveLength(1);
-    answer = () => Promise.resolve('created');
-    await pass(2 * MINUTE);
+    await pass(2000);
     expect(created).toHaveLength(2);
+    await pass(9000);
+    expect(created).toHaveLength(2);
+    answer = () => Promise.resolve('done');
+    await pass(2000);
+    expect(created).toHaveLength(3);
     expect(events).toEqual([expect.stringMatching(/^created auto-/)]);
+  });
+
+  it('keeps no other cache from being made', async () => {
+    answer = (image) => Promise.resolve(image === 'a:1' ? { refused: 'by policy' } : 'done');
+    pods = ['a:1', 'b:1', 'c:1'].map(missing);
+    start();
+    await settled();
+    expect(created.toSorted()).toEqual(['a:1', 'b:1', 'c:1']);
+    expect(events).toHaveLength(2);
   });
 });
 
@@ -229,29 +281,129 @@ describe('the phases of the controller’s caches', () => {
   });
 });
 
-it('beyond the quota the least recently used cache is deleted before another is made', async () => {
-  own = ['a', 'b', 'c'].map((name, i) =>
-    ownCache(name, clock.now(), { lastUsedAtMs: clock.now() - (3 - i) * MINUTE }),
-  );
-  pods = [missing('z:1')];
-  start();
-  await settled();
-  expect([deleted, created]).toEqual([['a'], ['z:1']]);
-  expect(events).toEqual(['deleted Quota', expect.stringMatching(/^created auto-/)]);
+describe('at the quota', () => {
+  const old = (name: string, ago: number): OwnCache =>
+    ownCache(name, clock.now() - ago, { createdAtMs: clock.now() - 2 * HOUR });
+  const pinning = (id: string): WatchedPod =>
+    readWatchedPod(
+      podObject({ annotations: { 'k8s.aliyun.com/eci-imc-id': id }, spec: ON_NODE('pinned:1') }),
+    );
+  beforeEach(() => {
+    own = ['a', 'b', 'c'].map((name, i) => old(name, (3 - i) * MINUTE));
+    index = indexOf(...['a', 'b', 'c'].map((name) => cacheObject({ name, images: [`${name}:1`] })));
+    index.confirm(clock.now());
+  });
+
+  it('the least recently used cache is marked, deleted after the wait, and only then another is made', async () => {
+    pods = [missing('z:1')];
+    start();
+    await settled();
+    expect(annotated).toEqual([['a', { 'imagecache-webhook.io/retiring': 'Quota 2026-11-25T12:00:00Z' }]]);
+    await pass(115_000);
+    expect([deleted, created]).toEqual([[], []]);
+    await pass(10_000);
+    expect([deleted, created]).toEqual([['a'], ['z:1']]);
+    expect(events).toEqual(['marked Quota', 'deleted Quota', expect.stringMatching(/^created auto-/)]);
+  });
+
+  it('a cache that a pod starts from is neither marked nor deleted, even if there is no place for another', async () => {
+    pods = [missing('z:1'), ...['a', 'b', 'c'].map((name) => pinning(`imc-${name}`))];
+    start();
+    await settled();
+    await pass(5 * MINUTE);
+    expect([
+      annotated.filter(([, each]) => 'imagecache-webhook.io/retiring' in each),
+      deleted,
+      created,
+    ]).toEqual([[], [], []]);
+    expect(told).toContain('ImageCacheMissed');
+  });
+
+  it('a marked cache that a pod points to at the end of the wait is kept, and its mark is taken back', async () => {
+    pods = [missing('z:1')];
+    start();
+    await settled();
+    pods = [...pods, pinning('imc-a')];
+    await pass(125_000);
+    expect(events).toContain('unmarked a');
+    expect(deleted).not.toContain('a');
+  });
+
+  it('the pods are looked at again before each deletion', async () => {
+    own = own.map((each) => ({ ...each, retiring: { reason: 'Idle' as const, sinceMs: 0 } }));
+    beforeDeletion = () => {
+      pods = [pinning('imc-b'), pinning('imc-c')];
+    };
+    start();
+    await settled();
+    await pass(125_000);
+    expect(deleted).toEqual(['a']);
+  });
+
+  it('a mark of an earlier leader, whose clock may differ, is waited for from when this leader sees it', async () => {
+    own = own.map((each) => ({ ...each, retiring: { reason: 'Idle' as const, sinceMs: 0 } }));
+    start();
+    await settled();
+    await pass(60_000);
+    expect(deleted).toEqual([]);
+  });
+
+  it('nothing is deleted if the pods have become stale meanwhile', async () => {
+    own = own.map((each) => ({ ...each, retiring: { reason: 'Idle' as const, sinceMs: 0 } }));
+    const seen = clock.now();
+    beforeDeletion = () => {
+      confirmedAt = () => seen;
+    };
+    start();
+    await settled();
+    await pass(125_000);
+    expect(deleted).toEqual(['a']);
+  });
 });
 
-it('a cache that a pending pod starts from is not deleted, even if there is no room for another', async () => {
-  own = ['a', 'b', 'c'].map((name) => ownCache(name, clock.now(), { lastUsedAtMs: clock.now() - MINUTE }));
-  const using = ['a', 'b', 'c'].map((name) =>
-    readWatchedPod(podObject({ annotations: { 'k8s.aliyun.com/eci-imc-id': `imc-${name}` } })),
-  );
-  index = indexOf(...['a', 'b', 'c'].map((name) => cacheObject({ name, images: [`${name}:1`] })));
-  index.confirm(clock.now());
-  pods = [missing('z:1'), ...using];
+it('the use of a cache is recorded once pods have got it, and not what came before this leader', async () => {
+  own = [ownCache('a', clock.now() - HOUR)];
+  uses = new Map([['imc-a', { pods: 99, lastAtMs: clock.now() - HOUR }]]);
   start();
   await settled();
-  expect([deleted, created]).toEqual([[], []]);
-  expect(told).toContain('ImageCacheMissed');
+  uses = new Map([['imc-a', { pods: 2, lastAtMs: clock.now() }]]);
+  reconciler.wake();
+  await pass(1000);
+  expect(annotated).toEqual([
+    [
+      'a',
+      {
+        'imagecache-webhook.io/last-used': '2026-11-25T12:00:00Z',
+        'imagecache-webhook.io/hits': '2',
+      },
+    ],
+  ]);
+});
+
+it('misses that get no cache are told of once for each namespace, however many they are', async () => {
+  pods = Array.from({ length: 300 }, (_, i) => missing(`app-${i}:1`));
+  start();
+  await settled();
+  expect(created).toHaveLength(3);
+  expect(told.filter((reason) => reason === 'ImageCacheMissed')).toHaveLength(3 + 1);
+  reconciler.wake();
+  await pass(5000);
+  expect(told.filter((reason) => reason === 'ImageCacheMissed')).toHaveLength(3 + 1);
+});
+
+it('other work gets a turn after every 500 decisions', async () => {
+  pods = Array.from({ length: 1600 }, (_, i) => missing(`app-${i}:1`));
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => {
+    turns += 1;
+    if (!isOver) setImmediate(count);
+  };
+  start();
+  setImmediate(count);
+  await eventually(() => expect(created.length).toBeGreaterThan(0));
+  isOver = true;
+  expect(turns).toBeGreaterThanOrEqual(3);
 });
 
 it.each([1, 2])(
@@ -260,7 +412,7 @@ it.each([1, 2])(
     pods = ['a:1', 'b:1'].slice(0, misses).map(missing);
     answer = () => {
       stopping.abort();
-      return Promise.resolve('created');
+      return Promise.resolve('done');
     };
     start();
     await running;

@@ -3,6 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import { imageSetHash } from '../../src/core/image/image-set.ts';
+import { parseImageReference } from '../../src/core/image/reference.ts';
 import { startController, type Controller } from '../../src/runtime/controller.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
@@ -43,6 +45,7 @@ describe('between the controller and the API server', () => {
   beforeAll(async () => {
     plane = await startControlPlane();
     await installCrd(plane.api, IMAGE_CACHE_CRD);
+    await plane.api.create('/api/v1/nodes', { metadata: { name: 'virtual-kubelet' } });
   });
   afterAll(async () => {
     await plane?.stop();
@@ -78,9 +81,10 @@ describe('between the controller and the API server', () => {
     plane.api.create(PODS, {
       metadata: {
         name,
-        labels: { 'alibabacloud.com/eci': 'true', 'imagecache-webhook.io/create-on-miss': 'of-this' },
+        labels: { 'alibabacloud.com/eci': 'true' },
+        annotations: { 'imagecache-webhook.io/create-on-miss': imageSetHash([parseImageReference(image)!]) },
       },
-      spec: { containers: [{ name: 'c', image }] },
+      spec: { containers: [{ name: 'c', image }], nodeName: 'virtual-kubelet' },
     });
 
   async function untilMade(images: readonly string[], within = 30_000): Promise<void> {

@@ -41,7 +41,6 @@ let aheadBy = 0;
 beforeAll(async () => {
   plane = await startCluster({
     bindTime: true,
-    controller: true,
     schedulers: ['default-scheduler'],
     kwok: true,
   });
@@ -58,6 +57,7 @@ beforeAll(async () => {
     prewarm: 'true',
     // A short time, so that the API server confirms its data soon after its clock was moved.
     maxStaleness: '6s',
+    'controller.webhookTimeout': '2s',
   };
   const config = loadConfig(undefined, new Map(Object.entries(settings)), {});
   controller = await startController(config, pino({ level: 'silent' }), {
@@ -219,6 +219,8 @@ describe('a cache that nobody has used for longer than idleDays', () => {
     await plane.api.remove(`${PODS}/misses-too`);
     // Moves only the controller's clock, by a month.
     aheadBy = 31 * DAY;
+    // The controller looks again at each change, and else once a minute.
+    await create('wakes', 'wakes:1');
     try {
       await eventually(async () => expect(await present(unused.name)).toBe(false), 30_000);
       // The controller has seen both caches, and a pod that still pulls.

@@ -34,7 +34,6 @@ export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
     readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
     clients: undefined,
-    onHit: () => undefined,
     findUnboundPod: () => Promise.reject(new Error('no such pod')),
     ...change,
   });

@@ -56,6 +56,7 @@ export interface CacheSpec {
   readonly deleting?: boolean;
   readonly region?: string;
   readonly annotations?: Record<string, string>;
+  readonly labels?: Record<string, string>;
 }
 
 /** An ImageCache that is Ready, with 20 GiB and the ID `imc-NAME`, unless `cache` says otherwise. */
@@ -69,6 +70,7 @@ export function cacheObject(cache: CacheSpec): Json {
       ...(cache.deleting === true && { deletionTimestamp: '2026-11-21T11:59:00Z' }),
       ...(cache.annotations && { annotations: cache.annotations }),
       ...(cache.region !== undefined && { labels: { 'topology.kubernetes.io/region': cache.region } }),
+      ...(cache.labels && { labels: cache.labels }),
     },
     spec: { images: cache.images ?? ['app:1'], imageCacheSize: cache.size ?? 20 },
     status: {
@@ -92,6 +94,7 @@ export function indexedCache(i: number, change: Partial<ImageCache> = {}): Image
     createdAtMs: i,
     expiresAtMs: undefined,
     deleting: false,
+    retiring: false,
     region: undefined,
     architecture: 'amd64',
     operatingSystem: 'linux',

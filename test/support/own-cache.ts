@@ -6,15 +6,22 @@ export function ownCache(name: string, atMs: number, change: Partial<OwnCache> =
   return {
     name,
     uid: `uid-of-${name}`,
+    resourceVersion: '1',
     id: `imc-${name}`,
     phase: 'Ready',
     createdAtMs: atMs,
     updatedAtMs: atMs,
     expiresAtMs: undefined,
     deleting: false,
+    sizeGib: 30,
     attempt: 1,
     firstAttemptAtMs: atMs,
+    failedForSpace: false,
     lastUsedAtMs: atMs,
+    hits: 0,
+    madeFor: 'default',
+    users: [],
+    retiring: undefined,
     ...change,
   };
 }

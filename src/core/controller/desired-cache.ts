@@ -1,11 +1,11 @@
 /**
  * A desired cache: the images, the size and the pull credentials of an ImageCache that pods need and no ImageCache
- * offers. The name of the ImageCache depends on these data alone, so that all replicas choose the same name.
+ * offers. Its name follows from these data, so that all replicas choose the same name; the size counts only if it is
+ * fixed.
  */
 import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import type { StringMap } from '../kubernetes/json.ts';
-import { GIB } from '../kubernetes/quantity.ts';
 
 export interface DesiredImage {
   /** As the pod writes it; ECI pulls this. */
@@ -20,6 +20,10 @@ export interface DesiredCache {
   /** The hash in the pod's marker. All caches for a pod with more than 20 images have the hash of the whole set. */
   readonly imageSet: string;
   readonly sizeGib: number;
+  /** How large an attempt may become after one failed because its images did not fit. */
+  readonly largestGib: number;
+  /** Set for pods that the common cache of these images is too large for. */
+  readonly fixedSizeGib: number | undefined;
   /** The platform of the pods; a cache can be used on no other. */
   readonly architecture: string;
   readonly operatingSystem: string;
@@ -31,31 +35,22 @@ export interface DesiredCache {
   readonly registry: StringMap;
 }
 
-/** The sizes that an ImageCache may have (docs/domain.md, "ImageCache"). */
-const SIZES_GIB = { least: 20, most: 32_768 };
-
 export const NAME_PREFIX = 'auto-';
 /** Hexadecimal digits: 128 bits, as in the marker. */
 const HASH_LENGTH = 32;
 
-/**
- * The size in GiB of a cache for a pod: the pod's storage, within the limits of an ImageCache. Rounded
- * down, because a pod cannot use a cache that is larger than its storage.
- * @param storageBytes the storage of the pod's ECI instance
- */
-export function sizeFor(storageBytes: number): number {
-  return Math.min(Math.max(Math.floor(storageBytes / GIB), SIZES_GIB.least), SIZES_GIB.most);
-}
+/** A desired cache whose size is not known yet. */
+export type Unsized = Omit<DesiredCache, 'sizeGib' | 'largestGib' | 'fixedSizeGib'>;
 
 /** The name of the first ImageCache for a desired cache. */
-export function cacheName(desired: DesiredCache): string {
-  const { images, sizeGib, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
+export function cacheName(desired: Unsized & Partial<Pick<DesiredCache, 'fixedSizeGib'>>): string {
+  const { images, fixedSizeGib, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
   const parts = [
     images.map(({ key }) => key),
-    [sizeGib],
+    fixedSizeGib === undefined ? [] : [fixedSizeGib],
     pullSecrets,
     Array.from(registry, ([key, value]) => `${key}=${value}`).toSorted(),
-    // The default platform adds nothing, so that caches keep the names that earlier releases gave them.
+    // The default platform adds nothing.
     ...(isSamePlatform(DEFAULT_PLATFORM, desired) ? [] : [[architecture, operatingSystem]]),
     ...(owner ? [['owner', owner.namespace, owner.uid ?? '']] : []),
   ];

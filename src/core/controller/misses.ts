@@ -1,71 +1,125 @@
 /**
- * Finds the caches that pods miss now: decides each pod again, by the rules of the webhook. So the controller need not
- * remember any miss, and a miss ends as soon as a cache serves the pod.
+ * Finds the caches that pods miss now: decides pods again, by the rules of the webhook. So the controller need not
+ * remember any miss, and a miss ends as soon as a cache serves the pod. Pods with the same content are decided once.
  */
-import { ACR_CREDENTIAL_KEYS } from '../annotations.ts';
+import { CREATE_ON_MISS, WEBHOOK_SWITCH } from '../annotations.ts';
 import type { DecisionOptions } from '../decision/options.ts';
 import { decide, type Decision } from '../decision/decide.ts';
-import { byKey, type ImageReference } from '../image/reference.ts';
-import { FAILED, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
-import { NO_MATCH } from '../decision/match/degree.ts';
-import { refusingFilter, SUITABILITY_FILTERS, type FilterContext } from '../decision/match/filters.ts';
-import { firstInOrder } from '../decision/match/order.ts';
-import type { CandidateLevel, View } from '../decision/view.ts';
+import type { View } from '../decision/view.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
-import type { WatchedPod } from './watched-pod.ts';
-import { cacheName, firstNameOf, sizeFor, type DesiredCache, type DesiredImage } from './desired-cache.ts';
+import type { PodContent, WatchedPod } from './watched-pod.ts';
+import { cacheName, type DesiredCache } from './desired-cache.ts';
+import { desiredCaches, type CacheRules } from './missing-images.ts';
 
 export interface Miss {
   readonly desired: DesiredCache;
   /** When the youngest pod that misses the cache was created. */
   readonly missedAtMs: number;
-  /** How many pods miss the cache; 0 for a pre-warmed workload that has no pod yet. */
-  readonly pods: number;
+  /** How many pods miss the cache, by namespace; 0 for a pre-warmed workload that has no pod yet. */
+  readonly pods: ReadonlyMap<string, number>;
   /** What the latest of those pods found: no cache, or one that lacks some images and is used or left to ECI. */
   readonly found: 'nothing' | 'partial, used' | 'partial, left to ECI';
   /** The youngest pod that misses the cache, or the workload. */
   readonly lastBy: ObjectReference;
 }
 
-/** Which caches the controller makes with pull secrets or ACR credentials. */
-export interface CredentialOptions {
-  /** Registries, or beginnings of repositories, whose images need no credentials. */
-  readonly publicRegistries: readonly string[];
-  readonly privateImages: 'namespace' | 'never';
+export interface MissOptions extends CacheRules {
+  readonly decision: DecisionOptions;
+  /** Namespaces whose pods the API server does not send to the webhook, so that a marker on them means nothing. */
+  readonly exceptNamespaces: ReadonlySet<string>;
 }
 
-/** A cache in one of these phases never becomes Ready. */
-const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
+/** Pods with the same content. */
+export interface PodGroup {
+  readonly content: PodContent;
+  readonly pods: number;
+  readonly newest: WatchedPod;
+}
+
+/** Milliseconds that a pod without a node must have waited until it counts: before, it may never run at all. */
+export const COUNTS_AFTER_MS = 60_000;
 
 /**
- * The misses, by the name of the ImageCache that each miss asks for.
+ * The pods that may miss a cache, grouped by their content: those on a node, those that the scheduler may not place yet,
+ * those that have waited for a node for COUNTS_AFTER_MS, and those of templates.
  * @param now milliseconds since 1970
  */
-export function missesOf(
+export function groupPods(
   pods: Iterable<WatchedPod>,
-  view: View,
-  config: DecisionOptions,
-  credentials: CredentialOptions,
   now: number,
-): Map<string, Miss> {
-  const misses = new Map<string, Miss>();
+): { readonly groups: readonly PodGroup[]; readonly reconcileAgainAtMs: number } {
+  const groups = new Map<PodContent, PodGroup>();
+  let reconcileAgainAtMs = Infinity;
   for (const watched of pods) {
-    if (watched.deleting) continue;
-    const decision = decide(watched.pod, view, config, now);
-    for (const desired of desiredCaches(watched, decision, credentials, view)) {
+    const { content, deleting, createdAtMs } = watched;
+    if (!content || deleting || !isMarked(content, watched)) continue;
+    const countsAtMs = mayCountAt(watched);
+    if (countsAtMs > now) {
+      reconcileAgainAtMs = Math.min(reconcileAgainAtMs, countsAtMs);
+      continue;
+    }
+    const known = groups.get(content);
+    const newest = known && known.newest.createdAtMs >= createdAtMs ? known.newest : watched;
+    const isPod = watched.subject.kind === 'Pod';
+    groups.set(content, { content, pods: (known?.pods ?? 0) + Number(isPod), newest });
+  }
+  return { groups: [...groups.values()], reconcileAgainAtMs };
+}
+
+/** Pods of templates have no marker yet. */
+function isMarked({ pod }: PodContent, { subject }: WatchedPod): boolean {
+  return subject.kind !== 'Pod' || pod.annotations.has(CREATE_ON_MISS);
+}
+
+function mayCountAt({ nodeName, isGated, subject, createdAtMs }: WatchedPod): number {
+  return nodeName !== undefined || isGated || subject.kind !== 'Pod' ? 0 : createdAtMs + COUNTS_AFTER_MS;
+}
+
+/** The misses of the groups that were added, by the name of the ImageCache that each miss asks for. */
+export class Misses {
+  readonly byName = new Map<string, Miss>();
+  readonly #view: View;
+  readonly #options: MissOptions;
+  readonly #now: number;
+
+  /** @param now milliseconds since 1970 */
+  constructor(view: View, options: MissOptions, now: number) {
+    this.#view = view;
+    this.#options = options;
+    this.#now = now;
+  }
+
+  /** Makes one decision. */
+  add({ content, pods, newest }: PodGroup): void {
+    const { pod } = content;
+    if (!this.#isInCharge(content)) return;
+    const decision = decide(pod, this.#view, this.#options.decision, this.#now);
+    const marker = pod.annotations.get(CREATE_ON_MISS);
+    // A marker with another hash is none of ours, or the pod was changed after the webhook saw it.
+    if (marker !== undefined && marker !== decision.createOnMiss) return;
+    for (const desired of desiredCaches(content, decision, this.#options, this.#view)) {
       const name = cacheName(desired);
-      const known = misses.get(name);
-      const isLast = known === undefined || watched.createdAtMs > known.missedAtMs;
-      misses.set(name, {
-        desired,
-        missedAtMs: isLast ? watched.createdAtMs : known.missedAtMs,
-        pods: (known?.pods ?? 0) + Number(watched.subject.kind === 'Pod'),
+      const known = this.byName.get(name);
+      const isLast = known === undefined || newest.createdAtMs > known.missedAtMs;
+      const counts = new Map(known?.pods);
+      counts.set(pod.namespace, (counts.get(pod.namespace) ?? 0) + pods);
+      this.byName.set(name, {
+        desired: known && known.desired.largestGib >= desired.largestGib ? known.desired : desired,
+        missedAtMs: isLast ? newest.createdAtMs : known.missedAtMs,
+        pods: counts,
         found: isLast ? foundBy(decision) : known.found,
-        lastBy: isLast ? watched.subject : known.lastBy,
+        lastBy: isLast ? newest.subject : known.lastBy,
       });
     }
   }
-  return misses;
+
+  /** Whether the webhook decides on such pods; a marker on another pod is forged. */
+  #isInCharge({ pod: { namespace, labels } }: PodContent): boolean {
+    if (this.#options.exceptNamespaces.has(namespace)) return false;
+    return [labels, this.#view.namespaceLabels(namespace)].every(
+      (each) => each.get(WEBHOOK_SWITCH.label) !== WEBHOOK_SWITCH.off,
+    );
+  }
 }
 
 function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
@@ -73,182 +127,9 @@ function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
   return cacheId === undefined ? 'partial, left to ECI' : 'partial, used';
 }
 
-/** Whether pods like the one in question can run from a cache, as far as size, region and platform go. */
-type Suits = (cache: ImageCache) => boolean;
-
-/** Whether a cache will serve pods that ask like this, once it is Ready. */
-export function suitsAs(request: FilterContext): Suits {
-  return (cache) => refusingFilter({ cache, degree: NO_MATCH }, request, SUITABILITY_FILTERS) === undefined;
-}
-
-/** As a pod writes the image, but without a tag beside a digest: the tag may name nothing, and it decides nothing. */
-function pullableText(key: string, text: string | undefined): string {
-  return text === undefined || /:[^/@]+@/.test(text) ? key : text;
-}
-
-/** Empty if the pod misses nothing, or if the cache that it misses is being made. */
-function desiredCaches(
-  watched: WatchedPod,
-  decision: Decision,
-  credentials: CredentialOptions,
-  view: View,
-): DesiredCache[] {
-  const { createOnMiss, images, request, match, placement } = decision;
-  if (createOnMiss === undefined || !images || !request || !match || !placement) return [];
-  const textOf = new Map<string, string>();
-  const { containers, imageVolumes } = watched.pod;
-  for (const image of containers.map((container) => container.image).concat(imageVolumes)) {
-    const key = images.referenceOf(image)?.key;
-    if (key !== undefined && !textOf.has(key)) textOf.set(key, image);
-  }
-  const toDesiredImages = (references: readonly ImageReference[]): DesiredImage[] =>
-    references.toSorted(byKey).map(({ key }) => ({ key, text: pullableText(key, textOf.get(key)) }));
-  const { architecture, operatingSystem } = placement;
-  if (architecture === undefined || operatingSystem === undefined) return [];
-  const suits = suitsAs(match.request);
-  const sizeGib = sizeFor(request.storageBytes);
-  const desiredFor = (references: readonly ImageReference[]): DesiredCache[] => {
-    const wanted = {
-      images: toDesiredImages(references),
-      imageSet: createOnMiss,
-      sizeGib,
-      architecture,
-      operatingSystem,
-    };
-    return withCredentials(wanted, references, watched, credentials, view);
-  };
-  if (images.references.length <= MAX_CACHE_IMAGES) {
-    return completeInTheMaking(images.references, suits, match.request.nowMs, view)
-      ? []
-      : desiredFor(images.references);
-  }
-  const left = withoutThoseHeld(images.references, suits, match.request.nowMs, view).toSorted(byKey);
-  const parts: DesiredCache[] = [];
-  for (let i = 0; i < left.length; i += MAX_CACHE_IMAGES)
-    parts.push(...desiredFor(left.slice(i, i + MAX_CACHE_IMAGES)));
-  return parts;
-}
-
-/**
- * The cache with the credentials that it needs, and so with its owner. A cache of public images alone is first made
- * without credentials, for everybody; if that has failed, it is made with them.
- * @returns empty if no cache may be made with credentials
- */
-function withCredentials(
-  wanted: Omit<DesiredCache, 'pullSecrets' | 'registry' | 'owner'>,
-  references: readonly ImageReference[],
-  { pod, pullSecrets, registry }: WatchedPod,
-  { publicRegistries, privateImages }: CredentialOptions,
-  view: View,
-): DesiredCache[] {
-  const insecure = new Map([...registry].filter(([key]) => !ACR_CREDENTIAL_KEYS.includes(key)));
-  const forAll: DesiredCache = { ...wanted, pullSecrets: [], registry: insecure, owner: undefined };
-  const hasCredentials = pullSecrets.length > 0 || insecure.size < registry.size;
-  if (!hasCredentials) return [forAll];
-  const beginnings = publicRegistries.map((each) => `${normalised(each)}/`);
-  const isPublic = references.every(({ repository }) =>
-    beginnings.some((beginning) => `${repository}/`.startsWith(beginning)),
-  );
-  if (isPublic && !hasFailed(cacheName(forAll), references, view)) return [forAll];
-  if (privateImages === 'never') return [];
-  const { namespace } = pod;
-  return [{ ...wanted, pullSecrets, registry, owner: { namespace, uid: view.namespaceUid(namespace) } }];
-}
-
-/** A registry or the beginning of a repository, as references are normalised. */
-function normalised(registry: string): string {
-  return registry
-    .toLowerCase()
-    .replace(/\/+$/, '')
-    .replace(/^index\.docker\.io(?=\/|$)/, 'docker.io');
-}
-
-/** Whether an attempt with this name failed, and none of its name is Ready or being made. */
-function hasFailed(name: string, images: readonly ImageReference[], view: View): boolean {
-  const attempts = view
-    .candidates(images)
-    .flatMap(({ usable, unusable }) => [...usable, ...unusable])
-    .filter((cache) => firstNameOf(cache.name) === name);
-  return attempts.length > 0 && attempts.every(({ phase }) => HOPELESS.has(phase));
-}
-
-/**
- * For a pod with more images than a cache may have: the images that no usable cache holds, and no cache in the making
- * will hold. Takes away the images of one cache after the other, the largest overlap first.
- */
-function withoutThoseHeld(
-  images: readonly ImageReference[],
-  suits: Suits,
-  nowMs: number,
-  view: View,
-): readonly ImageReference[] {
-  const wanted = keysOf(images);
-  let left = images;
-  for (;;) {
-    const best = [bestUsable(left, suits, view), bestInTheMaking(left, wanted, suits, nowMs, view)]
-      .filter((each) => each !== undefined)
-      .toSorted((a, b) => b.exact - a.exact)[0];
-    if (!best || best.exact === 0) return left;
-    const held = new Set(best.cache.images.map(({ key }) => key));
-    left = left.filter(({ key }) => !held.has(key));
-  }
-}
-
-/** A suitable cache that has all these images and is being made. */
-export function completeInTheMaking(
-  images: readonly ImageReference[],
-  suits: Suits,
-  nowMs: number,
-  view: View,
-): ImageCache | undefined {
-  const best = bestInTheMaking(images, keysOf(images), suits, nowMs, view);
-  return best?.exact === images.length ? best.cache : undefined;
-}
-
-function keysOf(images: readonly ImageReference[]): ReadonlySet<string> {
-  return new Set(images.map(({ key }) => key));
-}
-
-interface Overlap {
-  readonly cache: ImageCache;
-  readonly exact: number;
-}
-
-function bestUsable(images: readonly ImageReference[], suits: Suits, view: View): Overlap | undefined {
-  return bestOf(images, suits, view, ({ usable }) => usable);
-}
-
-/**
- * Milliseconds. No miss waits longer for a cache that holds other images too: one of them may never be pulled, and would
- * keep the pods from a cache of their own for ever.
- */
-const WAITS_FOR_OTHERS_MS = 600_000;
-
-/** @param wanted the keys of all images of the pod, of which `images` may be a part */
-function bestInTheMaking(
-  images: readonly ImageReference[],
-  wanted: ReadonlySet<string>,
-  suits: Suits,
-  nowMs: number,
-  view: View,
-): Overlap | undefined {
-  const counts = (cache: ImageCache): boolean =>
-    nowMs - cache.createdAtMs < WAITS_FOR_OTHERS_MS || cache.images.every(({ key }) => wanted.has(key));
-  return bestOf(images, suits, view, ({ unusable }) =>
-    unusable.filter((cache) => !cache.deleting && !HOPELESS.has(cache.phase) && counts(cache)),
-  );
-}
-
-/** The cache of the pod's platform that holds most of the images, among those that `counting` selects. */
-function bestOf(
-  images: readonly ImageReference[],
-  suits: Suits,
-  view: View,
-  counting: (level: CandidateLevel) => readonly ImageCache[],
-): Overlap | undefined {
-  for (const level of view.candidates(images)) {
-    const [cache] = firstInOrder(counting(level).filter(suits), 1, 0);
-    if (cache) return { cache, exact: level.degree.exact };
-  }
-  return undefined;
+/** How many pods miss a cache, in all namespaces. */
+export function podCount({ pods }: Miss): number {
+  let count = 0;
+  for (const each of pods.values()) count += each;
+  return count;
 }

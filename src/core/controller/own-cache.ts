@@ -7,6 +7,7 @@ import {
   FLASH,
   IMAGE_SET,
   MADE_BY,
+  MADE_FOR,
   NAMESPACE_UID,
   NAMESPACES,
   REUSE,
@@ -14,12 +15,18 @@ import {
 import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
 import { IMAGE_CACHE_API_VERSION } from '../image-cache.ts';
 import { partOf, type JsonObject } from '../kubernetes/json.ts';
+import { formatTime } from '../kubernetes/time.ts';
 import { cacheName, nameOfAttempt, type DesiredCache } from './desired-cache.ts';
+
+/** Why the controller deletes a cache. */
+export type DeletionReason = 'Expired' | 'Idle' | 'Quota' | 'Superseded';
 
 export interface OwnCache {
   readonly name: string;
   /** Distinguishes the object from an earlier or later object with the same name. */
   readonly uid: string;
+  /** Distinguishes this state of the object from others. */
+  readonly resourceVersion: string;
   /** Undefined until ECI has assigned one. */
   readonly id: string | undefined;
   /** Empty until ECI has set one. */
@@ -29,11 +36,32 @@ export interface OwnCache {
   readonly updatedAtMs: number;
   readonly expiresAtMs: number | undefined;
   readonly deleting: boolean;
+  readonly sizeGib: number;
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly firstAttemptAtMs: number;
+  /** Whether the attempt failed because the images did not fit. */
+  readonly failedForSpace: boolean;
   /** When a pod last got the cache; the creation time if no pod has got the cache yet. */
   readonly lastUsedAtMs: number;
+  /** How many pods got the cache, as far as that is recorded. */
+  readonly hits: number;
+  /** The namespace that the cache was made for; empty if it is not recorded. */
+  readonly madeFor: string;
+  /** The namespaces of the pods that had the cache when its use was last recorded. */
+  readonly users: readonly string[];
+  /** Set once the cache is marked, so that no pod is given it any more. */
+  readonly retiring: Retiring | undefined;
+}
+
+export interface Retiring {
+  readonly reason: DeletionReason;
+  readonly sinceMs: number;
+}
+
+/** The value of the mark (RETIRING). */
+export function describeRetiring({ reason, sinceMs }: Retiring): string {
+  return `${reason} ${formatTime(sinceMs)}`;
 }
 
 /** Whether the controller made this ImageCache. */
@@ -48,14 +76,23 @@ export interface CacheOptions {
   readonly retentionDays: number | undefined;
 }
 
+/** One attempt to make a desired cache. */
+export interface Attempt {
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly firstAttemptAtMs: number;
+  readonly sizeGib: number;
+  /** The namespace that the cache is made for. */
+  readonly namespace: string;
+}
+
 /** The ImageCache object for a desired cache. It has no ownerReference, because the cache outlives its pods. */
 export function cacheObject(
   desired: DesiredCache,
   { reuse, flash, retentionDays }: CacheOptions,
-  attempt: number,
-  firstAttemptAtMs: number,
+  { attempt, firstAttemptAtMs, sizeGib, namespace }: Attempt,
 ): JsonObject {
-  const { images, imageSet, sizeGib, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
+  const { images, imageSet, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
   return {
     apiVersion: IMAGE_CACHE_API_VERSION,
     kind: 'ImageCache',
@@ -72,6 +109,7 @@ export function cacheObject(
         ...(owner?.uid !== undefined && { [NAMESPACE_UID]: owner.uid }),
         ...(reuse && { [REUSE]: 'true' }),
         ...(flash && { [FLASH]: 'true' }),
+        [MADE_FOR]: namespace,
         [ATTEMPT]: `${attempt}`,
         [FIRST_ATTEMPT]: new Date(firstAttemptAtMs).toISOString(),
       },

@@ -88,8 +88,8 @@ function counts({ subject, labels }: WatchedWorkload, view: View, options: Prewa
 }
 
 /** Whether the API server will send the workload's pods to the webhook: if not, nothing would give them the cache. */
-function isSent({ watched: { pod } }: ComingPod): boolean {
-  return !isSwitchedOff(pod.labels);
+function isSent({ watched: { content } }: ComingPod): boolean {
+  return content !== undefined && !isSwitchedOff(content.pod.labels);
 }
 
 function isSwitchedOff(labels: StringMap): boolean {
@@ -98,7 +98,9 @@ function isSwitchedOff(labels: StringMap): boolean {
 
 /** Adds the Secrets of the ServiceAccount if the pod names none, as the ServiceAccount admission plugin does. */
 function withPullSecrets({ watched, account }: ComingPod, known: Workloads): WatchedPod {
-  if (watched.pullSecrets.length > 0) return watched;
-  const { namespace } = watched.pod;
-  return { ...watched, pullSecrets: qualified(known.pullSecretsOf(namespace, account), namespace) };
+  const { content } = watched;
+  if (!content || content.pullSecrets.length > 0) return watched;
+  const { namespace } = content.pod;
+  const pullSecrets = qualified(known.pullSecretsOf(namespace, account), namespace);
+  return { ...watched, content: { ...content, pullSecrets } };
 }

@@ -1,21 +1,65 @@
-/** The parts that the controller keeps of a pod that may miss a cache, or may start from a cache soon. */
-import { ACR_INSTANCE, PIN, REGISTRY_KEYS } from '../annotations.ts';
+/**
+ * The parts that the controller keeps of a pod: those that decide whether the pod misses a cache, which cache it points
+ * to, and how far it is. The other parts of a pod may be large, and are not kept.
+ */
+import {
+  ACR_INSTANCE,
+  BURST_RESOURCE,
+  CREATE_ON_MISS,
+  DECISION,
+  EXTRA_STORAGE,
+  MATCHED_CACHE,
+  PIN,
+  REGISTRY_KEYS,
+  REQUEST_KEYS,
+  STORAGE_OPTIONS,
+} from '../annotations.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
 import { readPod, type Pod } from '../pod.ts';
 import { parseTime } from '../kubernetes/time.ts';
 
-export interface WatchedPod {
+/** The part of a pod on which a decision depends. Pods of one template can share one object. */
+export interface PodContent {
+  /** Without its name, and without annotations that no decision reads. */
   readonly pod: Pod;
+  /** `namespace:secretName`, sorted, distinct. */
+  readonly pullSecrets: readonly string[];
+}
+
+export interface WatchedPod {
+  /** Undefined if it is larger than MAX_CONTENT: such a pod misses nothing, but protects the caches it points to. */
+  readonly content: PodContent | undefined;
   /** The object to report on: the pod, or the workload whose template will make it. */
   readonly subject: ObjectReference;
   readonly createdAtMs: number;
   readonly deleting: boolean;
-  /** `namespace:secretName`, sorted, distinct. */
-  readonly pullSecrets: readonly string[];
-  /** The pod's registry annotations, under the names that they have on an ImageCache. */
-  readonly registry: StringMap;
+  /** Undefined for a pod without a node, and for the pod of a template. */
+  readonly nodeName: string | undefined;
+  /**
+   * Whether one of its containers has started, or all have ended. Inferred: by then ECI has made the disk, so that the pod
+   * needs its cache no more.
+   */
+  readonly hasStarted: boolean;
+  /** Whether the scheduler must not place the pod yet. */
+  readonly isGated: boolean;
+  /** The IDs of the caches that the pod was given, pins, or started from. */
+  readonly pointsTo: readonly string[];
 }
+
+/** The other annotations of a pod decide nothing. */
+const KEPT_ANNOTATIONS: ReadonlySet<string> = new Set([
+  ...REQUEST_KEYS,
+  ...REGISTRY_KEYS,
+  ACR_INSTANCE.pod,
+  BURST_RESOURCE,
+  CREATE_ON_MISS,
+  DECISION,
+  EXTRA_STORAGE,
+  STORAGE_OPTIONS,
+]);
+/** Characters of a content. A pod that ECI can run has far fewer. */
+const MAX_CONTENT = 32_768;
 
 /** @throws Unreadable */
 export function readWatchedPod(object: JsonObject): WatchedPod {
@@ -34,14 +78,35 @@ export function watchedPod(
   subject: ObjectReference,
   life: Pick<WatchedPod, 'createdAtMs' | 'deleting'>,
 ): WatchedPod {
-  const pod = readPod(object, namespace);
+  const read = readPod(object, namespace);
+  const spec = partOf(object, 'spec');
+  const kept = [...read.annotations].filter(([key]) => KEPT_ANNOTATIONS.has(key));
+  const pod = { ...read, name: '', annotations: new Map(kept) };
+  const pullSecrets = qualified(namesOf(spec['imagePullSecrets']), pod.namespace);
+  const content = { pod, pullSecrets };
+  const gates = spec['schedulingGates'];
   return {
-    pod,
+    content: sizeOf(content) > MAX_CONTENT ? undefined : content,
     subject,
     ...life,
-    pullSecrets: qualified(namesOf(partOf(object, 'spec')['imagePullSecrets']), pod.namespace),
-    registry: registryOf(pod.annotations),
+    nodeName: pod.nodeName,
+    hasStarted: hasStarted(partOf(object, 'status')),
+    isGated: Array.isArray(gates) && gates.length > 0,
+    pointsTo: cachesPointedTo(read.annotations),
   };
+}
+
+/** How many characters a content has, about. */
+export function sizeOf({ pod, pullSecrets }: PodContent): number {
+  const { labels, annotations, nodeSelector, containers, imageVolumes, nodeTerms } = pod;
+  let size = 0;
+  for (const map of [labels, annotations, nodeSelector])
+    for (const [key, value] of map) size += key.length + value.length;
+  for (const { name, image } of containers) size += name.length + image.length;
+  for (const text of [...imageVolumes, ...pullSecrets]) size += text.length;
+  for (const { key, values } of nodeTerms.flat())
+    size += values.reduce((sum, value) => sum + value.length, key.length);
+  return size;
 }
 
 /** When an object was created, 0 if it does not say; and whether it is being deleted. */
@@ -50,9 +115,28 @@ export function readLife(object: JsonObject): Pick<WatchedPod, 'createdAtMs' | '
   return { createdAtMs: parseTime(metadata['creationTimestamp']) ?? 0, deleting: isBeingDeleted(metadata) };
 }
 
-/** The IDs of the caches that the pod was given or pins. */
-export function cachesPointedTo({ pod: { annotations } }: WatchedPod): string[] {
-  return [annotations.get(PIN.modern), annotations.get(PIN.legacy)].filter((id) => id !== undefined);
+const PHASES_AFTER_START: ReadonlySet<unknown> = new Set(['Running', 'Succeeded', 'Failed']);
+
+function hasStarted(status: JsonObject): boolean {
+  if (PHASES_AFTER_START.has(status['phase'])) return true;
+  return ['initContainerStatuses', 'containerStatuses'].some((field) => {
+    const containers: unknown = status[field];
+    return Array.isArray(containers) && containers.some(isStarted);
+  });
+}
+
+function isStarted(status: unknown): boolean {
+  if (!isObject(status)) return false;
+  const state = partOf(status, 'state');
+  return isObject(state['running']) || isObject(state['terminated']);
+}
+
+/** Longer than any ID; a longer text points to no cache, and is not kept. */
+const MAX_ID = 128;
+
+function cachesPointedTo(annotations: StringMap): string[] {
+  const ids = [PIN.modern, PIN.legacy, MATCHED_CACHE].map((key) => annotations.get(key) ?? '');
+  return [...new Set(ids)].filter((id) => id !== '' && id.length <= MAX_ID);
 }
 
 /** The names in a list of object references such as `imagePullSecrets`. */
@@ -70,15 +154,4 @@ const SECRET_NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 export function qualified(names: readonly string[], namespace: string): string[] {
   const valid = names.filter((name) => SECRET_NAME.test(name)).map((name) => `${namespace}:${name}`);
   return [...new Set(valid)].toSorted().slice(0, MAX_PULL_SECRETS);
-}
-
-function registryOf(annotations: StringMap): StringMap {
-  const registry = new Map<string, string>();
-  const oneInstance = annotations.get(ACR_INSTANCE.pod);
-  if (oneInstance !== undefined) registry.set(ACR_INSTANCE.cache, oneInstance);
-  for (const key of REGISTRY_KEYS) {
-    const value = annotations.get(key);
-    if (value !== undefined) registry.set(key, value);
-  }
-  return registry;
 }

@@ -48,7 +48,7 @@ export function readWatchedWorkload(object: JsonObject): WatchedWorkload {
   const pods = podsOf(object).flatMap(({ pod }): ComingPod[] => {
     if (!isObject(pod)) return [];
     const watched = watchedPod(pod, subject.namespace, subject, { createdAtMs: changedAtMs, deleting });
-    if (watched.pod.containers.some(({ image }) => image.includes(PLACEHOLDER))) return [];
+    if (watched.content?.pod.containers.some(({ image }) => image.includes(PLACEHOLDER)) !== false) return [];
     return [{ watched, account: readText(partOf(pod, 'spec')['serviceAccountName']) ?? 'default' }];
   });
   const labels = readStringMap(partOf(object, 'metadata')['labels'], 'metadata.labels');

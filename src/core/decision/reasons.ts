@@ -42,6 +42,7 @@ export type FilterCode =
   | 'NotReady'
   | 'Expiring'
   | 'BeingDeleted'
+  | 'Retiring'
   | 'OtherRegion'
   | 'OtherArchitecture'
   | 'OtherOperatingSystem'

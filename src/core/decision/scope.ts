@@ -115,7 +115,12 @@ function signOfSelector({ name }: ProfileSelector): string {
 }
 
 export function isVirtualNode(nodeName: string, view: View): boolean {
-  return VIRTUAL_NODE_NAME.test(nodeName) || found(view.nodeLabels(nodeName), NODE_LABELS) !== undefined;
+  return isVirtual(nodeName, view.nodeLabels(nodeName));
+}
+
+/** Whether a node with this name and these labels is a virtual one. */
+export function isVirtual(nodeName: string, labels: StringMap): boolean {
+  return VIRTUAL_NODE_NAME.test(nodeName) || found(labels, NODE_LABELS) !== undefined;
 }
 
 function found(labels: StringMap, wanted: readonly (readonly [string, string])[]): string | undefined {

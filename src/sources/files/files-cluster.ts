@@ -4,9 +4,9 @@
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
-import { CREATE_ON_MISS } from '../../core/annotations.ts';
-import type { Cluster } from '../../controller/reconciler.ts';
+import type { Cluster, NewUses, Written } from '../../controller/cluster.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
 import { namesOf, readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
@@ -26,6 +26,8 @@ export class FilesCluster implements Cluster {
   readonly #onProblem: (problem: string) => void;
   readonly #clock: Clock;
   #pods: readonly WatchedPod[] = [];
+  /** The pods on nodes whose use is counted already. */
+  #counted: ReadonlySet<string> = new Set();
   #workloads: readonly WatchedWorkload[] = [];
   /** Names of pull secrets, by `namespace/name` of the ServiceAccount. */
   #accounts: ReadonlyMap<string, readonly string[]> = new Map();
@@ -59,12 +61,23 @@ export class FilesCluster implements Cluster {
     await this.#polling;
   }
 
-  markedPods(): Iterable<WatchedPod> {
-    return this.#pods.filter(({ pod: { annotations } }) => annotations.has(CREATE_ON_MISS));
+  pods(): Iterable<WatchedPod> {
+    return this.#pods;
   }
 
-  pendingPods(): Iterable<WatchedPod> {
-    return this.#pods;
+  /** Counts a pod once, when it is first seen on a node. */
+  takeUses(): NewUses {
+    const uses = new Map<string, { pods: number; lastAtMs: number }>();
+    const onNodes = this.#pods.filter(({ nodeName }) => nodeName !== undefined);
+    for (const { pointsTo, createdAtMs, subject } of onNodes) {
+      if (this.#counted.has(nameIn(subject))) continue;
+      for (const id of pointsTo) {
+        const known = uses.get(id) ?? { pods: 0, lastAtMs: 0 };
+        uses.set(id, { pods: known.pods + 1, lastAtMs: Math.max(known.lastAtMs, createdAtMs) });
+      }
+    }
+    this.#counted = new Set(onNodes.map(({ subject }) => nameIn(subject)));
+    return uses;
   }
 
   workloads(): Iterable<WatchedWorkload> {
@@ -99,7 +112,7 @@ export class FilesCluster implements Cluster {
   }
 
   /** Adds the fields that an API server would add. */
-  async create(object: JsonObject): Promise<'created' | 'exists'> {
+  async create(object: JsonObject): Promise<Written> {
     const metadata = partOf(object, 'metadata');
     const creationTimestamp = new Date(this.#clock.now()).toISOString();
     try {
@@ -107,18 +120,36 @@ export class FilesCluster implements Cluster {
         ...object,
         metadata: { ...metadata, uid: randomUUID(), creationTimestamp },
       });
-      return 'created';
+      return 'done';
     } catch (error) {
-      if (isObject(error) && error['code'] === 'EEXIST') return 'exists';
+      if (isObject(error) && error['code'] === 'EEXIST') return 'outdated';
       throw error;
     }
   }
 
-  async delete({ name, uid }: OwnCache): Promise<boolean> {
+  annotate({ name, uid }: OwnCache, changes: Readonly<Record<string, string | null>>): Promise<Written> {
+    return this.#replace(name, uid, (object) => {
+      const metadata = partOf(object, 'metadata');
+      const annotations = Object.entries({ ...partOf(metadata, 'annotations'), ...changes });
+      const kept = annotations.filter(([, value]) => value !== null);
+      return { ...object, metadata: { ...metadata, annotations: Object.fromEntries(kept) } };
+    });
+  }
+
+  delete({ name, uid }: OwnCache): Promise<Written> {
+    return this.#replace(name, uid, () => undefined);
+  }
+
+  async #replace(
+    name: string,
+    uid: string,
+    change: (object: JsonObject) => JsonObject | undefined,
+  ): Promise<Written> {
     const held = this.#own.get(name);
-    if (held?.cache.uid !== uid) return false;
-    await this.#folder.replace(held.standing, undefined);
-    return true;
+    if (held?.cache.uid !== uid) return 'outdated';
+    await this.#folder.replace(held.standing, change(held.standing.object));
+    await this.#poll();
+    return 'done';
   }
 
   /** Writes nothing, because a folder has no Events; the log says the same. */
@@ -159,6 +190,10 @@ export class FilesCluster implements Cluster {
 function asOfItsFile({ object, writtenAt }: StandingObject): JsonObject {
   const creationTimestamp = new Date(writtenAt).toISOString();
   return { ...object, metadata: { ...partOf(object, 'metadata'), creationTimestamp } };
+}
+
+function nameIn({ namespace, name }: ObjectReference): string {
+  return `${namespace}/${name}`;
 }
 
 function nameOfObject(object: JsonObject): string {

@@ -18,6 +18,7 @@ import {
   NAMESPACE_UID,
   NAMESPACES,
   RETENTION_DAYS,
+  RETIRING,
 } from '../../core/annotations.ts';
 import { DAY } from '../../core/kubernetes/time.ts';
 import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
@@ -61,6 +62,7 @@ export function readImageCache(manifest: Manifest, problems: Unreadable[] = []):
     createdAtMs: createdAtMs ?? startedAt ?? 0,
     expiresAtMs: readExpiry(manifest, problems),
     deleting: isBeingDeleted(metadata),
+    retiring: labels.get(MADE_BY.label) === MADE_BY.controller && annotations.has(RETIRING),
     // An ImageCache states no region; if caches of several regions are in one cluster, this label distinguishes them.
     region: labels.get(REGION_LABEL),
     architecture: readOneOf(annotations, CACHE_ARCHITECTURE, ARCHITECTURES, problems),

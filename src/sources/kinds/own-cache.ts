@@ -1,30 +1,81 @@
 /** Reads an ImageCache that the controller made into the fields that the plan needs. */
-import { ATTEMPT, FIRST_ATTEMPT, LAST_USED } from '../../core/annotations.ts';
-import { isBeingDeleted } from '../../core/kubernetes/object.ts';
-import { readStringMap, readText } from '../../core/kubernetes/json.ts';
-import type { OwnCache } from '../../core/controller/own-cache.ts';
+import {
+  ATTEMPT,
+  FIRST_ATTEMPT,
+  HITS,
+  LAST_USED,
+  MADE_FOR,
+  NAMESPACES,
+  RETIRING,
+  USERS,
+} from '../../core/annotations.ts';
+import { FAILED } from '../../core/image-cache.ts';
+import { isBeingDeleted, resourceVersionOf } from '../../core/kubernetes/object.ts';
+import { isObject, readStringMap, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import type { DeletionReason, OwnCache, Retiring } from '../../core/controller/own-cache.ts';
 import { parseTime } from '../../core/kubernetes/time.ts';
 import { readExpiry } from './image-cache.ts';
 import { readPart, readTime, type Manifest } from './manifest.ts';
 
+/** @throws Unreadable */
 export function readOwnCache(manifest: Manifest): OwnCache {
   const { name, metadata, object } = manifest;
   const status = readPart(object, 'status');
   const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
+  const phase = readText(status['phase']) ?? '';
+  const size = readPart(object, 'spec')['imageCacheSize'];
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp') ?? 0;
   // Anybody may have edited these annotations; a senseless value counts as absent.
-  const attempt = Number(annotations.get(ATTEMPT));
   return {
     name,
     uid: readText(metadata['uid']) ?? '',
+    resourceVersion: resourceVersionOf(object),
     id: readText(status['imageCacheId']),
-    phase: readText(status['phase']) ?? '',
+    phase,
     createdAtMs,
     updatedAtMs: readTime(status['lastUpdatedTime'], 'status.lastUpdatedTime') ?? createdAtMs,
     expiresAtMs: readExpiry(manifest),
     deleting: isBeingDeleted(metadata),
-    attempt: Number.isInteger(attempt) && attempt > 0 ? attempt : 1,
+    sizeGib: typeof size === 'number' ? size : 0,
+    attempt: countIn(annotations.get(ATTEMPT)) ?? 1,
     firstAttemptAtMs: parseTime(annotations.get(FIRST_ATTEMPT)) ?? createdAtMs,
+    failedForSpace: phase === FAILED && saysNoSpace(status),
     lastUsedAtMs: Math.max(parseTime(annotations.get(LAST_USED)) ?? createdAtMs, createdAtMs),
+    hits: countIn(annotations.get(HITS)) ?? 0,
+    madeFor: annotations.get(MADE_FOR) ?? annotations.get(NAMESPACES) ?? '',
+    users: annotations.get(USERS)?.split(',').slice(0, MAX_USERS) ?? [],
+    retiring: retiringIn(annotations.get(RETIRING)),
   };
+}
+
+/** More namespaces than this are neither recorded nor read. */
+const MAX_USERS = 20;
+
+function countIn(text: string | undefined): number | undefined {
+  const count = Number(text);
+  return Number.isInteger(count) && count > 0 ? count : undefined;
+}
+
+const REASONS: readonly DeletionReason[] = ['Expired', 'Idle', 'Quota', 'Superseded'];
+
+/** Any mark counts, because the webhook gives nobody a cache with a mark; an unreadable one counts as very old. */
+function retiringIn(text: string | undefined): Retiring | undefined {
+  if (text === undefined) return undefined;
+  const [name, since] = text.split(' ');
+  return { reason: REASONS.find((reason) => reason === name) ?? 'Idle', sinceMs: parseTime(since) ?? 0 };
+}
+
+/** What ECI, and the programs below it, say if a disk is full. Inferred: the vendor documents no such text. */
+const NO_SPACE =
+  /no space left|disk (?:is )?full|(?:insufficient|not enough)[\w ]{0,40} (?:space|storage|disk)/i;
+/** Events of a status, and characters of a message, that are read. */
+const MAX_EVENTS = 50;
+const MAX_MESSAGE = 2048;
+
+/** Whether the status says that the images did not fit. */
+function saysNoSpace(status: JsonObject): boolean {
+  const events: unknown = status['events'];
+  const told: readonly unknown[] = Array.isArray(events) ? events.slice(-MAX_EVENTS) : [];
+  const texts = [status, ...told].filter(isObject).flatMap(({ reason, message }) => [reason, message]);
+  return texts.some((text) => typeof text === 'string' && NO_SPACE.test(text.slice(0, MAX_MESSAGE)));
 }

@@ -3,7 +3,12 @@
  * request with its deadline, and the meaning of an unsuccessful response. Knows nothing of lists and watches.
  */
 import { once } from 'node:events';
-import { request as requestHttp, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as requestHttp,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from 'node:http';
 import { Agent, request as requestHttps, type RequestOptions } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -43,13 +48,18 @@ const CALL_TIMEOUT = 10_000;
 
 /** Milliseconds after which an idle connection is closed: a proxy in between may have dropped it without notice. */
 const IDLE_TIMEOUT = 30_000;
+/** Connections for calls, and for watches, each of which keeps one; what is beyond waits for a free connection. */
+const MAX_SOCKETS = { call: 8, watch: 160 } as const;
 /** Bytes of an error's body that are read; a Status object is much smaller. */
 const MAX_ERROR_BYTES = 16_384;
+
+type Purpose = keyof typeof MAX_SOCKETS;
 
 export class ApiClient {
   readonly #load: () => KubeConfig;
   #config: KubeConfig | undefined;
-  #agent: { readonly madeOf: string; readonly agent: Agent } | undefined;
+  #agents: { readonly madeOf: string; readonly call: Agent; readonly watch: Agent } | undefined;
+  readonly #plainAgents = { call: plainAgent('call'), watch: plainAgent('watch') };
 
   /**
    * @param load reads the credentials; called again after a failure, because they may have been renewed
@@ -70,14 +80,22 @@ export class ApiClient {
    * @throws as `read` does
    */
   stream(request: ApiRequest): Promise<IncomingMessage> {
-    return this.read(request, (answer) => Promise.resolve(answer));
+    return this.#exchange(request, 'watch', (answer) => Promise.resolve(answer));
   }
 
   /**
    * Sends a request and passes the response to `use`, which must finish before the deadline.
    * @throws ApiError; Error if there is no response, or none in time; what `use` throws
    */
-  async read<T>(request: ApiRequest, use: (answer: IncomingMessage) => Promise<T>): Promise<T> {
+  read<T>(request: ApiRequest, use: (answer: IncomingMessage) => Promise<T>): Promise<T> {
+    return this.#exchange(request, 'call', use);
+  }
+
+  async #exchange<T>(
+    request: ApiRequest,
+    purpose: Purpose,
+    use: (answer: IncomingMessage) => Promise<T>,
+  ): Promise<T> {
     const { signal, timeout = CALL_TIMEOUT } = request;
     const deadline = new AbortController();
     const abort = (): void => deadline.abort();
@@ -85,7 +103,7 @@ export class ApiClient {
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
     try {
-      const answer = await this.#send(request, deadline.signal);
+      const answer = await this.#send(request, purpose, deadline.signal);
       if (isSuccess(answer)) return await use(answer);
       throw await readError(answer);
     } catch (error) {
@@ -102,6 +120,7 @@ export class ApiClient {
 
   async #send(
     { path, query, method, body, contentType }: ApiRequest,
+    purpose: Purpose,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     this.#config ??= this.#load();
@@ -123,7 +142,7 @@ export class ApiClient {
     const isTls = url.protocol === 'https:';
     const options: RequestOptions = {
       ...credentials,
-      ...(isTls && { agent: this.#agentFor(config, credentials) }),
+      agent: isTls ? this.#agentFor(config, credentials, purpose) : this.#plainAgents[purpose],
       signal,
       method: method ?? 'GET',
     };
@@ -135,12 +154,12 @@ export class ApiClient {
   }
 
   /** An agent that keeps its connections open, unlike client-node's own agent, which is used only behind a proxy. */
-  #agentFor(config: KubeConfig, credentials: RequestOptions): RequestOptions['agent'] {
+  #agentFor(config: KubeConfig, credentials: RequestOptions, purpose: Purpose): RequestOptions['agent'] {
     if (config.getCurrentCluster()?.proxyUrl !== undefined) return credentials.agent;
     const { ca, cert, key, rejectUnauthorized, servername } = credentials;
     const madeOf = [ca, cert, key, rejectUnauthorized, servername].map(String).join('\n');
-    if (this.#agent?.madeOf !== madeOf) {
-      const agent = new Agent({
+    if (this.#agents?.madeOf !== madeOf) {
+      const common = {
         keepAlive: true,
         timeout: IDLE_TIMEOUT,
         ca,
@@ -148,11 +167,19 @@ export class ApiClient {
         key,
         rejectUnauthorized,
         servername,
-      });
-      this.#agent = { madeOf, agent };
+      };
+      this.#agents = {
+        madeOf,
+        call: new Agent({ ...common, maxSockets: MAX_SOCKETS.call }),
+        watch: new Agent({ ...common, maxSockets: MAX_SOCKETS.watch }),
+      };
     }
-    return this.#agent.agent;
+    return this.#agents[purpose];
   }
+}
+
+function plainAgent(purpose: Purpose): HttpAgent {
+  return new HttpAgent({ keepAlive: true, timeout: IDLE_TIMEOUT, maxSockets: MAX_SOCKETS[purpose] });
 }
 
 async function whenAborted(signal: AbortSignal): Promise<never> {

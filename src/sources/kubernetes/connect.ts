@@ -11,7 +11,6 @@ import type { ReflectorEvents } from './reflector.ts';
 import { KubernetesPodDryRuns } from './pod-dry-run.ts';
 import { ClusterImageCaches } from './image-cache-objects.ts';
 import { KubernetesCaBundleApi, type CaBundleApiOptions } from './ca-bundle-api.ts';
-import { KubernetesUsageApi } from './usage-api.ts';
 
 /**
  * The source of the webhook's index.
@@ -76,7 +75,14 @@ export function connectControllerSources(
   const source = new WebhookSource(
     api,
     index,
-    { onProblem, onProgress: onStep, onChange },
+    {
+      onProblem,
+      onProgress: onStep,
+      onChange: () => {
+        cluster.followNodes(index.nodes.virtualNodes);
+        onChange();
+      },
+    },
     { maxStalenessMs, bindTime: false, recordEvents: false },
     clock,
   );
@@ -84,13 +90,10 @@ export function connectControllerSources(
   const cluster = new ControllerSource(api, listeners, { maxStalenessMs, prewarm }, clock);
   const [namespace = '', name = ''] = controller.lease.split('/');
   const lease = { namespace, name, identity, durationMs: controller.leaseDurationMs };
-  const election = new LeaderElection(api, lease, { onLead, onStep, onFailure: onProblem }, clock);
+  // A client of its own, so that no other request is in the way of the renewal.
+  const forElection = clientFor(kubeconfig, kubeContext);
+  const election = new LeaderElection(forElection, lease, { onLead, onStep, onFailure: onProblem }, clock);
   return { source, cluster, election };
-}
-
-/** Records the use of ImageCaches. @param signal ends the requests under way */
-export function connectUsage(kubeconfig: string, context: string, signal: AbortSignal): KubernetesUsageApi {
-  return new KubernetesUsageApi(clientFor(kubeconfig, context), signal);
 }
 
 /** Creates pods as dry runs. */

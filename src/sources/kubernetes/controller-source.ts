@@ -1,22 +1,22 @@
 /**
- * The objects that the controller watches beside the index (marked pods, pending pods, its own ImageCaches, workloads),
- * and the calls that create and delete ImageCaches. Pending pods have a watch of their own, because a binding can write
- * the marker only as an annotation, and a watch selects by label (docs/decisions/two-pod-watches.md).
+ * The objects that the controller follows beside the index (the pods of ECI, its own ImageCaches, workloads), and the calls
+ * that create, change and delete ImageCaches.
  */
 import type { Clock } from '../../clock.ts';
-import { CREATE_ON_MISS, MADE_BY } from '../../core/annotations.ts';
-import type { Cluster } from '../../controller/reconciler.ts';
+import { MADE_BY } from '../../core/annotations.ts';
+import type { Cluster, NewUses, Written } from '../../controller/cluster.ts';
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { OwnCache } from '../../core/controller/own-cache.ts';
 import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import type { WatchedWorkload } from '../../core/controller/watched-workload.ts';
-import { readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
+import type { WatchedPod } from '../../core/controller/watched-pod.ts';
 import { IMAGE_CACHE, IMAGE_CACHES, imageCachePath } from '../kinds/image-cache.ts';
 import { manifestOf } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
-import { ApiError, type ApiClient } from './api-client.ts';
+import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
+import { EciPods } from './eci-pods.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { confirmedAtOf, ReflectorGroup, problemsOf, kindStatuses, type ReflectedKind } from './reflectors.ts';
 import type { Resource, Store } from './list-all.ts';
@@ -25,18 +25,6 @@ import { timingFor } from './reflector-timing.ts';
 import { ObjectStore } from './object-store.ts';
 import { WorkloadSource } from './workload-source.ts';
 
-const MARKED_PODS: Resource = {
-  kind: 'marked Pod',
-  paths: ['/api/v1/pods'],
-  labelSelector: CREATE_ON_MISS,
-  mayBeAbsent: false,
-};
-const PENDING_PODS: Resource = {
-  kind: 'pending Pod',
-  paths: ['/api/v1/pods'],
-  fieldSelector: 'status.phase=Pending',
-  mayBeAbsent: false,
-};
 const OWN_CACHES: Resource = {
   kind: 'own ImageCache',
   paths: [IMAGE_CACHES],
@@ -59,10 +47,9 @@ export interface ControllerSourceOptions {
 export class ControllerSource implements Cluster {
   readonly #api: ApiClient;
   readonly #group = new ReflectorGroup();
-  readonly #marked: ObjectStore<WatchedPod>;
-  readonly #pending: ObjectStore<WatchedPod>;
+  readonly #pods: EciPods;
   readonly #own: ObjectStore<OwnCache>;
-  readonly #kinds: readonly ReflectedKind[];
+  readonly #ownKind: ReflectedKind;
   /** Undefined without pre-warming. */
   readonly #workloads: WorkloadSource | undefined;
   readonly #recorder: EventRecorder;
@@ -87,8 +74,6 @@ export class ControllerSource implements Cluster {
       onUnreadable: (what: string, error: unknown): void =>
         events.onFailure(`${what} cannot be read and is skipped: ${messageOf(error)}`),
     };
-    this.#marked = new ObjectStore(readWatchedPod, listeners);
-    this.#pending = new ObjectStore(readWatchedPod, listeners);
     this.#own = new ObjectStore((object) => readOwnCache(manifestOf(IMAGE_CACHE, object)), listeners);
     const reflectorEvents = { ...events, onConfirmed: () => this.#confirm() };
     const timing = timingFor(maxStalenessMs);
@@ -96,34 +81,33 @@ export class ControllerSource implements Cluster {
       reflector: new Reflector(resource, api, store, timing, reflectorEvents, clock),
       store,
     });
-    this.#kinds = [
-      reflect(MARKED_PODS, this.#marked),
-      reflect(PENDING_PODS, this.#pending),
-      reflect(OWN_CACHES, this.#own),
-    ];
+    this.#pods = new EciPods(reflect, (kind, until) => this.#group.run(kind, until), events, clock);
+    this.#ownKind = reflect(OWN_CACHES, this.#own);
     if (prewarm) this.#workloads = new WorkloadSource(reflect, listeners, clock);
   }
 
   /** @returns once the pods and the controller's ImageCaches have been listed */
   start(): Promise<void> {
-    this.#group.start(this.#all());
+    this.#pods.start();
+    this.#group.start([this.#ownKind, ...(this.#workloads?.kinds ?? [])]);
     return this.#synced.promise;
+  }
+
+  /** Follows the pods of these virtual nodes, and of no others. */
+  followNodes(names: ReadonlySet<string>): void {
+    this.#pods.followNodes(names);
   }
 
   stop(): Promise<void> {
     return this.#group.stop();
   }
 
-  /** Pods with the marker, each once. */
-  markedPods(): Iterable<WatchedPod> {
-    const pods = new Map(this.#marked.entries());
-    for (const [key, watched] of this.#pending.entries())
-      if (watched.pod.annotations.has(CREATE_ON_MISS)) pods.set(key, watched);
-    return pods.values();
+  pods(): Iterable<WatchedPod> {
+    return this.#pods.pods();
   }
 
-  pendingPods(): Iterable<WatchedPod> {
-    return this.#pending.values();
+  takeUses(): NewUses {
+    return this.#pods.takeUses();
   }
 
   ownCaches(): readonly OwnCache[] {
@@ -140,7 +124,7 @@ export class ControllerSource implements Cluster {
 
   /** When the API server last confirmed the pods and the controller's ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined {
-    return confirmedAtOf(this.#kinds);
+    return confirmedAtOf([...this.#pods.kinds(), this.#ownKind]);
   }
 
   problems(): readonly string[] {
@@ -151,37 +135,38 @@ export class ControllerSource implements Cluster {
     return kindStatuses(this.#all());
   }
 
-  /** @throws ApiError; Error if there is no answer */
-  async create(object: JsonObject): Promise<'created' | 'exists' | { readonly refused: string }> {
-    try {
-      await this.#api.json({
-        path: IMAGE_CACHES,
-        method: 'POST',
-        body: object,
-        signal: this.#group.signal,
-      });
-      return 'created';
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.status === 409) return 'exists';
-      if (isRefusal(error)) return { refused: error.message };
-      throw error;
-    }
+  create(object: JsonObject): Promise<Written> {
+    return this.#write({ path: IMAGE_CACHES, method: 'POST', body: object });
   }
 
-  /** Deletes the object with this name and UID, and no other object of the name. @returns false if it is gone */
-  async delete({ name, uid }: Pick<OwnCache, 'name' | 'uid'>): Promise<boolean> {
+  annotate(
+    { name, uid, resourceVersion }: OwnCache,
+    annotations: Readonly<Record<string, string | null>>,
+  ): Promise<Written> {
+    return this.#write({
+      path: imageCachePath(name),
+      method: 'PATCH',
+      contentType: 'merge-patch+json',
+      body: { metadata: { uid, resourceVersion, annotations } },
+    });
+  }
+
+  delete({ name, uid, resourceVersion }: OwnCache): Promise<Written> {
+    return this.#write({
+      path: imageCachePath(name),
+      method: 'DELETE',
+      body: { preconditions: { uid, resourceVersion } },
+    });
+  }
+
+  /** @throws ApiError if the API server can serve nobody now; Error if there is no answer */
+  async #write(request: Omit<ApiRequest, 'signal'>): Promise<Written> {
     try {
-      await this.#api.json({
-        path: imageCachePath(name),
-        method: 'DELETE',
-        body: { preconditions: { uid } },
-        signal: this.#group.signal,
-      });
-      return true;
+      await this.#api.json({ ...request, signal: this.#group.signal });
+      return 'done';
     } catch (error) {
-      if (error instanceof ApiError && [404, 409].includes(error.status)) return false;
-      throw error;
+      if (!(error instanceof ApiError) || CONCERNS_ALL.has(error.status)) throw error;
+      return [404, 409].includes(error.status) ? 'outdated' : { refused: error.message };
     }
   }
 
@@ -190,7 +175,7 @@ export class ControllerSource implements Cluster {
   }
 
   #all(): readonly ReflectedKind[] {
-    return [...this.#kinds, ...(this.#workloads?.kinds ?? [])];
+    return [...this.#pods.kinds(), this.#ownKind, ...(this.#workloads?.kinds ?? [])];
   }
 
   #confirm(): void {
@@ -198,11 +183,8 @@ export class ControllerSource implements Cluster {
   }
 }
 
-/** Statuses with which the API server refuses one object: its validation, a policy, its size. */
-const REFUSALS: ReadonlySet<number> = new Set([400, 403, 413, 422]);
-
-/** Whether an error concerns the one object alone, so that the controller goes on with the others. */
-function isRefusal({ status, message }: ApiError): boolean {
-  // etcd's own limit comes as an internal error.
-  return REFUSALS.has(status) || (status === 500 && message.includes('too large'));
-}
+/**
+ * Statuses that say nothing about the one object: our token, too many requests, no server. With any other status, the
+ * controller goes on with the other objects.
+ */
+const CONCERNS_ALL: ReadonlySet<number> = new Set([401, 429, 502, 503, 504]);

@@ -13,7 +13,7 @@ export interface ReflectedKind {
 /** Runs reflectors until `stop`, which also ends all requests that use the group's signal. */
 export class ReflectorGroup {
   readonly #stopping = new AbortController();
-  #running: Promise<unknown> = Promise.resolve();
+  readonly #running = new Set<Promise<void>>();
 
   constructor() {
     // Every request under way adds a listener, and there are as many as pods being bound.
@@ -25,12 +25,19 @@ export class ReflectorGroup {
   }
 
   start(all: readonly Pick<ReflectedKind, 'reflector'>[]): void {
-    this.#running = Promise.all(all.map(({ reflector }) => reflector.run(this.signal)));
+    for (const kind of all) this.run(kind);
+  }
+
+  /** @param until ends this reflector before the others */
+  run({ reflector }: Pick<ReflectedKind, 'reflector'>, until?: AbortSignal): void {
+    const signal = until ? AbortSignal.any([this.signal, until]) : this.signal;
+    const running = reflector.run(signal).finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#running;
+    await Promise.all(this.#running);
   }
 }
 

@@ -1,13 +1,17 @@
 /** Which caches pods miss at present, and which ImageCaches would end the misses. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cacheObject as ownCacheObject } from '../../../src/core/controller/own-cache.ts';
-import { missesOf, type CredentialOptions, type Miss } from '../../../src/core/controller/misses.ts';
+import { cacheObject as ownCacheObject, type Attempt } from '../../../src/core/controller/own-cache.ts';
+import { groupPods, type Miss } from '../../../src/core/controller/misses.ts';
+import { imageSetHash } from '../../../src/core/image/image-set.ts';
+import { parseImageReference } from '../../../src/core/image/reference.ts';
+import type { CredentialOptions } from '../../../src/core/controller/missing-images.ts';
 import {
   firstNameOf,
   isOwnName,
   cacheName,
   nameOfAttempt,
+  type DesiredCache,
 } from '../../../src/core/controller/desired-cache.ts';
 import { readWatchedPod } from '../../../src/core/controller/watched-pod.ts';
 import type { ClusterIndex } from '../../../src/index/cluster-index.ts';
@@ -24,9 +28,11 @@ import {
   type Json,
   type PodSpec,
 } from '../../support/objects.ts';
+import { missesOf, RULES } from '../../support/misses.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
-const CREDENTIALS: CredentialOptions = { publicRegistries: [], privateImages: 'namespace' };
+
+const FIRST: Attempt = { attempt: 1, firstAttemptAtMs: NOW, sizeGib: 30, namespace: 'default' };
 
 /** A pod as it is in the cluster right after the webhook has decided on it. */
 function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, metadata: Json = {}): Json {
@@ -45,7 +51,7 @@ function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, m
 }
 
 function missed(pods: readonly Json[], index: ClusterIndex, change = BY_CONTROLLER): Miss[] {
-  return [...missesOf(pods.map(readWatchedPod), index, configWith(change), CREDENTIALS, NOW).values()];
+  return [...missesOf(pods.map(readWatchedPod), index, configWith(change), RULES, NOW).values()];
 }
 
 const texts = ({ desired }: Miss): string[] => desired.images.map(({ text }) => text);
@@ -80,10 +86,16 @@ describe('a miss', () => {
       createdPod({ images: ['a:1', 'b:1'] }, index, BY_CONTROLLER, at('2026-11-21T09:00:00Z')),
     ];
     const misses = missed(pods, index);
-    expect(misses).toMatchObject([{ pods: 3, missedAtMs: Date.parse('2026-11-21T11:30:00Z') }]);
+    expect(misses).toMatchObject([{ missedAtMs: Date.parse('2026-11-21T11:30:00Z') }]);
+    expect(misses[0]!.pods).toEqual(
+      new Map([
+        ['default', 2],
+        ['other', 1],
+      ]),
+    );
   });
 
-  it('is another miss if credentials, registry or size differ, in whole GiB that fit into the storage', () => {
+  it('is another miss if credentials or registry differ, and not if only the storage does', () => {
     const index = indexOf();
     const pods = [
       {},
@@ -92,22 +104,15 @@ describe('a miss', () => {
       { spec: { imagePullSecrets: [{ name: 'a' }] }, namespace: 'other' },
       { annotations: { 'k8s.aliyun.com/acr-instance-ids': 'cri-1' } },
       { annotations: { 'k8s.aliyun.com/eci-extra-ephemeral-storage': '1500Mi' } },
-      { annotations: { 'k8s.aliyun.com/eci-extra-ephemeral-storage': '500Mi' } },
+      { annotations: { 'k8s.aliyun.com/eci-extra-ephemeral-storage': '40000Gi' } },
     ].map((pod) => createdPod({ images: ['a:1'], ...pod }, index));
     const misses = missed(pods, index);
-    expect(
-      misses.map(({ desired }) => [
-        desired.pullSecrets,
-        desired.sizeGib,
-        Object.fromEntries(desired.registry),
-      ]),
-    ).toEqual([
-      [[], 30, {}],
-      [['default:a'], 30, {}],
-      [['default:a', 'default:b'], 30, {}],
-      [['other:a'], 30, {}],
-      [[], 30, { 'k8s.aliyun.com/acr-instance-ids': 'cri-1' }],
-      [[], 31, {}],
+    expect(misses.map(({ desired }) => [desired.pullSecrets, Object.fromEntries(desired.registry)])).toEqual([
+      [[], {}],
+      [['default:a'], {}],
+      [['default:a', 'default:b'], {}],
+      [['other:a'], {}],
+      [[], { 'k8s.aliyun.com/acr-instance-ids': 'cri-1' }],
     ]);
   });
 
@@ -122,6 +127,9 @@ describe('a miss', () => {
     expect(missedBeside({ phase: 'Failed' })).toHaveLength(1);
     expect(missedBeside({ phase: 'Creating', deleting: true })).toHaveLength(1);
     expect(missedBeside({ size: 40 })).toHaveLength(1);
+    const retiring = { 'imagecache-webhook.io/retiring': 'Quota 2026-11-21T11:59:00Z' };
+    const labels = { 'imagecache-webhook.io/made-by': 'controller' };
+    expect(missedBeside({ annotations: retiring, labels })).toHaveLength(1);
   });
 
   it('with createOnMiss.when incomplete, the default, exists for every set that no cache holds completely', () => {
@@ -160,15 +168,17 @@ describe('the owner of a miss', () => {
   ];
   const missedWith = (
     pods: readonly PodSpec[],
-    credentials: CredentialOptions = CREDENTIALS,
+    credentials: CredentialOptions = RULES,
     ...objects: Json[]
   ): Miss[] => {
     const index = indexOf(...teams, ...objects);
     const watched = pods.map((pod) => readWatchedPod(createdPod(pod, index)));
-    return [...missesOf(watched, index, configWith(BY_CONTROLLER), credentials, NOW).values()];
+    return [
+      ...missesOf(watched, index, configWith(BY_CONTROLLER), { ...RULES, ...credentials }, NOW).values(),
+    ];
   };
   const objectOf = ({ desired }: Miss): Json =>
-    ownCacheObject(desired, { reuse: false, flash: false, retentionDays: undefined }, 1, NOW);
+    ownCacheObject(desired, { reuse: false, flash: false, retentionDays: undefined }, FIRST);
 
   it('is the namespace of the pod if the cache is made with pull secrets, so that each namespace has its own', () => {
     const misses = missedWith([withSecret('a'), withSecret('b')]);
@@ -284,8 +294,8 @@ describe('the owner of a miss', () => {
         phase,
         annotations: { 'imagecache-webhook.io/namespaces': 'a' },
       });
-      expect(missedWith([withSecret('b')], CREDENTIALS, cache)).toHaveLength(1);
-      expect(missedWith([withSecret('a')], CREDENTIALS, cache)).toHaveLength(0);
+      expect(missedWith([withSecret('b')], RULES, cache)).toHaveLength(1);
+      expect(missedWith([withSecret('a')], RULES, cache)).toHaveLength(0);
     }
   });
 });
@@ -312,7 +322,7 @@ describe('the platform of a miss', () => {
     const annotationsFor = (pod: PodSpec): unknown => {
       const [{ desired }] = desiredFor(pod) as [Miss];
       const options = { reuse: false, flash: false, retentionDays: undefined };
-      return (ownCacheObject(desired, options, 1, NOW)['metadata'] as Json)['annotations'];
+      return (ownCacheObject(desired, options, FIRST)['metadata'] as Json)['annotations'];
     };
     expect(annotationsFor(ARM)).toMatchObject({
       'k8s.aliyun.com/imc-cpu-arch': 'arm64',
@@ -345,10 +355,6 @@ describe('the platform of a miss', () => {
     const index = indexOf(cacheObject({ ...making, region: 'cn-hangzhou' }));
     const change: ConfigChange = { ...BY_CONTROLLER, region: 'cn-beijing' };
     expect(missed([createdPod(X86, index, change)], index, change)).toHaveLength(1);
-  });
-
-  it('gives caches of the default platform the names that earlier releases gave them', () => {
-    expect(cacheName(desiredFor(X86)[0]!.desired)).toBe('auto-634c26dc6ea940171c378cd6c0e28741');
   });
 });
 
@@ -435,8 +441,7 @@ describe('more images than a cache may have', () => {
             const made = ownCacheObject(
               desired,
               { reuse: false, flash: false, retentionDays: undefined },
-              1,
-              NOW,
+              FIRST,
             );
             readEntry(readManifest(made)).apply(index);
           }
@@ -455,7 +460,7 @@ describe('the ImageCache for a miss', () => {
   const options = { reuse: false, flash: false, retentionDays: undefined };
 
   it('has no retention, no reuse and no instant creation unless configured', () => {
-    expect(ownCacheObject(miss!.desired, options, 1, NOW)).toEqual({
+    expect(ownCacheObject(miss!.desired, options, FIRST)).toEqual({
       apiVersion: 'eci.alibabacloud.com/v1',
       kind: 'ImageCache',
       metadata: {
@@ -465,6 +470,7 @@ describe('the ImageCache for a miss', () => {
           'imagecache-webhook.io/image-set': miss!.desired.imageSet,
         },
         annotations: {
+          'imagecache-webhook.io/made-for': 'default',
           'imagecache-webhook.io/attempt': '1',
           'imagecache-webhook.io/first-attempt': '2026-11-21T12:00:00.000Z',
         },
@@ -472,7 +478,7 @@ describe('the ImageCache for a miss', () => {
       spec: { images: ['a:1'], imageCacheSize: 30 },
     });
     expect(
-      ownCacheObject(miss!.desired, { reuse: true, flash: true, retentionDays: 7 }, 2, NOW),
+      ownCacheObject(miss!.desired, { reuse: true, flash: true, retentionDays: 7 }, { ...FIRST, attempt: 2 }),
     ).toMatchObject({
       metadata: {
         name: `${cacheName(miss!.desired)}-2`,
@@ -491,4 +497,152 @@ describe('the ImageCache for a miss', () => {
     for (const other of ['auto-x', 'mine', `${name}x`, `auto-${'0'.repeat(31)}`])
       expect(isOwnName(other)).toBe(false);
   });
+});
+
+describe('a pod counts as one that misses a cache', () => {
+  const index = indexOf();
+  const at = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString();
+  const counted = (spec: Json, seconds: number): number => {
+    const pod = createdPod({ images: ['a:1'] }, index, BY_CONTROLLER, { creationTimestamp: at(seconds) });
+    return missed([{ ...pod, spec: { ...(pod['spec'] as Json), ...spec } }], index).length;
+  };
+
+  it('at once if it has a node', () => expect(counted({ nodeName: 'virtual-kubelet' }, 0)).toBe(1));
+  it('at once if the scheduler may not place it yet', () =>
+    expect(counted({ schedulingGates: [{ name: 'x' }] }, 0)).toBe(1));
+  it('after a minute if it has no node', () => {
+    expect(counted({}, 59)).toBe(0);
+    expect(counted({}, 60)).toBe(1);
+  });
+
+  it('not before then, and the controller is told when', () => {
+    const pod = createdPod({ images: ['a:1'] }, index, BY_CONTROLLER, { creationTimestamp: at(45) });
+    expect(groupPods([readWatchedPod(pod)], NOW).reconcileAgainAtMs).toBe(NOW + 15_000);
+  });
+});
+
+describe('a marker', () => {
+  const index = indexOf({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'opted-out', labels: { 'imagecache-webhook.io/webhook': 'disabled' } },
+  });
+  const withMarker = (marker: string, pod: PodSpec = {}): number => {
+    const object = createdPod({ images: ['a:1'], ...pod }, index);
+    const metadata = object['metadata'] as { annotations: Json };
+    const annotations = { ...metadata.annotations, 'imagecache-webhook.io/create-on-miss': marker };
+    return missed([{ ...object, metadata: { ...metadata, annotations } }], index).length;
+  };
+  const right = imageSetHash([parseImageReference('a:1')!]);
+
+  it('counts if it is the hash of the images of the pod', () => expect(withMarker(right)).toBe(1));
+  it.each(['anything', '', imageSetHash([parseImageReference('b:1')!])])(
+    'with another value does not count: %j',
+    (marker) => expect(withMarker(marker)).toBe(0),
+  );
+  it('does not count in a namespace that is opted out', () =>
+    expect(withMarker(right, { namespace: 'opted-out' })).toBe(0));
+  it('does not count in a namespace whose pods are never sent to the webhook', () =>
+    expect(withMarker(right, { namespace: 'kube-system' })).toBe(0));
+  it('does not count on a pod that is opted out', () =>
+    expect(withMarker(right, { labels: { 'imagecache-webhook.io/webhook': 'disabled' } })).toBe(0));
+});
+
+describe('the size of a cache', () => {
+  const GIB = 2 ** 30;
+  const knowing = (sizes: Readonly<Record<string, number>>, ...objects: Json[]): ClusterIndex =>
+    indexOf(
+      {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name: 'n', labels: {} },
+        status: {
+          images: Object.entries(sizes).map(([name, gib]) => ({ names: [name], sizeBytes: gib * GIB })),
+        },
+      },
+      ...objects,
+    );
+  const desiredFor = (
+    index: ClusterIndex,
+    extra?: string,
+    maxSizeGib = 100,
+    images: readonly string[] = ['a:1'],
+  ): DesiredCache => {
+    const annotations = extra === undefined ? {} : { 'k8s.aliyun.com/eci-extra-ephemeral-storage': extra };
+    const pod = readWatchedPod(createdPod({ images, annotations }, index));
+    const rules = { ...RULES, maxSizeGib };
+    const [miss] = missesOf([pod], index, configWith(BY_CONTROLLER), rules, NOW).values();
+    return miss!.desired;
+  };
+
+  it.each<[string, Readonly<Record<string, number>>, number]>([
+    ['is 30 GiB if the size of an image is not known', {}, 30],
+    ['is twice the compressed bytes if they are known', { 'a:1': 12.1 }, 25],
+    ['is never below 20 GiB', { 'a:1': 0.1 }, 20],
+  ])('%s', (_title, sizes, expected) => {
+    expect(desiredFor(knowing(sizes)).sizeGib).toBe(expected);
+  });
+
+  it('has room for the known images, also if another one is not known', () => {
+    expect(desiredFor(knowing({ 'a:1': 20 }), '100Gi', 100, ['a:1', 'b:1']).sizeGib).toBe(40);
+  });
+
+  it('is never above the storage of the pod, nor above the largest that is configured', () => {
+    expect(desiredFor(knowing({ 'a:1': 40 })).sizeGib).toBe(30);
+    expect(desiredFor(knowing({ 'a:1': 400 }), '40000Gi').sizeGib).toBe(100);
+    expect(desiredFor(knowing({ 'a:1': 40 }), '40000Gi', 50).sizeGib).toBe(50);
+  });
+
+  it('does not follow the storage that a pod asks for', () => {
+    expect(desiredFor(knowing({}), '40000Gi').sizeGib).toBe(30);
+  });
+
+  it('is part of the name only for pods whose storage is too small for the common cache', () => {
+    const index = knowing({ 'a:1': 20 });
+    const names = ['20Gi', '21Gi', '500Gi'].map((extra) => cacheName(desiredFor(index, extra)));
+    expect(new Set(names).size).toBe(1);
+    const small = desiredFor(index);
+    expect(names).not.toContain(cacheName(small));
+    expect(small).toMatchObject({ sizeGib: 30, fixedSizeGib: 30 });
+  });
+
+  it('leads to few caches if the storages of the pods differ by little', () => {
+    const index = knowing({ 'a:1': 400 });
+    const names = Array.from({ length: 69 }, (_, i) => cacheName(desiredFor(index, `${i + 1}Gi`)));
+    expect(new Set(names).size).toBeLessThanOrEqual(5);
+  });
+
+  it('is smaller in a cache of another name if the common one exists and is too large for the pod', () => {
+    const name = cacheName(desiredFor(knowing({})));
+    const existing = cacheObject({ name, images: ['a:1'], size: 60 });
+    const desired = desiredFor(knowing({}, existing));
+    expect(desired.sizeGib).toBe(30);
+    expect(cacheName(desired)).not.toBe(name);
+  });
+});
+
+it('pods with the same content are decided once', () => {
+  const index = indexOf();
+  const pod = readWatchedPod(createdPod({ images: ['a:1'] }, index));
+  let decisions = 0;
+  const counting = new Proxy(index, {
+    get: (target, property) => {
+      if (property === 'profile') decisions += 1;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const pods = Array.from({ length: 50 }, (_, i) => ({
+    ...pod,
+    subject: { ...pod.subject, uid: `u${i}` },
+  }));
+  const [miss] = missesOf(pods, counting, configWith(BY_CONTROLLER), RULES, NOW).values();
+  expect(miss!.pods).toEqual(new Map([['default', 50]]));
+  expect(decisions).toBeLessThan(5);
+});
+
+it('registry annotations of a pod that are too long for an ImageCache lead to no cache', () => {
+  const index = indexOf();
+  const registries = { 'k8s.aliyun.com/insecure-registry': 'r'.repeat(2049) };
+  expect(missed([createdPod({ images: ['a:1'], annotations: registries }, index)], index)).toEqual([]);
 });

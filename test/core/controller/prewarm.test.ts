@@ -1,14 +1,14 @@
 /** Pre-warming: for which workloads caches are made, when, and with which contents. */
 import { describe, expect, it } from 'vitest';
-import { missesOf } from '../../../src/core/controller/misses.ts';
+import { podCount } from '../../../src/core/controller/misses.ts';
 import { comingPods, SETTLED_AFTER, type PrewarmOptions } from '../../../src/core/controller/prewarm.ts';
 import { readWatchedPod } from '../../../src/core/controller/watched-pod.ts';
 import { readWatchedWorkload } from '../../../src/core/controller/watched-workload.ts';
 import { cacheName } from '../../../src/core/controller/desired-cache.ts';
 import { configWith, decideFor, indexOf, NOW, type ConfigChange, type Json } from '../../support/objects.ts';
+import { missesOf, RULES } from '../../support/misses.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
-const CREDENTIALS = { publicRegistries: [], privateImages: 'namespace' } as const;
 const ALL: PrewarmOptions = { unlabelled: true, except: new Set(['kube-system']) };
 const HOUR = 3_600_000;
 const ECI = { 'alibabacloud.com/eci': 'true' };
@@ -53,7 +53,7 @@ function misses(workloads: readonly Json[], setting: Setting = {}): ReturnType<t
     workloads: () => workloads.map(readWatchedWorkload),
     pullSecretsOf: (inNamespace: string, account: string) => secrets[`${inNamespace}/${account}`] ?? [],
   };
-  return missesOf(comingPods(known, index, options, NOW).pods, index, configWith(change), CREDENTIALS, NOW);
+  return missesOf(comingPods(known, index, options, NOW).pods, index, configWith(change), RULES, NOW);
 }
 
 /** The images of each cache that would be made. */
@@ -142,7 +142,7 @@ describe('before its first pod, a cache is made for the template of', () => {
       [readWatchedPod(marked)],
       indexOf(),
       configWith(BY_CONTROLLER),
-      CREDENTIALS,
+      RULES,
       NOW,
     ).values();
     expect(ofPod!.desired).toEqual(miss!.desired);
@@ -267,7 +267,12 @@ describe('of several workloads', () => {
     const one = deployment(['a:1', 'b:1'], { name: 'one', creationTimestamp: ago(2 * HOUR) });
     const other = deployment(['b:1', 'a:1'], { name: 'other', creationTimestamp: ago(HOUR) });
     const [miss, ...more] = misses([one, other]).values();
-    expect([more, miss!.pods, miss!.lastBy.name, miss!.missedAtMs]).toEqual([[], 0, 'other', NOW - HOUR]);
+    expect([more, podCount(miss!), miss!.lastBy.name, miss!.missedAtMs]).toEqual([
+      [],
+      0,
+      'other',
+      NOW - HOUR,
+    ]);
   });
 
   it('a Knative Service is ignored once Knative has made its Deployment', () => {

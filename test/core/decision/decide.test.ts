@@ -29,6 +29,12 @@ function outcomeOf(
   return [decision.outcome, decision.cacheId ?? decision.reason];
 }
 
+const RETIRING = cacheObject({
+  name: 'x',
+  annotations: { 'imagecache-webhook.io/retiring': 'Idle 2026-11-21T11:00:00Z' },
+  labels: { 'imagecache-webhook.io/made-by': 'controller' },
+});
+
 describe('scope: a pod is decided if something marks it for ECI', () => {
   const plain = { labels: {} };
   const onNode = (nodeName: string): PodSpec => ({
@@ -400,6 +406,10 @@ describe('pin', () => {
     expect(outcomeOf(pin('imc-x'), [a!, b!])).toEqual(['pinned', 'imc-x']);
     expect(outcomeOf(pin('imc-x'), [b!])).toEqual(['denied', 'imc-x']);
   });
+
+  it('to a cache that the controller is about to delete is kept, because the pod then protects the cache', () => {
+    expect(outcomeOf(pin('imc-x'), [RETIRING])).toEqual(['pinned', 'imc-x']);
+  });
 });
 
 describe('filters', () => {
@@ -410,6 +420,7 @@ describe('filters', () => {
       'NotReady',
       'Expiring',
       'BeingDeleted',
+      'Retiring',
       'OtherRegion',
       'OtherArchitecture',
       'OtherOperatingSystem',
@@ -463,6 +474,13 @@ describe('filters', () => {
       'expired at 2026-11-21T11:00:00Z',
     ],
     ['a cache that is being deleted', {}, cacheObject({ name: 'x', deleting: true }), {}, 'is being deleted'],
+    [
+      'a cache that the controller is about to delete',
+      {},
+      RETIRING,
+      {},
+      'is about to be deleted by the controller',
+    ],
     [
       'a cache in another region',
       {},

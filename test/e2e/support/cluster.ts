@@ -73,15 +73,10 @@ export function readRules(file: string): Rule[] {
 
 interface AccountOptions {
   readonly bindTime?: boolean | undefined;
-  /** Whether there is a controller, for which the webhook records that a cache is used. */
-  readonly controller?: boolean | undefined;
 }
 
 /** Creates the namespace and the service account of the webhook, with the rights that the chart gives it. */
-export async function installAccount(
-  api: ApiServer,
-  { bindTime = false, controller = false }: AccountOptions,
-): Promise<void> {
+export async function installAccount(api: ApiServer, { bindTime = false }: AccountOptions): Promise<void> {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: ACCOUNT }];
   const role = (kind: string): Json => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: ACCOUNT });
@@ -90,11 +85,7 @@ export async function installAccount(
   await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts`, { metadata });
   await api.create(`${rbac}/clusterroles`, {
     metadata,
-    rules: [
-      ...readRules('cluster-rules.yaml'),
-      ...(bindTime ? readRules('bind-time-rules.yaml') : []),
-      ...(controller ? readRules('use-rules.yaml') : []),
-    ],
+    rules: [...readRules('cluster-rules.yaml'), ...(bindTime ? readRules('bind-time-rules.yaml') : [])],
   });
   await api.create(`${rbac}/clusterrolebindings`, { metadata, subjects, roleRef: role('ClusterRole') });
   await api.create(`${rbac}/namespaces/kube-system/roles`, {
@@ -111,13 +102,12 @@ export async function installAccount(
 /** Starts a control plane with the ImageCache resource and the webhook's service account. */
 export async function startCluster({
   bindTime,
-  controller,
   ...options
 }: ControlPlaneOptions & AccountOptions = {}): Promise<ControlPlane> {
   const plane = await startControlPlane(options);
   try {
     await installCrd(plane.api, IMAGE_CACHE_CRD);
-    await installAccount(plane.api, { bindTime, controller });
+    await installAccount(plane.api, { bindTime });
     return plane;
   } catch (error) {
     await plane.stop();

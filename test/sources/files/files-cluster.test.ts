@@ -40,16 +40,24 @@ function own(name: string): Json {
 }
 
 describe('the controller reads from the folder', () => {
-  it('all pods, the pods with the marker, and the ImageCaches that it made, but no others', async () => {
+  it('all pods, and the ImageCaches that it made, but no others', async () => {
     const marker = { 'imagecache-webhook.io/create-on-miss': 'x' };
     folder.write('plain.json', podObject());
     folder.write('marked.json', podObject({ annotations: marker }));
     folder.write('by-hand.json', cacheObject({ name: 'by-hand', images: ['b:1'] }));
     folder.write('auto-1.json', own('auto-1'));
     await cluster.start();
-    expect([...cluster.pendingPods()]).toHaveLength(2);
-    expect([...cluster.markedPods()]).toHaveLength(1);
+    expect([...cluster.pods()]).toHaveLength(2);
     expect(cluster.ownCaches().map(({ name }) => name)).toEqual(['auto-1']);
+  });
+
+  it('the use of a cache, once for each pod on a node', async () => {
+    const annotations = { 'k8s.aliyun.com/eci-imc-id': 'imc-a' };
+    const spec = { containers: [{ name: 'c', image: 'a:1' }], nodeName: 'virtual-kubelet' };
+    folder.write('on-node.json', podObject({ annotations, spec }));
+    await cluster.start();
+    expect(cluster.takeUses().get('imc-a')?.pods).toBe(1);
+    expect(cluster.takeUses().size).toBe(0);
   });
 
   it('a change at the next poll, and is woken once', async () => {
@@ -60,7 +68,7 @@ describe('the controller reads from the folder', () => {
     folder.write('pod.json', podObject());
     await eventually(async () => {
       await clock.advance(300);
-      expect([...cluster.pendingPods()]).toHaveLength(1);
+      expect([...cluster.pods()]).toHaveLength(1);
     });
     expect(changes).toBe(1);
     await clock.advance(900);
@@ -86,25 +94,36 @@ describe('an ImageCache that the controller made', () => {
   it('is deleted with its file', async () => {
     const [cache] = cluster.ownCaches();
     expect(cache?.name).toBe('auto-1');
-    expect(await cluster.delete(cache!)).toBe(true);
+    expect(await cluster.delete(cache!)).toBe('done');
     expect(existsSync(join(folder.path, 'auto-1.json'))).toBe(false);
   });
 
   it('is not deleted if its uid is not the expected uid', async () => {
     const [cache] = cluster.ownCaches();
-    expect(await cluster.delete({ ...cache!, uid: 'of-another' })).toBe(false);
+    expect(await cluster.delete({ ...cache!, uid: 'of-another' })).toBe('outdated');
     expect(existsSync(join(folder.path, 'auto-1.json'))).toBe(true);
   });
 
+  it('gets and loses annotations', async () => {
+    const [cache] = cluster.ownCaches();
+    expect(
+      await cluster.annotate(cache!, { 'imagecache-webhook.io/retiring': 'Idle 2026-11-21T12:00:00Z' }),
+    ).toBe('done');
+    const [marked] = cluster.ownCaches();
+    expect(marked!.retiring).toEqual({ reason: 'Idle', sinceMs: Date.parse('2026-11-21T12:00:00Z') });
+    expect(await cluster.annotate(marked!, { 'imagecache-webhook.io/retiring': null })).toBe('done');
+    expect(cluster.ownCaches()[0]!.retiring).toBeUndefined();
+  });
+
   it('is not created twice', async () => {
-    expect(await cluster.create(own('auto-2'))).toBe('created');
-    expect(await cluster.create(own('auto-2'))).toBe('exists');
+    expect(await cluster.create(own('auto-2'))).toBe('done');
+    expect(await cluster.create(own('auto-2'))).toBe('outdated');
   });
 });
 
 it('a created ImageCache has a uid and a creation time, as from an API server', async () => {
   await cluster.start();
-  expect(await cluster.create(own('auto-2'))).toBe('created');
+  expect(await cluster.create(own('auto-2'))).toBe('done');
   await eventually(async () => {
     await clock.advance(300);
     expect(cluster.ownCaches()).toHaveLength(1);

@@ -79,6 +79,11 @@ export const FILTERS: readonly Filter[] = [
     describe: () => 'is being deleted',
   },
   {
+    code: 'Retiring',
+    refuses: ({ cache }) => cache.retiring,
+    describe: () => 'is about to be deleted by the controller',
+  },
+  {
     code: 'OtherRegion',
     refuses: ({ cache }, { placement }) =>
       cache.region !== undefined && placement.region !== undefined && cache.region !== placement.region,
@@ -160,7 +165,10 @@ export const PIN_WARNING_FILTERS = filtersNamed(
 );
 
 /** The filters that a cache must pass once it is Ready, or it will not serve the pod. */
-export const SUITABILITY_FILTERS = [...filtersNamed('NotShared', 'Expiring'), ...PIN_WARNING_FILTERS];
+export const SUITABILITY_FILTERS = [
+  ...filtersNamed('NotShared', 'Expiring', 'Retiring'),
+  ...PIN_WARNING_FILTERS,
+];
 
 function filtersNamed(...codes: readonly FilterCode[]): readonly Filter[] {
   return FILTERS.filter(({ code }) => codes.includes(code));

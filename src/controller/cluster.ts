@@ -1,0 +1,43 @@
+/** The state of the cluster as the controller sees it, and the changes that it may make. */
+import type { OwnCache } from '../core/controller/own-cache.ts';
+import type { Workloads } from '../core/controller/prewarm.ts';
+import type { WatchedPod } from '../core/controller/watched-pod.ts';
+import type { JsonObject } from '../core/kubernetes/json.ts';
+import type { ObjectReference } from '../core/kubernetes/object.ts';
+
+/** Why the API server does not accept a change of one object; changes of others may be accepted. */
+export interface Refusal {
+  readonly refused: string;
+}
+
+/** `outdated`: the object has changed or is gone, so that nothing was written. */
+export type Written = 'done' | 'outdated' | Refusal;
+
+/** Pods that got a node since the last look, by the ID of their cache. */
+export type NewUses = ReadonlyMap<string, { readonly pods: number; readonly lastAtMs: number }>;
+
+/** Writes an Event on a pod or a workload. Returns before the API server has the Event. */
+export type RecordEvent = (
+  about: ObjectReference,
+  type: 'Normal' | 'Warning',
+  reason: string,
+  message: string,
+) => void;
+
+/** Each change throws if the API server gives no answer, or can serve nobody now. */
+export interface Cluster extends Workloads {
+  /** The pods without a node, and those on virtual nodes. */
+  pods(): Iterable<WatchedPod>;
+  /** The uses since the last call. */
+  takeUses(): NewUses;
+  ownCaches(): readonly OwnCache[];
+  /** When the API server last confirmed the pods and ImageCaches; undefined before the first time. */
+  confirmedAtMs(): number | undefined;
+  /** Creates an ImageCache; `outdated` if one of that name exists. */
+  create(object: JsonObject): Promise<Written>;
+  /** Sets annotations of a cache that has not changed since it was read; null removes one. */
+  annotate(cache: OwnCache, annotations: Readonly<Record<string, string | null>>): Promise<Written>;
+  /** Deletes a cache that has not changed since it was read. */
+  delete(cache: OwnCache): Promise<Written>;
+  readonly recordEvent: RecordEvent;
+}

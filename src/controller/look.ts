@@ -1,0 +1,124 @@
+/** Reads the situation that a plan is made for: misses, uses, and the caches that must stay. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { OwnCache } from '../core/controller/own-cache.ts';
+import { firstNameOf } from '../core/controller/desired-cache.ts';
+import { groupPods, Misses, type MissOptions } from '../core/controller/misses.ts';
+import type { Situation } from '../core/controller/plan.ts';
+import { comingPods, type PrewarmOptions } from '../core/controller/prewarm.ts';
+import { protectedCaches, usageOf, type Usage } from '../core/controller/protection.ts';
+import { Holdings, tenantOfNamespace } from '../core/controller/tenants.ts';
+import type { View } from '../core/decision/view.ts';
+import type { Cluster } from './cluster.ts';
+import type { CreationLog } from './creation-log.ts';
+import type { UseRecords } from './use-records.ts';
+
+export interface LookOptions {
+  readonly misses: MissOptions;
+  /** Undefined: caches are made after a miss only. */
+  readonly prewarm: PrewarmOptions | undefined;
+  /** The label of namespaces that makes several of them one tenant; empty: none. */
+  readonly tenantLabel: string;
+  readonly quota: number;
+}
+
+export interface Look {
+  readonly situation: Situation;
+  /** How the pods that are present use each cache, by ID. */
+  readonly usage: ReadonlyMap<string, Usage>;
+  /** Whether pods need the cache now; looks at the pods again at each call. */
+  readonly isNeededNow: (cache: OwnCache) => boolean;
+  /** When time alone changes the situation, in milliseconds since 1970; Infinity: never. */
+  readonly reconcileAgainAtMs: number;
+}
+
+/** Decisions after which other work of the process gets a turn. */
+const DECISIONS_A_TURN = 500;
+
+export class Looking {
+  readonly #cluster: Cluster;
+  readonly #view: View;
+  readonly #options: LookOptions;
+  readonly #uses: UseRecords;
+  readonly #log: CreationLog;
+  /** When this replica first saw the mark of a cache, by uid: clocks of earlier leaders may differ from ours. */
+  #markSeenAtMs = new Map<string, number>();
+
+  constructor(cluster: Cluster, view: View, options: LookOptions, uses: UseRecords, log: CreationLog) {
+    this.#cluster = cluster;
+    this.#view = view;
+    this.#options = options;
+    this.#uses = uses;
+    this.#log = log;
+  }
+
+  /** @param now milliseconds since 1970 */
+  async look(now: number, signal: AbortSignal): Promise<Look> {
+    const { prewarm, quota } = this.#options;
+    const coming = prewarm
+      ? comingPods(this.#cluster, this.#view, prewarm, now)
+      : { pods: [], reconcileAgainAtMs: Infinity };
+    const grouped = groupPods([...this.#cluster.pods(), ...coming.pods], now);
+    const misses = new Misses(this.#view, this.#options.misses, now);
+    for (const [i, group] of grouped.groups.entries()) {
+      misses.add(group);
+      // oxlint-disable-next-line no-await-in-loop -- so that one look never holds up the renewal of the Lease
+      if ((i + 1) % DECISIONS_A_TURN === 0 && !signal.aborted) await nextTurn();
+    }
+    // From here on nothing is awaited: pods, caches and plan belong together.
+    const usage = usageOf(this.#cluster.pods());
+    const own = this.#withFirstSight(this.#cluster.ownCaches(), now).map((cache) =>
+      this.#uses.withUse(cache, usage),
+    );
+    const tenantOf = (namespace: string): string => this.#tenantOf(namespace);
+    const usersOf = (cache: OwnCache): readonly string[] => {
+      const waiting = misses.byName.get(firstNameOf(cache.name))?.pods.keys() ?? [];
+      const present = usage.get(cache.id ?? '')?.namespaces ?? cache.users;
+      const namespaces = [...present, ...waiting];
+      return [...new Set((namespaces.length > 0 ? namespaces : [cache.madeFor]).map(tenantOf))];
+    };
+    const waiting = [...misses.byName.values()].flatMap(({ pods }) => Array.from(pods.keys(), tenantOf));
+    const { share } = new Holdings(quota, own.map(usersOf), waiting);
+    const protectedNow = (): ReadonlySet<string> => protectedCaches(this.#cluster.pods(), tenantOf, share);
+    return {
+      situation: {
+        own,
+        misses: misses.byName,
+        needed: protectedNow(),
+        usersOf: remembered(usersOf),
+        tenantOf,
+        recent: this.#log.recent(own, tenantOf, now),
+        confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,
+      },
+      usage,
+      isNeededNow: ({ id }) => id !== undefined && protectedNow().has(id),
+      reconcileAgainAtMs: Math.min(grouped.reconcileAgainAtMs, coming.reconcileAgainAtMs),
+    };
+  }
+
+  #tenantOf(namespace: string): string {
+    return tenantOfNamespace(namespace, this.#options.tenantLabel, this.#view);
+  }
+
+  #withFirstSight(own: readonly OwnCache[], now: number): OwnCache[] {
+    const seen = new Map<string, number>();
+    const caches = own.map((cache): OwnCache => {
+      if (!cache.retiring) return cache;
+      const sinceMs = this.#markSeenAtMs.get(cache.uid) ?? now;
+      seen.set(cache.uid, sinceMs);
+      return { ...cache, retiring: { ...cache.retiring, sinceMs } };
+    });
+    this.#markSeenAtMs = seen;
+    return caches;
+  }
+}
+
+function remembered<K extends object, V>(compute: (key: K) => V): (key: K) => V {
+  const values = new Map<K, V>();
+  return (key) => {
+    const known = values.get(key);
+    if (known !== undefined) return known;
+    const value = compute(key);
+    values.set(key, value);
+    return value;
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Records the use of the controller's caches in their annotations, so that a later leader knows it when the pods are
+ * gone. Between two records of a cache the use is kept in memory.
+ */
+import { HITS, LAST_USED, USERS } from '../core/annotations.ts';
+import type { OwnCache } from '../core/controller/own-cache.ts';
+import type { NewUses } from './cluster.ts';
+import type { Usage } from '../core/controller/protection.ts';
+import { formatTime } from '../core/kubernetes/time.ts';
+
+/** Milliseconds between two records of one cache. */
+const RECORD_EVERY = 60_000;
+/** Records of one reconciliation; the others follow in the next. */
+const MOST_AT_ONCE = 20;
+/** Namespaces that are recorded for one cache. */
+const MOST_USERS = 20;
+
+export interface UseRecord {
+  readonly cache: OwnCache;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface Unrecorded {
+  pods: number;
+  lastAtMs: number;
+}
+
+export class UseRecords {
+  /** By the uid of the cache; caches of others are left out, so that there are never more than the controller's own. */
+  #unrecorded = new Map<string, Unrecorded>();
+  #recordedAtMs = new Map<string, number>();
+
+  /** Adds new uses, and forgets caches that are gone. */
+  note(uses: NewUses, own: readonly OwnCache[]): void {
+    const unrecorded = new Map<string, Unrecorded>();
+    const recordedAtMs = new Map<string, number>();
+    for (const { uid, id = '' } of own) {
+      const recorded = this.#recordedAtMs.get(uid);
+      if (recorded !== undefined) recordedAtMs.set(uid, recorded);
+      const before = this.#unrecorded.get(uid) ?? { pods: 0, lastAtMs: 0 };
+      const use = uses.get(id);
+      const pods = before.pods + (use?.pods ?? 0);
+      if (pods > 0) unrecorded.set(uid, { pods, lastAtMs: Math.max(before.lastAtMs, use?.lastAtMs ?? 0) });
+    }
+    this.#unrecorded = unrecorded;
+    this.#recordedAtMs = recordedAtMs;
+  }
+
+  /** The cache with the last use that is known, recorded or not. */
+  withUse(cache: OwnCache, usage: ReadonlyMap<string, Usage>): OwnCache {
+    const unrecorded = this.#unrecorded.get(cache.uid)?.lastAtMs ?? 0;
+    const present = usage.get(cache.id ?? '')?.lastAtMs ?? 0;
+    return { ...cache, lastUsedAtMs: Math.max(cache.lastUsedAtMs, unrecorded, present) };
+  }
+
+  /**
+   * The records that are due now, and when the next one is.
+   * @param own as the API server has them
+   */
+  due(
+    own: readonly OwnCache[],
+    usage: ReadonlyMap<string, Usage>,
+    now: number,
+  ): { readonly records: readonly UseRecord[]; readonly nextAtMs: number } {
+    const isUsed = (cache: OwnCache): boolean =>
+      this.#unrecorded.has(cache.uid) || this.withUse(cache, usage).lastUsedAtMs > cache.lastUsedAtMs;
+    const used = own.filter((cache) => !cache.deleting && isUsed(cache));
+    const due = used.filter(({ uid }) => this.#dueAtMs(uid) <= now);
+    const later = used.map(({ uid }) => this.#dueAtMs(uid)).filter((at) => at > now);
+    return {
+      records: due.slice(0, MOST_AT_ONCE).map((cache) => this.#recordOf(cache, usage)),
+      nextAtMs: due.length > MOST_AT_ONCE ? now : Math.min(Infinity, ...later),
+    };
+  }
+
+  #dueAtMs(uid: string): number {
+    return (this.#recordedAtMs.get(uid) ?? -Infinity) + RECORD_EVERY;
+  }
+
+  #recordOf(cache: OwnCache, usage: ReadonlyMap<string, Usage>): UseRecord {
+    const pods = this.#unrecorded.get(cache.uid)?.pods ?? 0;
+    const { lastUsedAtMs } = this.withUse(cache, usage);
+    const users = [...(usage.get(cache.id ?? '')?.namespaces ?? [])].toSorted().slice(0, MOST_USERS);
+    return {
+      cache,
+      annotations: {
+        [LAST_USED]: formatTime(lastUsedAtMs),
+        [HITS]: `${cache.hits + pods}`,
+        ...(users.length > 0 && { [USERS]: users.join(',') }),
+      },
+    };
+  }
+
+  /** Notes that the API server has a record. */
+  recorded({ cache: { uid } }: UseRecord, now: number): void {
+    this.#unrecorded.delete(uid);
+    this.#recordedAtMs.set(uid, now);
+  }
+}

@@ -1,0 +1,45 @@
+/** How large the controller makes a cache: as large as its images need, whatever storage the pods ask for. */
+import type { View } from '../decision/view.ts';
+import { GIB } from '../kubernetes/quantity.ts';
+
+export interface SizeOptions {
+  /** GiB; no cache is larger. */
+  readonly maxSizeGib: number;
+}
+
+/** GiB. ECI makes no smaller cache (docs/domain.md, "ImageCache"). */
+const LEAST_GIB = 20;
+/** GiB, if the size of an image is not known. */
+const UNKNOWN_GIB = 30;
+/** Images need about twice their compressed size on a disk (docs/domain.md, "ImageCache"). */
+const UNPACKED = 2;
+
+/**
+ * The GiB that a cache of these images needs, and at most `maxSizeGib`.
+ * @param keys normalised references of the images; their compressed sizes are as the nodes report them
+ */
+export function neededGib(keys: readonly string[], { maxSizeGib }: SizeOptions, view: View): number {
+  const sizes = keys.map((key) => view.imageSize(key));
+  const known = sizes.reduce<number>((sum, bytes = 0) => sum + bytes, 0);
+  const needed = Math.ceil((known * UNPACKED) / GIB);
+  const least = sizes.includes(undefined) ? UNKNOWN_GIB : LEAST_GIB;
+  return Math.min(Math.max(needed, least), Math.max(maxSizeGib, LEAST_GIB));
+}
+
+/** The whole GiB that fit into a pod's storage; a pod cannot use a larger cache. */
+export function storageGib(storageBytes: number): number {
+  return Math.max(Math.floor(storageBytes / GIB), LEAST_GIB);
+}
+
+/** GiB. Few sizes, so that pods that ask for many different storages lead to few caches. */
+const STEPS_GIB: readonly number[] = [20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960, 1280];
+
+/** The largest step that fits into this storage. */
+export function sizeStepBelow(gib: number): number {
+  return STEPS_GIB.findLast((step) => step <= gib) ?? LEAST_GIB;
+}
+
+/** The size of the next attempt after one failed because its images did not fit. */
+export function enlarged(sizeGib: number, largestGib: number): number {
+  return Math.min(sizeGib * 2, Math.max(largestGib, sizeGib));
+}

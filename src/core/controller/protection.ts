@@ -1,0 +1,60 @@
+/**
+ * Which caches pods need and which they use. A pod needs its cache until one of its containers has started; whoever
+ * deletes the cache earlier makes the pod fail.
+ */
+import type { WatchedPod } from './watched-pod.ts';
+
+export interface Usage {
+  /** When the youngest pod with a node that has the cache was created. */
+  readonly lastAtMs: number;
+  /** The namespaces of the pods that have the cache. */
+  readonly namespaces: ReadonlySet<string>;
+}
+
+/** How the pods that are present use each cache, by ID. */
+export function usageOf(pods: Iterable<WatchedPod>): Map<string, Usage> {
+  const usage = new Map<string, { lastAtMs: number; namespaces: Set<string> }>();
+  for (const { pointsTo, nodeName, createdAtMs, subject } of pods) {
+    if (nodeName === undefined) continue;
+    for (const id of pointsTo) {
+      const known = usage.get(id) ?? { lastAtMs: 0, namespaces: new Set<string>() };
+      known.lastAtMs = Math.max(known.lastAtMs, createdAtMs);
+      known.namespaces.add(subject.namespace);
+      usage.set(id, known);
+    }
+  }
+  return usage;
+}
+
+/**
+ * The IDs of the caches that must stay, because pods are about to start from them.
+ * @param tenantOf the tenant of a namespace
+ * @param share how many caches the pods of one tenant may protect as long as they have no node; the newest pods count.
+ *   Without a limit, pods that never run would keep every cache for ever.
+ */
+export function protectedCaches(
+  pods: Iterable<WatchedPod>,
+  tenantOf: (namespace: string) => string,
+  share: number,
+): ReadonlySet<string> {
+  const kept = new Set<string>();
+  const waiting = new Map<string, WatchedPod[]>();
+  for (const pod of pods) {
+    if (pod.hasStarted || pod.pointsTo.length === 0) continue;
+    if (pod.nodeName !== undefined) for (const id of pod.pointsTo) kept.add(id);
+    else if (!pod.deleting) {
+      const tenant = tenantOf(pod.subject.namespace);
+      const others = waiting.get(tenant);
+      if (others) others.push(pod);
+      else waiting.set(tenant, [pod]);
+    }
+  }
+  for (const ofTenant of waiting.values()) {
+    const ids = new Set<string>();
+    for (const { pointsTo } of ofTenant.toSorted((a, b) => b.createdAtMs - a.createdAtMs)) {
+      for (const id of pointsTo) if (ids.size < Math.floor(share)) ids.add(id);
+    }
+    for (const id of ids) kept.add(id);
+  }
+  return kept;
+}

@@ -1,0 +1,156 @@
+/**
+ * Keeps the pods of one watch that matter to the controller. Pods with the same content share it, so that a thousand
+ * replicas take little more memory than one; what is too much is not kept, and never looked at as a miss.
+ */
+import { createHash } from 'node:crypto';
+import { CREATE_ON_MISS } from '../../core/annotations.ts';
+import type { JsonObject } from '../../core/kubernetes/json.ts';
+import { DAY } from '../../core/kubernetes/time.ts';
+import {
+  readWatchedPod,
+  sizeOf,
+  type PodContent,
+  type WatchedPod,
+} from '../../core/controller/watched-pod.ts';
+import type { Store } from './list-all.ts';
+
+/** Characters of all contents together; a further content is not kept. */
+const MAX_CONTENTS = 64 * 1024 * 1024;
+
+interface Shared {
+  readonly content: PodContent;
+  readonly size: number;
+  pods: number;
+}
+
+/** The contents of the pods of several stores, each content once. */
+export class PodContents {
+  readonly #shared = new Map<string, Shared>();
+  readonly #keys = new WeakMap<PodContent, string>();
+  #characters = 0;
+
+  /** @returns the content that all equal pods share; undefined if there are too many contents */
+  take(content: PodContent): PodContent | undefined {
+    const key = fingerprint(content);
+    const known = this.#shared.get(key);
+    if (known) {
+      known.pods += 1;
+      return known.content;
+    }
+    const size = sizeOf(content);
+    if (this.#characters + size > MAX_CONTENTS) return undefined;
+    this.#characters += size;
+    this.#shared.set(key, { content, size, pods: 1 });
+    this.#keys.set(content, key);
+    return content;
+  }
+
+  release(content: PodContent): void {
+    const key = this.#keys.get(content) ?? '';
+    const shared = this.#shared.get(key);
+    if (!shared) return;
+    shared.pods -= 1;
+    if (shared.pods > 0) return;
+    this.#characters -= shared.size;
+    this.#shared.delete(key);
+  }
+
+  get size(): number {
+    return this.#shared.size;
+  }
+}
+
+function fingerprint({ pod, pullSecrets }: PodContent): string {
+  const text = JSON.stringify([pod, pullSecrets], (_key, value: unknown) =>
+    value instanceof Map ? [...value] : value,
+  );
+  return createHash('sha256').update(text).digest('base64');
+}
+
+export interface PodStoreEvents {
+  /** A pod has come or gone, or has changed in a way that matters. */
+  readonly onChange: () => void;
+  /** A pod that this store did not have. */
+  readonly onNew?: (watched: WatchedPod) => void;
+  /** A pod that this store no longer has: deleted, or no longer selected by the watch. */
+  readonly onGone?: (watched: WatchedPod) => void;
+  readonly now: () => number;
+}
+
+export class PodStore implements Store {
+  /** Undefined for a pod that does not matter, or cannot be read. */
+  readonly #pods = new Map<string, WatchedPod | undefined>();
+  readonly #contents: PodContents;
+  readonly #events: PodStoreEvents;
+
+  constructor(contents: PodContents, events: PodStoreEvents) {
+    this.#contents = contents;
+    this.#events = events;
+  }
+
+  apply(key: string, object: JsonObject): void {
+    const before = this.#pods.get(key);
+    const after = this.#read(object);
+    this.#pods.set(key, after);
+    if (before?.content) this.#contents.release(before.content);
+    if (after && before?.subject.uid !== after.subject.uid) this.#events.onNew?.(after);
+    if (!isSame(before, after)) this.#events.onChange();
+  }
+
+  #read(object: JsonObject): WatchedPod | undefined {
+    let watched: WatchedPod;
+    try {
+      watched = readWatchedPod(object);
+    } catch {
+      // The API server has accepted the pod, but it has no containers, or an image that is no text: it misses nothing.
+      return undefined;
+    }
+    const { content, pointsTo, hasStarted, createdAtMs } = watched;
+    const isMarked = content?.pod.annotations.has(CREATE_ON_MISS) === true;
+    if (!isMarked && pointsTo.length === 0) return undefined;
+    // A miss of a day ago leads to no cache, and a use of a day ago is recorded.
+    if (hasStarted && this.#events.now() - createdAtMs > DAY) return undefined;
+    // What the pod points to counts even if its content is not kept. Of a pod that starts, an Event tells its images.
+    const isWanted = content && (isMarked || !hasStarted);
+    return { ...watched, content: isWanted ? this.#contents.take(content) : undefined };
+  }
+
+  delete(key: string): void {
+    const before = this.#pods.get(key);
+    this.#pods.delete(key);
+    if (!before) return;
+    if (before.content) this.#contents.release(before.content);
+    this.#events.onGone?.(before);
+    this.#events.onChange();
+  }
+
+  /** Forgets all pods, because nothing watches them any more. */
+  clear(): void {
+    for (const key of this.#pods.keys()) this.delete(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#pods.keys();
+  }
+
+  size(): number {
+    return this.#pods.size;
+  }
+
+  *values(): Iterable<WatchedPod> {
+    for (const watched of this.#pods.values()) if (watched) yield watched;
+  }
+}
+
+/** Whether two states of a pod mean the same: most changes of a pod concern its status alone. */
+function isSame(a: WatchedPod | undefined, b: WatchedPod | undefined): boolean {
+  if (!a || !b) return a === b;
+  return (
+    a.content === b.content &&
+    a.deleting === b.deleting &&
+    a.hasStarted === b.hasStarted &&
+    a.isGated === b.isGated &&
+    a.subject.uid === b.subject.uid &&
+    a.pointsTo.join() === b.pointsTo.join()
+  );
+}

@@ -1,0 +1,100 @@
+/** When the use of a cache is recorded, and with which values. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { UseRecords } from '../../src/controller/use-records.ts';
+import type { OwnCache } from '../../src/core/controller/own-cache.ts';
+import type { Usage } from '../../src/core/controller/protection.ts';
+import { cache, HOUR, MINUTE, NOW } from '../support/planning.ts';
+
+const SECOND = 1000;
+let records: UseRecords;
+let own: OwnCache[];
+beforeEach(() => {
+  records = new UseRecords();
+  own = ['a', 'b', 'c'].map((image) => cache(image, HOUR));
+});
+
+const use = (id: string, pods: number, ago: number): void =>
+  records.note(new Map([[id, { pods, lastAtMs: NOW - ago }]]), own);
+const usage = (...uses: readonly [string, number, string][]): ReadonlyMap<string, Usage> =>
+  new Map(
+    uses.map(([id, ago, namespace]) => [id, { lastAtMs: NOW - ago, namespaces: new Set([namespace]) }]),
+  );
+const due = (present = usage(), now = NOW): Record<string, unknown> =>
+  Object.fromEntries(records.due(own, present, now).records.map((each) => [each.cache.id, each.annotations]));
+
+describe('a use', () => {
+  it('is recorded with its time, the number of pods and their namespaces', () => {
+    use('imc-a', 3, SECOND);
+    expect(due(usage(['imc-a', SECOND, 'team']))).toEqual({
+      'imc-a': {
+        'imagecache-webhook.io/last-used': '2026-11-21T11:59:59Z',
+        'imagecache-webhook.io/hits': '3',
+        'imagecache-webhook.io/users': 'team',
+      },
+    });
+  });
+
+  it('is added to the hits that are recorded already', () => {
+    own[0] = { ...own[0]!, hits: 40 };
+    use('imc-a', 2, SECOND);
+    expect(due()).toMatchObject({ 'imc-a': { 'imagecache-webhook.io/hits': '42' } });
+  });
+
+  it('is recorded once in a minute for each cache, and none is lost in between', () => {
+    use('imc-a', 1, SECOND);
+    const [first] = records.due(own, usage(), NOW).records;
+    records.recorded(first!, NOW);
+    own[0] = { ...own[0]!, hits: 1, lastUsedAtMs: NOW - SECOND };
+    use('imc-a', 1, 0);
+    use('imc-a', 1, 0);
+    expect(records.due(own, usage(), NOW + MINUTE - 1)).toEqual({ records: [], nextAtMs: NOW + MINUTE });
+    expect(due(usage(), NOW + MINUTE)).toMatchObject({ 'imc-a': { 'imagecache-webhook.io/hits': '3' } });
+  });
+
+  it('counts for the plan at once, recorded or not', () => {
+    use('imc-a', 1, SECOND);
+    expect(records.withUse(own[0]!, usage()).lastUsedAtMs).toBe(NOW - SECOND);
+    expect(records.withUse(own[1]!, usage(['imc-b', 2 * SECOND, 'team'])).lastUsedAtMs).toBe(
+      NOW - 2 * SECOND,
+    );
+    expect(records.withUse(own[2]!, usage()).lastUsedAtMs).toBe(NOW - HOUR);
+  });
+
+  it('of a pod that is still there is recorded by a leader that did not see it come', () => {
+    expect(due(usage(['imc-a', SECOND, 'team']))).toMatchObject({
+      'imc-a': { 'imagecache-webhook.io/last-used': '2026-11-21T11:59:59Z' },
+    });
+  });
+
+  it('of a cache that cannot be written does not keep the others from being recorded', () => {
+    for (const id of ['imc-a', 'imc-b']) use(id, 1, SECOND);
+    const [, second] = records.due(own, usage(), NOW).records;
+    records.recorded(second!, NOW);
+    expect(Object.keys(due())).toEqual(['imc-a']);
+  });
+
+  it('of a cache that is gone, or of somebody else, is forgotten', () => {
+    use('imc-a', 1, SECOND);
+    use('imc-of-others', 1, SECOND);
+    own = own.slice(1);
+    records.note(new Map(), own);
+    own = [cache('a', HOUR), ...own];
+    expect(due()).toEqual({});
+  });
+});
+
+it('at most twenty caches are recorded at once, and the others at once after them', () => {
+  own = Array.from({ length: 45 }, (_, i) => cache(`x${i}`, HOUR));
+  records.note(new Map(own.map(({ id }) => [id!, { pods: 1, lastAtMs: NOW }])), own);
+  const counts = [0, 1, 2, 3].map(() => {
+    const round = records.due(own, usage(), NOW);
+    for (const each of round.records) records.recorded(each, NOW);
+    return [round.records.length, round.nextAtMs === NOW];
+  });
+  expect(counts).toEqual([
+    [20, true],
+    [20, true],
+    [5, false],
+    [0, false],
+  ]);
+});

@@ -1,0 +1,112 @@
+/** Which pods the controller follows, and how it counts their use of caches. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { EciPods } from '../../../src/sources/kubernetes/eci-pods.ts';
+import type { Resource, Store } from '../../../src/sources/kubernetes/list-all.ts';
+import type { ReflectedKind } from '../../../src/sources/kubernetes/reflectors.ts';
+import { FakeClock } from '../../support/clock.ts';
+import { podObject, type Json } from '../../support/objects.ts';
+
+let clock: FakeClock;
+let pods: EciPods;
+/** The stores, by the field selector of their watch. */
+let stores: Map<string, Store>;
+let stopped: string[];
+let failures: string[];
+beforeEach(() => {
+  clock = new FakeClock();
+  [stores, stopped, failures] = [new Map<string, Store>(), [], []];
+  const selectorOf = (kind: ReflectedKind): string =>
+    [...stores].find(([, store]) => store === kind.store)?.[0] ?? '';
+  pods = new EciPods(
+    (resource: Resource, store: Store) => {
+      stores.set(resource.fieldSelector ?? '', store);
+      return { reflector: { resource } as unknown as ReflectedKind['reflector'], store };
+    },
+    (kind, until) => until?.addEventListener('abort', () => stopped.push(selectorOf(kind))),
+    { onChange: () => undefined, onFailure: (message) => failures.push(message) },
+    clock,
+  );
+});
+
+const UNBOUND = 'spec.nodeName=';
+const NODE = 'spec.nodeName=virtual-kubelet-a';
+
+function given(name: string, id = 'imc-a', change: Json = {}): Json {
+  const object = podObject({ annotations: { 'k8s.aliyun.com/eci-imc-id': id } });
+  const creationTimestamp = new Date(clock.now()).toISOString();
+  return {
+    ...object,
+    metadata: { ...(object['metadata'] as Json), name, uid: name, creationTimestamp },
+    ...change,
+  };
+}
+const onNode = (name: string, id?: string): Json =>
+  given(name, id, { spec: { containers: [{ name: 'c', image: 'a:1' }], nodeName: 'virtual-kubelet-a' } });
+const put = (selector: string, object: Json): void =>
+  stores.get(selector)!.apply((object['metadata'] as { name: string }).name, object);
+const names = (): string[] => Array.from(pods.pods(), ({ subject }) => subject.name).toSorted();
+
+describe('the watches', () => {
+  it('are one for pods without a node, and one for each virtual node', () => {
+    expect([...stores.keys()]).toEqual([UNBOUND]);
+    pods.followNodes(new Set(['virtual-kubelet-a', 'virtual-kubelet-b']));
+    pods.followNodes(new Set(['virtual-kubelet-a', 'virtual-kubelet-b']));
+    expect([...stores.keys()]).toEqual([UNBOUND, NODE, 'spec.nodeName=virtual-kubelet-b']);
+    expect(pods.kinds()).toHaveLength(3);
+  });
+
+  it('of a node that is gone ends, and its pods are forgotten', () => {
+    pods.followNodes(new Set(['virtual-kubelet-a']));
+    put(NODE, onNode('p'));
+    pods.followNodes(new Set());
+    expect([stopped, names(), pods.kinds().length]).toEqual([[NODE], [], 1]);
+  });
+
+  it('are at most a hundred, which is reported once', () => {
+    const many = new Set(Array.from({ length: 150 }, (_, i) => `virtual-kubelet-${i}`));
+    pods.followNodes(many);
+    pods.followNodes(many);
+    expect(pods.kinds()).toHaveLength(101);
+    expect(failures).toEqual(['the cluster has 150 virtual nodes; the pods of 100 of them are followed']);
+  });
+});
+
+describe('the use of a cache', () => {
+  beforeEach(() => pods.followNodes(new Set(['virtual-kubelet-a'])));
+
+  it('is counted when a pod appears on a node, once for each pod', () => {
+    put(UNBOUND, given('p'));
+    expect(pods.takeUses()).toEqual(new Map());
+    put(NODE, onNode('p'));
+    put(NODE, onNode('p'));
+    put(NODE, onNode('q'));
+    expect(pods.takeUses()).toEqual(new Map([['imc-a', { pods: 2, lastAtMs: clock.now() }]]));
+    expect(pods.takeUses()).toEqual(new Map());
+  });
+
+  it('is remembered for a limited number of IDs until it is taken', () => {
+    for (let i = 0; i < 10_100; i++) put(NODE, onNode(`p${i}`, `imc-${i}`));
+    expect(pods.takeUses().size).toBe(10_000);
+  });
+});
+
+describe('a pod that gets its node', () => {
+  beforeEach(() => pods.followNodes(new Set(['virtual-kubelet-a'])));
+
+  it('counts all the time, also while neither watch has it', async () => {
+    put(UNBOUND, given('p'));
+    stores.get(UNBOUND)!.delete('p');
+    expect(names()).toEqual(['p']);
+    put(NODE, onNode('p'));
+    expect(names()).toEqual(['p']);
+    stores.get(NODE)!.delete('p');
+    expect(names()).toEqual([]);
+  });
+
+  it('on a normal node, or that was deleted, counts no longer than half a minute', async () => {
+    put(UNBOUND, given('p'));
+    stores.get(UNBOUND)!.delete('p');
+    await clock.advance(30_000);
+    expect(names()).toEqual([]);
+  });
+});

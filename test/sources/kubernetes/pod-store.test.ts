@@ -1,0 +1,122 @@
+/** What the controller's pod stores keep, share and report. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PodContents, PodStore } from '../../../src/sources/kubernetes/pod-store.ts';
+import { podObject, type Json } from '../../support/objects.ts';
+
+const DAY = 86_400_000;
+const NOW = Date.parse('2026-11-30T12:00:00Z');
+const MARKED = { 'imagecache-webhook.io/create-on-miss': '0'.repeat(32) };
+
+let contents: PodContents;
+let store: PodStore;
+let changes: number;
+let news: string[];
+let gone: string[];
+beforeEach(() => {
+  contents = new PodContents();
+  [changes, news, gone] = [0, [], []];
+  store = new PodStore(contents, {
+    onChange: () => (changes += 1),
+    onNew: ({ subject }) => news.push(subject.name),
+    onGone: ({ subject }) => gone.push(subject.name),
+    now: () => NOW,
+  });
+});
+
+function pod(name: string, annotations: Record<string, string> = MARKED, change: Json = {}): Json {
+  const object = podObject({ annotations, images: ['app:1'] });
+  const metadata = {
+    ...(object['metadata'] as Json),
+    name,
+    uid: name,
+    creationTimestamp: '2026-11-30T11:00:00Z',
+  };
+  return { ...object, metadata, ...change };
+}
+
+const put = (name: string, annotations?: Record<string, string>, change?: Json): void =>
+  store.apply(name, pod(name, annotations, change));
+
+describe('the content of pods', () => {
+  it('is held once for equal pods, and until the last of them is gone', () => {
+    for (let i = 0; i < 1000; i++) put(`p${i}`);
+    expect(contents.size).toBe(1);
+    const [first, second] = [...store.values()];
+    expect(first!.content).toBe(second!.content);
+    for (let i = 0; i < 999; i++) store.delete(`p${i}`);
+    expect(contents.size).toBe(1);
+    store.delete('p999');
+    expect(contents.size).toBe(0);
+  });
+
+  it('is let go if a pod changes, and if nothing watches the pods any more', () => {
+    put('p');
+    put('p', { ...MARKED, 'k8s.aliyun.com/eci-auto-imc': 'true' });
+    expect(contents.size).toBe(1);
+    store.clear();
+    expect([contents.size, store.size()]).toEqual([0, 0]);
+  });
+
+  it('is kept up to a limit of all contents; the other pods are held without', () => {
+    const registries = (i: number): Record<string, string> => ({
+      ...MARKED,
+      'k8s.aliyun.com/insecure-registry': `${i}${'x'.repeat(30_000)}`,
+    });
+    for (let i = 0; i < 2500; i++) put(`p${i}`, registries(i));
+    const all = [...store.values()];
+    expect(all).toHaveLength(2500);
+    expect(all.filter(({ content }) => content).length).toBeLessThan(2300);
+    for (let i = 0; i < 2500; i++) store.delete(`p${i}`);
+    put('later');
+    expect([...store.values()][0]!.content).toBeDefined();
+  });
+});
+
+describe('a pod that matters to nobody', () => {
+  it.each<[string, Record<string, string>, Json]>([
+    ['it has neither a marker nor a cache', {}, {}],
+    ['it has no containers', MARKED, { spec: {} }],
+    [
+      'it ended more than a day ago',
+      MARKED,
+      {
+        metadata: {
+          name: 'p',
+          annotations: MARKED,
+          creationTimestamp: new Date(NOW - DAY - 1).toISOString(),
+        },
+        status: { phase: 'Succeeded' },
+      },
+    ],
+  ])('is not held, because %s', (_title, annotations, change) => {
+    put('p', annotations, change);
+    expect([...store.values()]).toEqual([]);
+    expect([...store.keys()]).toEqual(['p']);
+    expect(changes).toBe(0);
+  });
+});
+
+describe('a change of a pod', () => {
+  it('is reported only if it matters to the controller', () => {
+    put('p');
+    expect(changes).toBe(1);
+    put('p', MARKED, { status: { phase: 'Pending', conditions: [{}] } });
+    put('p', { ...MARKED, 'example.com/heartbeat': '1' });
+    expect(changes).toBe(1);
+    put('p', MARKED, { status: { phase: 'Running' } });
+    expect(changes).toBe(2);
+    put('p', { ...MARKED, 'k8s.aliyun.com/eci-imc-id': 'imc-a' });
+    expect(changes).toBe(3);
+    store.delete('p');
+    expect(changes).toBe(4);
+  });
+
+  it('to another pod of the same name is one that comes', () => {
+    put('p');
+    put('p');
+    const again = pod('p');
+    store.apply('p', { ...again, metadata: { ...(again['metadata'] as Json), uid: 'other' } });
+    store.delete('p');
+    expect([news, gone]).toEqual([['p', 'p'], ['p']]);
+  });
+});
