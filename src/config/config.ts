@@ -17,6 +17,10 @@ export interface Config extends DecisionOptions {
   readonly host: string;
   readonly port: number;
   readonly metricsPort: number;
+  readonly server: {
+    /** Addresses and ranges from which only API servers come. */
+    readonly apiServers: readonly string[];
+  };
   readonly tls: {
     /** Paths of PEM files; empty if not used. */
     readonly cert: string;

@@ -3,7 +3,18 @@
  * docs/reference.md are made. The key `pin.notReady` is `pin: {notReady: …}` in the file, IMC_PIN_NOT_READY in the
  * environment, and --pin-not-ready on the command line.
  */
-import { BOOLEAN, DURATION, NAMES, OBJECT_NAME, oneOf, PORT, SOURCE, TEXT, TEXTS } from './value-type.ts';
+import {
+  ADDRESSES,
+  BOOLEAN,
+  DURATION,
+  NAMES,
+  OBJECT_NAME,
+  oneOf,
+  PORT,
+  SOURCE,
+  TEXT,
+  TEXTS,
+} from './value-type.ts';
 import { CONTROLLER_SETTINGS } from './controller-settings.ts';
 import type { Setting } from './setting.ts';
 
@@ -145,6 +156,12 @@ export const SETTINGS: readonly Setting[] = [
     type: PORT,
     default: 9090,
     help: 'Port of the metrics (plain HTTP): /metrics.',
+  },
+  {
+    path: 'server.apiServers',
+    type: ADDRESSES,
+    default: [],
+    help: 'Addresses of the API servers, or ranges of them (CIDR). A Binding that comes from elsewhere, without a certificate of `tls.clientCa`, is answered with nothing that was read from the pod.',
   },
   {
     path: 'tls.cert',

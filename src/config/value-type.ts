@@ -1,4 +1,5 @@
 /** The types of configuration values: how each is parsed, and which values are allowed. */
+import { isIP, isIPv4 } from 'node:net';
 
 /** How a value is parsed. `allowed` completes the sentence "it must be …". */
 export interface ValueType<T = unknown> {
@@ -108,4 +109,19 @@ export const SOURCE: ValueType<string> = {
     value === '' || value === 'kubernetes' || (typeof value === 'string' && /^files:./.test(value))
       ? value
       : undefined,
+};
+
+function isAddressOrRange(text: string): boolean {
+  const [address = '', length, ...rest] = text.split('/');
+  if (isIP(address) === 0 || rest.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (isIPv4(address) ? 32 : 128));
+}
+
+export const ADDRESSES: ValueType<readonly string[]> = {
+  allowed: 'a list of IP addresses or CIDR ranges',
+  placeholder: 'ADDRESS,...',
+  parse: (value) => {
+    const texts = value === '' ? [] : TEXTS.parse(value);
+    return texts?.every(isAddressOrRange) ? texts : undefined;
+  },
 };

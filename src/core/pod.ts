@@ -62,6 +62,22 @@ export const UNREAD_POD: Pod = {
   present: { metadata: false, annotations: false, labels: false },
 };
 
+/** What each entry of a list or a map takes beside its characters. */
+const ENTRY_SIZE = 64;
+
+/** How much it takes to keep a pod, in characters, about. */
+export function podSize(pod: Pod): number {
+  const { labels, annotations, nodeSelector, containers, imageVolumes, nodeTerms } = pod;
+  let size = 0;
+  for (const map of [labels, annotations, nodeSelector])
+    for (const [key, value] of map) size += ENTRY_SIZE + key.length + value.length;
+  for (const { name, image } of containers) size += ENTRY_SIZE + name.length + image.length;
+  for (const text of imageVolumes) size += ENTRY_SIZE + text.length;
+  for (const { key, values } of nodeTerms.flat())
+    size += values.reduce((sum, { length }) => sum + ENTRY_SIZE + length, ENTRY_SIZE + key.length);
+  return size;
+}
+
 /**
  * Reads a pod.
  * @param value the `object` of an AdmissionRequest, or a manifest

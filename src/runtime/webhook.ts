@@ -8,6 +8,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../webhook/metrics.ts';
+import { addressMatcher } from '../http/address-list.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import { buildApp, renewCertificate } from '../webhook/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
@@ -71,6 +72,7 @@ export async function startWebhook(
     draining: () => draining,
     findUnboundPod: connected.findUnboundPod,
     clients,
+    isApiServer: addressMatcher(config.server.apiServers),
   });
   const metricsApp = buildMetricsServer({ registry: metrics.registry, log });
   const address = await app.listen({ host: config.host, port: config.port });

@@ -3,7 +3,7 @@
  * find or read the pod, it allows the pod unchanged.
  */
 import type { FastifyBaseLogger } from 'fastify';
-import { decideOnBinding, readBinding, type Binding } from '../core/decision/binding.ts';
+import { decideOnBinding, forUnknownCaller, readBinding, type Binding } from '../core/decision/binding.ts';
 import { decide, decideOnUnreadable, leftAlone, type Decision } from '../core/decision/decide.ts';
 import { explanationOf, type Explanation } from '../core/decision/explanation.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
@@ -45,10 +45,16 @@ interface Answer {
   readonly explained: (Explanation & { readonly patch: readonly Operation[] }) | undefined;
 }
 
+/** Milliseconds between two lines of the log about bindings that are left alone; each counts those in between. */
+const WARN_EVERY_MS = 1000;
+
 export class Answering {
   readonly #options: AnswerOptions;
   readonly #cache: DecisionCache<Answer>;
   readonly #logsDecisions: boolean;
+  /** Bindings that were left alone since the last line of the log about one. */
+  #leftAlone = 0;
+  #warnedAt = -Infinity;
 
   constructor(options: AnswerOptions) {
     this.#options = options;
@@ -92,8 +98,11 @@ export class Answering {
     };
   }
 
-  /** Answers the binding of a pod to its node, with at most one request to the API server. Never rejects. */
-  async answerBinding(review: Review): Promise<EncodedResponse> {
+  /**
+   * Answers the binding of a pod to its node, with at most one request to the API server. Never rejects.
+   * @param isKnown whether the caller is known to be an API server; any other could ask about pods of others
+   */
+  async answerBinding(review: Review, isKnown: boolean): Promise<EncodedResponse> {
     const { view, decision: options, findUnboundPod, now } = this.#options;
     if (!findUnboundPod) return ALLOWED_AS_IT_IS;
     try {
@@ -101,12 +110,19 @@ export class Answering {
       if (!isVirtualNode(binding.nodeName, view)) return ALLOWED_AS_IT_IS;
       const pod = await this.#find(review, binding, findUnboundPod);
       const started = performance.now();
-      const decided = decideOnBinding(binding, pod, view, options, now());
+      const full = decideOnBinding(binding, pod, view, options, now());
+      const decided = isKnown ? full : forUnknownCaller(full);
       return this.#give(review, this.#toAnswer(review, decided.decision, patchForBinding(decided)), started);
     } catch (error) {
-      if (error instanceof PodNotFound) return this.#leaveAlone(review, 'PodNotFound', error.message);
+      if (error instanceof PodNotFound)
+        return this.#leaveAlone(review, 'PodNotFound', error.message, isKnown);
       if (error instanceof Unreadable)
-        return this.#leaveAlone(review, 'PodUnreadable', `the binding cannot be read: ${error.message}`);
+        return this.#leaveAlone(
+          review,
+          'PodUnreadable',
+          `the binding cannot be read: ${error.message}`,
+          isKnown,
+        );
       return this.#letThrough(review, error);
     }
   }
@@ -147,11 +163,17 @@ export class Answering {
     { dryRun, target }: Review,
     reason: 'PodNotFound' | 'PodUnreadable',
     why: string,
+    isKnown: boolean,
   ): EncodedResponse {
     const { metrics, log } = this.#options;
-    const decision = leftAlone(UNREAD_POD, reason, why, [why]);
+    const decision = leftAlone(UNREAD_POD, reason, why, isKnown ? [why] : []);
     if (!dryRun) metrics.decisions.inc({ operation: OPERATION[target], outcome: decision.outcome, reason });
-    log.warn({ reason, dryRun, why }, 'binding left alone');
+    this.#leftAlone += 1;
+    if (performance.now() - this.#warnedAt >= WARN_EVERY_MS) {
+      log.warn({ reason, dryRun, why, bindings: this.#leftAlone }, 'binding left alone');
+      this.#warnedAt = performance.now();
+      this.#leftAlone = 0;
+    }
     return encodeResponse(decision, []);
   }
 

@@ -13,6 +13,8 @@ export interface MutateOptions extends AnswerOptions {
   readonly draining: () => boolean;
   /** Undefined if every client may use /mutate. */
   readonly clients: TrustedClients | undefined;
+  /** Whether an address is known to be an API server's. */
+  readonly isApiServer: (address: string) => boolean;
 }
 
 declare module 'fastify' {
@@ -26,7 +28,7 @@ declare module 'fastify' {
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
-  const { metrics, draining, clients } = options;
+  const { metrics, draining, clients, isApiServer } = options;
   const answering = new Answering(options);
   const succeeded = metrics.requestSeconds.at({ status: 200 });
   acceptJsonBytes(app);
@@ -48,7 +50,10 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
         send(answering.answerPod(review));
         break;
       case 'binding':
-        answering.answerBinding(review).then(send, (error: unknown) => reply.send(error));
+        // With clientCa only API servers come this far.
+        answering
+          .answerBinding(review, clients !== undefined || isApiServer(request.ip))
+          .then(send, (error: unknown) => reply.send(error));
         break;
       case 'other':
         send(ALLOWED_AS_IT_IS);

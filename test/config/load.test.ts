@@ -60,6 +60,7 @@ describe('the configuration', () => {
       host: '0.0.0.0',
       port: 8443,
       metricsPort: 9090,
+      server: { apiServers: [] },
       tls: {
         cert: '',
         key: '',

@@ -45,7 +45,11 @@ beforeAll(async () => {
   });
   proxy = await startProxy(plane);
   // maxStaleness is a day, so that no list brings the events that a test keeps from the watches.
-  webhook = await startInCluster(plane, { bindTime: 'true', maxStaleness: '24h' }, proxy);
+  webhook = await startInCluster(
+    plane,
+    { bindTime: 'true', 'server.apiServers': '127.0.0.0/8,::1', maxStaleness: '24h' },
+    proxy,
+  );
   await webhook.synced;
   await register(plane.api, 'imagecache-webhook', webhook);
 });

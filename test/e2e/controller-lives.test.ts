@@ -45,7 +45,11 @@ beforeAll(async () => {
     kwok: true,
   });
   await addNode(plane.api, { name: VIRTUAL, virtual: true });
-  webhook = await startInCluster(plane, { bindTime: 'true', 'createOnMiss.by': 'controller' });
+  webhook = await startInCluster(plane, {
+    bindTime: 'true',
+    'server.apiServers': '127.0.0.0/8,::1',
+    'createOnMiss.by': 'controller',
+  });
   await webhook.synced;
   await register(plane.api, 'imagecache-webhook', webhook);
   const settings = {

@@ -42,7 +42,7 @@ beforeAll(async () => {
   await addNode(plane.api, { name: VIRTUAL, virtual: true });
   for (const image of ['a:1', 'a:2'])
     await putImageCache(plane.api, { name: image.replace(':', '-'), images: [image] });
-  webhook = await startInCluster(plane, { bindTime: 'true' });
+  webhook = await startInCluster(plane, { bindTime: 'true', 'server.apiServers': '127.0.0.0/8,::1' });
   await webhook.synced;
   await register(plane.api, 'imagecache-webhook', webhook);
 });

@@ -34,6 +34,7 @@ export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
     readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
     clients: undefined,
+    isApiServer: () => true,
     findUnboundPod: () => Promise.reject(new Error('no such pod')),
     ...change,
   });

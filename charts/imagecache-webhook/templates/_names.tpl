@@ -84,6 +84,9 @@ tls:
 {{- end }}
 {{- end }}
 {{- $config := deepCopy .Values.config }}
+{{- with .Values.networkPolicy.apiServers }}
+{{- $config = mergeOverwrite (dict "server" (dict "apiServers" .)) $config }}
+{{- end }}
 {{- if .Values.controller.enabled }}
 {{- $config = mergeOverwrite (dict "createOnMiss" (dict "by" "controller") "controller" (dict "lease" (printf "%s/%s-controller" .Release.Namespace (include "imagecache-webhook.fullname" .)) "webhookTimeout" (printf "%ds" (int .Values.webhook.timeoutSeconds)) "exceptNamespaces" (append .Values.webhook.excludedNamespaces .Release.Namespace | uniq))) $config }}
 {{- if ne $config.createOnMiss.by "controller" }}

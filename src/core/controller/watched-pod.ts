@@ -16,7 +16,7 @@ import {
 } from '../annotations.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
-import { readPod, type Pod } from '../pod.ts';
+import { podSize, readPod, type Pod } from '../pod.ts';
 import { parseTime } from '../kubernetes/time.ts';
 
 /** The part of a pod on which a decision depends. Pods of one template can share one object. */
@@ -86,7 +86,7 @@ export function watchedPod(
   const content = { pod, pullSecrets };
   const gates = spec['schedulingGates'];
   return {
-    content: sizeOf(content) > MAX_CONTENT ? undefined : content,
+    content: contentSize(content) > MAX_CONTENT ? undefined : content,
     subject,
     ...life,
     nodeName: pod.nodeName,
@@ -97,16 +97,8 @@ export function watchedPod(
 }
 
 /** How many characters a content has, about. */
-export function sizeOf({ pod, pullSecrets }: PodContent): number {
-  const { labels, annotations, nodeSelector, containers, imageVolumes, nodeTerms } = pod;
-  let size = 0;
-  for (const map of [labels, annotations, nodeSelector])
-    for (const [key, value] of map) size += key.length + value.length;
-  for (const { name, image } of containers) size += name.length + image.length;
-  for (const text of [...imageVolumes, ...pullSecrets]) size += text.length;
-  for (const { key, values } of nodeTerms.flat())
-    size += values.reduce((sum, value) => sum + value.length, key.length);
-  return size;
+export function contentSize({ pod, pullSecrets }: PodContent): number {
+  return pullSecrets.reduce((sum, { length }) => sum + length, podSize(pod));
 }
 
 /** When an object was created, 0 if it does not say; and whether it is being deleted. */

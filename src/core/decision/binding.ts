@@ -2,9 +2,11 @@
  * The decision when a pod is bound, and its node is known. The API server merges the annotations of a Binding into the
  * pod in the same write that sets the node. It merges nothing else, and removes nothing (docs/domain.md, "Bindings").
  */
+import { AUTO, CREATE_ON_MISS, DECISION, PIN } from '../annotations.ts';
 import type { DecisionOptions } from './options.ts';
 import { decide, type Decision } from './decide.ts';
 import { isObject, readStringMap, readText, type StringMap } from '../kubernetes/json.ts';
+import { isObjectName } from '../kubernetes/metadata-syntax.ts';
 import { typeName, Unreadable } from '../kubernetes/problem.ts';
 import type { Pod } from '../pod.ts';
 import type { View } from './view.ts';
@@ -30,11 +32,14 @@ export function readBinding(value: unknown, namespace: string | undefined): Bind
   if (!isObject(metadata)) throw new Unreadable('metadata', 'is missing');
   const podName = readText(metadata['name']);
   if (podName === undefined) throw new Unreadable('metadata.name', 'is missing');
+  if (!isObjectName(podName)) throw new Unreadable('metadata.name', 'is no name that a pod can have');
+  const inNamespace = namespace ?? readText(metadata['namespace']) ?? 'default';
+  if (!isObjectName(inNamespace)) throw new Unreadable('namespace', 'is no name that a namespace can have');
   const nodeName = isObject(target) ? readText(target['name']) : undefined;
   if (nodeName === undefined) throw new Unreadable('target.name', 'is missing');
   const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
   return {
-    namespace: namespace ?? readText(metadata['namespace']) ?? 'default',
+    namespace: inNamespace,
     podName,
     podUid: readText(metadata['uid']),
     nodeName,
@@ -69,4 +74,37 @@ export function decideOnBinding(
   if (decision.outcome === 'denied') return { binding, seen, decision, annotations: binding.annotations };
   const written = [...decision.pod.annotations].filter(([key, value]) => before.get(key) !== value);
   return { binding, seen, decision, annotations: new Map([...binding.annotations, ...written]) };
+}
+
+/** Annotations that say no more than what a decision chose. */
+const CHOSEN: readonly string[] = [PIN.modern, PIN.legacy, AUTO.modern, AUTO.legacy, CREATE_ON_MISS];
+
+/**
+ * The decision as a caller may see it who is not known to be an API server, and could ask about any pod: the ID, the
+ * marker and the switches that this decision writes, with a record of them, and nothing that was read from the pod.
+ */
+export function forUnknownCaller({ binding, seen, decision, annotations }: BindingDecision): BindingDecision {
+  const { outcome, cacheId, createOnMiss } = decision;
+  const chosenId = outcome === 'hit' || outcome === 'partial' ? cacheId : undefined;
+  const values = new Set([chosenId, createOnMiss, 'true', 'false']);
+  const written = CHOSEN.map((key) => [key, annotations.get(key)] as const).filter(
+    (entry): entry is readonly [string, string] =>
+      entry[1] !== undefined && values.has(entry[1]) && seen.annotations.get(entry[0]) !== entry[1],
+  );
+  const record = JSON.stringify({ outcome, wrote: { annotations: Object.fromEntries(written) } });
+  return {
+    binding,
+    seen,
+    decision: {
+      ...decision,
+      cacheId: chosenId,
+      why: "the image cache of the pod cannot be used; the webhook's log says why",
+      warnings: [],
+    },
+    annotations: new Map([
+      ...binding.annotations,
+      ...(outcome === 'denied' ? [] : written),
+      ...(outcome !== 'denied' && written.length > 0 ? [[DECISION, record] as const] : []),
+    ]),
+  };
 }

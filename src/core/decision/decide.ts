@@ -17,7 +17,7 @@ import type { MatchResult } from './match/matcher.ts';
 import type { DecisionOptions } from './options.ts';
 import { decideOnPin } from './pin.ts';
 import { applyEffects, matchingSelectors } from './profile/effects.ts';
-import { asUserWroteIt, MAX_RECORD_BYTES, recordDecision } from './provenance.ts';
+import { asUserWroteIt, withAdditionsOf, MAX_RECORD_BYTES, recordDecision } from './provenance.ts';
 import {
   containersThatPullAnyway,
   enforceIfNotPresent,
@@ -72,10 +72,11 @@ export function decide(
 ): Decision {
   const profile = view.profile();
   const user = asUserWroteIt(seen, profile);
+  const kept = withAdditionsOf(seen, user, profile);
   const matching = matchingSelectors(profile, user.labels, view.namespaceLabels(user.namespace));
   const sign = signOfEci(user, view, matching, options.scope);
   // A Binding cannot take back what an earlier decision wrote, so there the pod is left as it arrived.
-  const untouched = moment === 'creation' ? user : seen;
+  const untouched = moment === 'creation' ? kept : seen;
   const left = whyLeftAlone(user, sign, view);
   if (left) return leftAlone(untouched, left.reason, left.why, left.isWarning ? [left.why] : []);
 
@@ -95,7 +96,7 @@ export function decide(
   // send their pods to normal nodes.
   const applied = sign?.certain === true || (sign && !waitsForNode) ? matching : [];
   // A binding can change annotations only, so labels and containers stay as they are.
-  const base = moment === 'creation' ? user : { ...user, labels: seen.labels, containers: seen.containers };
+  const base = moment === 'creation' ? kept : { ...kept, labels: seen.labels, containers: seen.containers };
   const effects = applyEffects(base, applied);
   const metadata = moment === 'creation' ? effects : { ...effects, labels: base.labels };
   const { request, malformed, conflicts } = readRequest(

@@ -41,8 +41,8 @@ interface WriteRecord {
 }
 
 /**
- * The pod without our changes. Only keys that the webhook can write are undone, so that a forged decision annotation
- * cannot remove any other annotation.
+ * The pod without our changes. Only the six request names get a former value back, because the record may be forged; what a
+ * profile added is taken off, and withAdditionsOf puts it back before anything is written.
  */
 export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
   const text = pod.annotations.get(DECISION);
@@ -60,11 +60,12 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
   // What we write fits into the annotations of a pod, so that more characters than that are not ours to compare.
   let characters = MAX_ANNOTATION_BYTES;
   for (const [key, written] of record.annotations) {
-    const couldBeOurs = REQUEST_KEYS.includes(key) || profile.annotationKeys.has(key);
-    if (!couldBeOurs) continue;
+    const isRequest = REQUEST_KEYS.includes(key);
+    if (!isRequest && !profile.annotationKeys.has(key)) continue;
     const value = annotations.get(key);
     characters -= value?.length ?? 0;
-    if (characters >= 0 && isAsWritten(value, written)) restore(annotations, key, record.request.get(key));
+    if (characters >= 0 && isAsWritten(value, written))
+      restore(annotations, key, isRequest ? record.request.get(key) : undefined);
   }
   for (const [key, value] of record.labels) {
     if (profile.labelKeys.has(key) && labels.get(key) === value) labels.delete(key);
@@ -75,6 +76,29 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
       : container,
   );
   return { ...pod, annotations, labels, containers };
+}
+
+/**
+ * What the user wrote, and what the record claims that profiles added, as the pod has it: nobody's annotation or label is
+ * ever taken out or replaced because a record says so.
+ */
+export function withAdditionsOf(seen: Pod, user: Pod, profile: Profile): Pod {
+  const annotations = missing(seen.annotations, user.annotations, profile.annotationKeys);
+  const labels = missing(seen.labels, user.labels, profile.labelKeys);
+  if (annotations.length + labels.length === 0) return user;
+  return {
+    ...user,
+    annotations: new Map([...user.annotations, ...annotations]),
+    labels: new Map([...user.labels, ...labels]),
+  };
+}
+
+/** Entries with these keys that were taken off; by the keys of the profile, because a pod may have many more. */
+function missing(from: StringMap, to: StringMap, keys: ReadonlySet<string>): [string, string][] {
+  return [...keys].flatMap((key): [string, string][] => {
+    const value = from.get(key);
+    return value === undefined || to.has(key) || REQUEST_KEYS.includes(key) ? [] : [[key, value]];
+  });
 }
 
 function isAsWritten(value: string | undefined, written: WrittenValue): boolean {

@@ -9,6 +9,11 @@ const PREFIX_LABEL = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
 const PREFIX = new RegExp(`^${PREFIX_LABEL}(?:\\.${PREFIX_LABEL})*$`);
 const MAX_PREFIX_LENGTH = 253;
 
+/** Whether an object can have this name: a DNS-1123 subdomain, which all names of pods and namespaces are. */
+export function isObjectName(name: string): boolean {
+  return name.length <= MAX_PREFIX_LENGTH && PREFIX.test(name);
+}
+
 /** What is wrong with a label key, as a clause; undefined if Kubernetes accepts it. */
 export function problemOfLabelKey(key: string): string | undefined {
   const slash = key.indexOf('/');

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { DAY } from '../../core/kubernetes/time.ts';
 import {
   readWatchedPod,
-  sizeOf,
+  contentSize,
   type PodContent,
   type WatchedPod,
 } from '../../core/controller/watched-pod.ts';
@@ -37,7 +37,7 @@ export class PodContents {
       known.pods += 1;
       return known.content;
     }
-    const size = sizeOf(content);
+    const size = contentSize(content);
     if (this.#characters + size > MAX_CONTENTS) return undefined;
     this.#characters += size;
     this.#shared.set(key, { content, size, pods: 1 });

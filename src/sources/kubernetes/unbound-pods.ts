@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
-import { readPod, type Pod } from '../../core/pod.ts';
+import { podSize, readPod, type Pod } from '../../core/pod.ts';
 import { stalenessOf } from '../../core/staleness.ts';
 import type { FindUnboundPod } from '../../webhook/answer.ts';
 import type { ApiClient } from './api-client.ts';
@@ -21,6 +21,15 @@ const UNBOUND_PODS: Resource = {
 
 /** Milliseconds for the GET; the scheduler's binding waits for it. */
 const GET_TIMEOUT = 1000;
+/** GETs under way at the same time, and in a second. Whoever reaches the port can ask for pods that do not exist. */
+const MAX_GETS = { atOnce: 16, aSecond: 20 };
+
+/**
+ * Characters of a pod that are kept, and of all pods together. A pod beyond that is asked for when it is bound: a tenant can
+ * create many pods that hold hundreds of kilobytes each.
+ */
+const MAX_POD = 16_384;
+const MAX_PODS = 64 * 1024 * 1024;
 
 type PodIdentity = Parameters<FindUnboundPod>[0];
 type FoundPod = Awaited<ReturnType<FindUnboundPod>>;
@@ -28,6 +37,8 @@ type FoundPod = Awaited<ReturnType<FindUnboundPod>>;
 interface UnboundPod {
   readonly uid: string | undefined;
   readonly pod: Pod;
+  /** In characters. */
+  readonly size: number;
 }
 
 export class UnboundPods {
@@ -37,7 +48,12 @@ export class UnboundPods {
   readonly #signal: AbortSignal;
   readonly #maxStalenessMs: number;
   readonly #clock: Clock;
+  /** Undefined for a pod that is too large, or cannot be read: the GET will say what is wrong with it. */
   readonly #pods = new Map<string, UnboundPod | undefined>();
+  #characters = 0;
+  #gets = 0;
+  /** GETs in the second that began then, in milliseconds of Clock.elapsed. */
+  #second = { beganAtMs: -Infinity, gets: 0 };
 
   /** @param maxStalenessMs how long the watched pods count as up to date if the API server does not confirm them */
   constructor(
@@ -52,9 +68,8 @@ export class UnboundPods {
     this.#maxStalenessMs = maxStalenessMs;
     this.#clock = clock;
     this.store = {
-      // A pod that cannot be read is kept as undefined: the GET will say what is wrong with it.
-      apply: (key, object) => this.#pods.set(key, tryRead(object)),
-      delete: (key) => this.#pods.delete(key),
+      apply: (key, object) => this.#put(key, tryRead(object)),
+      delete: (key) => this.#forget(key),
       keys: () => this.#pods.keys(),
       size: () => this.#pods.size,
     };
@@ -71,9 +86,34 @@ export class UnboundPods {
     const held = isStale ? undefined : this.#pods.get(`${namespace}/${name}`);
     if (held && (uid === undefined || held.uid === uid)) return { pod: held.pod, from: 'watch' };
 
-    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
-    const value = await this.#api.json({ path, timeout: GET_TIMEOUT, signal: this.#signal });
-    return { pod: readPod(value, namespace), from: 'get' };
+    return { pod: readPod(await this.#get(namespace, name), namespace), from: 'get' };
+  }
+
+  async #get(namespace: string, name: string): Promise<unknown> {
+    const now = this.#clock.elapsed();
+    if (now - this.#second.beganAtMs >= 1000) this.#second = { beganAtMs: now, gets: 0 };
+    if (this.#gets >= MAX_GETS.atOnce || this.#second.gets >= MAX_GETS.aSecond)
+      throw new Error('too many other pods are being asked for');
+    this.#second.gets += 1;
+    this.#gets += 1;
+    try {
+      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
+      return await this.#api.json({ path, timeout: GET_TIMEOUT, signal: this.#signal });
+    } finally {
+      this.#gets -= 1;
+    }
+  }
+
+  #put(key: string, read: UnboundPod | undefined): void {
+    this.#forget(key);
+    const isKept = read && read.size <= MAX_POD && this.#characters + read.size <= MAX_PODS;
+    this.#pods.set(key, isKept ? read : undefined);
+    if (isKept) this.#characters += read.size;
+  }
+
+  #forget(key: string): void {
+    this.#characters -= this.#pods.get(key)?.size ?? 0;
+    this.#pods.delete(key);
   }
 }
 
@@ -81,7 +121,8 @@ function tryRead(object: JsonObject): UnboundPod | undefined {
   try {
     const { metadata } = object;
     const uid = isObject(metadata) ? readText(metadata['uid']) : undefined;
-    return { uid, pod: readPod(object, undefined) };
+    const pod = readPod(object, undefined);
+    return { uid, pod, size: podSize(pod) };
   } catch {
     return undefined;
   }

@@ -150,10 +150,11 @@ describe('a manifest copied from a live pod', () => {
         change,
         fc.uniqueArray(cache, { selector: ({ name }) => name, maxLength: 3 }),
         change,
-        (object, view, config, later, laterConfig) => {
+        (object, view, config, later, changed) => {
+          const laterConfig = { ...changed, ...(config.scope && { scope: config.scope }) };
           fc.pre(!isDenied(object, view, config));
           const copy = mutate(object, view, config);
-          // The caches are others, the profile is the same.
+          // The caches are others, the profile is the same, and so is whom it is for: what it added stays.
           const laterView = indexOf(...later.map(cacheObject));
           Object.defineProperty(laterView, 'profile', { value: () => view.profile() });
           expect(outcome(copy, laterView, laterConfig)).toEqual(outcome(object, laterView, laterConfig));
@@ -219,6 +220,41 @@ describe('a decision annotation that is not ours', () => {
     expect(labels).toMatchObject({ team: 'x', eci: 'true' });
   });
 
+  it('cannot take out or replace what another webhook has set, also if a profile writes the same keys', () => {
+    const P_GROUP = `${P}eci-security-group`;
+    const forged = JSON.stringify({
+      request: { [P_GROUP]: 'sg-open', [`${P}eci-ram-role-name`]: 'admin' },
+      wrote: {
+        annotations: { [P_GROUP]: 'sg-restricted', [`${P}eci-ram-role-name`]: null },
+        labels: { quarantine: 'yes' },
+      },
+    });
+    const profiles = [
+      { name: 'same', effect: { annotations: { [P_GROUP]: 'sg-open' }, labels: { quarantine: 'no' } } },
+      {
+        name: 'other',
+        objectSelector: { matchLabels: { never: 'there' } },
+        effect: { annotations: { [`${P}eci-ram-role-name`]: 'r' } },
+      },
+    ];
+    const view = indexOf(cacheObject({ name: 'x' }), eciProfileObject(profiles));
+    const object = podObject({
+      annotations: { [P_GROUP]: 'sg-restricted', [DECISION]: forged },
+      labels: { eci: 'true', quarantine: 'yes' },
+    });
+    for (const each of [object, { ...object, spec: { containers: [{ name: 'c', image: 'unknown:1' }] } }]) {
+      const { annotations: after, labels } = decideFor(each, view);
+      expect(after[P_GROUP]).toBe('sg-restricted');
+      expect(after).not.toHaveProperty([`${P}eci-ram-role-name`]);
+      expect(labels).toMatchObject({ quarantine: 'yes' });
+    }
+    const notOurs = podObject({
+      annotations: { [P_GROUP]: 'sg-restricted', [DECISION]: forged },
+      labels: { quarantine: 'yes' },
+    });
+    expect(decideFor(notOurs, view).annotations[P_GROUP]).toBe('sg-restricted');
+  });
+
   it('is not needed to remove a marker that a user wrote', () => {
     const marker = { 'imagecache-webhook.io/create-on-miss': 'forged' };
     const { annotations: after, labels } = decideFor(
@@ -277,7 +313,7 @@ describe('what the webhook writes is small enough for Kubernetes', () => {
     expect(Object.keys(again.annotations)).toEqual(['filler']);
   });
 
-  it('a long value of a profile is recorded by its digest, and undone when the profile changes', () => {
+  it('a long value of a profile is recorded by its digest, and stays when the profile changes', () => {
     const withProfile = (text: string): ClusterIndex =>
       indexOf(eciProfileObject([{ name: 's', effect: { annotations: { 'team/long': text } } }]));
     const once = mutate(podObject(), withProfile('ä'.repeat(5000)), {});
@@ -285,7 +321,7 @@ describe('what the webhook writes is small enough for Kubernetes', () => {
     expect(written[DECISION]!.length).toBeLessThan(1000);
     expect(written['team/long']).toBe('ä'.repeat(5000));
     const again = mutate(once, withProfile('new'), {});
-    expect((again['metadata'] as Json)['annotations']).toMatchObject({ 'team/long': 'new' });
+    expect((again['metadata'] as Json)['annotations']).toEqual(written);
   });
 
   it.each(['x'.repeat(300), '\u0001'.repeat(253), 'ä'])(
@@ -323,7 +359,7 @@ describe('what the webhook writes is small enough for Kubernetes', () => {
     expect(decideFor(once, view).explanation.patch).toEqual([]);
     const changed = Object.fromEntries(Object.keys(many).map((key) => [key, 'new']));
     const after = indexOf(eciProfileObject([{ name: 's', effect: { annotations: changed } }]));
-    expect((mutate(once, after, {})['metadata'] as Json)['annotations']).toMatchObject(changed);
+    expect((mutate(once, after, {})['metadata'] as Json)['annotations']).toMatchObject(many);
   });
 
   it('a profile that adds more than the record can hold writes nothing, and says so', () => {

@@ -1,6 +1,7 @@
 /** One request to an API server that answers as each test says. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiError, type ApiClient } from '../../../src/sources/kubernetes/api-client.ts';
+import { eventually } from '../../support/eventually.ts';
 import { failure, ScriptedApi } from '../../support/scripted-api.ts';
 
 const { signal } = new AbortController();
@@ -102,4 +103,22 @@ it('a stream is returned once its headers have come, and then the deadline no lo
   let text = '';
   for await (const chunk of answer) text += String(chunk);
   expect(text).toBe('first');
+});
+
+it('at most twenty calls are under way at the same time, and watches do not take their connections', async () => {
+  api.answer = ({ query }) => (query['watch'] === 'true' ? 'watch' : 'silent');
+  const stopping = new AbortController();
+  const until = { signal: stopping.signal };
+  const watches = await Promise.all(
+    Array.from({ length: 100 }, () => client.stream({ path: '/w', query: { watch: 'true' }, ...until })),
+  );
+  const calls = Array.from({ length: 300 }, () =>
+    client.json({ path: '/c', ...until }).catch(() => undefined),
+  );
+  const underWay = (): number => api.calls.filter(({ path }) => path === '/c').length;
+  await eventually(() => expect(underWay()).toBe(20));
+  stopping.abort();
+  await Promise.all(calls);
+  expect(underWay()).toBe(20);
+  for (const watch of watches) watch.destroy();
 });
