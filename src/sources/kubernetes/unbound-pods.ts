@@ -23,6 +23,8 @@ const UNBOUND_PODS: Resource = {
 const GET_TIMEOUT = 1000;
 /** GETs under way at the same time, and in a second. Whoever reaches the port can ask for pods that do not exist. */
 const MAX_GETS = { atOnce: 16, aSecond: 20 };
+/** Further bindings wait for a GET: how many, how long, and how often each looks, in milliseconds. */
+const WAITING = { most: 64, atMost: 1000, lookEvery: 50 };
 
 /**
  * Characters of a pod that are kept, and of all pods together. A pod beyond that is asked for when it is bound: a tenant can
@@ -52,6 +54,7 @@ export class UnboundPods {
   readonly #pods = new Map<string, UnboundPod | undefined>();
   #characters = 0;
   #gets = 0;
+  #waiting = 0;
   /** GETs in the second that began then, in milliseconds of Clock.elapsed. */
   #second = { beganAtMs: -Infinity, gets: 0 };
 
@@ -90,10 +93,7 @@ export class UnboundPods {
   }
 
   async #get(namespace: string, name: string): Promise<unknown> {
-    const now = this.#clock.elapsed();
-    if (now - this.#second.beganAtMs >= 1000) this.#second = { beganAtMs: now, gets: 0 };
-    if (this.#gets >= MAX_GETS.atOnce || this.#second.gets >= MAX_GETS.aSecond)
-      throw new Error('too many other pods are being asked for');
+    if (!this.#mayGet()) await this.#waitForGet();
     this.#second.gets += 1;
     this.#gets += 1;
     try {
@@ -101,6 +101,28 @@ export class UnboundPods {
       return await this.#api.json({ path, timeout: GET_TIMEOUT, signal: this.#signal });
     } finally {
       this.#gets -= 1;
+    }
+  }
+
+  #mayGet(): boolean {
+    const now = this.#clock.elapsed();
+    if (now - this.#second.beganAtMs >= 1000) this.#second = { beganAtMs: now, gets: 0 };
+    return this.#gets < MAX_GETS.atOnce && this.#second.gets < MAX_GETS.aSecond;
+  }
+
+  /** @throws if the wait is too long, or too many wait */
+  async #waitForGet(): Promise<void> {
+    if (this.#waiting >= WAITING.most) throw new TooManyGets();
+    const until = this.#clock.elapsed() + WAITING.atMost;
+    this.#waiting += 1;
+    try {
+      do {
+        if (this.#signal.aborted || this.#clock.elapsed() >= until) throw new TooManyGets();
+        // oxlint-disable-next-line no-await-in-loop -- each look depends on what ended meanwhile
+        await this.#clock.sleep(WAITING.lookEvery, this.#signal);
+      } while (!this.#mayGet());
+    } finally {
+      this.#waiting -= 1;
     }
   }
 
@@ -114,6 +136,12 @@ export class UnboundPods {
   #forget(key: string): void {
     this.#characters -= this.#pods.get(key)?.size ?? 0;
     this.#pods.delete(key);
+  }
+}
+
+class TooManyGets extends Error {
+  constructor() {
+    super('too many other pods are being asked for');
   }
 }
 
