@@ -55,22 +55,23 @@ export class Changes {
   /**
    * One change after the other, to be gentle with the API server.
    * @param mayAct whether this replica still leads and knows the cluster; asked before each change
+   * @param signal ends the change under way, because the leadership is over
    * @returns when something is due again, in milliseconds since 1970; Infinity: never
    * @throws if the API server gives no answer, or can serve nobody now
    */
-  async carryOut(planned: Plan, look: Look, mayAct: () => boolean): Promise<number> {
+  async carryOut(planned: Plan, look: Look, mayAct: () => boolean, signal: AbortSignal): Promise<number> {
     const { marks, unmarks, deletions, creations } = planned;
     const { records, nextAtMs } = this.#uses.due(this.#cluster.ownCaches(), look.usage, this.#clock.now());
-    const changes: readonly (() => Promise<void>)[] = [
-      ...unmarks.map((cache) => () => this.#unmark(cache)),
-      ...marks.map((deletion) => () => this.#mark(deletion)),
-      ...deletions.map((deletion) => () => this.#delete(deletion, look)),
-      ...creations.map((creation) => () => this.#create(creation)),
-      ...records.map((record) => async () => {
+    const changes: readonly ((until: AbortSignal) => Promise<void>)[] = [
+      ...unmarks.map((cache) => (until: AbortSignal) => this.#unmark(cache, until)),
+      ...marks.map((deletion) => (until: AbortSignal) => this.#mark(deletion, until)),
+      ...deletions.map((deletion) => (until: AbortSignal) => this.#delete(deletion, look, until)),
+      ...creations.map((creation) => (until: AbortSignal) => this.#create(creation, until)),
+      ...records.map((record) => async (until: AbortSignal) => {
         const { cache, annotations } = record;
         await this.#change(
           `use ${cache.name}`,
-          () => this.#cluster.annotate(cache, annotations),
+          () => this.#cluster.annotate(cache, annotations, until),
           () => this.#uses.recorded(record, this.#clock.now()),
         );
       }),
@@ -78,46 +79,46 @@ export class Changes {
     for (const change of changes) {
       if (!mayAct()) break;
       // oxlint-disable-next-line no-await-in-loop
-      await change();
+      await change(signal);
     }
     return Math.min(nextAtMs, this.#backoffs.nextAtMs(this.#clock.now()));
   }
 
-  #mark(deletion: Deletion): Promise<void> {
+  #mark(deletion: Deletion, until: AbortSignal): Promise<void> {
     const { cache, reason } = deletion;
     const mark = describeRetiring({ reason, sinceMs: this.#clock.now() });
     return this.#change(
       cache.name,
-      () => this.#cluster.annotate(cache, { [RETIRING]: mark }),
+      () => this.#cluster.annotate(cache, { [RETIRING]: mark }, until),
       () => this.#events.onMarked(deletion),
     );
   }
 
-  #unmark(cache: OwnCache): Promise<void> {
+  #unmark(cache: OwnCache, until: AbortSignal): Promise<void> {
     return this.#change(
       cache.name,
-      () => this.#cluster.annotate(cache, { [RETIRING]: null }),
+      () => this.#cluster.annotate(cache, { [RETIRING]: null }, until),
       () => this.#events.onUnmarked(cache),
     );
   }
 
-  async #delete(deletion: Deletion, look: Look): Promise<void> {
+  async #delete(deletion: Deletion, look: Look, until: AbortSignal): Promise<void> {
     const { cache } = deletion;
     // A pod may have come since the plan was made.
     if (look.isNeededNow(cache)) return;
     await this.#change(
       cache.name,
-      () => this.#cluster.delete(cache),
+      () => this.#cluster.delete(cache, until),
       () => this.#events.onDeleted(deletion),
     );
   }
 
-  #create(creation: Creation): Promise<void> {
+  #create(creation: Creation, until: AbortSignal): Promise<void> {
     const name = nameOfAttempt(creation.name, creation.attempt);
     const object = cacheObject(creation.miss.desired, this.#options, creation);
     return this.#change(
       name,
-      () => this.#cluster.create(object),
+      () => this.#cluster.create(object, until),
       () => {
         this.#log.created(name, creation.namespace, this.#clock.now());
         this.#events.onCreated(name, creation);

@@ -24,7 +24,7 @@ export type RecordEvent = (
   message: string,
 ) => void;
 
-/** Each change throws if the API server gives no answer, or can serve nobody now. */
+/** Each change throws if the API server gives no answer, can serve nobody now, or the signal is aborted. */
 export interface Cluster extends Workloads {
   /** The pods without a node, and those on virtual nodes. */
   pods(): Iterable<WatchedPod>;
@@ -34,10 +34,14 @@ export interface Cluster extends Workloads {
   /** When the API server last confirmed the pods and ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined;
   /** Creates an ImageCache; `outdated` if one of that name exists. */
-  create(object: JsonObject): Promise<Written>;
+  create(object: JsonObject, signal: AbortSignal): Promise<Written>;
   /** Sets annotations of a cache that has not changed since it was read; null removes one. */
-  annotate(cache: OwnCache, annotations: Readonly<Record<string, string | null>>): Promise<Written>;
+  annotate(
+    cache: OwnCache,
+    annotations: Readonly<Record<string, string | null>>,
+    signal: AbortSignal,
+  ): Promise<Written>;
   /** Deletes a cache that has not changed since it was read. */
-  delete(cache: OwnCache): Promise<Written>;
+  delete(cache: OwnCache, signal: AbortSignal): Promise<Written>;
   readonly recordEvent: RecordEvent;
 }

@@ -144,7 +144,7 @@ export class Reconciler {
     this.#podEvents.refused(planned.refused, this.#config, now);
     this.#podEvents.starting(this.#cluster.pods(), this.#view, now);
     const mayAct = (): boolean => !signal.aborted && this.#staleness(this.#clock.now()) === undefined;
-    const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct);
+    const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct, signal);
     this.#problem = undefined;
     const againAtMs = Math.min(planned.reconcileAgainAtMs, look.reconcileAgainAtMs, changeAgainAtMs);
     return Math.min(Math.max(againAtMs - this.#clock.now(), 0), LONGEST_REST);

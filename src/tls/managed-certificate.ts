@@ -29,6 +29,7 @@ import {
   type Dated,
 } from './authority-rotation.ts';
 import type { CertificateEvents, CertificateSource } from './certificate-source.ts';
+import { TrustContest } from './trust-contest.ts';
 
 /** The current state of the Secret with the CA. */
 export interface AuthoritySecret {
@@ -92,8 +93,9 @@ export class ManagedCertificate implements CertificateSource {
   #readFrom: AuthoritySecret | undefined;
   /** Which CA the configuration trusts, and since when, as far as this replica knows. */
   #trusted: { readonly cert: string; readonly since: number } | undefined;
-  /** When this replica last wrote the caBundle. Limits the writes if another program wants another caBundle. */
-  #trustWrittenAt = 0;
+  /** The caBundle that this replica last wrote, and when. */
+  #written: { readonly bundle: string; readonly atMs: number } | undefined;
+  readonly #contest = new TrustContest();
   #serving: Dated;
   /** The CA that signed the serving certificate; undefined for the first one, which nobody can trust. */
   #signer: Dated | undefined;
@@ -193,7 +195,8 @@ export class ManagedCertificate implements CertificateSource {
       if (this.#trust) await this.#keepTrust(authorities, this.#trust);
     }
     if (secret && fault === undefined) await this.#takeDueStep(authorities, secret);
-    if (fault !== undefined || this.#trust !== null) return fault;
+    if (fault !== undefined) return fault;
+    if (this.#trust !== null) return this.#contest.problem(this.#clock.now());
     const { configurationName } = this.#options;
     return `MutatingWebhookConfiguration ${configurationName} is missing: no pod is sent to the webhook`;
   }
@@ -232,8 +235,12 @@ export class ManagedCertificate implements CertificateSource {
       if (this.#trusted?.cert !== cert) this.#trusted = { cert, since: this.#clock.now() };
       return;
     }
-    if (this.#clock.now() - this.#trustWrittenAt < POLL_EVERY_MS) return;
-    this.#trustWrittenAt = this.#clock.now();
+    const now = this.#clock.now();
+    const isRestoration = this.#written?.bundle === bundle;
+    if (isRestoration && !this.#contest.mayRestore(now)) return;
+    if (this.#written && now - this.#written.atMs < POLL_EVERY_MS) return;
+    if (isRestoration) this.#contest.restored(now);
+    this.#written = { bundle, atMs: now };
     const webhooks = trust.bundles.map(({ webhook }) => webhook);
     if (await this.#api.writeTrust(webhooks, bundle, trust.resourceVersion))
       this.#events.onStep(`caBundle of ${webhooks.join(', ')} written`);

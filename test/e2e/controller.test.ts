@@ -561,6 +561,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const { resourceVersion } = made!['metadata'] as { resourceVersion: string };
     const config = new KubeConfig();
     config.loadFromString(await kubeconfigOf(`${RELEASE}-controller`));
+    const { signal } = new AbortController();
     const events = { onFailure: () => undefined, onStep: () => undefined, onChange: () => undefined };
     const source = new ControllerSource(
       new ApiClient(() => config),
@@ -568,20 +569,24 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       { maxStalenessMs: 60_000, prewarm: false },
       SYSTEM_CLOCK,
     );
-    expect(await source.delete(ownCache(name, 0, { uid: 'of-another', resourceVersion }))).toBe('outdated');
+    expect(await source.delete(ownCache(name, 0, { uid: 'of-another', resourceVersion }), signal)).toBe(
+      'outdated',
+    );
     expect(await caches()).toHaveLength(1);
     await plane.api.remove(`${PODS}/p`);
     const read = ownCache(name, 0, { uid, resourceVersion });
-    expect(await source.annotate(read, { a: 'b' })).toBe('done');
+    expect(await source.annotate(read, { a: 'b' }, signal)).toBe('done');
     // The cache has changed since it was read.
-    expect(await source.delete(read)).toBe('outdated');
-    expect(await source.annotate(read, { a: 'c' })).toBe('outdated');
+    expect(await source.delete(read, signal)).toBe('outdated');
+    expect(await source.annotate(read, { a: 'c' }, signal)).toBe('outdated');
     const [changed] = await caches();
     const now = ownCache(name, 0, { uid, ...(changed!['metadata'] as { resourceVersion: string }), name });
-    expect(await source.delete({ ...now, uid })).toBe('done');
-    expect(await source.delete({ ...now, uid })).toBe('outdated');
+    expect(await source.delete({ ...now, uid }, signal)).toBe('done');
+    expect(await source.delete({ ...now, uid }, signal)).toBe('outdated');
     // The connection was kept, and still works.
-    expect(await source.create({ apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache' })).toEqual({
+    expect(
+      await source.create({ apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache' }, signal),
+    ).toEqual({
       refused: expect.stringContaining('name or generateName is required') as string,
     });
   });

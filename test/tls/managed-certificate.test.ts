@@ -208,6 +208,21 @@ describe('the caBundle', () => {
     await clock.advance(2000);
     await eventually(() => expect(isTrusted(one)).toBe(true));
   });
+
+  it('is restored less and less often if somebody changes it all the time, and that is a problem', async () => {
+    const one = start();
+    await ready(one);
+    await clock.advance(2000);
+    const before = objects.written.length;
+    for (let second = 0; second < 20; second++) {
+      objects.setTrust([{ webhook: 'w', caBundle: 'another' }]);
+      await clock.advance(1000);
+    }
+    expect(objects.written.length - before).toBeLessThanOrEqual(7);
+    expect(one.certificate.problems()).toEqual([
+      expect.stringContaining('another program changes the caBundle'),
+    ]);
+  });
 });
 
 it('while a new CA replaces another, clients trust the serving certificate at every step', async () => {

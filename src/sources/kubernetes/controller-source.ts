@@ -135,34 +135,38 @@ export class ControllerSource implements Cluster {
     return kindStatuses(this.#all());
   }
 
-  create(object: JsonObject): Promise<Written> {
-    return this.#write({ path: IMAGE_CACHES, method: 'POST', body: object });
+  create(object: JsonObject, signal: AbortSignal): Promise<Written> {
+    return this.#write({ path: IMAGE_CACHES, method: 'POST', body: object, signal });
   }
 
   annotate(
     { name, uid, resourceVersion }: OwnCache,
     annotations: Readonly<Record<string, string | null>>,
+    signal: AbortSignal,
   ): Promise<Written> {
     return this.#write({
       path: imageCachePath(name),
       method: 'PATCH',
       contentType: 'merge-patch+json',
       body: { metadata: { uid, resourceVersion, annotations } },
+      signal,
     });
   }
 
-  delete({ name, uid, resourceVersion }: OwnCache): Promise<Written> {
+  delete({ name, uid, resourceVersion }: OwnCache, signal: AbortSignal): Promise<Written> {
     return this.#write({
       path: imageCachePath(name),
       method: 'DELETE',
       body: { preconditions: { uid, resourceVersion } },
+      signal,
     });
   }
 
   /** @throws ApiError if the API server can serve nobody now; Error if there is no answer */
-  async #write(request: Omit<ApiRequest, 'signal'>): Promise<Written> {
+  async #write(request: ApiRequest): Promise<Written> {
     try {
-      await this.#api.json({ ...request, signal: this.#group.signal });
+      const signal = AbortSignal.any([request.signal, this.#group.signal]);
+      await this.#api.json({ ...request, signal });
       return 'done';
     } catch (error) {
       if (!(error instanceof ApiError) || CONCERNS_ALL.has(error.status)) throw error;

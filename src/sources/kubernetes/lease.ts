@@ -3,7 +3,7 @@
  * replica that renews the Lease leads, and another takes over if the Lease stays unchanged for its whole duration. Only
  * the local clock counts, and never the times in the Lease, because clocks differ between machines.
  */
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import { resourceVersionOf } from '../../core/kubernetes/object.ts';
@@ -54,14 +54,16 @@ export class LeaderElection {
   /** Runs until the signal is aborted; then a Lease that is held is released, so that another replica need not wait. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const askedAt = this.#clock.elapsed();
       // oxlint-disable-next-line no-await-in-loop -- one attempt rests on the one before
-      if (await this.#tryToHold(signal)) await this.#lead(signal);
+      if (await this.#tryToHold(signal)) await this.#lead(askedAt, signal);
       // oxlint-disable-next-line no-await-in-loop
       else await this.#rest(signal);
     }
   }
 
-  async #lead(signal: AbortSignal): Promise<void> {
+  /** @param heldFrom when the request that took the Lease was sent; its answer may have come much later */
+  async #lead(heldFrom: number, signal: AbortSignal): Promise<void> {
     const { name, durationMs } = this.#options;
     this.#events.onStep(`leading: this replica holds Lease ${name}`);
     const over = new AbortController();
@@ -71,15 +73,22 @@ export class LeaderElection {
       this.#events.onFailure(messageOf(error));
       end();
     });
-    let renewedAt = this.#clock.elapsed();
+    // A timer of its own ends the leadership in time, also while a renewal waits for its answer.
+    const endIn = (askedAt: number): Timer =>
+      this.#clock.after(Math.max(askedAt + durationMs * RENEW_WITHIN - this.#clock.elapsed(), 0), end);
+    let deadline = endIn(heldFrom);
     while (!over.signal.aborted) {
       // oxlint-disable-next-line no-await-in-loop -- renewals follow one another
       await this.#rest(over.signal);
       if (over.signal.aborted) break;
+      const askedAt = this.#clock.elapsed();
       // oxlint-disable-next-line no-await-in-loop
-      if (await this.#tryToHold(over.signal)) renewedAt = this.#clock.elapsed();
-      else if (this.#clock.elapsed() - renewedAt > durationMs * RENEW_WITHIN || !this.#isHeldByUs()) end();
+      if (await this.#tryToHold(over.signal)) {
+        deadline.cancel();
+        deadline = endIn(askedAt);
+      } else if (!this.#isHeldByUs()) end();
     }
+    deadline.cancel();
     signal.removeEventListener('abort', end);
     await leading;
     if (signal.aborted) await this.#giveBack();

@@ -6,6 +6,7 @@ import { failure, ScriptedApi, type ApiAnswer } from '../../support/scripted-api
 import { cacheObject } from '../../support/objects.ts';
 import { ownCache } from '../../support/own-cache.ts';
 
+const { signal } = new AbortController();
 let api: ScriptedApi | undefined;
 afterEach(() => api?.[Symbol.asyncDispose]());
 
@@ -43,14 +44,14 @@ describe('an ImageCache that the controller creates', () => {
     ],
   ])('%s: the controller goes on with the others', async (_title, answer, expected) => {
     const source = await sourceWith(answer);
-    expect(await source.create(cacheObject({ name: 'x' }))).toEqual(expected);
+    expect(await source.create(cacheObject({ name: 'x' }), signal)).toEqual(expected);
   });
 
   it.each([401, 429, 502, 503, 504])(
     'stops the work if the API server answers %i, which is no refusal',
     async (status) => {
       const source = await sourceWith(failure(status, 'try later'));
-      await expect(source.create(cacheObject({ name: 'x' }))).rejects.toThrow('try later');
+      await expect(source.create(cacheObject({ name: 'x' }), signal)).rejects.toThrow('try later');
     },
   );
 });
@@ -65,8 +66,8 @@ describe('a cache that the controller changes or deletes', () => {
       return { status: 200, body: {} };
     });
     const source = sourceOf(api);
-    expect(await source.annotate(cache, { a: 'b', c: null })).toBe('done');
-    expect(await source.delete(cache)).toBe('done');
+    expect(await source.annotate(cache, { a: 'b', c: null }, signal)).toBe('done');
+    expect(await source.delete(cache, signal)).toBe('done');
     const path = '/apis/eci.alibabacloud.com/v1/imagecaches/auto-x';
     expect(requests).toEqual([
       ['PATCH', path, { metadata: { uid: 'u1', resourceVersion: '7', annotations: { a: 'b', c: null } } }],
@@ -76,7 +77,7 @@ describe('a cache that the controller changes or deletes', () => {
 
   it.each([404, 409])('is left alone if the API server answers %i', async (status) => {
     const source = await sourceWith(failure(status, 'changed'));
-    expect(await source.annotate(cache, {})).toBe('outdated');
-    expect(await source.delete(cache)).toBe('outdated');
+    expect(await source.annotate(cache, {}, signal)).toBe('outdated');
+    expect(await source.delete(cache, signal)).toBe('outdated');
   });
 });

@@ -9,6 +9,14 @@ import { failure, ScriptedApi, type ApiAnswer, type ApiCall } from '../../suppor
 const DURATION = 15_000;
 const PATH = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
 
+class JumpingClock extends FakeClock {
+  jumped = 0;
+
+  override elapsed(): number {
+    return super.elapsed() + this.jumped;
+  }
+}
+
 let api: ScriptedApi;
 let clock: FakeClock;
 /** The Lease on the server, which refuses a PUT with another resourceVersion, as a real API server does. */
@@ -166,6 +174,31 @@ describe('a replica', () => {
     await eventually(() =>
       expect(one.steps).toContainEqual('no longer leading: Lease l could not be renewed'),
     );
+  });
+
+  it('stops leading in time also if its renewal never gets an answer', async () => {
+    const one = start('one');
+    await eventually(() => expect(one.isLeading()).toBe(true));
+    const renewedAt = clock.elapsed();
+    instead = () => 'silent';
+    // Step by step, so that the moment is seen.
+    while (one.isLeading() && clock.elapsed() - renewedAt < 2 * DURATION) await clock.advance(100);
+    expect(clock.elapsed() - renewedAt).toBeLessThanOrEqual((DURATION * 2) / 3 + 100);
+  });
+
+  it('counts from when it asked for the Lease, and not from when the answer came', async () => {
+    const jumping = new JumpingClock();
+    clock = jumping;
+    // Nine seconds pass while the answer is under way.
+    instead = ({ method }) => {
+      if (method === 'POST') jumping.jumped = 9000;
+      return undefined;
+    };
+    const one = start('one');
+    await eventually(() => expect(one.isLeading()).toBe(true));
+    instead = () => 'silent';
+    while (one.isLeading() && clock.elapsed() < 2 * DURATION) await clock.advance(100);
+    expect(clock.elapsed()).toBeLessThanOrEqual((DURATION * 2) / 3 + 100);
   });
 
   it('stops leading at once if another has taken the Lease', async () => {
