@@ -17,6 +17,8 @@ export interface Config extends DecisionOptions {
   readonly host: string;
   readonly port: number;
   readonly metricsPort: number;
+  /** The port for the kubelet's probes alone; 0: none. */
+  readonly healthPort: number;
   readonly server: {
     /** Addresses and ranges from which only API servers come. */
     readonly apiServers: readonly string[];

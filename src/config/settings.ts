@@ -158,6 +158,12 @@ export const SETTINGS: readonly Setting[] = [
     help: 'Port of the metrics (plain HTTP): /metrics.',
   },
   {
+    path: 'healthPort',
+    type: PORT,
+    default: 0,
+    help: 'Port for the probes of the kubelet (plain HTTP): /healthz, /readyz. 0: none, and the other ports answer them alone.',
+  },
+  {
     path: 'server.apiServers',
     type: ADDRESSES,
     default: [],

@@ -11,6 +11,8 @@ import { DAY } from '../core/kubernetes/time.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createControllerMetrics } from '../controller/metrics.ts';
 import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
+import { buildHealthServer } from '../http/health-server.ts';
+import { listenAll } from '../http/listen-all.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
 import { connectController, type ConnectedController } from './connect.ts';
@@ -87,12 +89,13 @@ export async function startController(
     clock,
   );
 
-  const app = buildMetricsServer({
-    registry: metrics.registry,
-    log,
-    readiness: () => controllerReadiness(connection, index, clock.now()),
-  });
-  const address = await app.listen({ host: config.host, port: config.metricsPort });
+  const readiness = (): Readiness => controllerReadiness(connection, index, clock.now());
+  const app = buildMetricsServer({ registry: metrics.registry, log, readiness });
+  const healthApp = config.healthPort === 0 ? undefined : buildHealthServer(log, { readiness });
+  const [address = ''] = await listenAll([
+    [app, config.host, config.metricsPort],
+    ...(healthApp ? ([[healthApp, config.host, config.healthPort]] as const) : []),
+  ]);
   const synced = Promise.all([connection.source.start(), connection.cluster.start()]).then(() => undefined);
   // A leader must know the cluster before it acts.
   let electing = Promise.resolve();
@@ -112,6 +115,7 @@ export async function startController(
       await connection.cluster.stop();
       await connection.source.stop();
       await app.close();
+      await healthApp?.close();
       log.info('stopped');
     },
   };

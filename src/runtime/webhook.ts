@@ -4,11 +4,14 @@
  */
 import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { createMetrics, type Metrics } from '../webhook/metrics.ts';
 import { addressMatcher } from '../http/address-list.ts';
+import type { Readiness } from '../http/health.ts';
+import { buildHealthServer } from '../http/health-server.ts';
+import { listenAll } from '../http/listen-all.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import { buildApp, renewCertificate } from '../webhook/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
@@ -60,6 +63,8 @@ export async function startWebhook(
   source = connected.source;
   const clients = readTrustedClients(config);
   let draining = false;
+  const readiness = (): Readiness =>
+    webhookReadiness(index, connected.source, certificate, draining, config.maxStalenessMs, clock.now());
   const app = buildApp({
     view: index,
     decision: config,
@@ -67,16 +72,19 @@ export async function startWebhook(
     now: () => clock.now(),
     tls: certificate.get(),
     log,
-    readiness: () =>
-      webhookReadiness(index, connected.source, certificate, draining, config.maxStalenessMs, clock.now()),
+    readiness,
     draining: () => draining,
     findUnboundPod: connected.findUnboundPod,
     clients,
     isApiServer: addressMatcher(config.server.apiServers),
   });
   const metricsApp = buildMetricsServer({ registry: metrics.registry, log });
-  const address = await app.listen({ host: config.host, port: config.port });
-  const metricsAddress = await listenOrClose(metricsApp, config, app);
+  const healthApp = config.healthPort === 0 ? undefined : buildHealthServer(log, { readiness });
+  const [address = '', metricsAddress = ''] = await listenAll([
+    [app, config.host, config.port],
+    [metricsApp, config.host, config.metricsPort],
+    ...(healthApp ? ([[healthApp, config.host, config.healthPort]] as const) : []),
+  ]);
   certificate.start((renewed) => renewCertificate(app, renewed, clients));
   const synced = connected.source.start();
   return {
@@ -89,6 +97,7 @@ export async function startWebhook(
       await sleep(delay);
       await app.close();
       await metricsApp.close();
+      await healthApp?.close();
       await connected.source.stop();
       await certificate.stop();
       log.info('stopped');
@@ -113,18 +122,4 @@ function sourceListeners(
       if (deleted > 0) metrics.sourceChanges.inc({ change: 'deleted' }, deleted);
     },
   };
-}
-
-/** If the metrics port is taken, the webhook's port must not stay open. */
-async function listenOrClose(
-  metricsApp: FastifyInstance,
-  config: Config,
-  app: FastifyInstance,
-): Promise<string> {
-  try {
-    return await metricsApp.listen({ host: config.host, port: config.metricsPort });
-  } catch (error) {
-    await app.close();
-    throw error;
-  }
 }

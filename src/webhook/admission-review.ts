@@ -7,7 +7,10 @@ import { runInNewContext } from 'node:vm';
 import type { Decision } from '../core/decision/decide.ts';
 import { isObject, readText, type JsonObject } from '../core/kubernetes/json.ts';
 import { messageOf, typeName } from '../core/kubernetes/problem.ts';
+import { SMALL_BODY } from './body-budget.ts';
 import type { Operation } from './json-patch.ts';
+import { shapeOf } from './json-shape.ts';
+import { TooMuchAtOnce } from './request-body.ts';
 
 export interface Review {
   readonly apiVersion: string;
@@ -41,10 +44,11 @@ export class MalformedReview extends Error {
 
 /**
  * @param body undefined if the request had none
- * @throws MalformedReview
+ * @param mayTake whether so many bytes of memory may be taken beside the text, for the parsed review
+ * @throws MalformedReview; TooMuchAtOnce
  */
-export function decodeReview(body: Buffer | undefined): Review {
-  const review = parseJson(body);
+export function decodeReview(body: Buffer | undefined, mayTake: (bytes: number) => boolean): Review {
+  const review = parseJson(body, mayTake);
   if (!isObject(review))
     throw new MalformedReview(`the body is ${typeName(review)}; it must be an AdmissionReview`);
   const { apiVersion, kind, request } = review;
@@ -64,9 +68,12 @@ export function decodeReview(body: Buffer | undefined): Review {
   };
 }
 
-function parseJson(body: Buffer | undefined): unknown {
+function parseJson(body: Buffer | undefined, mayTake: (bytes: number) => boolean): unknown {
   if (body === undefined || body.length === 0) throw new MalformedReview('the body is empty');
   if (!isUtf8(body)) throw new MalformedReview('the body is not JSON: it is not valid UTF-8');
+  const { excess, memory } = shapeOf(body);
+  if (excess !== undefined) throw new MalformedReview(`the body is no AdmissionReview: ${excess}`);
+  if (body.length > SMALL_BODY && !mayTake(memory)) throw new TooMuchAtOnce();
   try {
     return parseReview(body.toString('utf8'));
   } catch (error) {

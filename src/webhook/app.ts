@@ -1,6 +1,7 @@
 /** Builds the webhook's HTTPS server, which speaks HTTP/1.1, as kube-apiserver does; src/runtime makes it listen. */
 import { Server, type SecureContextOptions } from 'node:tls';
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { limitConnections } from '../http/connection-limits.ts';
 import { health, type Readiness } from '../http/health.ts';
 import { closeUnusedConnections } from '../http/unused-connections.ts';
 import type { KeyPair } from '../tls/authority.ts';
@@ -19,14 +20,14 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Limits for a hostile client. An API server has a few dozen connections, and its requests fit easily. */
 const LIMITS = {
   /** Milliseconds, all three. */
-  handshakeTimeout: 10_000,
+  handshakeTimeout: 5000,
   headersTimeout: 10_000,
   /** How often Node looks for requests that take too long. */
   connectionsCheckingInterval: 5000,
   /** Bytes. */
   maxHeaderSize: 16_384,
 };
-const MAX_CONNECTIONS = 1000;
+const CONNECTIONS = { total: 2048, perAddress: 512 };
 
 export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyInstance {
   const { clients, log } = options;
@@ -45,7 +46,7 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
     // Requests in flight while the server closes are answered, not refused.
     return503OnClosing: false,
   });
-  app.server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(app.server, CONNECTIONS);
   closeUnusedConnections(app);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const statusCode = error.statusCode ?? 500;

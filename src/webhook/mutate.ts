@@ -7,6 +7,8 @@ import { addUid, ALLOWED_AS_IT_IS, decodeReview, type EncodedResponse } from './
 import { Answering, type AnswerOptions } from './answer.ts';
 import { refuseStrangers, type TrustedClients } from './client-certificate.ts';
 import { BODY_LIMIT, readBody } from './request-body.ts';
+import { BodyAccount, BodyBudget } from './body-budget.ts';
+import { SYSTEM_CLOCK } from '../clock.ts';
 
 export interface MutateOptions extends AnswerOptions {
   /** While true, every response asks its client to open another connection, which then goes to another replica. */
@@ -21,6 +23,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** When the headers had arrived, by performance.now(). Fastify's own elapsedTime is 0 without its logger. */
     arrivedAt: number;
+    /** What its body takes; null for a request without one. */
+    account: BodyAccount | null;
   }
 }
 
@@ -31,15 +35,20 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
   const { metrics, draining, clients, isApiServer } = options;
   const answering = new Answering(options);
   const succeeded = metrics.requestSeconds.at({ status: 200 });
-  acceptJsonBytes(app);
+  acceptJsonBytes(app, new BodyBudget(SYSTEM_CLOCK));
   app.decorateRequest('arrivedAt', 0);
+  app.decorateRequest('account', null);
   app.addHook('onRequest', (request, _reply, next) => {
     request.arrivedAt = performance.now();
     next();
   });
   if (clients) app.addHook('onRequest', refuseStrangers(clients));
   app.post('/mutate', (request, reply) => {
-    const review = decodeReview(Buffer.isBuffer(request.body) ? request.body : undefined);
+    const { account } = request;
+    const review = decodeReview(
+      Buffer.isBuffer(request.body) ? request.body : undefined,
+      (bytes) => account?.spend(bytes) ?? true,
+    );
     const send = (response: EncodedResponse): void => {
       succeeded.observe(secondsOf(request));
       if (draining()) reply.header('connection', 'close');
@@ -78,11 +87,14 @@ function secondsOf({ arrivedAt }: FastifyRequest): number {
 }
 
 /** The body stays bytes, because decodeReview is stricter than Fastify; no other content type is accepted. */
-function acceptJsonBytes(app: FastifyInstance): void {
+function acceptJsonBytes(app: FastifyInstance, budget: BodyBudget): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', (_request, payload, parsed) =>
-    readBody(payload, BODY_LIMIT, parsed),
-  );
+  app.addContentTypeParser('application/json', (request, payload, parsed) => {
+    const account = new BodyAccount(budget, request.ip);
+    request.account = account;
+    payload.once('close', () => account.close());
+    readBody(payload, BODY_LIMIT, account, parsed);
+  });
 }
 
 class MethodNotAllowed extends Error {

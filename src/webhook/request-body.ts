@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { errorCodes } from 'fastify';
+import type { BodyAccount } from './body-budget.ts';
 
 /** Bytes: room for two objects of 3 MiB, the most that kube-apiserver accepts, and for the review around them. */
 export const BODY_LIMIT = 8 * 2 ** 20;
@@ -12,14 +13,25 @@ class BodyCutOff extends Error {
   readonly statusCode = 400;
 }
 
+/** Answered with 429: the address has too much memory of ours already; the API server tries again, or goes on without. */
+export class TooMuchAtOnce extends Error {
+  readonly statusCode = 429;
+
+  constructor() {
+    super('the bodies of this client take too much memory at the moment');
+  }
+}
+
 /**
  * @param limit bytes
+ * @param account counts what is received
  * @param done called once: with the body, or with an error that has a statusCode: 413 beyond the limit, 400 if the
  * client left
  */
 export function readBody(
   payload: IncomingMessage,
   limit: number,
+  account: BodyAccount,
   done: (error: Error | null, body?: Buffer) => void,
 ): void {
   const chunks: Buffer[] = [];
@@ -29,13 +41,15 @@ export function readBody(
     // Removing the listeners would cost time; keeping them does not.
     if (isFinished) return;
     isFinished = true;
+    if (error) chunks.length = 0;
     done(error, body);
   };
   const take = (chunk: Buffer): void => {
     if (isFinished) return;
     received += chunk.length;
     if (received > limit) finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
-    else chunks.push(chunk);
+    else if (account.receive(chunk.length)) chunks.push(chunk);
+    else finish(new TooMuchAtOnce());
   };
   const end = (): void => finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
   const fail = ({ message }: Error): void => finish(new BodyCutOff(`the body ended early: ${message}`));

@@ -60,6 +60,7 @@ describe('the configuration', () => {
       host: '0.0.0.0',
       port: 8443,
       metricsPort: 9090,
+      healthPort: 0,
       server: { apiServers: [] },
       tls: {
         cert: '',

@@ -10,6 +10,7 @@ import { SETTINGS } from '../../src/config/settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { BURST_RESOURCE, REQUEST_KEYS } from '../../src/core/annotations.ts';
 import { decideFor, indexOf, namespaceObject, nodeObject, podObject, type Json } from '../support/objects.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import { CHART, find, lintChart, NAMESPACE, Release, RELEASE, renderChart } from './support/chart.ts';
 import { IMAGE_CACHES, installCrd, metadataOf, putImageCache, readManifest } from './support/cluster.ts';
@@ -41,7 +42,11 @@ const SWITCHES: readonly (readonly Json[])[] = [
   [{}, { config: { bindTime: true } }],
   [{}, { webhook: { profileSelectors: false } }],
   [{}, { webhook: { clientCertificate: { secretName: 'client-ca', names: ['kube-apiserver'] } } }],
-  [{}, { networkPolicy: { enabled: true } }],
+  [
+    {},
+    { networkPolicy: { enabled: false } },
+    { networkPolicy: { apiServers: ['10.0.0.0/28'], metrics: [] } },
+  ],
   [{}, { controller: { enabled: true }, config: { prewarm: true } }],
   [
     {},
@@ -64,7 +69,7 @@ const SWITCHES: readonly (readonly Json[])[] = [
       podLabels: { c: 'd' },
       nodeSelector: { e: 'f' },
       tolerations: [{ operator: 'Exists' }],
-      priorityClassName: '',
+      priorityClass: { create: false },
       affinity: {
         nodeAffinity: {
           requiredDuringSchedulingIgnoredDuringExecution: {
@@ -118,6 +123,7 @@ const OWNED = [
   '/apis/apps/v1/deployments',
   '/apis/policy/v1/poddisruptionbudgets',
   '/apis/networking.k8s.io/v1/networkpolicies',
+  '/apis/scheduling.k8s.io/v1/priorityclasses',
   '/api/v1/services',
   '/api/v1/serviceaccounts',
   '/api/v1/configmaps',
@@ -176,7 +182,8 @@ describe('the chart', () => {
 
   it('deletes its own objects when it is uninstalled, and keeps the ImageCaches', async () => {
     const release = new Release(plane);
-    const objects = await release.upgrade({});
+    // Without any value helm would keep those of the last revision.
+    const objects = await release.upgrade({ replicas: 2 });
     await putImageCache(plane.api, { name: 'kept', images: ['a:1'] });
     expect(objects.length).toBeGreaterThan(8);
     await release.uninstall();
@@ -203,6 +210,69 @@ describe('the chart', () => {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     });
+  });
+
+  it('brings pods that a namespace of the Pod Security Standard "restricted" takes, each of them', async () => {
+    await plane.api.create('/api/v1/namespaces', {
+      metadata: { name: 'restricted', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    });
+    await eventually(() => plane.api.get('/api/v1/namespaces/restricted/serviceaccounts/default'));
+    const values = { controller: { enabled: true }, serviceAccount: { create: false, name: 'default' } };
+    const objects = await renderChart({ values });
+    const templates = objects.flatMap((object): Json[] => {
+      if (object['kind'] === 'Pod') return [object];
+      const { template } = (object['spec'] ?? {}) as { template?: Json };
+      return template ? [template] : [];
+    });
+    expect(templates).toHaveLength(3);
+    await plane.api.create('/apis/scheduling.k8s.io/v1/priorityclasses', find(objects, 'PriorityClass'));
+    for (const { spec } of templates)
+      await plane.api.create('/api/v1/namespaces/restricted/pods?dryRun=All', {
+        metadata: { name: 'taken' },
+        spec: { ...(spec as Json), serviceAccountName: 'default' },
+      });
+    const unsafe = { containers: [{ name: 'c', image: 'a:1' }] };
+    const pods = '/api/v1/namespaces/restricted/pods?dryRun=All';
+    expect((await plane.api.send('POST', pods, { metadata: { name: 'refused' }, spec: unsafe })).status).toBe(
+      403,
+    );
+    await plane.api.remove(`/apis/scheduling.k8s.io/v1/priorityclasses/${RELEASE}`);
+  });
+
+  it('keeps two of three pods of the controller and of the webhook from being evicted at once, and has a class for them', async () => {
+    const objects = await renderChart({ values: { controller: { enabled: true } } });
+    const budgets = objects.filter(({ kind }) => kind === 'PodDisruptionBudget');
+    expect(
+      budgets.map(({ spec }) => (spec as { selector: { matchLabels: Json } }).selector.matchLabels),
+    ).toEqual([
+      expect.objectContaining({ 'app.kubernetes.io/component': 'webhook' }),
+      expect.objectContaining({ 'app.kubernetes.io/component': 'controller' }),
+    ]);
+    const classes = objects.flatMap(({ spec }) => {
+      const { template } = (spec ?? {}) as { template?: { spec: Json } };
+      return template ? [template.spec['priorityClassName']] : [];
+    });
+    expect(classes).toEqual([RELEASE, RELEASE]);
+  });
+
+  it('lets only its three ports be reached, and the API servers alone reach the webhook if they are known', async () => {
+    const ports = (objects: Json[]): unknown =>
+      (find(objects, 'NetworkPolicy')['spec'] as { ingress: { ports: Json[]; from?: Json[] }[] }).ingress.map(
+        ({ ports: open, from }) => [open[0]!['port'], from],
+      );
+    expect(ports(await renderChart({}))).toEqual([
+      ['https', undefined],
+      ['health', undefined],
+      ['metrics', [{ namespaceSelector: {} }]],
+    ]);
+    const values = { networkPolicy: { apiServers: ['10.0.0.0/28'], metrics: [] } };
+    const objects = await renderChart({ values });
+    expect(ports(objects)).toEqual([
+      ['https', [{ ipBlock: { cidr: '10.0.0.0/28' } }]],
+      ['health', undefined],
+    ]);
+    const { 'config.yaml': text } = find(objects, 'ConfigMap')['data'] as Record<string, string>;
+    expect((parse(text!) as Json)['server']).toEqual({ apiServers: ['10.0.0.0/28'] });
   });
 
   it('registers the webhook so that no pod fails, or waits for more than two seconds, because of it', async () => {
@@ -431,7 +501,7 @@ describe("the chart's documents", () => {
         inner.properties ? flat(inner, `${prefix}${key}.`) : [[`${prefix}${key}`, inner]],
       );
     const allowed = new Map(flat(SCHEMA.properties!['config']!));
-    const ofTheChart = /^(?:source|kube|host|port|metricsPort|tls|controller\.lease$)/;
+    const ofTheChart = /^(?:source|kube|host|port|metricsPort|healthPort|tls|controller\.lease$)/;
     const settings = SETTINGS.filter(({ path }) => !ofTheChart.test(path));
     expect([...allowed.keys()].toSorted()).toEqual(settings.map(({ path }) => path).toSorted());
     for (const { path, type } of settings) {

@@ -5,7 +5,7 @@
 import { SYSTEM_CLOCK } from '../../src/clock.ts';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { KubeConfig } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { ApiClient } from '../../src/sources/kubernetes/api-client.ts';
 import { ControllerSource } from '../../src/sources/kubernetes/controller-source.ts';
 import { eventually } from '../support/eventually.ts';

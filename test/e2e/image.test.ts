@@ -49,6 +49,41 @@ describe('the container image', () => {
     expect(new Set(components.map(({ name }) => name))).toEqual(new Set(installed));
   });
 
+  it('is built from base images with a digest, and runs the Node of the lock file', () => {
+    const images = [...readFileSync('Dockerfile', 'utf8').matchAll(/^(?:ARG \w+=|FROM )(\S+)/gm)].map(
+      ([, name]) => name!,
+    );
+    expect(images.filter((name) => !name.startsWith('${'))).toEqual([
+      expect.stringMatching(/@sha256:[0-9a-f]{64}$/),
+      expect.stringMatching(/distroless.*@sha256:[0-9a-f]{64}$/),
+    ]);
+    const { optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    const version = execFileSync(at('/usr/local/bin/node'), ['--version'], { encoding: 'utf8' }).trim();
+    expect(Object.values(optionalDependencies).map((each) => `v${each}`)).toContain(version);
+  });
+
+  it('needs no library that the last base image lacks', () => {
+    const needed = execFileSync('ldd', [at('/usr/local/bin/node')], { encoding: 'utf8' });
+    const names = [...needed.matchAll(/^\s+(?:\S*\/)?([\w.+-]+?)\.so/gm)].map(([, name]) => name);
+    // Of distroless/cc: glibc, libgcc and libstdc++.
+    const there = new Set([
+      'linux-vdso',
+      'libdl',
+      'libstdc++',
+      'libm',
+      'libgcc_s',
+      'libpthread',
+      'libc',
+      'ld-linux-x86-64',
+      'ld-linux-aarch64',
+      'librt',
+    ]);
+    expect(names.filter((name) => !there.has(name!))).toEqual([]);
+    expect(globSync('**/*.node', { cwd: at('/app/node_modules') })).toEqual([]);
+  });
+
   it('runs as a user with a number, which is not root, and starts Node without a shell', () => {
     expect(image.user).toBe('65532:65532');
     expect(image.entrypoint).toEqual([

@@ -344,8 +344,8 @@ describe('a strange pod is decided like any other, and its patch applies', () =>
     `{"metadata":{"labels":{"eci":"true"}},"status":${'['.repeat(depth)}${']'.repeat(depth)},"spec":{"containers":[{"name":"c","image":"app:1"}]}}`;
 
   it.each([
-    ['10,000 levels of nesting in a field that we ignore', nested(10_000)],
-    ['1,000,000 levels of nesting in a field that we ignore', nested(1_000_000)],
+    // The review has three levels, and the pod another.
+    ['sixty levels of nesting in a field that we ignore', nested(60)],
     [
       '__proto__ in annotations',
       '{"metadata":{"labels":{"eci":"true"},"annotations":{"__proto__":"x"}},"spec":{"containers":[{"name":"c","image":"app:1"}]}}',
@@ -397,13 +397,36 @@ it.each<[string, Json]>([
   });
 });
 
-it('10,000 levels of nesting instead of a string make a pod that cannot be read', async () => {
-  const deep = `{"metadata":{"labels":{"eci":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}},"spec":{}}`;
+it('sixty levels of nesting instead of a string make a pod that cannot be read', async () => {
+  const deep = `{"metadata":{"labels":{"eci":${'{"a":'.repeat(58)}1${'}'.repeat(58)}}},"spec":{}}`;
   const { status, body } = await raw(
     JSON.stringify(admissionReview('OBJECT')).replace('"OBJECT"', () => deep),
   );
   expect(status).toBe(200);
   expect(body).toContain('cannot be read');
+});
+
+describe('a review that would take much memory is refused before it is parsed', () => {
+  const review = (object: string): string =>
+    JSON.stringify(admissionReview('OBJECT')).replace('"OBJECT"', () => object);
+
+  it.each([
+    ['levels', review('['.repeat(65) + ']'.repeat(65)), 'more than 64 levels'],
+    ['brackets', review(`[${Array(200_000).fill('{}').join()}]`), 'more than 200000 objects and arrays'],
+    ['values', review(`[${Array(300_002).fill('0').join()}]`), 'more than 300000 values'],
+  ])('because of its %s', async (_title, text, message) => {
+    const { status, body } = await raw(text);
+    expect(status).toBe(400);
+    expect((JSON.parse(body) as { message: string }).message).toBe(
+      `the body is no AdmissionReview: it has ${message}`,
+    );
+  });
+
+  it('and brackets, commas and quotes within its texts do not count', async () => {
+    const text = '[{,"\\'.repeat(40_000);
+    const { status } = await raw(JSON.stringify(admissionReview(podObject({ annotations: { text } }))));
+    expect(status).toBe(200);
+  });
 });
 
 it('an exception in the webhook lets the pod through unchanged, is logged and is counted', async () => {

@@ -65,6 +65,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* What the chart itself has to say to the webhook, over what `config` says. */}}
 {{- define "imagecache-webhook.configuration" -}}
 source: kubernetes
+healthPort: 8081
 tls:
 {{- if eq .Values.certificates.mode "managed" }}
   dnsNames:
@@ -119,8 +120,10 @@ tls:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+{{- if .Values.priorityClassName }}
+priorityClassName: {{ .Values.priorityClassName }}
+{{- else if .Values.priorityClass.create }}
+priorityClassName: {{ include "imagecache-webhook.fullname" . }}
 {{- end }}
 securityContext:
   runAsNonRoot: true

@@ -11,7 +11,7 @@ import {
 } from 'node:http';
 import { Agent, request as requestHttps, type RequestOptions } from 'node:https';
 import { buffer } from 'node:stream/consumers';
-import type { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { isObject, readText } from '../../core/kubernetes/json.ts';
 
 /** An unsuccessful response of the API server. */

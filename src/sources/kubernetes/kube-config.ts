@@ -2,7 +2,8 @@
  * Finds the cluster and our credentials, in this order: the configured file, KUBECONFIG, ~/.kube/config, the service
  * account of our pod.
  */
-import { KubeConfig } from '@kubernetes/client-node';
+// Not the whole package, which would load WebSockets, tar and others that nothing here uses.
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 
 /** The server that client-node falls back to if it finds no configuration. */

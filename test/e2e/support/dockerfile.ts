@@ -45,7 +45,7 @@ export function buildImage(context: string, into: string, node: string): Image {
         environment: {},
       };
       mkdirSync(stage.root);
-      if (rest.startsWith('${NODE}')) copy(node, join(stage.root, 'usr/local/bin/node'));
+      if (rest.startsWith('${BUILD}')) copy(node, join(stage.root, 'usr/local/bin/node'));
       stages.set(name, stage);
       continue;
     }
