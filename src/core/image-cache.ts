@@ -99,8 +99,14 @@ export function repositoriesOf({ images }: ImageCache): ReadonlySet<string> {
   return new Set(images.map(({ repository }) => repository));
 }
 
+/** Characters of the two annotations. A cache with longer ones goes to no pod, and they are not kept. */
+const MAX_INSECURE_REGISTRIES = 4096;
+/** Equal to no text that annotations lead to. */
+export const TOO_MANY_REGISTRIES = 'too many';
+
 /** The annotations of a pod or an ImageCache for insecure and plain-HTTP registries, as JSON; empty if it has none. */
 export function insecureRegistriesOf(annotations: StringMap): string {
   const values = INSECURE_REGISTRY_KEYS.map((key) => annotations.get(key) ?? '');
+  if (values.join('').length > MAX_INSECURE_REGISTRIES) return TOO_MANY_REGISTRIES;
   return values.every((value) => value === '') ? '' : JSON.stringify(values);
 }

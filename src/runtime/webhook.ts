@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
+import { BodyBudget } from '../webhook/body-budget.ts';
 import { createMetrics, type Metrics } from '../webhook/metrics.ts';
 import { addressMatcher } from '../http/address-list.ts';
 import type { Readiness } from '../http/health.ts';
@@ -76,6 +77,7 @@ export async function startWebhook(
     draining: () => draining,
     findUnboundPod: connected.findUnboundPod,
     clients,
+    bodies: new BodyBudget(clock),
     isApiServer: addressMatcher(config.server.apiServers),
   });
   const metricsApp = buildMetricsServer({ registry: metrics.registry, log });

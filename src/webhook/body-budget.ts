@@ -68,7 +68,7 @@ export class BodyAccount {
     return true;
   }
 
-  /** The body has arrived, or the client has left. */
+  /** The body has been read and parsed, or does not arrive. */
   close(): void {
     this.#isClosed = true;
     if (this.#taken > 0) this.#budget.free(this.#address, this.#taken);

@@ -3,18 +3,25 @@
  * patchFor > encodeResponse) > addUid > send.
  */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
-import { addUid, ALLOWED_AS_IT_IS, decodeReview, type EncodedResponse } from './admission-review.ts';
+import {
+  addUid,
+  ALLOWED_AS_IT_IS,
+  decodeReview,
+  type EncodedResponse,
+  type Review,
+} from './admission-review.ts';
 import { Answering, type AnswerOptions } from './answer.ts';
 import { refuseStrangers, type TrustedClients } from './client-certificate.ts';
 import { BODY_LIMIT, readBody } from './request-body.ts';
-import { BodyAccount, BodyBudget } from './body-budget.ts';
-import { SYSTEM_CLOCK } from '../clock.ts';
+import { BodyAccount, type BodyBudget } from './body-budget.ts';
 
 export interface MutateOptions extends AnswerOptions {
   /** While true, every response asks its client to open another connection, which then goes to another replica. */
   readonly draining: () => boolean;
   /** Undefined if every client may use /mutate. */
   readonly clients: TrustedClients | undefined;
+  /** Limits the memory of the bodies of one address. */
+  readonly bodies: BodyBudget;
   /** Whether an address is known to be an API server's. */
   readonly isApiServer: (address: string) => boolean;
 }
@@ -35,7 +42,7 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
   const { metrics, draining, clients, isApiServer } = options;
   const answering = new Answering(options);
   const succeeded = metrics.requestSeconds.at({ status: 200 });
-  acceptJsonBytes(app, new BodyBudget(SYSTEM_CLOCK));
+  acceptJsonBytes(app, options.bodies);
   app.decorateRequest('arrivedAt', 0);
   app.decorateRequest('account', null);
   app.addHook('onRequest', (request, _reply, next) => {
@@ -44,11 +51,7 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
   });
   if (clients) app.addHook('onRequest', refuseStrangers(clients));
   app.post('/mutate', (request, reply) => {
-    const { account } = request;
-    const review = decodeReview(
-      Buffer.isBuffer(request.body) ? request.body : undefined,
-      (bytes) => account?.spend(bytes) ?? true,
-    );
+    const review = decode(request);
     const send = (response: EncodedResponse): void => {
       succeeded.observe(secondsOf(request));
       if (draining()) reply.header('connection', 'close');
@@ -82,6 +85,15 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
   done();
 };
 
+/** @throws MalformedReview; TooMuchAtOnce */
+function decode({ body, account }: FastifyRequest): Review {
+  try {
+    return decodeReview(Buffer.isBuffer(body) ? body : undefined, (bytes) => account?.spend(bytes) ?? true);
+  } finally {
+    account?.close();
+  }
+}
+
 function secondsOf({ arrivedAt }: FastifyRequest): number {
   return (performance.now() - arrivedAt) / 1000;
 }
@@ -92,7 +104,6 @@ function acceptJsonBytes(app: FastifyInstance, budget: BodyBudget): void {
   app.addContentTypeParser('application/json', (request, payload, parsed) => {
     const account = new BodyAccount(budget, request.ip);
     request.account = account;
-    payload.once('close', () => account.close());
     readBody(payload, BODY_LIMIT, account, parsed);
   });
 }

@@ -24,7 +24,7 @@ export class TooMuchAtOnce extends Error {
 
 /**
  * @param limit bytes
- * @param account counts what is received
+ * @param account counts what is received; closed if the body does not arrive
  * @param done called once: with the body, or with an error that has a statusCode: 413 beyond the limit, 400 if the
  * client left
  */
@@ -41,7 +41,10 @@ export function readBody(
     // Removing the listeners would cost time; keeping them does not.
     if (isFinished) return;
     isFinished = true;
-    if (error) chunks.length = 0;
+    if (error) {
+      chunks.length = 0;
+      account.close();
+    }
     done(error, body);
   };
   const take = (chunk: Buffer): void => {

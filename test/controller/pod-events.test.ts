@@ -113,7 +113,12 @@ describe('for pods that were given a cache', () => {
 });
 
 describe('for pods that missed while a cache was being made', () => {
-  const inTheMaking = { images: ['a:1', 'b:1'], phase: 'Creating', progress: '40%' };
+  const inTheMaking = {
+    images: ['a:1', 'b:1'],
+    phase: 'Creating',
+    progress: '40%',
+    created: '2026-11-21T11:59:00Z',
+  };
 
   it('an Event says that the cache is not complete yet', () => {
     look(inTheMaking);

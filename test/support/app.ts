@@ -2,10 +2,20 @@
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
+import type { Clock } from '../../src/clock.ts';
+import { BodyBudget } from '../../src/webhook/body-budget.ts';
 import { createMetrics, type Metrics } from '../../src/webhook/metrics.ts';
 import { buildApp, type AppOptions } from '../../src/webhook/app.ts';
 import { DEFAULT_CONFIG } from './default-config.ts';
 import { SERVING_CERTIFICATE } from './webhook.ts';
+
+/** A clock with which a body counts no longer than until its end. */
+const FREES_AT_ONCE: Pick<Clock, 'after'> = {
+  after: (_milliseconds, callback) => {
+    callback();
+    return { restart: () => undefined, cancel: () => undefined };
+  },
+};
 
 export interface BuiltApp {
   readonly app: FastifyInstance;
@@ -34,6 +44,7 @@ export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
     readiness: () => ({ ready: true, status: '', sourceAgeSeconds: 0, kinds: [], problems: [] }),
     draining: () => false,
     clients: undefined,
+    bodies: new BodyBudget(FREES_AT_ONCE),
     isApiServer: () => true,
     findUnboundPod: () => Promise.reject(new Error('no such pod')),
     ...change,

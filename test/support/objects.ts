@@ -59,6 +59,8 @@ export interface CacheSpec {
   readonly labels?: Record<string, string>;
 }
 
+const ENDED: ReadonlySet<string> = new Set(['Ready', 'Failed']);
+
 /** An ImageCache that is Ready, with 20 GiB and the ID `imc-NAME`, unless `cache` says otherwise. */
 export function cacheObject(cache: CacheSpec): Json {
   return {
@@ -66,7 +68,10 @@ export function cacheObject(cache: CacheSpec): Json {
     kind: 'ImageCache',
     metadata: {
       name: cache.name,
-      creationTimestamp: cache.created ?? '2026-11-01T00:00:00Z',
+      // A cache in the making is two minutes old.
+      creationTimestamp:
+        cache.created ??
+        (ENDED.has(cache.phase ?? 'Ready') ? '2026-11-01T00:00:00Z' : '2026-11-21T11:58:00Z'),
       ...(cache.deleting === true && { deletionTimestamp: '2026-11-21T11:59:00Z' }),
       ...(cache.annotations && { annotations: cache.annotations }),
       ...(cache.region !== undefined && { labels: { 'topology.kubernetes.io/region': cache.region } }),

@@ -224,8 +224,8 @@ function bestUsable(images: readonly ImageReference[], suits: Suits, view: View)
 }
 
 /**
- * Milliseconds. No miss waits longer for a cache that holds other images too: one of them may never be pulled, and would
- * keep the pods from a cache of their own for ever.
+ * Milliseconds. No miss waits longer for a cache that somebody else makes, or that holds other images too: one of them may
+ * never be pulled, and would keep the pods from a cache of their own for ever.
  */
 const WAITS_FOR_OTHERS_MS = 600_000;
 
@@ -237,8 +237,11 @@ function bestInTheMaking(
   nowMs: number,
   view: View,
 ): Overlap | undefined {
-  const counts = (cache: ImageCache): boolean =>
-    nowMs - cache.createdAtMs < WAITS_FOR_OTHERS_MS || cache.images.every(({ key }) => wanted.has(key));
+  const counts = ({ madeByController, createdAtMs, images: held }: ImageCache): boolean => {
+    const isYoung = nowMs - createdAtMs < WAITS_FOR_OTHERS_MS;
+    const holdsNoOthers = held.every(({ key }) => wanted.has(key));
+    return holdsNoOthers ? madeByController || isYoung : madeByController && isYoung;
+  };
   return bestOf(images, suits, view, ({ unusable }) =>
     unusable.filter((cache) => !cache.deleting && !HOPELESS.has(cache.phase) && counts(cache)),
   );

@@ -83,22 +83,18 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
  * ever taken out or replaced because a record says so.
  */
 export function withAdditionsOf(seen: Pod, user: Pod, profile: Profile): Pod {
-  const annotations = missing(seen.annotations, user.annotations, profile.annotationKeys);
-  const labels = missing(seen.labels, user.labels, profile.labelKeys);
-  if (annotations.length + labels.length === 0) return user;
-  return {
-    ...user,
-    annotations: new Map([...user.annotations, ...annotations]),
-    labels: new Map([...user.labels, ...labels]),
-  };
+  const annotations = withMissing(user.annotations, seen.annotations, profile.annotationKeys);
+  const labels = withMissing(user.labels, seen.labels, profile.labelKeys);
+  return annotations === user.annotations && labels === user.labels ? user : { ...user, annotations, labels };
 }
 
-/** Entries with these keys that were taken off; by the keys of the profile, because a pod may have many more. */
-function missing(from: StringMap, to: StringMap, keys: ReadonlySet<string>): [string, string][] {
-  return [...keys].flatMap((key): [string, string][] => {
-    const value = from.get(key);
-    return value === undefined || to.has(key) || REQUEST_KEYS.includes(key) ? [] : [[key, value]];
-  });
+/** Puts back the entries with these keys that were taken off. Copies nothing unless there is one: a map may be large. */
+function withMissing(map: StringMap, from: StringMap, keys: ReadonlySet<string>): StringMap {
+  const missing = [...keys].filter((key) => from.has(key) && !map.has(key) && !REQUEST_KEYS.includes(key));
+  if (missing.length === 0) return map;
+  const complete = new Map(map);
+  for (const key of missing) complete.set(key, from.get(key) ?? '');
+  return complete;
 }
 
 function isAsWritten(value: string | undefined, written: WrittenValue): boolean {

@@ -32,7 +32,7 @@ export interface EciPodsEvents {
 }
 
 export class EciPods {
-  readonly #contents = new PodContents();
+  readonly #contents: PodContents;
   readonly #reflect: (resource: Resource, store: Store) => ReflectedKind;
   readonly #run: (kind: ReflectedKind, signal?: AbortSignal) => void;
   readonly #events: EciPodsEvents;
@@ -59,6 +59,7 @@ export class EciPods {
     this.#run = run;
     this.#events = events;
     this.#clock = clock;
+    this.#contents = new PodContents((what) => events.onFailure(what));
     this.#unbound = this.#storeWith({ onGone: (watched) => this.#noteBinding(watched) });
     this.#unboundKind = reflect(UNBOUND, this.#unbound);
   }

@@ -14,8 +14,11 @@ import {
 } from '../../core/controller/watched-pod.ts';
 import type { Store } from './list-all.ts';
 
-/** Characters of all contents together; a further content is not kept. */
-const MAX_CONTENTS = 64 * 1024 * 1024;
+/**
+ * What all contents together, and those of one namespace, may take (podSize); a further content is not kept. A namespace
+ * with thousands of different pods leaves room for others.
+ */
+const MAX_CONTENTS = { all: 24 * 2 ** 20, ofNamespace: 4 * 2 ** 20 };
 
 interface Shared {
   readonly content: PodContent;
@@ -27,7 +30,15 @@ interface Shared {
 export class PodContents {
   readonly #shared = new Map<string, Shared>();
   readonly #keys = new WeakMap<PodContent, string>();
-  #characters = 0;
+  readonly #ofNamespace = new Map<string, number>();
+  readonly #onFull: (what: string) => void;
+  #all = 0;
+  #isFull = false;
+
+  /** @param onFull called when a content is not kept, until all contents are kept again */
+  constructor(onFull: (what: string) => void = () => undefined) {
+    this.#onFull = onFull;
+  }
 
   /** @returns the content that all equal pods share; undefined if there are too many contents */
   take(content: PodContent): PodContent | undefined {
@@ -38,8 +49,16 @@ export class PodContents {
       return known.content;
     }
     const size = contentSize(content);
-    if (this.#characters + size > MAX_CONTENTS) return undefined;
-    this.#characters += size;
+    const { namespace } = content.pod;
+    const ofNamespace = (this.#ofNamespace.get(namespace) ?? 0) + size;
+    if (this.#all + size > MAX_CONTENTS.all || ofNamespace > MAX_CONTENTS.ofNamespace) {
+      if (!this.#isFull)
+        this.#onFull(`namespace ${namespace} has too many different pods to look at all of them`);
+      this.#isFull = true;
+      return undefined;
+    }
+    this.#all += size;
+    this.#ofNamespace.set(namespace, ofNamespace);
     this.#shared.set(key, { content, size, pods: 1 });
     this.#keys.set(content, key);
     return content;
@@ -51,8 +70,14 @@ export class PodContents {
     if (!shared) return;
     shared.pods -= 1;
     if (shared.pods > 0) return;
-    this.#characters -= shared.size;
+    const { namespace } = content.pod;
+    const left = (this.#ofNamespace.get(namespace) ?? 0) - shared.size;
+    if (left > 0) this.#ofNamespace.set(namespace, left);
+    else this.#ofNamespace.delete(namespace);
+    this.#all -= shared.size;
     this.#shared.delete(key);
+    // Once half of it is free again, the next time is worth another word.
+    if (this.#all < MAX_CONTENTS.all / 2) this.#isFull = false;
   }
 
   get size(): number {

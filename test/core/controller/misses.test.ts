@@ -122,7 +122,8 @@ describe('a miss', () => {
       missed([pod], indexOf(cacheObject({ name: 'c', images: ['a:1', 'b:1'], ...cache })));
     expect(missedBeside({})).toEqual([]);
     expect(missedBeside({ images: ['a:1'] })).toHaveLength(1);
-    expect(missedBeside({ phase: 'Creating', id: null })).toEqual([]);
+    const created = new Date(NOW - 60_000).toISOString();
+    expect(missedBeside({ phase: 'Creating', id: null, created })).toEqual([]);
     expect(missedBeside({ phase: 'Creating', images: ['a:1'] })).toHaveLength(1);
     expect(missedBeside({ phase: 'Failed' })).toHaveLength(1);
     expect(missedBeside({ phase: 'Creating', deleting: true })).toHaveLength(1);
@@ -358,15 +359,34 @@ describe('the platform of a miss', () => {
   });
 });
 
-describe('a cache in the making that holds other images too', () => {
+describe('a cache in the making', () => {
   const wanted: PodSpec = { images: ['a:1', 'b:1'] };
-  const making = (created: string): ClusterIndex =>
-    indexOf(cacheObject({ name: 'c', images: ['a:1', 'b:1', 'tarpit:1'], phase: 'Creating', created }));
+  const OWN = { 'imagecache-webhook.io/made-by': 'controller' };
+  const missedBeside = (
+    images: readonly string[],
+    minutes: number,
+    labels: Record<string, string>,
+  ): number => {
+    const created = new Date(NOW - minutes * 60_000).toISOString();
+    const index = indexOf(cacheObject({ name: 'c', images, phase: 'Creating', id: null, created, labels }));
+    return missed([createdPod(wanted, index)], index).length;
+  };
 
-  it('ends a miss for ten minutes, and not for ever', () => {
-    const missedBeside = (index: ClusterIndex): Miss[] => missed([createdPod(wanted, index)], index);
-    expect(missedBeside(making('2026-11-21T11:55:00Z'))).toHaveLength(0);
-    expect(missedBeside(making('2026-11-21T11:49:00Z'))).toHaveLength(1);
+  it.each<[string, readonly string[], number, Record<string, string>, number]>([
+    ['of the same images ends a miss', ['a:1', 'b:1'], 5, {}, 0],
+    ['of the same images that somebody makes by hand ends it for ten minutes', ['a:1', 'b:1'], 11, {}, 1],
+    ['of the same images that the controller makes ends it as long as it takes', ['a:1', 'b:1'], 90, OWN, 0],
+    [
+      'of the controller that holds other images, too, ends it for ten minutes',
+      ['a:1', 'b:1', 'x:1'],
+      5,
+      OWN,
+      0,
+    ],
+    ['of the controller that holds other images, too, ends it no longer', ['a:1', 'b:1', 'x:1'], 11, OWN, 1],
+    ['of somebody else that holds other images, too, does not end it', ['a:1', 'b:1', 'x:1'], 1, {}, 1],
+  ])('%s', (_title, images, minutes, labels, expected) => {
+    expect(missedBeside(images, minutes, labels)).toBe(expected);
   });
 
   it('is named without the tag that a pod writes beside a digest', () => {
@@ -403,10 +423,17 @@ describe('more images than a cache may have', () => {
     expect(parts).toEqual([images.slice(30)]);
   });
 
-  it('are reduced by a cache in the making that overlaps another cache, however long it takes', () => {
+  it('are reduced by a cache in the making of the controller that overlaps another cache, however long it takes', () => {
     const index = indexOf(
       cacheObject({ name: 'ready', images: images.slice(0, 20) }),
-      cacheObject({ name: 'coming', images: images.slice(15, 30), phase: 'Creating', id: null }),
+      cacheObject({
+        name: 'coming',
+        images: images.slice(15, 30),
+        phase: 'Creating',
+        id: null,
+        created: '2026-11-01T00:00:00Z',
+        labels: { 'imagecache-webhook.io/made-by': 'controller' },
+      }),
     );
     const parts = missed([createdPod({ images }, index, change)], index, change).map(texts);
     expect(parts).toEqual([images.slice(30)]);

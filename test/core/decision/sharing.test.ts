@@ -168,6 +168,13 @@ describe('a cache from an insecure registry', () => {
     expect(decideFor(of('a', other), index).decision.outcome).toBe('miss');
   });
 
+  it('is given to no pod if the annotation is longer than what is compared', () => {
+    const long = { [`${P}insecure-registry`]: 'r'.repeat(5000) };
+    expect(
+      decideFor(of('a', long), indexOf(cacheObject({ name: 'x', annotations: long }))).decision.outcome,
+    ).toBe('miss');
+  });
+
   it('is the only kind that the annotation of a pod is compared with', () => {
     expect(decideFor(of('a', insecure), indexOf(cacheObject({ name: 'y' }))).decision.outcome).toBe('hit');
   });

@@ -57,18 +57,31 @@ describe('the content of pods', () => {
     expect([contents.size, store.size()]).toEqual([0, 0]);
   });
 
-  it('is kept up to a limit of all contents; the other pods are held without', () => {
+  it('is kept up to a limit of its namespace, and pods of another namespace are kept meanwhile', () => {
+    const told: string[] = [];
+    const limited = new PodContents((what) => told.push(what));
+    const different = new PodStore(limited, { onChange: () => undefined, now: () => NOW });
     const registries = (i: number): Record<string, string> => ({
       ...MARKED,
-      'k8s.aliyun.com/insecure-registry': `${i}${'x'.repeat(30_000)}`,
+      'k8s.aliyun.com/insecure-registry': `${i}${'x'.repeat(20_000)}`,
     });
-    for (let i = 0; i < 2500; i++) put(`p${i}`, registries(i));
-    const all = [...store.values()];
-    expect(all).toHaveLength(2500);
-    expect(all.filter(({ content }) => content).length).toBeLessThan(2300);
-    for (let i = 0; i < 2500; i++) store.delete(`p${i}`);
-    put('later');
-    expect([...store.values()][0]!.content).toBeDefined();
+    const putIn = (name: string, namespace: string, i: number): void => {
+      const object = pod(name, registries(i));
+      different.apply(name, { ...object, metadata: { ...(object['metadata'] as Json), namespace } });
+    };
+    for (let i = 0; i < 400; i++) putIn(`p${i}`, 'greedy', i);
+    putIn('other', 'modest', 1);
+    const kept = (namespace: string): number =>
+      [...different.values()].filter(({ content, subject }) => content && subject.namespace === namespace)
+        .length;
+    expect(kept('greedy')).toBeLessThan(220);
+    expect(kept('greedy')).toBeGreaterThan(180);
+    expect(kept('modest')).toBe(1);
+    expect([...different.values()]).toHaveLength(401);
+    expect(told).toEqual(['namespace greedy has too many different pods to look at all of them']);
+    different.clear();
+    putIn('later', 'greedy', 1);
+    expect(kept('greedy')).toBe(1);
   });
 });
 

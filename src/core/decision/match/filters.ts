@@ -2,7 +2,7 @@
  * The filters of automatic matching, in order. Each filter accepts or refuses a candidate, and can say why; if several
  * filters refuse a candidate, the first one counts.
  */
-import { describePhase, READY } from '../../image-cache.ts';
+import { describePhase, READY, TOO_MANY_REGISTRIES } from '../../image-cache.ts';
 import { formatBytes } from '../../kubernetes/quantity.ts';
 import { formatTime } from '../../kubernetes/time.ts';
 import type { Candidate } from '../view.ts';
@@ -57,7 +57,8 @@ export const FILTERS: readonly Filter[] = [
   {
     code: 'OtherRegistry',
     refuses: ({ cache }, { insecureRegistries }) =>
-      cache.insecureRegistries !== '' && cache.insecureRegistries !== insecureRegistries,
+      cache.insecureRegistries !== '' &&
+      (cache.insecureRegistries !== insecureRegistries || insecureRegistries === TOO_MANY_REGISTRIES),
     describe: () => 'is made from an insecure registry, which the pod does not name in the same annotation',
   },
   {
