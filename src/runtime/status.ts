@@ -29,7 +29,7 @@ export interface CacheStatus {
   readonly createdAt: string | null;
   readonly lastUsedAt: string | null;
   readonly expiresAt: string | null;
-  /** As the webhook recorded it; null for a cache made by hand, whose use is not recorded. */
+  /** As the controller recorded it; null for a cache made by hand, whose use is not recorded. */
   readonly hits: number | null;
   readonly madeBy: 'hand' | 'controller';
 }
@@ -67,7 +67,7 @@ function statusOf(object: JsonObject): CacheStatus {
     name: cache.name,
     id: cache.id ?? null,
     images: Array.isArray(images) ? images.map(String) : [],
-    phase: cache.deleting ? 'Deleting' : cache.phase,
+    phase: cache.deleting ? 'Deleting' : cache.retiring ? 'Retiring' : cache.phase,
     progress: cache.progress,
     sizeBytes: cache.sizeBytes,
     createdAt: cache.createdAtMs === 0 ? null : new Date(cache.createdAtMs).toISOString(),

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { DECISION, OWN_PREFIX, REQUEST_KEYS } from '../../src/core/annotations.ts';
+import { MAX_POD_IMAGES } from '../../src/core/image/image-set.ts';
+import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { decideOnJson } from '../../src/core/decision/decide.ts';
 import type { DecisionOptions } from '../../src/core/decision/options.ts';
 import { readText } from '../../src/core/kubernetes/json.ts';
@@ -30,6 +32,8 @@ const EXAMPLES = 'test/examples';
  */
 const ALLOWED = { timesParse: 2, milliseconds: 2 };
 const ATTEMPTS = 10;
+/** The most look-ups in the index for one answer: some, and a few for each image that a decision looks at. */
+const LOOK_UPS = { any: 20, anImage: 2 };
 /** After this many inputs, one more is sent with megabytes of one field. */
 const LARGE_EVERY = 250;
 /** Characters; the patched pod of a longer input is not mutated again. */
@@ -72,6 +76,8 @@ interface Target {
   readonly metrics: Metrics;
   /** Makes the bytes of the response from a parsed review, as the server does. */
   readonly answer: (request: Json) => string;
+  /** How often an answer looks something up in the index. */
+  readonly lookUps: (request: Json) => number;
   /** Annotations and labels that profile effects may add. */
   readonly effects: ReadonlySet<string>;
 }
@@ -148,7 +154,30 @@ async function build(now: () => number, pullPolicy: DecisionOptions['pullPolicy'
     const { seen, decision } = decideOnJson(object, readText(namespace), view, config, now());
     return encodeResponse(decision, patchFor(seen, decision));
   };
-  return { app, metrics, answer, effects: new Set([...annotationKeys, ...labelKeys]) };
+  const lookUps = ({ object, namespace }: Json): number => {
+    let count = 0;
+    decideOnJson(
+      object,
+      readText(namespace),
+      counting(view, () => (count += 1)),
+      config,
+      now(),
+    );
+    return count;
+  };
+  return { app, metrics, answer, lookUps, effects: new Set([...annotationKeys, ...labelKeys]) };
+}
+
+/** The same view, which reports each look-up. */
+function counting(view: ClusterIndex, onLookUp: () => void): ClusterIndex {
+  return new Proxy(view, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property, target);
+      if (typeof value !== 'function') return value;
+      onLookUp();
+      return (...args: unknown[]): unknown => Reflect.apply(value, target, args) as unknown;
+    },
+  });
 }
 
 function realReviews(): Json[] {
@@ -179,6 +208,9 @@ async function examine(target: Target, body: string | Buffer): Promise<Examined>
   const { text } = answer;
   if (answer.status === 400) return { status: 400, text, share: 0, after: undefined };
   const share = shareOfAllowed(target, body.toString());
+  const lookUps = target.lookUps((JSON.parse(body.toString()) as { request: Json }).request);
+  const allowed = LOOK_UPS.any + LOOK_UPS.anImage * MAX_POD_IMAGES;
+  if (lookUps > allowed) throw new Error(`${lookUps} look-ups for one answer, of ${allowed} allowed`);
 
   const review = JSON.parse(body.toString()) as { request: { uid: string; object: Json } };
   const response = reply['response'] as {
@@ -199,9 +231,19 @@ async function examine(target: Target, body: string | Buffer): Promise<Examined>
   const patched = applied(object, operations, false);
   if (!isDeepStrictEqual(withoutOurs(patched, target.effects), withoutOurs(object, target.effects)))
     throw new Error(`the patch touches what is not ours: ${JSON.stringify(operations)}`);
+  for (const field of ['annotations', 'labels'])
+    for (const key of target.effects) {
+      const before = metadataText(object, field, key);
+      if (before !== undefined && !REQUEST_KEYS.includes(key) && metadataText(patched, field, key) !== before)
+        throw new Error(`the patch changes ${field} ${key}, which the pod has`);
+    }
   // With sorted keys: the next mutants must not depend on the order of the operations.
   const after = { ...review, request: { ...review.request, object: withSortedKeys(patched) } };
   return { status: 200, text, share, after };
+}
+
+function metadataText(object: Json, field: string, key: string): unknown {
+  return ((object['metadata'] as Json | undefined)?.[field] as Json | undefined)?.[key];
 }
 
 function withSortedKeys(value: Json): Json {
@@ -259,6 +301,16 @@ async function examineLarge(target: Target, mutant: Json, i: number): Promise<nu
       metadata: { labels: { eci: 'true' } },
       spec: { containers: many(40_000, (n) => ({ name: `c${n}`, image: `a:${n % 90}` })) },
     }),
+    // Names that are long, or that regular expressions might go back and forth in.
+    () => ({
+      metadata: { labels: { eci: 'true' } },
+      spec: {
+        containers: many(90, (n) => ({
+          name: `c${n}`,
+          image: HOSTILE_NAMES[n % HOSTILE_NAMES.length]!.repeat(10_000),
+        })),
+      },
+    }),
     () => ({
       metadata: { labels: { eci: 'true' } },
       spec: {
@@ -304,6 +356,9 @@ async function examineLarge(target: Target, mutant: Json, i: number): Promise<nu
   const { share } = await examine(target, JSON.stringify(admissionReview(large)));
   return share;
 }
+
+/** Each is repeated to tens of thousands of characters. */
+const HOSTILE_NAMES = ['a/', 'a-', 'a.', 'a__', 'a:', 'a@', 'sha256:', 'é', '%2e%2e/', ' ', 'A', '-', '.'];
 
 /** Claims that the webhook wrote all annotations of the request, each so long that only its digest is recorded. */
 const FORGED_RECORD = JSON.stringify({
