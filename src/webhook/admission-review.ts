@@ -71,11 +71,12 @@ export function decodeReview(body: Buffer | undefined, mayTake: (bytes: number) 
 function parseJson(body: Buffer | undefined, mayTake: (bytes: number) => boolean): unknown {
   if (body === undefined || body.length === 0) throw new MalformedReview('the body is empty');
   if (!isUtf8(body)) throw new MalformedReview('the body is not JSON: it is not valid UTF-8');
-  const { excess, memory } = shapeOf(body);
+  const text = body.toString('utf8');
+  const { excess, memory } = shapeOf(text);
   if (excess !== undefined) throw new MalformedReview(`the body is no AdmissionReview: ${excess}`);
   if (body.length > SMALL_BODY && !mayTake(memory)) throw new TooMuchAtOnce();
   try {
-    return parseReview(body.toString('utf8'));
+    return parseReview(text);
   } catch (error) {
     throw new MalformedReview(`the body is not JSON: ${messageOf(error)}`);
   }

@@ -28,12 +28,12 @@ export interface Shape {
   readonly memory: number;
 }
 
-export function shapeOf(text: Uint8Array): Shape {
+export function shapeOf(text: string): Shape {
   let level = 0;
   let opened = 0;
   let values = 0;
   for (let i = 0; i < text.length; i++) {
-    switch (text[i] ?? 0) {
+    switch (text.charCodeAt(i)) {
       case QUOTE:
         i = endOfString(text, i + 1);
         break;
@@ -60,8 +60,12 @@ function tooMuch(what: string): Shape {
 }
 
 /** The position of the closing quote, or the length of the text. */
-function endOfString(text: Uint8Array, from: number): number {
-  let i = from;
-  while (i < text.length && text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1;
-  return i;
+function endOfString(text: string, from: number): number {
+  for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
+    // A quote after an odd number of backslashes belongs to the string.
+    let before = end;
+    while (before > from && text.charCodeAt(before - 1) === BACKSLASH) before -= 1;
+    if ((end - before) % 2 === 0) return end;
+  }
+  return text.length;
 }
