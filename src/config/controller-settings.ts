@@ -54,8 +54,8 @@ export const CONTROLLER_SETTINGS: readonly Setting[] = [
   {
     path: 'controller.webhookTimeout',
     type: DURATION,
-    default: '10s',
-    help: 'The timeoutSeconds of the webhook. An ImageCache is marked before it is deleted, and for this time and `maxStaleness` pods may still come that were given it.',
+    default: '30s',
+    help: 'How long a pod may take to be created after the webhook has decided it: the timeouts of all admission webhooks together. An ImageCache is marked before it is deleted, and for this time and `maxStaleness` pods may still come that were given it.',
   },
   {
     path: 'controller.exceptNamespaces',

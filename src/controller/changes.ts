@@ -3,7 +3,6 @@
  * the change of one object, the others go on, and that object waits longer and longer.
  */
 import type { Clock } from '../clock.ts';
-import { RETIRING } from '../core/annotations.ts';
 import {
   cacheObject,
   describeRetiring,
@@ -13,11 +12,17 @@ import {
 import { nameOfAttempt } from '../core/controller/desired-cache.ts';
 import type { Creation, Plan } from '../core/controller/plan.ts';
 import type { Deletion } from '../core/controller/retirement.ts';
-import { Backoffs } from './backoffs.ts';
+import { LAST_USED, RETIRING } from '../core/annotations.ts';
+import { messageOf } from '../core/kubernetes/problem.ts';
+import { formatTime } from '../core/kubernetes/time.ts';
+import type { Backoffs } from './backoffs.ts';
 import type { Cluster, Written } from './cluster.ts';
 import type { CreationLog } from './creation-log.ts';
 import type { Look } from './look.ts';
 import type { UseRecords } from './use-records.ts';
+
+/** After so many objects in a row without an answer, the API server itself is at fault. */
+const FAULTS_OF_ALL = 3;
 
 export interface ChangeEvents {
   readonly onCreated: (name: string, creation: Creation) => void;
@@ -34,11 +39,18 @@ export class Changes {
   readonly #log: CreationLog;
   readonly #events: ChangeEvents;
   readonly #clock: Clock;
-  readonly #backoffs = new Backoffs();
+  readonly #backoffs: Backoffs;
+  /** Deletions of this round that were not carried out. */
+  #placesMissing = 0;
+  /** Of the round under way. */
+  #signal = new AbortController().signal;
+  /** Writes in a row that got no answer, or one that concerns all. */
+  #faultsInRow = 0;
 
   constructor(
     cluster: Cluster,
     options: CacheOptions,
+    backoffs: Backoffs,
     uses: UseRecords,
     log: CreationLog,
     events: ChangeEvents,
@@ -46,6 +58,7 @@ export class Changes {
   ) {
     this.#cluster = cluster;
     this.#options = options;
+    this.#backoffs = backoffs;
     this.#uses = uses;
     this.#log = log;
     this.#events = events;
@@ -61,7 +74,12 @@ export class Changes {
    */
   async carryOut(planned: Plan, look: Look, mayAct: () => boolean, signal: AbortSignal): Promise<number> {
     const { marks, unmarks, deletions, creations } = planned;
-    const { records, nextAtMs } = this.#uses.due(this.#cluster.ownCaches(), look.usage, this.#clock.now());
+    const own = this.#cluster.ownCaches();
+    const isWaiting = ({ name }: OwnCache): boolean =>
+      this.#backoffs.isWaiting(recordName(name), this.#clock.now());
+    const { records, nextAtMs } = this.#uses.due(own, look.usage, this.#clock.now(), isWaiting);
+    this.#placesMissing = 0;
+    this.#signal = signal;
     const changes: readonly ((until: AbortSignal) => Promise<void>)[] = [
       ...unmarks.map((cache) => (until: AbortSignal) => this.#unmark(cache, until)),
       ...marks.map((deletion) => (until: AbortSignal) => this.#mark(deletion, until)),
@@ -70,7 +88,7 @@ export class Changes {
       ...records.map((record) => async (until: AbortSignal) => {
         const { cache, annotations } = record;
         await this.#change(
-          `use ${cache.name}`,
+          recordName(cache.name),
           () => this.#cluster.annotate(cache, annotations, until),
           () => this.#uses.recorded(record, this.#clock.now()),
         );
@@ -84,20 +102,22 @@ export class Changes {
     return Math.min(nextAtMs, this.#backoffs.nextAtMs(this.#clock.now()));
   }
 
-  #mark(deletion: Deletion, until: AbortSignal): Promise<void> {
+  async #mark(deletion: Deletion, until: AbortSignal): Promise<void> {
     const { cache, reason } = deletion;
     const mark = describeRetiring({ reason, sinceMs: this.#clock.now() });
-    return this.#change(
+    await this.#change(
       cache.name,
       () => this.#cluster.annotate(cache, { [RETIRING]: mark }, until),
       () => this.#events.onMarked(deletion),
     );
   }
 
-  #unmark(cache: OwnCache, until: AbortSignal): Promise<void> {
-    return this.#change(
+  async #unmark(cache: OwnCache, until: AbortSignal): Promise<void> {
+    // Pods need it or miss it, which counts as a use: otherwise an unused one would be marked again at once.
+    const annotations = { [RETIRING]: null, [LAST_USED]: formatTime(this.#clock.now()) };
+    await this.#change(
       cache.name,
-      () => this.#cluster.annotate(cache, { [RETIRING]: null }, until),
+      () => this.#cluster.annotate(cache, annotations, until),
       () => this.#events.onUnmarked(cache),
     );
   }
@@ -105,18 +125,25 @@ export class Changes {
   async #delete(deletion: Deletion, look: Look, until: AbortSignal): Promise<void> {
     const { cache } = deletion;
     // A pod may have come since the plan was made.
-    if (look.isNeededNow(cache)) return;
-    await this.#change(
-      cache.name,
-      () => this.#cluster.delete(cache, until),
-      () => this.#events.onDeleted(deletion),
-    );
+    const isDone =
+      !look.isNeededNow(cache) &&
+      (await this.#change(
+        cache.name,
+        () => this.#cluster.delete(cache, until),
+        () => this.#events.onDeleted(deletion),
+      ));
+    // The plan has counted its place as free.
+    if (!isDone) this.#placesMissing += 1;
   }
 
-  #create(creation: Creation, until: AbortSignal): Promise<void> {
+  async #create(creation: Creation, until: AbortSignal): Promise<void> {
+    if (creation.attempt === 1 && this.#placesMissing > 0) {
+      this.#placesMissing -= 1;
+      return;
+    }
     const name = nameOfAttempt(creation.name, creation.attempt);
     const object = cacheObject(creation.miss.desired, this.#options, creation);
-    return this.#change(
+    await this.#change(
       name,
       () => this.#cluster.create(object, until),
       () => {
@@ -126,16 +153,35 @@ export class Changes {
     );
   }
 
-  async #change(name: string, write: () => Promise<Written>, onDone: () => void): Promise<void> {
-    if (this.#backoffs.isWaiting(name, this.#clock.now())) return;
-    const answer = await write();
+  /** @returns whether it is done @throws if the API server can serve nobody now */
+  async #change(name: string, write: () => Promise<Written>, onDone: () => void): Promise<boolean> {
+    if (this.#backoffs.isWaiting(name, this.#clock.now())) return false;
+    let answer: Written;
+    try {
+      answer = await write();
+      this.#faultsInRow = 0;
+    } catch (error) {
+      if (this.#signal.aborted) return false;
+      const isFirst = this.#backoffs.failed(name, this.#clock.now());
+      this.#faultsInRow += 1;
+      // A single object may be what a slow or failing webhook of somebody else chokes on: the others go on.
+      if (this.#faultsInRow >= FAULTS_OF_ALL) throw error;
+      if (isFirst) this.#events.onProblem(`ImageCache ${name}: ${messageOf(error)}`);
+      return false;
+    }
     if (typeof answer === 'object') {
       const isFirst = this.#backoffs.failed(name, this.#clock.now());
       if (isFirst)
         this.#events.onProblem(`ImageCache ${name} is refused by the API server: ${answer.refused}`);
-      return;
+      return false;
     }
     this.#backoffs.succeeded(name);
     if (answer === 'done') onDone();
+    return answer === 'done';
   }
+}
+
+/** The record of a use is put off by itself: that it is refused does not keep the cache from being deleted. */
+function recordName(name: string): string {
+  return `use ${name}`;
 }

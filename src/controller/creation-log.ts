@@ -6,23 +6,30 @@ import { RATE_PERIOD, type RecentCreation } from '../core/controller/creation-ra
 import type { OwnCache } from '../core/controller/own-cache.ts';
 
 interface Logged {
+  readonly name: string;
   readonly namespace: string;
   readonly atMs: number;
 }
 
+/** Milliseconds by which our clock and that of the API server may differ for one creation. */
+const SAME_WITHIN = 60_000;
+
 export class CreationLog {
-  /** By the name of the ImageCache; an hour has no more creations than controller.creationsPerHour. */
-  readonly #made = new Map<string, Logged>();
+  /** An hour has no more creations than controller.creationsPerHour. */
+  #made: readonly Logged[] = [];
 
   created(name: string, namespace: string, now: number): void {
-    this.#made.set(name, { namespace, atMs: now });
+    this.#made = [...this.#made, { name, namespace, atMs: now }];
   }
 
   recent(own: readonly OwnCache[], tenantOf: (namespace: string) => string, now: number): RecentCreation[] {
-    for (const [name, { atMs }] of this.#made) if (atMs <= now - RATE_PERIOD) this.#made.delete(name);
-    const all = new Map<string, Logged>(this.#made);
-    for (const { name, madeFor, createdAtMs } of own)
-      if (createdAtMs > now - RATE_PERIOD) all.set(name, { namespace: madeFor, atMs: createdAtMs });
-    return Array.from(all.values(), ({ namespace, atMs }) => ({ tenant: tenantOf(namespace), atMs }));
+    this.#made = this.#made.filter(({ atMs }) => atMs > now - RATE_PERIOD);
+    const times = Map.groupBy(this.#made, ({ name }) => name);
+    const isLogged = ({ name, createdAtMs }: OwnCache): boolean =>
+      times.get(name)?.some(({ atMs }) => Math.abs(atMs - createdAtMs) < SAME_WITHIN) ?? false;
+    const ofOthers = own
+      .filter((cache) => cache.createdAtMs > now - RATE_PERIOD && !isLogged(cache))
+      .map(({ madeFor, createdAtMs }) => ({ namespace: madeFor, atMs: createdAtMs }));
+    return [...this.#made, ...ofOthers].map(({ namespace, atMs }) => ({ tenant: tenantOf(namespace), atMs }));
   }
 }

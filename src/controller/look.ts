@@ -8,6 +8,7 @@ import { comingPods, type PrewarmOptions } from '../core/controller/prewarm.ts';
 import { protectedCaches, usageOf, type Usage } from '../core/controller/protection.ts';
 import { Holdings, tenantOfNamespace } from '../core/controller/tenants.ts';
 import type { View } from '../core/decision/view.ts';
+import type { Backoffs } from './backoffs.ts';
 import type { Cluster } from './cluster.ts';
 import type { CreationLog } from './creation-log.ts';
 import type { UseRecords } from './use-records.ts';
@@ -40,15 +41,24 @@ export class Looking {
   readonly #options: LookOptions;
   readonly #uses: UseRecords;
   readonly #log: CreationLog;
+  readonly #backoffs: Backoffs;
   /** When this replica first saw the mark of a cache, by uid: clocks of earlier leaders may differ from ours. */
   #markSeenAtMs = new Map<string, number>();
 
-  constructor(cluster: Cluster, view: View, options: LookOptions, uses: UseRecords, log: CreationLog) {
+  constructor(
+    cluster: Cluster,
+    view: View,
+    options: LookOptions,
+    uses: UseRecords,
+    log: CreationLog,
+    backoffs: Backoffs,
+  ) {
     this.#cluster = cluster;
     this.#view = view;
     this.#options = options;
     this.#uses = uses;
     this.#log = log;
+    this.#backoffs = backoffs;
   }
 
   /** @param now milliseconds since 1970 */
@@ -78,7 +88,8 @@ export class Looking {
     };
     const waiting = [...misses.byName.values()].flatMap(({ pods }) => Array.from(pods.keys(), tenantOf));
     const { share } = new Holdings(quota, own.map(usersOf), waiting);
-    const protectedNow = (): ReadonlySet<string> => protectedCaches(this.#cluster.pods(), tenantOf, share);
+    const protectedNow = (): ReadonlySet<string> =>
+      protectedCaches(this.#cluster.pods(), tenantOf, share, now);
     return {
       situation: {
         own,
@@ -88,6 +99,7 @@ export class Looking {
         tenantOf,
         recent: this.#log.recent(own, tenantOf, now),
         confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,
+        isBlocked: (name) => this.#backoffs.isWaiting(name, now),
       },
       usage,
       isNeededNow: ({ id }) => id !== undefined && protectedNow().has(id),

@@ -71,6 +71,12 @@ export class PodEvents {
     this.#options = options;
   }
 
+  /** Begins anew as the leader: pods that are there by now were told by an earlier one. */
+  begin(): void {
+    this.#seen = undefined;
+    this.#groups.clear();
+  }
+
   created(name: string, { pods, found, lastBy }: Miss): void {
     if (lastBy.kind === 'Pod') {
       const message = `${thisPod(pods.get(lastBy.namespace) ?? 1)} found ${FOUND[found]}`;

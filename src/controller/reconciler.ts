@@ -12,6 +12,7 @@ import type { CacheOptions, OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type PlanOptions, type Refused } from '../core/controller/plan.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
 import type { View } from '../core/decision/view.ts';
+import { Backoffs } from './backoffs.ts';
 import { Changes, type ChangeEvents } from './changes.ts';
 import type { Cluster } from './cluster.ts';
 import { CreationLog } from './creation-log.ts';
@@ -73,12 +74,13 @@ export class Reconciler {
     this.#podEvents = new PodEvents((...said) => cluster.recordEvent(...said), config.decision);
     this.#clock = clock;
     const log = new CreationLog();
-    this.#looking = new Looking(cluster, view, config, this.#uses, log);
+    const backoffs = new Backoffs();
+    this.#looking = new Looking(cluster, view, config, this.#uses, log, backoffs);
     const onCreated: ChangeEvents['onCreated'] = (name, creation) => {
       events.onCreated(name, creation);
       this.#podEvents.created(name, creation.miss);
     };
-    this.#changes = new Changes(cluster, config, this.#uses, log, { ...events, onCreated }, clock);
+    this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, { ...events, onCreated }, clock);
   }
 
   /** Starts a reconciliation soon, because something has changed. */
@@ -92,6 +94,7 @@ export class Reconciler {
     let failures = 0;
     // The uses before this replica led were recorded by the leader of that time.
     this.#cluster.takeUses();
+    this.#podEvents.begin();
     while (!signal.aborted) {
       this.#isWoken = false;
       try {

@@ -12,6 +12,8 @@ import { formatTime } from '../core/kubernetes/time.ts';
 const RECORD_EVERY = 60_000;
 /** Records of one reconciliation; the others follow in the next. */
 const MOST_AT_ONCE = 20;
+/** Milliseconds until the records that were too many at once. */
+const SOON = 1000;
 /** Namespaces that are recorded for one cache. */
 const MOST_USERS = 20;
 
@@ -56,20 +58,22 @@ export class UseRecords {
   /**
    * The records that are due now, and when the next one is.
    * @param own as the API server has them
+   * @param isWaiting whether a record was refused a moment ago, and must wait
    */
   due(
     own: readonly OwnCache[],
     usage: ReadonlyMap<string, Usage>,
     now: number,
+    isWaiting: (cache: OwnCache) => boolean,
   ): { readonly records: readonly UseRecord[]; readonly nextAtMs: number } {
     const isUsed = (cache: OwnCache): boolean =>
       this.#unrecorded.has(cache.uid) || this.withUse(cache, usage).lastUsedAtMs > cache.lastUsedAtMs;
-    const used = own.filter((cache) => !cache.deleting && isUsed(cache));
+    const used = own.filter((cache) => !cache.deleting && isUsed(cache) && !isWaiting(cache));
     const due = used.filter(({ uid }) => this.#dueAtMs(uid) <= now);
     const later = used.map(({ uid }) => this.#dueAtMs(uid)).filter((at) => at > now);
     return {
       records: due.slice(0, MOST_AT_ONCE).map((cache) => this.#recordOf(cache, usage)),
-      nextAtMs: due.length > MOST_AT_ONCE ? now : Math.min(Infinity, ...later),
+      nextAtMs: due.length > MOST_AT_ONCE ? now + SOON : Math.min(Infinity, ...later),
     };
   }
 

@@ -4,20 +4,23 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
 /** IPv4 addresses as a socket that listens for both versions writes them. */
 const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 
-/**
- * @param list addresses and ranges (the configuration has checked them)
- * @returns whether an address is in the list
- */
-export function addressMatcher(list: readonly string[]): (address: string) => boolean {
-  const known = new BlockList();
-  for (const each of list) {
-    const [address = '', length] = each.split('/');
-    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
-    if (length === undefined) known.addAddress(address, family);
-    else known.addSubnet(address, Number(length), family);
+export class AddressList {
+  readonly isEmpty: boolean;
+  readonly #known = new BlockList();
+
+  /** @param list addresses and ranges (the configuration has checked them) */
+  constructor(list: readonly string[]) {
+    this.isEmpty = list.length === 0;
+    for (const each of list) {
+      const [address = '', length] = each.split('/');
+      const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+      if (length === undefined) this.#known.addAddress(address, family);
+      else this.#known.addSubnet(address, Number(length), family);
+    }
   }
-  return (address) => {
+
+  has(address: string): boolean {
     const plain = address.replace(MAPPED, '');
-    return isIP(plain) !== 0 && known.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
-  };
+    return isIP(plain) !== 0 && this.#known.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
+  }
 }

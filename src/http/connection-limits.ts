@@ -1,13 +1,20 @@
-/** Limits how many connections a server has, and how many of them one address holds: what is beyond is closed at once. */
+/** Limits how many connections a server has, and how many of them one address holds. */
 import type { Server, Socket } from 'node:net';
 
 export interface ConnectionLimits {
   readonly total: number;
   readonly perAddress: number;
+  /**
+   * What happens to a connection beyond the total: it is refused, or it takes the place of the oldest one, where requests are
+   * short and no client must be kept out.
+   */
+  readonly beyond: 'refuse' | 'close the oldest';
 }
 
-export function limitConnections(server: Server, { total, perAddress }: ConnectionLimits): void {
-  server.maxConnections = total;
+export function limitConnections(server: Server, { total, perAddress, beyond }: ConnectionLimits): void {
+  if (beyond === 'refuse') server.maxConnections = total;
+  /** In the order in which they came. */
+  const all = new Set<Socket>();
   /** Open connections by address; addresses without one are left out, so that there are at most `total` entries. */
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
@@ -18,7 +25,11 @@ export function limitConnections(server: Server, { total, perAddress }: Connecti
       return;
     }
     open.set(address, before + 1);
+    all.add(socket);
+    const [oldest] = all;
+    if (all.size > total) oldest?.destroy();
     socket.once('close', () => {
+      all.delete(socket);
       const left = (open.get(address) ?? 1) - 1;
       if (left > 0) open.set(address, left);
       else open.delete(address);

@@ -7,7 +7,7 @@ import { health, type HealthOptions } from './health.ts';
 import { buildPlainServer } from './plain-server.ts';
 
 /** A kubelet has one connection for each probe. */
-const CONNECTIONS = { total: 256, perAddress: 16 };
+const CONNECTIONS = { total: 256, perAddress: 16, beyond: 'close the oldest' } as const;
 
 export function buildHealthServer(log: FastifyBaseLogger, options: HealthOptions): FastifyInstance {
   const app = buildPlainServer(log, CONNECTIONS);

@@ -15,7 +15,7 @@ export interface MetricsServerOptions {
 }
 
 /** A Prometheus has one connection or two. */
-const CONNECTIONS = { total: 64, perAddress: 16 };
+const CONNECTIONS = { total: 64, perAddress: 16, beyond: 'close the oldest' } as const;
 /** Texts that are made in a second: one takes as long as some hundred decisions. Further scrapers get the last one. */
 const MADE_A_SECOND = 10;
 

@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { BodyBudget } from '../webhook/body-budget.ts';
 import { createMetrics, type Metrics } from '../webhook/metrics.ts';
-import { addressMatcher } from '../http/address-list.ts';
+import { AddressList } from '../http/address-list.ts';
 import type { Readiness } from '../http/health.ts';
 import { buildHealthServer } from '../http/health-server.ts';
 import { listenAll } from '../http/listen-all.ts';
@@ -78,7 +78,7 @@ export async function startWebhook(
     findUnboundPod: connected.findUnboundPod,
     clients,
     bodies: new BodyBudget(clock),
-    isApiServer: addressMatcher(config.server.apiServers),
+    apiServers: new AddressList(config.server.apiServers),
   });
   const metricsApp = buildMetricsServer({ registry: metrics.registry, log });
   const healthApp = config.healthPort === 0 ? undefined : buildHealthServer(log, { readiness });

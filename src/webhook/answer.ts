@@ -22,6 +22,8 @@ export type FindUnboundPod = (pod: {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string | undefined;
+  /** Whether the caller is none of the API servers that are known. */
+  readonly isForStranger: boolean;
 }) => Promise<{ readonly pod: Pod; readonly from: 'watch' | 'get' }>;
 
 export interface AnswerOptions {
@@ -34,6 +36,9 @@ export interface AnswerOptions {
   /** Undefined if bindings are not decided. */
   readonly findUnboundPod: FindUnboundPod | undefined;
 }
+
+/** Who asks: a known API server, anybody if none are known, or somebody else than those that are known. */
+export type Caller = 'API server' | 'anybody' | 'stranger';
 
 /** The parts of a decision that the webhook remembers for equal pods. */
 interface Answer {
@@ -100,15 +105,16 @@ export class Answering {
 
   /**
    * Answers the binding of a pod to its node, with at most one request to the API server. Never rejects.
-   * @param isKnown whether the caller is known to be an API server; any other could ask about pods of others
+   * @param caller any other than a known API server could ask about pods of others
    */
-  async answerBinding(review: Review, isKnown: boolean): Promise<EncodedResponse> {
+  async answerBinding(review: Review, caller: Caller): Promise<EncodedResponse> {
     const { view, decision: options, findUnboundPod, now } = this.#options;
+    const isKnown = caller === 'API server';
     if (!findUnboundPod) return ALLOWED_AS_IT_IS;
     try {
       const binding = readBinding(review.object, review.namespace);
       if (!isVirtualNode(binding.nodeName, view)) return ALLOWED_AS_IT_IS;
-      const pod = await this.#find(review, binding, findUnboundPod);
+      const pod = await this.#find(review, binding, caller === 'stranger', findUnboundPod);
       const started = performance.now();
       const full = decideOnBinding(binding, pod, view, options, now());
       const decided = isKnown ? full : forUnknownCaller(full);
@@ -130,13 +136,14 @@ export class Answering {
   async #find(
     { dryRun }: Review,
     { namespace, podName, podUid }: Binding,
+    isForStranger: boolean,
     findUnboundPod: FindUnboundPod,
   ): Promise<Pod> {
     const count = (found: 'watch' | 'get' | 'none'): void => {
       if (!dryRun) this.#options.metrics.boundPods.inc({ found });
     };
     try {
-      const { pod, from } = await findUnboundPod({ namespace, name: podName, uid: podUid });
+      const { pod, from } = await findUnboundPod({ namespace, name: podName, uid: podUid, isForStranger });
       count(from);
       return pod;
     } catch (error) {

@@ -27,7 +27,7 @@ const LIMITS = {
   /** Bytes. */
   maxHeaderSize: 16_384,
 };
-const CONNECTIONS = { total: 2048, perAddress: 512 };
+const CONNECTIONS = { total: 2048, perAddress: 512, beyond: 'refuse' } as const;
 
 export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyInstance {
   const { clients, log } = options;
@@ -54,11 +54,23 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
       { statusCode, method: request.method, url: request.url, problem: error.message },
       'request refused',
     );
+    if (statusCode === 429) reply.header('retry-after', '1');
     void reply.code(statusCode).send(error);
+  });
+  // Only /mutate reads a body, and it has its own limits.
+  app.removeAllContentTypeParsers();
+  app.addHook('onRequest', (request, reply, next) => {
+    if (!request.is404) return next();
+    reply.header('connection', 'close');
+    next(new NoSuchRoute(`there is no ${request.method} ${request.url.slice(0, 100)}`));
   });
   void app.register(mutate, options);
   void app.register(health, { readiness });
   return app;
+}
+
+class NoSuchRoute extends Error {
+  readonly statusCode = 404;
 }
 
 function secureContext({ cert, key }: KeyPair, clients: TrustedClients | undefined): SecureContextOptions {

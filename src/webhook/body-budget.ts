@@ -6,10 +6,12 @@ import type { Clock } from '../clock.ts';
 
 /** Bytes of memory, as estimated below, for the large bodies of one address. */
 const PER_ADDRESS = 64 * 2 ** 20;
-/** Bytes of a body that is not counted. */
+/** Bytes of a body that is not counted, with what its chunks take. */
 export const SMALL_BODY = 64 * 2 ** 10;
 /** What each byte of a body takes until it is parsed: its chunk, the whole body, and its text. */
 const PER_BYTE = 3;
+/** What a chunk takes beside its bytes: a client may send them one by one. */
+const CHUNK_TAKES = 1024;
 /** Milliseconds after its answer until the memory of a body counts as free: the garbage collector needs a moment. */
 const FREE_AFTER = 500;
 
@@ -53,8 +55,9 @@ export class BodyAccount {
     this.#address = address;
   }
 
-  /** @returns whether the body may go on */
-  receive(bytes: number): boolean {
+  /** @param length of a chunk, in bytes @returns whether the body may go on */
+  receive(length: number): boolean {
+    const bytes = length + CHUNK_TAKES;
     const uncounted = this.#taken === 0 ? this.#received : 0;
     this.#received += bytes;
     return this.#received <= SMALL_BODY || this.spend((uncounted + bytes) * PER_BYTE);

@@ -10,7 +10,8 @@ import {
   type EncodedResponse,
   type Review,
 } from './admission-review.ts';
-import { Answering, type AnswerOptions } from './answer.ts';
+import type { AddressList } from '../http/address-list.ts';
+import { Answering, type AnswerOptions, type Caller } from './answer.ts';
 import { refuseStrangers, type TrustedClients } from './client-certificate.ts';
 import { BODY_LIMIT, readBody } from './request-body.ts';
 import { BodyAccount, type BodyBudget } from './body-budget.ts';
@@ -22,8 +23,8 @@ export interface MutateOptions extends AnswerOptions {
   readonly clients: TrustedClients | undefined;
   /** Limits the memory of the bodies of one address. */
   readonly bodies: BodyBudget;
-  /** Whether an address is known to be an API server's. */
-  readonly isApiServer: (address: string) => boolean;
+  /** The addresses of the API servers, if they are known. */
+  readonly apiServers: AddressList;
 }
 
 declare module 'fastify' {
@@ -39,7 +40,7 @@ declare module 'fastify' {
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done) => {
-  const { metrics, draining, clients, isApiServer } = options;
+  const { metrics, draining, clients } = options;
   const answering = new Answering(options);
   const succeeded = metrics.requestSeconds.at({ status: 200 });
   acceptJsonBytes(app, options.bodies);
@@ -62,9 +63,8 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
         send(answering.answerPod(review));
         break;
       case 'binding':
-        // With clientCa only API servers come this far.
         answering
-          .answerBinding(review, clients !== undefined || isApiServer(request.ip))
+          .answerBinding(review, callerOf(request, options))
           .then(send, (error: unknown) => reply.send(error));
         break;
       case 'other':
@@ -84,6 +84,12 @@ export const mutate: FastifyPluginCallback<MutateOptions> = (app, options, done)
   });
   done();
 };
+
+function callerOf({ ip }: FastifyRequest, { clients, apiServers }: MutateOptions): Caller {
+  // With certificates only API servers come as far as here.
+  if (clients !== undefined || apiServers.has(ip)) return 'API server';
+  return apiServers.isEmpty ? 'anybody' : 'stranger';
+}
 
 /** @throws MalformedReview; TooMuchAtOnce */
 function decode({ body, account }: FastifyRequest): Review {

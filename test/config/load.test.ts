@@ -77,7 +77,7 @@ describe('the configuration', () => {
         tenantCreationsPerHour: 20,
         creationsPerHour: 100,
         maxSize: 100,
-        webhookTimeoutMs: 10_000,
+        webhookTimeoutMs: 30_000,
         exceptNamespaces: ['kube-system'],
         idleDays: 30,
         reuse: false,

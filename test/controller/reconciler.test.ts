@@ -44,6 +44,7 @@ let annotated: [string, Readonly<Record<string, string | null>>][];
 let uses: NewUses;
 /** Called before a cache is deleted. */
 let beforeDeletion: () => void;
+let refuseDeletion: boolean;
 let problems: string[];
 let told: string[];
 let events: string[];
@@ -84,6 +85,7 @@ const cluster: Cluster = {
   delete: ({ name }) => {
     beforeDeletion();
     deleted.push(name);
+    if (refuseDeletion) return Promise.resolve({ refused: 'by policy' });
     own = own.filter((each) => each.name !== name);
     return Promise.resolve('done');
   },
@@ -135,7 +137,7 @@ beforeEach(() => {
   index.confirm(clock.now());
   confirmedAt = () => clock.now();
   answer = () => Promise.resolve('done');
-  [uses, annotated, beforeDeletion] = [new Map(), [], () => undefined];
+  [uses, annotated, beforeDeletion, refuseDeletion] = [new Map(), [], () => undefined, false];
   [pods, own] = [[], []];
   [created, deleted, problems, told, events] = [[], [], [], [], []];
   stopping = new AbortController();
@@ -225,20 +227,38 @@ describe('a creation that the API server refuses for good', () => {
   });
 });
 
-it('a fault is reported once, and each further try comes after a longer wait', async () => {
+it('an API server that answers nobody is reported once, and each further try comes after a longer wait', async () => {
   answer = () => Promise.reject(new Error('no answer'));
-  pods = [missing('a:1')];
+  pods = ['a:1', 'b:1', 'c:1'].map(missing);
   start();
-  const waits: number[] = [];
-  for (let i = 0; i < 7; i++) {
-    await settled();
-    const [wait = 0] = clock.waits();
-    waits.push(wait);
-    await clock.advance(wait);
-    index.confirm(clock.now());
-  }
-  expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
-  expect(problems).toEqual(['no answer']);
+  await settled();
+  expect(created).toHaveLength(3);
+  expect(problems.at(-1)).toBe('no answer');
+  expect(clock.waits()).toEqual([1000]);
+});
+
+it('one object whose creation gets no answer keeps no other from being made', async () => {
+  answer = (image) => (image === 'a:1' ? Promise.reject(new Error('no answer')) : Promise.resolve('done'));
+  pods = ['a:1', 'b:1', 'c:1'].map(missing);
+  start();
+  await settled();
+  await pass(60_000);
+  expect(events).toHaveLength(2);
+  expect(created.filter((image) => image === 'a:1').length).toBeLessThan(6);
+});
+
+it('no cache is made in the place of one whose deletion was refused', async () => {
+  own = ['a', 'b', 'c'].map((name) =>
+    ownCache(name, clock.now() - MINUTE, {
+      createdAtMs: clock.now() - 2 * HOUR,
+      expiresAtMs: name === 'a' ? clock.now() - 1 : undefined,
+    }),
+  );
+  refuseDeletion = true;
+  pods = [missing('z:1')];
+  start();
+  await settled();
+  expect([deleted, created]).toEqual([['a'], []]);
 });
 
 describe('the reconciler makes nothing if', () => {

@@ -20,7 +20,9 @@ const usage = (...uses: readonly [string, number, string][]): ReadonlyMap<string
     uses.map(([id, ago, namespace]) => [id, { lastAtMs: NOW - ago, namespaces: new Set([namespace]) }]),
   );
 const due = (present = usage(), now = NOW): Record<string, unknown> =>
-  Object.fromEntries(records.due(own, present, now).records.map((each) => [each.cache.id, each.annotations]));
+  Object.fromEntries(
+    records.due(own, present, now, () => false).records.map((each) => [each.cache.id, each.annotations]),
+  );
 
 describe('a use', () => {
   it('is recorded with its time, the number of pods and their namespaces', () => {
@@ -42,12 +44,15 @@ describe('a use', () => {
 
   it('is recorded once in a minute for each cache, and none is lost in between', () => {
     use('imc-a', 1, SECOND);
-    const [first] = records.due(own, usage(), NOW).records;
+    const [first] = records.due(own, usage(), NOW, () => false).records;
     records.recorded(first!, NOW);
     own[0] = { ...own[0]!, hits: 1, lastUsedAtMs: NOW - SECOND };
     use('imc-a', 1, 0);
     use('imc-a', 1, 0);
-    expect(records.due(own, usage(), NOW + MINUTE - 1)).toEqual({ records: [], nextAtMs: NOW + MINUTE });
+    expect(records.due(own, usage(), NOW + MINUTE - 1, () => false)).toEqual({
+      records: [],
+      nextAtMs: NOW + MINUTE,
+    });
     expect(due(usage(), NOW + MINUTE)).toMatchObject({ 'imc-a': { 'imagecache-webhook.io/hits': '3' } });
   });
 
@@ -68,7 +73,7 @@ describe('a use', () => {
 
   it('of a cache that cannot be written does not keep the others from being recorded', () => {
     for (const id of ['imc-a', 'imc-b']) use(id, 1, SECOND);
-    const [, second] = records.due(own, usage(), NOW).records;
+    const [, second] = records.due(own, usage(), NOW, () => false).records;
     records.recorded(second!, NOW);
     expect(Object.keys(due())).toEqual(['imc-a']);
   });
@@ -87,9 +92,9 @@ it('at most twenty caches are recorded at once, and the others at once after the
   own = Array.from({ length: 45 }, (_, i) => cache(`x${i}`, HOUR));
   records.note(new Map(own.map(({ id }) => [id!, { pods: 1, lastAtMs: NOW }])), own);
   const counts = [0, 1, 2, 3].map(() => {
-    const round = records.due(own, usage(), NOW);
+    const round = records.due(own, usage(), NOW, () => false);
     for (const each of round.records) records.recorded(each, NOW);
-    return [round.records.length, round.nextAtMs === NOW];
+    return [round.records.length, round.nextAtMs === NOW + 1000];
   });
   expect(counts).toEqual([
     [20, true],
@@ -97,4 +102,13 @@ it('at most twenty caches are recorded at once, and the others at once after the
     [5, false],
     [0, false],
   ]);
+});
+
+it('records that were refused a moment ago do not keep others from being recorded', () => {
+  own = Array.from({ length: 50 }, (_, i) => cache(`x${i}`, HOUR));
+  records.note(new Map(own.map(({ id }) => [id!, { pods: 1, lastAtMs: NOW }])), own);
+  const refused = new Set(own.slice(0, 20));
+  const round = records.due(own, usage(), NOW, (each) => refused.has(each));
+  expect(round.records.map(({ cache: { id } }) => id)).toEqual(own.slice(20, 40).map(({ id }) => id));
+  expect(round.nextAtMs).toBeGreaterThan(NOW);
 });

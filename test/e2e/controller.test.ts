@@ -75,6 +75,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
         controller: {
           quota: 310,
           leaseDuration: '3s',
+          webhookTimeout: '2s',
           creationsPerHour: 10_000,
           tenantCreationsPerHour: 10_000,
         },

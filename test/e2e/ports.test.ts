@@ -144,6 +144,30 @@ describe('one address adds at most 128 MiB, and others are answered, if it sends
     for (const socket of sockets) socket.destroy();
   });
 
+  it.each([
+    ['bodies in chunks of one byte', '/mutate', '1\r\na\r\n'.repeat(20_000)],
+    ['bodies for other URLs', '/nosuch', `fffff\r\n${'x'.repeat(1_000_000)}`],
+  ])('%s', async (_title, path, chunks) => {
+    const sockets: TLSSocket[] = [];
+    const added = await whileAttacked(async (isOver) => {
+      for (let i = 0; i < 400 && !isOver(); i++) {
+        const socket = connect({ port, host: '127.0.0.1', ca: CA });
+        socket.on('error', () => undefined);
+        socket.on('secureConnect', () => {
+          socket.write(
+            `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`,
+          );
+          socket.write(chunks);
+        });
+        sockets.push(socket);
+        await sleep(1);
+      }
+      while (!isOver()) await sleep(50);
+    });
+    expect(added).toBeLessThan(MOST);
+    for (const socket of sockets) socket.destroy();
+  });
+
   it('silent connections that never begin TLS', async () => {
     const agents: { destroy: () => void }[] = [];
     const { connect: plainly } = await import('node:net');

@@ -1,6 +1,6 @@
 /** Which addresses a list of addresses and ranges holds. */
 import { describe, expect, it } from 'vitest';
-import { addressMatcher } from '../../src/http/address-list.ts';
+import { AddressList } from '../../src/http/address-list.ts';
 import { ADDRESSES } from '../../src/config/value-type.ts';
 
 it.each([
@@ -15,10 +15,13 @@ it.each([
   ['', false],
   ['no address', false],
 ])('%j in the list: %s', (address, expected) => {
-  expect(addressMatcher(['10.0.0.1', '192.168.1.0/24', 'fd00::/64'])(address)).toBe(expected);
+  expect(new AddressList(['10.0.0.1', '192.168.1.0/24', 'fd00::/64']).has(address)).toBe(expected);
 });
 
-it('an empty list holds no address', () => expect(addressMatcher([])('127.0.0.1')).toBe(false));
+it('an empty list holds no address', () => {
+  const list = new AddressList([]);
+  expect([list.isEmpty, list.has('127.0.0.1')]).toEqual([true, false]);
+});
 
 describe('the configuration takes', () => {
   it('addresses and ranges, also as one text', () => {

@@ -10,7 +10,7 @@ let sockets: Socket[];
 beforeEach(async () => {
   sockets = [];
   server = createServer();
-  limitConnections(server, { total: 10, perAddress: 4 });
+  limitConnections(server, { total: 10, perAddress: 4, beyond: 'refuse' });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
@@ -56,4 +56,18 @@ it('a connection that is closed makes room for another', async () => {
     const [again] = await openMany('127.0.0.1', 1);
     expect(standing([again!])).toBe(1);
   });
+});
+
+it('a connection beyond the total takes the place of the oldest one if it must not be kept out', async () => {
+  server.close();
+  await once(server, 'close');
+  server = createServer();
+  limitConnections(server, { total: 10, perAddress: 4, beyond: 'close the oldest' });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const first = (await Promise.all([1, 2, 3].map((i) => openMany(`127.0.0.${i}`, 4)))).flat();
+  await eventually(() => expect(standing(first)).toBe(10));
+  const [last] = await openMany('127.0.0.9', 1);
+  await eventually(() => expect(standing(first)).toBe(9));
+  expect(standing([last!])).toBe(1);
 });

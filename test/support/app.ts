@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
 import type { Clock } from '../../src/clock.ts';
+import { AddressList } from '../../src/http/address-list.ts';
 import { BodyBudget } from '../../src/webhook/body-budget.ts';
 import { createMetrics, type Metrics } from '../../src/webhook/metrics.ts';
 import { buildApp, type AppOptions } from '../../src/webhook/app.ts';
@@ -45,7 +46,7 @@ export function buildTestApp(change: Partial<AppOptions>): BuiltApp {
     draining: () => false,
     clients: undefined,
     bodies: new BodyBudget(FREES_AT_ONCE),
-    isApiServer: () => true,
+    apiServers: new AddressList(['127.0.0.1']),
     findUnboundPod: () => Promise.reject(new Error('no such pod')),
     ...change,
   });

@@ -73,6 +73,8 @@ export interface Setting {
   readonly recent?: Situation['recent'];
   readonly options?: Partial<PlanOptions>;
   readonly confirmedAtMs?: number;
+  /** Names of ImageCaches that must wait, because a change of them was refused. */
+  readonly blocked?: readonly string[];
   readonly now?: number;
 }
 
@@ -88,6 +90,7 @@ export function planFor(setting: Setting): Plan {
     tenantOf: (namespace) => namespace,
     recent,
     confirmedAtMs: setting.confirmedAtMs ?? now,
+    isBlocked: (name) => setting.blocked?.includes(name) ?? false,
   };
   return plan(situation, { ...OPTIONS, ...options }, now);
 }

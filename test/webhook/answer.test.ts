@@ -1,5 +1,6 @@
 /** What a caller learns from the answer to a Binding if it is not known to be an API server. */
 import { describe, expect, it } from 'vitest';
+import { AddressList } from '../../src/http/address-list.ts';
 import { readPod } from '../../src/core/pod.ts';
 import { admissionReview } from '../support/admission.ts';
 import { buildTestApp } from '../support/app.ts';
@@ -38,7 +39,7 @@ async function ask(pod: Json, isKnown: boolean, change: ConfigChange = {}): Prom
     view: index,
     decision: configWith({ bindTime: true, ...change }),
     now: () => index.confirmedAtMs() ?? 0,
-    isApiServer: () => isKnown,
+    apiServers: new AddressList(isKnown ? ['127.0.0.1'] : []),
     findUnboundPod: () => Promise.resolve({ pod: readPod(pod, 'bank'), from: 'watch' }),
   });
   const { body } = await app.inject({

@@ -89,7 +89,7 @@ tls:
 {{- $config = mergeOverwrite (dict "server" (dict "apiServers" .)) $config }}
 {{- end }}
 {{- if .Values.controller.enabled }}
-{{- $config = mergeOverwrite (dict "createOnMiss" (dict "by" "controller") "controller" (dict "lease" (printf "%s/%s-controller" .Release.Namespace (include "imagecache-webhook.fullname" .)) "webhookTimeout" (printf "%ds" (int .Values.webhook.timeoutSeconds)) "exceptNamespaces" (append .Values.webhook.excludedNamespaces .Release.Namespace | uniq))) $config }}
+{{- $config = mergeOverwrite (dict "createOnMiss" (dict "by" "controller") "controller" (dict "lease" (printf "%s/%s-controller" .Release.Namespace (include "imagecache-webhook.fullname" .)) "exceptNamespaces" (append .Values.webhook.excludedNamespaces .Release.Namespace | uniq))) $config }}
 {{- if ne $config.createOnMiss.by "controller" }}
 {{- fail "controller.enabled and config.createOnMiss.by eci contradict each other: who is to make the caches?" }}
 {{- end }}

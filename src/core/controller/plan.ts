@@ -8,6 +8,7 @@ import { FAILED } from '../image-cache.ts';
 import { DAY } from '../kubernetes/time.ts';
 import { enlarged } from './cache-size.ts';
 import { Alarm } from './alarm.ts';
+import { nameOfAttempt } from './desired-cache.ts';
 import { CreationRate, type RateOptions, type RateRefusal, type RecentCreation } from './creation-rate.ts';
 import { Retirement, type Deletion, type RetirementOptions, type Standing } from './retirement.ts';
 import { Room } from './room.ts';
@@ -79,7 +80,7 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
     {
       kept: retirement.kept(),
       marked: retirement.marked(),
-      isNeeded: retirement.isNeeded,
+      mustStay: (cache) => retirement.isNeeded(cache) || situation.isBlocked(cache.name),
       usedAt: retirement.usedAt,
       usersOf,
       retire: (cache) => retirement.retire(cache, 'Quota'),
@@ -97,7 +98,7 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
 
 /** Finds a cache, or a place for one, for each miss. */
 function serve(
-  { misses, recent }: Situation,
+  { misses, recent, isBlocked }: Situation,
   options: PlanOptions,
   retirement: Retirement,
   room: Room,
@@ -114,11 +115,11 @@ function serve(
     const last = retirement.lastAttempt(name);
     if (last && retirement.isMarked(last)) {
       // Its images are wanted again: to keep it costs less than to make it anew.
-      if (retirement.isWorthKeeping(last) && room.mayStay(last, miss)) retirement.unmark(last);
+      if (retirement.isWorthKeeping(last) && room.mayStay(last)) retirement.unmark(last);
       continue;
     }
     const next = last ? nextAttempt(miss, last, alarm) : firstAttempt(miss, now, alarm);
-    if (!next) continue;
+    if (!next || isBlocked(nameOfAttempt(name, next.attempt))) continue;
     const payer = room.payerOf(miss);
     const overRate = rate.refusal(payer.tenant);
     if (overRate) {

@@ -26,22 +26,28 @@ export function usageOf(pods: Iterable<WatchedPod>): Map<string, Usage> {
   return usage;
 }
 
+/** Milliseconds after its creation until a pod that has a node has started; an image that is never pulled keeps it longer. */
+const STARTS_WITHIN = 3_600_000;
+
 /**
  * The IDs of the caches that must stay, because pods are about to start from them.
  * @param tenantOf the tenant of a namespace
- * @param share how many caches the pods of one tenant may protect as long as they have no node; the newest pods count.
- *   Without a limit, pods that never run would keep every cache for ever.
+ * @param share how many caches the pods of one tenant may protect that have no node, or do not start on it for long; the
+ *   newest pods count. Without a limit, pods that never run would keep every cache for ever.
+ * @param now milliseconds since 1970
  */
 export function protectedCaches(
   pods: Iterable<WatchedPod>,
   tenantOf: (namespace: string) => string,
   share: number,
+  now: number,
 ): ReadonlySet<string> {
   const kept = new Set<string>();
   const waiting = new Map<string, WatchedPod[]>();
   for (const pod of pods) {
     if (pod.hasStarted || pod.pointsTo.length === 0) continue;
-    if (pod.nodeName !== undefined) for (const id of pod.pointsTo) kept.add(id);
+    const isStarting = pod.nodeName !== undefined && now - pod.createdAtMs < STARTS_WITHIN;
+    if (isStarting) for (const id of pod.pointsTo) kept.add(id);
     else if (!pod.deleting) {
       const tenant = tenantOf(pod.subject.namespace);
       const others = waiting.get(tenant);

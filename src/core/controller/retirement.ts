@@ -25,6 +25,8 @@ export interface Standing {
   readonly needed: ReadonlySet<string>;
   /** When the API server last confirmed the pods, in milliseconds since 1970. */
   readonly confirmedAtMs: number;
+  /** Whether the API server refused a change of the ImageCache of this name a moment ago, so that it must wait. */
+  readonly isBlocked: (name: string) => boolean;
 }
 
 export interface Deletion {
@@ -107,6 +109,7 @@ export class Retirement {
     const isLatest = (cache: OwnCache): boolean => this.lastAttempt(firstNameOf(cache.name)) === cache;
     const earlierFirst = this.#standing.toSorted((a, b) => Number(isLatest(a)) - Number(isLatest(b)));
     for (const cache of earlierFirst) {
+      if (this.#situation.isBlocked(cache.name)) continue;
       if (cache.retiring) this.#endWait(cache, cache.retiring);
       else if (!this.isNeeded(cache)) {
         const reason = isLatest(cache) ? this.#reasonToGo(cache) : 'Superseded';
@@ -132,9 +135,12 @@ export class Retirement {
     this.#marked.delete(cache);
   }
 
-  /** Whether a cache that was marked earlier may stay if its images are wanted again. */
+  /**
+   * Whether a cache that was marked earlier may stay if its images are wanted again. One that makes room for another miss
+   * goes all the same: otherwise its tenant could keep it, or move the mark from one to the next, for ever.
+   */
   isWorthKeeping({ retiring }: OwnCache): boolean {
-    return retiring?.reason === 'Idle' || retiring?.reason === 'Quota';
+    return retiring?.reason === 'Idle';
   }
 
   #endWait(cache: OwnCache, { reason, sinceMs }: Retiring): void {

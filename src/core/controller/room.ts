@@ -16,7 +16,8 @@ export interface Caches {
   readonly kept: readonly OwnCache[];
   /** Those of them that are marked. */
   readonly marked: ReadonlySet<OwnCache>;
-  readonly isNeeded: (cache: OwnCache) => boolean;
+  /** Whether pods need the cache, or it cannot be changed at the moment. */
+  readonly mustStay: (cache: OwnCache) => boolean;
   readonly usedAt: (cache: OwnCache) => number;
   /** The tenants that use a cache; at least one. */
   readonly usersOf: (cache: OwnCache) => readonly string[];
@@ -62,7 +63,7 @@ export class Room {
     tenantOf: (namespace: string) => string,
     now: number,
   ) {
-    const { kept, marked, isNeeded, usedAt, usersOf } = caches;
+    const { kept, marked, mustStay, usedAt, usersOf } = caches;
     this.#caches = caches;
     this.#now = now;
     this.#tenantOf = tenantOf;
@@ -72,7 +73,7 @@ export class Room {
     this.#free = quota - kept.length;
     this.#coming = marked.size;
     this.#victims = staying
-      .filter((cache) => !isNeeded(cache))
+      .filter((cache) => !mustStay(cache))
       // Failed caches do not go first: a failed cache holds the time of its first attempt, which limits the attempts.
       .toSorted((a, b) => usedAt(a) - usedAt(b) || byName(a, b));
   }
@@ -135,16 +136,10 @@ export class Room {
     return 'later';
   }
 
-  /** Whether a marked cache may stay after all, because pods miss it again; another cache may have to go instead. */
-  mayStay(cache: OwnCache, miss: Miss): boolean {
-    const { tenant } = this.payerOf(miss);
-    if (this.#coming <= 0) {
-      const victim = this.#victimFor(miss, tenant);
-      if (!victim) return false;
-      this.#letGo(victim);
-      if (this.#free > 0) this.#free -= 1;
-      else this.#coming -= 1;
-    } else this.#coming -= 1;
+  /** Whether a marked cache may stay after all: its place is promised to no miss yet. */
+  mayStay(cache: OwnCache): boolean {
+    if (this.#coming <= 0) return false;
+    this.#coming -= 1;
     this.#holdings.charge(this.#caches.usersOf(cache), 1);
     return true;
   }

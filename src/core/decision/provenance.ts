@@ -79,13 +79,15 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
 }
 
 /**
- * What the user wrote, and what the record claims that profiles added, as the pod has it: nobody's annotation or label is
- * ever taken out or replaced because a record says so.
+ * What the user wrote, and what the record claims that profiles and pull policies were changed to, as the pod has it:
+ * nothing but the six request names is ever taken out or replaced because a record says so.
  */
 export function withAdditionsOf(seen: Pod, user: Pod, profile: Profile): Pod {
   const annotations = withMissing(user.annotations, seen.annotations, profile.annotationKeys);
   const labels = withMissing(user.labels, seen.labels, profile.labelKeys);
-  return annotations === user.annotations && labels === user.labels ? user : { ...user, annotations, labels };
+  const isSame =
+    annotations === user.annotations && labels === user.labels && seen.containers === user.containers;
+  return isSame ? user : { ...user, annotations, labels, containers: seen.containers };
 }
 
 /** Puts back the entries with these keys that were taken off. Copies nothing unless there is one: a map may be large. */

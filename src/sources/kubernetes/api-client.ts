@@ -49,7 +49,7 @@ const CALL_TIMEOUT = 10_000;
 /** Milliseconds after which an idle connection is closed: a proxy in between may have dropped it without notice. */
 const IDLE_TIMEOUT = 30_000;
 /** Connections for calls, and for watches, each of which keeps one; what is beyond waits for a free connection. */
-const MAX_SOCKETS = { call: 20, watch: 160 } as const;
+const MAX_SOCKETS = { call: 20, watch: 550 } as const;
 /** Bytes of an error's body that are read; a Status object is much smaller. */
 const MAX_ERROR_BYTES = 16_384;
 

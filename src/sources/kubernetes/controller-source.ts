@@ -124,7 +124,7 @@ export class ControllerSource implements Cluster {
 
   /** When the API server last confirmed the pods and the controller's ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined {
-    return confirmedAtOf([...this.#pods.kinds(), this.#ownKind]);
+    return this.#pods.isComplete ? confirmedAtOf([...this.#pods.kinds(), this.#ownKind]) : undefined;
   }
 
   problems(): readonly string[] {

@@ -13,11 +13,11 @@ const PODS = { paths: ['/api/v1/pods'], mayBeAbsent: false };
 const UNBOUND: Resource = { ...PODS, kind: 'Pod without a node', fieldSelector: 'spec.nodeName=' };
 
 /** Virtual nodes that are followed; a cluster has one for each zone. */
-const MOST_NODES = 100;
+const MOST_NODES = 500;
 /** IDs whose uses are remembered until they are taken. */
 const MOST_USES = 10_000;
 /** Milliseconds for which a pod counts after the watch of unbound pods has lost it: its node's watch may be later. */
-const BINDING_TAKES = 30_000;
+const BINDING_TAKES = 90_000;
 /** Pods between these two watches that are remembered. */
 const MOST_BINDING = 10_000;
 
@@ -99,9 +99,14 @@ export class EciPods {
     const isOverLimit = names.size > MOST_NODES;
     if (isOverLimit && !this.#isOverLimit)
       this.#events.onFailure(
-        `the cluster has ${names.size} virtual nodes; the pods of ${MOST_NODES} of them are followed`,
+        `the cluster has ${names.size} virtual nodes, more than ${MOST_NODES}: the controller does nothing`,
       );
     this.#isOverLimit = isOverLimit;
+  }
+
+  /** Whether the pods of all virtual nodes are followed; if not, it is not known which caches are needed. */
+  get isComplete(): boolean {
+    return !this.#isOverLimit;
   }
 
   *pods(): Iterable<WatchedPod> {

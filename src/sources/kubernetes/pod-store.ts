@@ -15,10 +15,10 @@ import {
 import type { Store } from './list-all.ts';
 
 /**
- * What all contents together, and those of one namespace, may take (podSize); a further content is not kept. A namespace
- * with thousands of different pods leaves room for others.
+ * What all contents may take together (podSize), and those of one namespace: a namespace with thousands of different pods
+ * leaves room for others. Once half of the room is taken, each namespace gets a little of the rest.
  */
-const MAX_CONTENTS = { all: 24 * 2 ** 20, ofNamespace: 4 * 2 ** 20 };
+const MAX_CONTENTS = { all: 24 * 2 ** 20, ofNamespace: 4 * 2 ** 20, littleOfNamespace: 64 * 2 ** 10 };
 
 interface Shared {
   readonly content: PodContent;
@@ -51,7 +51,8 @@ export class PodContents {
     const size = contentSize(content);
     const { namespace } = content.pod;
     const ofNamespace = (this.#ofNamespace.get(namespace) ?? 0) + size;
-    if (this.#all + size > MAX_CONTENTS.all || ofNamespace > MAX_CONTENTS.ofNamespace) {
+    const most = this.#all < MAX_CONTENTS.all / 2 ? MAX_CONTENTS.ofNamespace : MAX_CONTENTS.littleOfNamespace;
+    if (this.#all + size > MAX_CONTENTS.all || ofNamespace > most) {
       if (!this.#isFull)
         this.#onFull(`namespace ${namespace} has too many different pods to look at all of them`);
       this.#isFull = true;

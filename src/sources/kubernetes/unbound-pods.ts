@@ -23,6 +23,8 @@ const UNBOUND_PODS: Resource = {
 const GET_TIMEOUT = 1000;
 /** GETs under way at the same time, and in a second. Whoever reaches the port can ask for pods that do not exist. */
 const MAX_GETS = { atOnce: 16, aSecond: 20 };
+/** Of these, for callers that are not known as API servers, if any are known: they do not wait either. */
+const MAX_GETS_OF_OTHERS = 4;
 /** Further bindings wait for a GET: how many, how long, and how often each looks, in milliseconds. */
 const WAITING = { most: 64, atMost: 1000, lookEvery: 50 };
 
@@ -56,7 +58,7 @@ export class UnboundPods {
   #gets = 0;
   #waiting = 0;
   /** GETs in the second that began then, in milliseconds of Clock.elapsed. */
-  #second = { beganAtMs: -Infinity, gets: 0 };
+  #second = { beganAtMs: -Infinity, gets: 0, ofOthers: 0 };
 
   /** @param maxStalenessMs how long the watched pods count as up to date if the API server does not confirm them */
   constructor(
@@ -83,17 +85,21 @@ export class UnboundPods {
    * The pod as it is before it is bound.
    * @throws ApiError if the API server refuses; Error if there is no answer in time; Unreadable
    */
-  async find({ namespace, name, uid }: PodIdentity): Promise<FoundPod> {
+  async find({ namespace, name, uid, isForStranger }: PodIdentity): Promise<FoundPod> {
     const { confirmedAtMs } = this.reflector;
     const isStale = stalenessOf(confirmedAtMs, this.#maxStalenessMs, this.#clock.now()) !== undefined;
     const held = isStale ? undefined : this.#pods.get(`${namespace}/${name}`);
     if (held && (uid === undefined || held.uid === uid)) return { pod: held.pod, from: 'watch' };
 
-    return { pod: readPod(await this.#get(namespace, name), namespace), from: 'get' };
+    return { pod: readPod(await this.#get(namespace, name, isForStranger), namespace), from: 'get' };
   }
 
-  async #get(namespace: string, name: string): Promise<unknown> {
-    if (!this.#mayGet()) await this.#waitForGet();
+  async #get(namespace: string, name: string, isForStranger: boolean): Promise<unknown> {
+    const mayGet = this.#mayGet();
+    if (isForStranger) {
+      if (!mayGet || this.#second.ofOthers >= MAX_GETS_OF_OTHERS) throw new TooManyGets();
+      this.#second.ofOthers += 1;
+    } else if (!mayGet) await this.#waitForGet();
     this.#second.gets += 1;
     this.#gets += 1;
     try {
@@ -106,7 +112,7 @@ export class UnboundPods {
 
   #mayGet(): boolean {
     const now = this.#clock.elapsed();
-    if (now - this.#second.beganAtMs >= 1000) this.#second = { beganAtMs: now, gets: 0 };
+    if (now - this.#second.beganAtMs >= 1000) this.#second = { beganAtMs: now, gets: 0, ofOthers: 0 };
     return this.#gets < MAX_GETS.atOnce && this.#second.gets < MAX_GETS.aSecond;
   }
 

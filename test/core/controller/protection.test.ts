@@ -32,8 +32,9 @@ function pod({ id = 'imc-a', namespace = 'team', node, status = {}, at = 0, dele
   });
 }
 
-const kept = (given: readonly Given[], share = 10): string[] =>
-  [...protectedCaches(given.map(pod), (namespace) => namespace, share)].toSorted();
+const NOON = Date.parse('2026-11-21T12:00:00Z');
+const kept = (given: readonly Given[], share = 10, now = NOON): string[] =>
+  [...protectedCaches(given.map(pod), (namespace) => namespace, share, now)].toSorted();
 
 describe('a pod on a node protects its cache', () => {
   const node = 'virtual-kubelet';
@@ -60,6 +61,12 @@ describe('a pod on a node protects its cache', () => {
     const many = Array.from({ length: 5 }, (_, i) => ({ node, id: `imc-${i}` }));
     expect(kept(many, 2)).toHaveLength(5);
   });
+});
+
+it('pods that do not start on their node within an hour protect no more than the share of their tenant', () => {
+  const stuck = [1, 2, 3].map((at) => ({ node: 'virtual-kubelet', id: `imc-${at}`, at }));
+  expect(kept(stuck, 1, NOON + 3_600_000)).toHaveLength(3);
+  expect(kept(stuck, 1, NOON + 3_610_000)).toEqual(['imc-3']);
 });
 
 describe('pods without a node', () => {

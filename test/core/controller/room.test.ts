@@ -132,17 +132,39 @@ describe('at the quota', () => {
     expect(summary(planFor({ own: shared(DAY + 1), misses }))).toEqual({ marked: ['Quota imc-s1'] });
   });
 
-  it('a marked cache that is missed again stays, and another one goes', () => {
+  it('a cache that is marked for another miss goes, also if its images are missed again', () => {
     const marked = own.map((each, i) =>
       i === 0 ? { ...each, retiring: { reason: 'Quota' as const, sinceMs: NOW - MINUTE } } : each,
     );
     const misses = new Map([...missedBy('b', 'b1'), missOf('a1', 0, { a: 1 })]);
-    expect(summary(planFor({ own: marked, misses }))).toEqual({
-      unmarked: ['imc-a1'],
+    expect(summary(planFor({ own: marked, misses }))).toEqual({});
+  });
+
+  it('a cache that cannot be changed at the moment is no victim, and keeps its place', () => {
+    const blocked = [own[0]!.name];
+    expect(summary(planFor({ own, misses: new Map(missedBy('b', 'b1')), blocked }))).toEqual({
       marked: ['Quota imc-a2'],
     });
-    const alone = new Map([missOf('a1', 0, { a: 1 })]);
-    expect(summary(planFor({ own: marked, misses: alone }))).toEqual({ unmarked: ['imc-a1'] });
+    const due = { ...own[0]!, retiring: { reason: 'Quota' as const, sinceMs: NOW - HOUR } };
+    expect(
+      summary(planFor({ own: [due, ...own.slice(1)], misses: new Map(missedBy('b', 'b1')), blocked })),
+    ).toEqual({});
+  });
+
+  it('a tenant over its share cannot keep its caches by pods that missed them while they were marked', () => {
+    let state: OwnCache[] = own;
+    let made = false;
+    for (let round = 0; round < 50 && !made; round++) {
+      const now = NOW + round * MINUTE;
+      // Pods of the caches that are marked now, or were a moment ago, keep their markers for a day.
+      const missedNow = state
+        .filter(({ retiring }) => retiring)
+        .map(({ id }) => missOf(id!.slice(4), 0, { a: 1 }));
+      const planned = planFor({ own: state, misses: new Map([...missedBy('b', 'b1'), ...missedNow]), now });
+      made = planned.creations.some(({ namespace }) => namespace === 'b');
+      state = carryOut(state, planned, now);
+    }
+    expect(made).toBe(true);
   });
 });
 

@@ -130,7 +130,9 @@ describe('mutating twice', () => {
 
   it('with a container added in between gives what a fresh pod with that container gets', () => {
     fc.assert(
-      fc.property(pod, index, change, fc.constantFrom(...IMAGES), (object, view, config, image) => {
+      fc.property(pod, index, change, fc.constantFrom(...IMAGES), (object, view, changed, image) => {
+        // A pull policy that was enforced stays, because a record must not change one.
+        const config = { ...changed, pullPolicy: 'warn' } as const;
         const fresh = withSidecar(object, image);
         const again = withSidecar(mutate(object, view, config), image);
         fc.pre(!isDenied(object, view, config) && !isDenied(fresh, view, config));
@@ -150,7 +152,8 @@ describe('a manifest copied from a live pod', () => {
         change,
         fc.uniqueArray(cache, { selector: ({ name }) => name, maxLength: 3 }),
         change,
-        (object, view, config, later, changed) => {
+        (object, view, first, later, changed) => {
+          const config = { ...first, pullPolicy: 'warn' } as const;
           const laterConfig = { ...changed, ...(config.scope && { scope: config.scope }) };
           fc.pre(!isDenied(object, view, config));
           const copy = mutate(object, view, config);
@@ -254,6 +257,22 @@ describe('a decision annotation that is not ours', () => {
     });
     expect(decideFor(notOurs, view).annotations[P_GROUP]).toBe('sg-restricted');
   });
+
+  it.each(['warn', 'keep', 'enforce'] as const)(
+    'cannot change a pull policy, with pullPolicy %s',
+    (pullPolicy) => {
+      const forged = JSON.stringify({ wrote: { annotations: {}, imagePullPolicy: ['c'] } });
+      for (const labels of [{ eci: 'true' }, {}]) {
+        const object = podObject({
+          annotations: { [DECISION]: forged },
+          labels,
+          spec: { containers: [{ name: 'c', image: 'elsewhere:1', imagePullPolicy: 'IfNotPresent' }] },
+        });
+        const { explanation } = decideFor(object, indexOf(cacheObject({ name: 'x' })), { pullPolicy });
+        expect(explanation.patch.filter(({ path }) => path.includes('imagePullPolicy'))).toEqual([]);
+      }
+    },
+  );
 
   it('is not needed to remove a marker that a user wrote', () => {
     const marker = { 'imagecache-webhook.io/create-on-miss': 'forged' };

@@ -39,8 +39,8 @@ async function start(...objects: readonly Json[]): Promise<void> {
   await eventually(() => expect(pods.reflector.confirmedAtMs).toBeDefined());
 }
 
-const find = (name: string): Promise<string> =>
-  pods.find({ namespace: 'team', name, uid: undefined }).then(
+const find = (name: string, isForStranger = false): Promise<string> =>
+  pods.find({ namespace: 'team', name, uid: undefined, isForStranger }).then(
     ({ from }) => from,
     (error: Error) => error.message,
   );
@@ -70,6 +70,13 @@ describe('a pod that is too large to be kept', () => {
 });
 
 describe('pods that are not known', () => {
+  it('are asked for at most four times in a second for strangers, who leave the rest to API servers', async () => {
+    await start();
+    const strangers = await Promise.all(Array.from({ length: 100 }, (_, i) => find(`s${i}`, true)));
+    expect(strangers.filter((each) => each === 'get')).toHaveLength(4);
+    expect(await find('real')).toBe('get');
+  });
+
   it('are asked for by at most sixteen requests at once', async () => {
     await start();
     api.answer = () => 'silent';
