@@ -47,13 +47,20 @@ function patchBetween(from: Changeable, to: Changeable, present: Pod['present'])
 
 /** The entries of each map that differ from the other map: a pod may have megabytes that stay the same. */
 function differing(from: StringMap, to: StringMap): readonly [StringMap, StringMap] {
-  return from === to ? [EMPTY_MAP, EMPTY_MAP] : [entriesBeside(from, to), entriesBeside(to, from)];
-}
-
-function entriesBeside(map: StringMap, other: StringMap): StringMap {
-  const entries = new Map<string, string>();
-  for (const [key, value] of map) if (other.get(key) !== value) entries.set(key, value);
-  return entries;
+  if (from === to) return [EMPTY_MAP, EMPTY_MAP];
+  const before = new Map<string, string>();
+  const after = new Map<string, string>();
+  let common = 0;
+  for (const [key, value] of to) {
+    const former = from.get(key);
+    if (former !== undefined) common += 1;
+    if (former === value) continue;
+    after.set(key, value);
+    if (former !== undefined) before.set(key, former);
+  }
+  // If every key of `from` was met, none is missing in `to`.
+  if (common < from.size) for (const [key, value] of from) if (!to.has(key)) before.set(key, value);
+  return [before, after];
 }
 
 /** @param present which of `metadata`, `annotations` and `labels` exist in the JSON, even if they are empty */

@@ -7,8 +7,6 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { DECISION, OWN_PREFIX, REQUEST_KEYS } from '../../src/core/annotations.ts';
-import { MAX_POD_IMAGES } from '../../src/core/image/image-set.ts';
-import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { decideOnJson } from '../../src/core/decision/decide.ts';
 import type { DecisionOptions } from '../../src/core/decision/options.ts';
 import { readText } from '../../src/core/kubernetes/json.ts';
@@ -32,8 +30,6 @@ const EXAMPLES = 'test/examples';
  */
 const ALLOWED = { timesParse: 2, milliseconds: 2 };
 const ATTEMPTS = 10;
-/** The most look-ups in the index for one answer: some, and a few for each image that a decision looks at. */
-const LOOK_UPS = { any: 20, anImage: 2 };
 /** After this many inputs, one more is sent with megabytes of one field. */
 const LARGE_EVERY = 250;
 /** Characters; the patched pod of a longer input is not mutated again. */
@@ -76,8 +72,6 @@ interface Target {
   readonly metrics: Metrics;
   /** Makes the bytes of the response from a parsed review, as the server does. */
   readonly answer: (request: Json) => string;
-  /** How often an answer looks something up in the index. */
-  readonly lookUps: (request: Json) => number;
   /** Annotations and labels that profile effects may add. */
   readonly effects: ReadonlySet<string>;
 }
@@ -154,30 +148,7 @@ async function build(now: () => number, pullPolicy: DecisionOptions['pullPolicy'
     const { seen, decision } = decideOnJson(object, readText(namespace), view, config, now());
     return encodeResponse(decision, patchFor(seen, decision));
   };
-  const lookUps = ({ object, namespace }: Json): number => {
-    let count = 0;
-    decideOnJson(
-      object,
-      readText(namespace),
-      counting(view, () => (count += 1)),
-      config,
-      now(),
-    );
-    return count;
-  };
-  return { app, metrics, answer, lookUps, effects: new Set([...annotationKeys, ...labelKeys]) };
-}
-
-/** The same view, which reports each look-up. */
-function counting(view: ClusterIndex, onLookUp: () => void): ClusterIndex {
-  return new Proxy(view, {
-    get: (target, property) => {
-      const value: unknown = Reflect.get(target, property, target);
-      if (typeof value !== 'function') return value;
-      onLookUp();
-      return (...args: unknown[]): unknown => Reflect.apply(value, target, args) as unknown;
-    },
-  });
+  return { app, metrics, answer, effects: new Set([...annotationKeys, ...labelKeys]) };
 }
 
 function realReviews(): Json[] {
@@ -208,10 +179,6 @@ async function examine(target: Target, body: string | Buffer): Promise<Examined>
   const { text } = answer;
   if (answer.status === 400) return { status: 400, text, share: 0, after: undefined };
   const share = shareOfAllowed(target, body.toString());
-  const lookUps = target.lookUps((JSON.parse(body.toString()) as { request: Json }).request);
-  const allowed = LOOK_UPS.any + LOOK_UPS.anImage * MAX_POD_IMAGES;
-  if (lookUps > allowed) throw new Error(`${lookUps} look-ups for one answer, of ${allowed} allowed`);
-
   const review = JSON.parse(body.toString()) as { request: { uid: string; object: Json } };
   const response = reply['response'] as {
     uid: string;

@@ -51,10 +51,12 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
 
   const record = text === undefined ? undefined : parseRecord(text);
   const annotations = new Map(pod.annotations);
-  const labels = new Map(pod.labels);
   annotations.delete(DECISION);
   annotations.delete(CREATE_ON_MISS);
-  labels.delete(CREATE_ON_MISS);
+  const ofProfile = [...(record?.labels ?? [])].filter(
+    ([key, value]) => profile.labelKeys.has(key) && pod.labels.get(key) === value,
+  );
+  const labels = without(pod.labels, [CREATE_ON_MISS, ...ofProfile.map(([key]) => key)]);
   if (!record) return { ...pod, annotations, labels };
 
   // What we write fits into the annotations of a pod, so that more characters than that are not ours to compare.
@@ -67,15 +69,20 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
     if (characters >= 0 && isAsWritten(value, written))
       restore(annotations, key, isRequest ? record.request.get(key) : undefined);
   }
-  for (const [key, value] of record.labels) {
-    if (profile.labelKeys.has(key) && labels.get(key) === value) labels.delete(key);
-  }
   const containers = pod.containers.map((container): Container =>
     record.pullPolicies.has(container.name) && container.imagePullPolicy === 'IfNotPresent'
       ? { ...container, imagePullPolicy: 'Always' }
       : container,
   );
   return { ...pod, annotations, labels, containers };
+}
+
+/** Copies nothing unless one of the keys is there: a map may be large. */
+function without(map: StringMap, keys: readonly string[]): StringMap {
+  if (!keys.some((key) => map.has(key))) return map;
+  const rest = new Map(map);
+  for (const key of keys) rest.delete(key);
+  return rest;
 }
 
 /**
@@ -166,12 +173,16 @@ function recordedRequest(value: string): string {
 /** @param longest the most characters of a value that is recorded itself; a longer one is recorded as its digest */
 function difference(from: StringMap, to: StringMap, longest: number): Record<string, WrittenValue> {
   const changed: [string, WrittenValue][] = [];
+  let common = 0;
   for (const [key, value] of to) {
-    if (from.get(key) === value) continue;
+    const former = from.get(key);
+    if (former !== undefined) common += 1;
+    if (former === value) continue;
     const most = REQUEST_KEYS.includes(key) ? MAX_WRITTEN_VALUE : longest;
     changed.push([key, value.length > most ? { fnv1a: digestOf(value) } : value]);
   }
-  for (const key of from.keys()) if (!to.has(key)) changed.push([key, null]);
+  // If every key of `from` was met, none is missing in `to`.
+  if (common < from.size) for (const key of from.keys()) if (!to.has(key)) changed.push([key, null]);
   // Sorted, or the text would depend on the order of the pod's annotations.
   return Object.fromEntries(changed.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

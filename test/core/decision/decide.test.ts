@@ -1,4 +1,5 @@
 /** The steps of the decision, in the order of docs/architecture.md, each with all of its options. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FILTERS } from '../../../src/core/decision/match/filters.ts';
 import { TIE_BREAKS } from '../../../src/core/decision/match/order.ts';
@@ -792,4 +793,40 @@ describe('explanation', () => {
       warnings: ['the pod cannot be read: spec.containers[0].image is a number; it must be a string'],
     });
   });
+});
+
+it('a decision looks up a limited number of things, whatever the images of the pod are', () => {
+  const names = [
+    'a',
+    'registry.example/team/app',
+    'INVALID NAME',
+    'x@sha256:0',
+    '%2e%2e/x',
+    'é',
+    'localhost:5000/a',
+  ];
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ name: fc.constantFrom(...names), tag: fc.nat(150) }), {
+        minLength: 1,
+        maxLength: 400,
+      }),
+      (images) => {
+        const index = indexOf(cacheObject({ name: 'x', images: ['a:1', 'registry.example/team/app:1'] }));
+        let lookUps = 0;
+        const counting = new Proxy(index, {
+          get: (target, property) => {
+            const value: unknown = Reflect.get(target, property, target);
+            if (typeof value !== 'function') return value;
+            lookUps += 1;
+            return (...args: unknown[]): unknown => Reflect.apply(value, target, args) as unknown;
+          },
+        });
+        decideFor(podObject({ images: images.map(({ name, tag }) => `${name}:${tag}`) }), counting);
+        const distinct = new Set(images.map(({ name, tag }) => `${name}:${tag}`)).size;
+        expect(lookUps).toBeLessThanOrEqual(20 + 2 * Math.min(distinct, 100));
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
