@@ -122,7 +122,7 @@ imagePullSecrets:
 {{- end }}
 {{- if .Values.priorityClassName }}
 priorityClassName: {{ .Values.priorityClassName }}
-{{- else if .Values.priorityClass.create }}
+{{- else if (.Values.priorityClass).create }}
 priorityClassName: {{ include "imagecache-webhook.fullname" . }}
 {{- end }}
 securityContext:
