@@ -29,11 +29,10 @@ const MAX_GETS_OF_OTHERS = 4;
 const WAITING = { most: 64, atMost: 1000, lookEvery: 50 };
 
 /**
- * Characters of a pod that are kept, and of all pods together. A pod beyond that is asked for when it is bound: a tenant can
- * create many pods that hold hundreds of kilobytes each.
+ * What is kept of a pod (podSize), of those of one namespace, and of all together. A pod beyond that is asked for when it
+ * is bound: a tenant can create many pods that hold hundreds of kilobytes each.
  */
-const MAX_POD = 16_384;
-const MAX_PODS = 64 * 1024 * 1024;
+const MAX_KEPT = { ofPod: 16_384, ofNamespace: 16 * 2 ** 20, all: 64 * 2 ** 20 };
 
 type PodIdentity = Parameters<FindUnboundPod>[0];
 type FoundPod = Awaited<ReturnType<FindUnboundPod>>;
@@ -54,7 +53,8 @@ export class UnboundPods {
   readonly #clock: Clock;
   /** Undefined for a pod that is too large, or cannot be read: the GET will say what is wrong with it. */
   readonly #pods = new Map<string, UnboundPod | undefined>();
-  #characters = 0;
+  #kept = 0;
+  readonly #keptOfNamespace = new Map<string, number>();
   #gets = 0;
   #waiting = 0;
   /** GETs in the second that began then, in milliseconds of Clock.elapsed. */
@@ -134,13 +134,28 @@ export class UnboundPods {
 
   #put(key: string, read: UnboundPod | undefined): void {
     this.#forget(key);
-    const isKept = read && read.size <= MAX_POD && this.#characters + read.size <= MAX_PODS;
+    const { pod, size } = read ?? {};
+    const ofNamespace = this.#keptOfNamespace.get(pod?.namespace ?? '') ?? 0;
+    const isKept =
+      pod !== undefined &&
+      size !== undefined &&
+      size <= MAX_KEPT.ofPod &&
+      ofNamespace + size <= MAX_KEPT.ofNamespace &&
+      this.#kept + size <= MAX_KEPT.all;
     this.#pods.set(key, isKept ? read : undefined);
-    if (isKept) this.#characters += read.size;
+    if (isKept) this.#count(pod.namespace, size);
+  }
+
+  #count(namespace: string, size: number): void {
+    this.#kept += size;
+    const ofNamespace = (this.#keptOfNamespace.get(namespace) ?? 0) + size;
+    if (ofNamespace > 0) this.#keptOfNamespace.set(namespace, ofNamespace);
+    else this.#keptOfNamespace.delete(namespace);
   }
 
   #forget(key: string): void {
-    this.#characters -= this.#pods.get(key)?.size ?? 0;
+    const known = this.#pods.get(key);
+    if (known) this.#count(known.pod.namespace, -known.size);
     this.#pods.delete(key);
   }
 }

@@ -58,14 +58,25 @@ describe('a pod that is too large to be kept', () => {
     expect(await find('large')).toBe('get');
   });
 
-  it('is one beyond the limit of all pods, until others are gone', async () => {
+  it('is one beyond the limit of its namespace, until others are gone; other namespaces are kept', async () => {
     const notes = { 'example.com/notes': 'x'.repeat(15_000) };
-    await start(...Array.from({ length: 4600 }, (_, i) => named(`p${i}`, notes)));
+    const other = named('other');
+    await start(...Array.from({ length: 1200 }, (_, i) => named(`p${i}`, notes)), {
+      ...other,
+      metadata: { ...(other['metadata'] as Json), namespace: 'modest' },
+    });
     expect(await find('p0')).toBe('watch');
-    expect(await find('p4599')).toBe('get');
-    for (let i = 0; i < 1000; i++) pods.store.delete(`team/p${i}`);
-    pods.store.apply('team/p4599', named('p4599', notes));
-    expect(await find('p4599')).toBe('watch');
+    expect(await find('p1199')).toBe('get');
+    const modest = await pods.find({
+      namespace: 'modest',
+      name: 'other',
+      uid: undefined,
+      isForStranger: false,
+    });
+    expect(modest.from).toBe('watch');
+    for (let i = 0; i < 300; i++) pods.store.delete(`team/p${i}`);
+    pods.store.apply('team/p1199', named('p1199', notes));
+    expect(await find('p1199')).toBe('watch');
   });
 });
 
