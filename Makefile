@@ -53,7 +53,7 @@ e2e-version: build
 bench: build
 	@npm run --silent bench -- $(ARGS)
 
-# A million mutants of real reviews: make fuzz ARGS="--count N --seed N". The tests send ten thousand.
+# A million mutants of real reviews: make fuzz ARGS="--count N --seed N". The tests send five thousand.
 fuzz: install
 	@npm run --silent fuzz -- $(ARGS)
 

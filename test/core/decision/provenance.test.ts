@@ -164,7 +164,7 @@ describe('a manifest copied from a live pod', () => {
         },
       ),
       // In two of five runs the pod is not denied later: in some 3,000 runs the metadata are compared.
-      { numRuns: 7500 },
+      { numRuns: 5000 },
     );
   });
 
