@@ -142,7 +142,9 @@ describe('on a folder of manifests', () => {
     rmSync(join(folder.path, 'pod-first.json'));
     const [before] = made();
     const cache = parse(readFileSync(join(folder.path, before!), 'utf8')) as Json;
-    const metadata = { ...(cache['metadata'] as Json), creationTimestamp: '2026-11-01T00:00:00Z' };
+    // Old enough to make room, and too young to go because nobody uses it.
+    const creationTimestamp = new Date(Date.now() - 2 * 3_600_000).toISOString();
+    const metadata = { ...(cache['metadata'] as Json), creationTimestamp };
     folder.write(before!, { ...cache, metadata });
     expect(await create('other', 'other:1')).toBe('miss');
     await eventually(() =>
