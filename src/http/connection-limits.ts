@@ -1,5 +1,6 @@
 /** Limits how many connections a server has, and how many of them one address holds. */
 import type { Server, Socket } from 'node:net';
+import { Totals } from '../core/totals.ts';
 
 export interface ConnectionLimits {
   readonly total: number;
@@ -15,24 +16,21 @@ export function limitConnections(server: Server, { total, perAddress, beyond }: 
   if (beyond === 'refuse') server.maxConnections = total;
   /** In the order in which they came. */
   const all = new Set<Socket>();
-  /** Open connections by address; addresses without one are left out, so that there are at most `total` entries. */
-  const open = new Map<string, number>();
+  /** Open connections by address: at most `total` addresses. */
+  const open = new Totals();
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
-    const before = open.get(address) ?? 0;
-    if (before >= perAddress) {
+    if (open.of(address) >= perAddress) {
       socket.destroy();
       return;
     }
-    open.set(address, before + 1);
+    open.add(address, 1);
     all.add(socket);
     const [oldest] = all;
     if (all.size > total) oldest?.destroy();
     socket.once('close', () => {
       all.delete(socket);
-      const left = (open.get(address) ?? 1) - 1;
-      if (left > 0) open.set(address, left);
-      else open.delete(address);
+      open.add(address, -1);
     });
   });
 }

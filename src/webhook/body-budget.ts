@@ -3,6 +3,7 @@
  * address can hold of them is little.
  */
 import type { Clock } from '../clock.ts';
+import { Totals } from '../core/totals.ts';
 
 /** Bytes of memory, as estimated below, for the large bodies of one address. */
 const PER_ADDRESS = 64 * 2 ** 20;
@@ -17,8 +18,8 @@ const FREE_AFTER = 500;
 
 export class BodyBudget {
   readonly #clock: Pick<Clock, 'after'>;
-  /** By address; an address with nothing taken has no entry. */
-  readonly #taken = new Map<string, number>();
+  /** By address. */
+  readonly #taken = new Totals();
 
   constructor(clock: Pick<Clock, 'after'>) {
     this.#clock = clock;
@@ -26,19 +27,14 @@ export class BodyBudget {
 
   /** @returns whether the address may take so many bytes more */
   take(address: string, bytes: number): boolean {
-    const taken = (this.#taken.get(address) ?? 0) + bytes;
-    if (taken > PER_ADDRESS) return false;
-    this.#taken.set(address, taken);
+    if (this.#taken.of(address) + bytes > PER_ADDRESS) return false;
+    this.#taken.add(address, bytes);
     return true;
   }
 
   /** Gives bytes back, after a while. */
   free(address: string, bytes: number): void {
-    this.#clock.after(FREE_AFTER, () => {
-      const left = (this.#taken.get(address) ?? 0) - bytes;
-      if (left > 0) this.#taken.set(address, left);
-      else this.#taken.delete(address);
-    });
+    this.#clock.after(FREE_AFTER, () => this.#taken.add(address, -bytes));
   }
 }
 

@@ -1,4 +1,6 @@
 /** How many ImageCaches the controller may make in an hour: each costs money, whether it is used or not. */
+import { Totals } from '../totals.ts';
+
 export interface RateOptions {
   /** Creations in an hour for one tenant, and for all tenants together. */
   readonly tenantCreationsPerHour: number;
@@ -18,34 +20,28 @@ export const RATE_PERIOD = 3_600_000;
 
 export class CreationRate {
   readonly #options: RateOptions;
-  /** When a further creation is allowed again, by tenant; `all` for all tenants. */
+  /** The oldest first. */
   readonly #recent: readonly RecentCreation[];
-  readonly #counts = new Map<string, number>();
-  #all: number;
+  /** Creations by tenant: the recent ones, and those that are counted since. */
+  readonly #counts = new Totals();
 
   /** @param recent the creations of the last hour @param now milliseconds since 1970 */
   constructor(recent: readonly RecentCreation[], options: RateOptions, now: number) {
     this.#options = options;
     this.#recent = recent.filter(({ atMs }) => atMs > now - RATE_PERIOD).toSorted((a, b) => a.atMs - b.atMs);
-    this.#all = this.#recent.length;
-    for (const { tenant } of this.#recent) this.#counts.set(tenant, this.#countOf(tenant) + 1);
+    for (const { tenant } of this.#recent) this.count(tenant);
   }
 
   /** @returns undefined if the tenant may have a cache made; else why not, and when it may again, if that is known */
   refusal(tenant: string): { readonly code: RateRefusal; readonly untilMs: number } | undefined {
     const { creationsPerHour, tenantCreationsPerHour } = this.#options;
-    if (this.#all >= creationsPerHour) return { code: 'Rate', untilMs: endOf(this.#recent) };
-    if (this.#countOf(tenant) < tenantCreationsPerHour) return undefined;
+    if (this.#counts.all >= creationsPerHour) return { code: 'Rate', untilMs: endOf(this.#recent) };
+    if (this.#counts.of(tenant) < tenantCreationsPerHour) return undefined;
     return { code: 'TenantRate', untilMs: endOf(this.#recent.filter((each) => each.tenant === tenant)) };
   }
 
   count(tenant: string): void {
-    this.#all += 1;
-    this.#counts.set(tenant, this.#countOf(tenant) + 1);
-  }
-
-  #countOf(tenant: string): number {
-    return this.#counts.get(tenant) ?? 0;
+    this.#counts.add(tenant, 1);
   }
 }
 

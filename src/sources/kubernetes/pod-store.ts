@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { CREATE_ON_MISS } from '../../core/annotations.ts';
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { DAY } from '../../core/kubernetes/time.ts';
+import { Totals } from '../../core/totals.ts';
 import {
   readWatchedPod,
   contentSize,
@@ -30,9 +31,9 @@ interface Shared {
 export class PodContents {
   readonly #shared = new Map<string, Shared>();
   readonly #keys = new WeakMap<PodContent, string>();
-  readonly #ofNamespace = new Map<string, number>();
+  /** Of their sizes, by namespace. */
+  readonly #kept = new Totals();
   readonly #onFull: (what: string) => void;
-  #all = 0;
   #isFull = false;
 
   /** @param onFull called when a content is not kept, until all contents are kept again */
@@ -50,16 +51,14 @@ export class PodContents {
     }
     const size = contentSize(content);
     const { namespace } = content.pod;
-    const ofNamespace = (this.#ofNamespace.get(namespace) ?? 0) + size;
-    const most = this.#all < MAX_CONTENTS.all / 2 ? MAX_CONTENTS.ofNamespace : MAX_CONTENTS.littleOfNamespace;
-    if (this.#all + size > MAX_CONTENTS.all || ofNamespace > most) {
+    const most = this.#isHalfFull() ? MAX_CONTENTS.littleOfNamespace : MAX_CONTENTS.ofNamespace;
+    if (this.#kept.all + size > MAX_CONTENTS.all || this.#kept.of(namespace) + size > most) {
       if (!this.#isFull)
         this.#onFull(`namespace ${namespace} has too many different pods to look at all of them`);
       this.#isFull = true;
       return undefined;
     }
-    this.#all += size;
-    this.#ofNamespace.set(namespace, ofNamespace);
+    this.#kept.add(namespace, size);
     this.#shared.set(key, { content, size, pods: 1 });
     this.#keys.set(content, key);
     return content;
@@ -71,14 +70,14 @@ export class PodContents {
     if (!shared) return;
     shared.pods -= 1;
     if (shared.pods > 0) return;
-    const { namespace } = content.pod;
-    const left = (this.#ofNamespace.get(namespace) ?? 0) - shared.size;
-    if (left > 0) this.#ofNamespace.set(namespace, left);
-    else this.#ofNamespace.delete(namespace);
-    this.#all -= shared.size;
+    this.#kept.add(content.pod.namespace, -shared.size);
     this.#shared.delete(key);
     // Once half of it is free again, the next time is worth another word.
-    if (this.#all < MAX_CONTENTS.all / 2) this.#isFull = false;
+    if (!this.#isHalfFull()) this.#isFull = false;
+  }
+
+  #isHalfFull(): boolean {
+    return this.#kept.all >= MAX_CONTENTS.all / 2;
   }
 
   get size(): number {

@@ -6,6 +6,7 @@ import type { Clock } from '../../clock.ts';
 import { isObject, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { podSize, readPod, type Pod } from '../../core/pod.ts';
 import { stalenessOf } from '../../core/staleness.ts';
+import { Totals } from '../../core/totals.ts';
 import type { FindUnboundPod } from '../../webhook/answer.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Resource, Store } from './list-all.ts';
@@ -53,8 +54,8 @@ export class UnboundPods {
   readonly #clock: Clock;
   /** Undefined for a pod that is too large, or cannot be read: the GET will say what is wrong with it. */
   readonly #pods = new Map<string, UnboundPod | undefined>();
-  #kept = 0;
-  readonly #keptOfNamespace = new Map<string, number>();
+  /** Of the sizes of those that are kept, by namespace. */
+  readonly #kept = new Totals();
   #gets = 0;
   #waiting = 0;
   /** GETs in the second that began then, in milliseconds of Clock.elapsed. */
@@ -135,27 +136,19 @@ export class UnboundPods {
   #put(key: string, read: UnboundPod | undefined): void {
     this.#forget(key);
     const { pod, size } = read ?? {};
-    const ofNamespace = this.#keptOfNamespace.get(pod?.namespace ?? '') ?? 0;
     const isKept =
       pod !== undefined &&
       size !== undefined &&
       size <= MAX_KEPT.ofPod &&
-      ofNamespace + size <= MAX_KEPT.ofNamespace &&
-      this.#kept + size <= MAX_KEPT.all;
+      this.#kept.of(pod.namespace) + size <= MAX_KEPT.ofNamespace &&
+      this.#kept.all + size <= MAX_KEPT.all;
     this.#pods.set(key, isKept ? read : undefined);
-    if (isKept) this.#count(pod.namespace, size);
-  }
-
-  #count(namespace: string, size: number): void {
-    this.#kept += size;
-    const ofNamespace = (this.#keptOfNamespace.get(namespace) ?? 0) + size;
-    if (ofNamespace > 0) this.#keptOfNamespace.set(namespace, ofNamespace);
-    else this.#keptOfNamespace.delete(namespace);
+    if (isKept) this.#kept.add(pod.namespace, size);
   }
 
   #forget(key: string): void {
     const known = this.#pods.get(key);
-    if (known) this.#count(known.pod.namespace, -known.size);
+    if (known) this.#kept.add(known.pod.namespace, -known.size);
     this.#pods.delete(key);
   }
 }
