@@ -19,7 +19,7 @@ import type { Backoffs } from './backoffs.ts';
 import type { Cluster, Written } from './cluster.ts';
 import type { CreationLog } from './creation-log.ts';
 import type { Look } from './look.ts';
-import type { UseRecords } from './use-records.ts';
+import type { UseRecord, UseRecords } from './use-records.ts';
 
 /** After so many objects in a row without an answer, the API server itself is at fault. */
 const FAULTS_OF_ALL = 3;
@@ -80,63 +80,56 @@ export class Changes {
     const { records, nextAtMs } = this.#uses.due(own, look.usage, this.#clock.now(), isWaiting);
     this.#placesMissing = 0;
     this.#signal = signal;
-    const changes: readonly ((until: AbortSignal) => Promise<void>)[] = [
-      ...unmarks.map((cache) => (until: AbortSignal) => this.#unmark(cache, until)),
-      ...marks.map((deletion) => (until: AbortSignal) => this.#mark(deletion, until)),
-      ...deletions.map((deletion) => (until: AbortSignal) => this.#delete(deletion, look, until)),
-      ...creations.map((creation) => (until: AbortSignal) => this.#create(creation, until)),
-      ...records.map((record) => async (until: AbortSignal) => {
-        const { cache, annotations } = record;
-        await this.#change(
-          recordName(cache.name),
-          () => this.#cluster.annotate(cache, annotations, until),
-          () => this.#uses.recorded(record, this.#clock.now()),
-        );
-      }),
+    const changes: readonly (() => Promise<unknown>)[] = [
+      ...unmarks.map((cache) => () => this.#unmark(cache)),
+      ...marks.map((deletion) => () => this.#mark(deletion)),
+      ...deletions.map((deletion) => () => this.#delete(deletion, look)),
+      ...creations.map((creation) => () => this.#create(creation)),
+      ...records.map((record) => () => this.#record(record)),
     ];
     for (const change of changes) {
       if (!mayAct()) break;
       // oxlint-disable-next-line no-await-in-loop
-      await change(signal);
+      await change();
     }
     return Math.min(nextAtMs, this.#backoffs.nextAtMs(this.#clock.now()));
   }
 
-  async #mark(deletion: Deletion, until: AbortSignal): Promise<void> {
+  async #mark(deletion: Deletion): Promise<void> {
     const { cache, reason } = deletion;
     const mark = describeRetiring({ reason, sinceMs: this.#clock.now() });
     await this.#change(
       cache.name,
-      () => this.#cluster.annotate(cache, { [RETIRING]: mark }, until),
+      () => this.#cluster.annotate(cache, { [RETIRING]: mark }, this.#signal),
       () => this.#events.onMarked(deletion),
     );
   }
 
-  async #unmark(cache: OwnCache, until: AbortSignal): Promise<void> {
+  async #unmark(cache: OwnCache): Promise<void> {
     // Pods need it or miss it, which counts as a use: otherwise an unused one would be marked again at once.
     const annotations = { [RETIRING]: null, [LAST_USED]: formatTime(this.#clock.now()) };
     await this.#change(
       cache.name,
-      () => this.#cluster.annotate(cache, annotations, until),
+      () => this.#cluster.annotate(cache, annotations, this.#signal),
       () => this.#events.onUnmarked(cache),
     );
   }
 
-  async #delete(deletion: Deletion, look: Look, until: AbortSignal): Promise<void> {
+  async #delete(deletion: Deletion, look: Look): Promise<void> {
     const { cache } = deletion;
     // A pod may have come since the plan was made.
     const isDone =
       !look.isNeededNow(cache) &&
       (await this.#change(
         cache.name,
-        () => this.#cluster.delete(cache, until),
+        () => this.#cluster.delete(cache, this.#signal),
         () => this.#events.onDeleted(deletion),
       ));
     // The plan has counted its place as free.
     if (!isDone) this.#placesMissing += 1;
   }
 
-  async #create(creation: Creation, until: AbortSignal): Promise<void> {
+  async #create(creation: Creation): Promise<void> {
     if (creation.attempt === 1 && this.#placesMissing > 0) {
       this.#placesMissing -= 1;
       return;
@@ -145,11 +138,20 @@ export class Changes {
     const object = cacheObject(creation.miss.desired, this.#options, creation);
     await this.#change(
       name,
-      () => this.#cluster.create(object, until),
+      () => this.#cluster.create(object, this.#signal),
       () => {
         this.#log.created(name, creation.namespace, this.#clock.now());
         this.#events.onCreated(name, creation);
       },
+    );
+  }
+
+  async #record(record: UseRecord): Promise<void> {
+    const { cache, annotations } = record;
+    await this.#change(
+      recordName(cache.name),
+      () => this.#cluster.annotate(cache, annotations, this.#signal),
+      () => this.#uses.recorded(record, this.#clock.now()),
     );
   }
 

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
-import { groupPods, Misses, type MissOptions } from '../core/controller/misses.ts';
+import { groupPods, Misses, missingTenants, type MissOptions } from '../core/controller/misses.ts';
 import type { Situation } from '../core/controller/plan.ts';
 import { comingPods, type PrewarmOptions } from '../core/controller/prewarm.ts';
 import { protectedCaches, usageOf, type Usage } from '../core/controller/protection.ts';
@@ -80,14 +80,14 @@ export class Looking {
       this.#uses.withUse(cache, usage),
     );
     const tenantOf = (namespace: string): string => this.#tenantOf(namespace);
-    const usersOf = (cache: OwnCache): readonly string[] => {
+    const usersOf = remembered((cache: OwnCache): readonly string[] => {
       const waiting = misses.byName.get(firstNameOf(cache.name))?.pods.keys() ?? [];
       const present = usage.get(cache.id ?? '')?.namespaces ?? cache.users;
       const namespaces = [...present, ...waiting];
       return [...new Set((namespaces.length > 0 ? namespaces : [cache.madeFor]).map(tenantOf))];
-    };
-    const waiting = [...misses.byName.values()].flatMap(({ pods }) => Array.from(pods.keys(), tenantOf));
-    const { share } = new Holdings(quota, own.map(usersOf), waiting);
+    });
+    const missing = missingTenants(misses.byName.values(), tenantOf);
+    const { share } = new Holdings(quota, own.map(usersOf), missing);
     const protectedNow = (): ReadonlySet<string> =>
       protectedCaches(this.#cluster.pods(), tenantOf, share, now);
     return {
@@ -95,7 +95,7 @@ export class Looking {
         own,
         misses: misses.byName,
         needed: protectedNow(),
-        usersOf: remembered(usersOf),
+        usersOf,
         tenantOf,
         recent: this.#log.recent(own, tenantOf, now),
         confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,

@@ -1,4 +1,4 @@
-/** When time alone changes the plan: the earliest of the times that have not come yet. */
+/** When time alone changes the misses or the plan: the earliest of the times that have not come yet. */
 export class Alarm {
   readonly #now: number;
   #atMs = Infinity;
@@ -13,7 +13,7 @@ export class Alarm {
     return this.#atMs;
   }
 
-  /** Whether a time has come; if not, the plan is made again then. */
+  /** Whether a time has come; if not, the controller looks again then. */
   isDue(atMs: number): boolean {
     if (atMs <= this.#now) return true;
     this.#atMs = Math.min(this.#atMs, atMs);

@@ -6,7 +6,9 @@ import { CREATE_ON_MISS, WEBHOOK_SWITCH } from '../annotations.ts';
 import type { DecisionOptions } from '../decision/options.ts';
 import { decide, type Decision } from '../decision/decide.ts';
 import type { View } from '../decision/view.ts';
+import type { StringMap } from '../kubernetes/json.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
+import { Alarm } from './alarm.ts';
 import type { PodContent, WatchedPod } from './watched-pod.ts';
 import { cacheName, type DesiredCache } from './desired-cache.ts';
 import { desiredCaches, type CacheRules } from './missing-images.ts';
@@ -49,21 +51,17 @@ export function groupPods(
   now: number,
 ): { readonly groups: readonly PodGroup[]; readonly reconcileAgainAtMs: number } {
   const groups = new Map<PodContent, PodGroup>();
-  let reconcileAgainAtMs = Infinity;
+  const alarm = new Alarm(now);
   for (const watched of pods) {
     const { content, deleting, createdAtMs } = watched;
     if (!content || deleting || !isMarked(content, watched)) continue;
-    const countsAtMs = mayCountAt(watched);
-    if (countsAtMs > now) {
-      reconcileAgainAtMs = Math.min(reconcileAgainAtMs, countsAtMs);
-      continue;
-    }
+    if (!alarm.isDue(mayCountAt(watched))) continue;
     const known = groups.get(content);
     const newest = known && known.newest.createdAtMs >= createdAtMs ? known.newest : watched;
     const isPod = watched.subject.kind === 'Pod';
     groups.set(content, { content, pods: (known?.pods ?? 0) + Number(isPod), newest });
   }
-  return { groups: [...groups.values()], reconcileAgainAtMs };
+  return { groups: [...groups.values()], reconcileAgainAtMs: alarm.atMs };
 }
 
 /** Pods of templates have no marker yet. */
@@ -116,15 +114,23 @@ export class Misses {
   /** Whether the webhook decides on such pods; a marker on another pod is forged. */
   #isInCharge({ pod: { namespace, labels } }: PodContent): boolean {
     if (this.#options.exceptNamespaces.has(namespace)) return false;
-    return [labels, this.#view.namespaceLabels(namespace)].every(
-      (each) => each.get(WEBHOOK_SWITCH.label) !== WEBHOOK_SWITCH.off,
-    );
+    return !isSwitchedOff(labels) && !isSwitchedOff(this.#view.namespaceLabels(namespace));
   }
+}
+
+/** Whether the labels of a pod or a namespace keep the API server from sending the pod to the webhook. */
+export function isSwitchedOff(labels: StringMap): boolean {
+  return labels.get(WEBHOOK_SWITCH.label) === WEBHOOK_SWITCH.off;
 }
 
 function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
   if (outcome !== 'partial') return 'nothing';
   return cacheId === undefined ? 'partial, left to ECI' : 'partial, used';
+}
+
+/** The tenants whose pods miss a cache; one that misses several comes several times. */
+export function missingTenants(misses: Iterable<Miss>, tenantOf: (namespace: string) => string): string[] {
+  return [...misses].flatMap(({ pods }) => Array.from(pods.keys(), tenantOf));
 }
 
 /** How many pods miss a cache, in all namespaces. */

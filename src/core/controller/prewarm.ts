@@ -2,9 +2,10 @@
  * Chooses which workloads to pre-warm, and when. misses.ts and plan.ts then treat the pods that the templates of these
  * workloads will make like real pods.
  */
-import { PREWARM, WEBHOOK_SWITCH } from '../annotations.ts';
-import type { StringMap } from '../kubernetes/json.ts';
+import { PREWARM } from '../annotations.ts';
 import type { View } from '../decision/view.ts';
+import { Alarm } from './alarm.ts';
+import { isSwitchedOff } from './misses.ts';
 import { GIVEN_UP_AFTER } from './plan.ts';
 import { qualified, type WatchedPod } from './watched-pod.ts';
 import type { ComingPod, WatchedWorkload } from './watched-workload.ts';
@@ -45,18 +46,17 @@ const KNATIVE_SERVICE = { kind: 'serving.knative.dev/Service', label: 'serving.k
  */
 export function comingPods(known: Workloads, view: View, options: PrewarmOptions, now: number): ComingPods {
   const pods: WatchedPod[] = [];
-  let reconcileAgainAtMs = Infinity;
+  const alarm = new Alarm(now);
   const recent = [...known.workloads()].filter(({ changedAtMs }) => now - changedAtMs < GIVEN_UP_AFTER);
   const revised = newestRevisions(recent);
   for (const workload of recent) {
     const { changedAtMs } = workload;
     if ((revised.get(nameOf(workload)) ?? -Infinity) >= changedAtMs) continue;
     if (!counts(workload, view, options)) continue;
-    if (now - changedAtMs < SETTLED_AFTER)
-      reconcileAgainAtMs = Math.min(reconcileAgainAtMs, changedAtMs + SETTLED_AFTER);
-    else pods.push(...workload.pods.filter(isSent).map((coming) => withPullSecrets(coming, known)));
+    if (!alarm.isDue(changedAtMs + SETTLED_AFTER)) continue;
+    pods.push(...workload.pods.filter(isSent).map((coming) => withPullSecrets(coming, known)));
   }
-  return { pods, reconcileAgainAtMs };
+  return { pods, reconcileAgainAtMs: alarm.atMs };
 }
 
 /**
@@ -90,10 +90,6 @@ function counts({ subject, labels }: WatchedWorkload, view: View, options: Prewa
 /** Whether the API server will send the workload's pods to the webhook: if not, nothing would give them the cache. */
 function isSent({ watched: { content } }: ComingPod): boolean {
   return content !== undefined && !isSwitchedOff(content.pod.labels);
-}
-
-function isSwitchedOff(labels: StringMap): boolean {
-  return labels.get(WEBHOOK_SWITCH.label) === WEBHOOK_SWITCH.off;
 }
 
 /** Adds the Secrets of the ServiceAccount if the pod names none, as the ServiceAccount admission plugin does. */

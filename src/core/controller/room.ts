@@ -3,7 +3,7 @@
  * quota a tenant that holds less than its share may take a place from the tenant that is furthest over its share; any
  * other tenant only from itself.
  */
-import type { Miss } from './misses.ts';
+import { missingTenants, type Miss } from './misses.ts';
 import type { OwnCache } from './own-cache.ts';
 import { FAILED, READY } from '../image-cache.ts';
 import { byName } from '../kubernetes/object.ts';
@@ -68,8 +68,7 @@ export class Room {
     this.#now = now;
     this.#tenantOf = tenantOf;
     const staying = kept.filter((cache) => !marked.has(cache));
-    const waiting = [...misses].flatMap(({ pods }) => Array.from(pods.keys(), tenantOf));
-    this.#holdings = new Holdings(quota, staying.map(usersOf), waiting);
+    this.#holdings = new Holdings(quota, staying.map(usersOf), missingTenants(misses, tenantOf));
     this.#free = quota - kept.length;
     this.#coming = marked.size;
     this.#victims = staying
