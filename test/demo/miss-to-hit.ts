@@ -1,7 +1,7 @@
 /**
  * The second part of `make demo`: a miss, the marker, the cache that the controller makes, its phases until Ready, and
  * the hit of the next pod. Four processes share one folder: the webhook, the controller, `imc simulate-eci` instead of
- * ECI, and this process instead of the API server.
+ * ECI, and this process instead of the API server and the scheduler.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
@@ -18,6 +18,12 @@ import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
 
 const IMAGE = 'registry.example/team/app:2.0';
+/** The virtual node that runs the first pod: a pod counts as a miss once it has a node. */
+const NODE = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'virtual-kubelet-cn-beijing-i', labels: { type: 'virtual-kubelet' } },
+};
 /** Milliseconds to wait for each step before the demo fails. */
 const PATIENCE = 30_000;
 
@@ -101,10 +107,12 @@ async function show(folder: string, certs: string): Promise<void> {
   print(`\nFrom a miss to a hit, for a pod with the image ${IMAGE}:\n`);
   const first = await create('first');
   const { labels } = first.pod['metadata'] as { labels: Record<string, string> };
+  const spec = { ...(first.pod['spec'] as Json), nodeName: NODE.metadata.name };
   print(
     `  ${first.outcome.padEnd(5)}  the first pod finds no cache and is marked ${CREATE_ON_MISS}: ${labels[CREATE_ON_MISS]}`,
   );
-  writeFileSync(join(folder, 'first.json'), JSON.stringify(first.pod));
+  writeFileSync(join(folder, 'node.json'), JSON.stringify(NODE));
+  writeFileSync(join(folder, 'first.json'), JSON.stringify({ ...first.pod, spec }));
   const made = JSON.parse(await controller.line((line) => line.includes('"msg":"ImageCache created"'))) as {
     imageCache: string;
   };
