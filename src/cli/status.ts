@@ -14,6 +14,7 @@ const HEADER = [
   'AGE',
   'LAST USED',
   'HITS',
+  'SETS',
   'MADE BY',
   'EXPIRES',
   'IMAGES',
@@ -57,8 +58,20 @@ export const status: Command = {
 };
 
 function row(cache: CacheStatus, now: number): string[] {
-  const { name, id, phase, progress, sizeBytes, createdAt, lastUsedAt, hits, madeBy, expiresAt, images } =
-    cache;
+  const {
+    name,
+    id,
+    phase,
+    progress,
+    sizeBytes,
+    createdAt,
+    lastUsedAt,
+    hits,
+    madeBy,
+    sets,
+    expiresAt,
+    images,
+  } = cache;
   const since = (time: string | null): string => (time === null ? '-' : formatAge(now - Date.parse(time)));
   const isUnderWay = phase !== READY && progress !== '';
   return [
@@ -69,6 +82,7 @@ function row(cache: CacheStatus, now: number): string[] {
     since(createdAt),
     since(lastUsedAt),
     hits === null ? '-' : `${hits}`,
+    sets === null ? '-' : `${sets.length}`,
     madeBy,
     describeExpiry(expiresAt, now),
     images.join(', '),

@@ -55,6 +55,10 @@ export interface Config extends DecisionOptions {
   readonly controller: {
     /** How many caches the controller keeps. */
     readonly quota: number;
+    /** Whether the controller only says what it would do. */
+    readonly dryRun: boolean;
+    /** Whether the controller merges caches near the quota. */
+    readonly packing: boolean;
     /** The label of namespaces that makes several of them one tenant; empty: none. */
     readonly tenantLabel: string;
     readonly tenantCreationsPerHour: number;

@@ -28,6 +28,18 @@ export const CONTROLLER_SETTINGS: readonly Setting[] = [
     help: 'How many ImageCaches the controller keeps. At the quota, each tenant that needs caches has an equal share of it.',
   },
   {
+    path: 'controller.dryRun',
+    type: BOOLEAN,
+    default: false,
+    help: 'Whether the controller only logs what it would do. It takes no Lease then, so that it may run beside a controller that acts.',
+  },
+  {
+    path: 'controller.packing',
+    type: BOOLEAN,
+    default: true,
+    help: 'Whether the controller merges caches into packs of up to 20 images and 20 GiB when the quota is nearly used up. A quota below 10 has no packs.',
+  },
+  {
     path: 'controller.tenantLabel',
     type: TEXT,
     default: '',

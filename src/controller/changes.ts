@@ -10,6 +10,8 @@ import {
   type OwnCache,
 } from '../core/controller/own-cache.ts';
 import { nameOfAttempt } from '../core/controller/desired-cache.ts';
+import { setOf } from '../core/controller/image-sets.ts';
+import { PACKER, type Merge } from '../core/controller/packing.ts';
 import type { Creation, Plan } from '../core/controller/plan.ts';
 import type { Deletion } from '../core/controller/retirement.ts';
 import { LAST_USED, RETIRING } from '../core/annotations.ts';
@@ -19,13 +21,14 @@ import type { Backoffs } from './backoffs.ts';
 import type { Cluster, Written } from './cluster.ts';
 import type { CreationLog } from './creation-log.ts';
 import type { Look } from './look.ts';
-import type { UseRecord, UseRecords } from './use-records.ts';
+import { MOST_USERS, type UseRecord, type UseRecords } from './use-records.ts';
 
 /** After so many objects in a row without an answer, the API server itself is at fault. */
 const FAULTS_OF_ALL = 3;
 
 export interface ChangeEvents {
   readonly onCreated: (name: string, creation: Creation) => void;
+  readonly onMerge: (merge: Merge) => void;
   readonly onMarked: (deletion: Deletion) => void;
   readonly onUnmarked: (cache: OwnCache) => void;
   readonly onDeleted: (deletion: Deletion) => void;
@@ -73,7 +76,7 @@ export class Changes {
    * @throws if the API server gives no answer, or can serve nobody now
    */
   async carryOut(planned: Plan, look: Look, mayAct: () => boolean, signal: AbortSignal): Promise<number> {
-    const { marks, unmarks, deletions, creations } = planned;
+    const { marks, unmarks, deletions, creations, merges } = planned;
     const own = this.#cluster.ownCaches();
     const isWaiting = ({ name }: OwnCache): boolean =>
       this.#backoffs.isWaiting(recordName(name), this.#clock.now());
@@ -84,6 +87,7 @@ export class Changes {
       ...unmarks.map((cache) => () => this.#unmark(cache)),
       ...marks.map((deletion) => () => this.#mark(deletion)),
       ...deletions.map((deletion) => () => this.#delete(deletion, look)),
+      ...merges.map((merge) => () => this.#merge(merge)),
       ...creations.map((creation) => () => this.#create(creation)),
       ...records.map((record) => () => this.#record(record)),
     ];
@@ -135,13 +139,43 @@ export class Changes {
       return;
     }
     const name = nameOfAttempt(creation.name, creation.attempt);
-    const object = cacheObject(creation.miss.desired, this.#options, creation);
+    const { desired } = creation.miss;
+    const set = setOf(
+      desired.images.map(({ key }) => key),
+      creation.miss.missedAtMs,
+    );
+    const object = cacheObject(desired, this.#options, { ...creation, sets: [set], users: [] });
     await this.#change(
       name,
       () => this.#cluster.create(object, this.#signal),
       () => {
         this.#log.created(name, creation.namespace, this.#clock.now());
         this.#events.onCreated(name, creation);
+      },
+    );
+  }
+
+  async #merge(merge: Merge): Promise<void> {
+    if (this.#placesMissing > 0) return;
+    const { name, desired, sets, parts } = merge;
+    const users = [
+      ...new Set(parts.flatMap((part) => (part.users.length > 0 ? part.users : [part.madeFor]))),
+    ];
+    const attempt = {
+      attempt: 1,
+      firstAttemptAtMs: this.#clock.now(),
+      sizeGib: desired.sizeGib,
+      // Packs are charged to their users, and limited by the hour as a tenant of their own.
+      namespace: PACKER,
+      sets,
+      users: users.toSorted().slice(0, MOST_USERS),
+    };
+    await this.#change(
+      name,
+      () => this.#cluster.create(cacheObject(desired, this.#options, attempt), this.#signal),
+      () => {
+        this.#log.created(name, attempt.namespace, this.#clock.now());
+        this.#events.onMerge(merge);
       },
     );
   }

@@ -1,6 +1,7 @@
 /** The state of the cluster as the controller sees it, and the changes that it may make. */
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import type { Workloads } from '../core/controller/prewarm.ts';
+import type { UsageById } from '../core/controller/uses.ts';
 import type { WatchedPod } from '../core/controller/watched-pod.ts';
 import type { JsonObject } from '../core/kubernetes/json.ts';
 import type { ObjectReference } from '../core/kubernetes/object.ts';
@@ -12,9 +13,6 @@ export interface Refusal {
 
 /** `outdated`: the object has changed or is gone, so that nothing was written. */
 export type Written = 'done' | 'outdated' | Refusal;
-
-/** Pods that got a node since the last look, by the ID of their cache. */
-export type NewUses = ReadonlyMap<string, { readonly pods: number; readonly lastAtMs: number }>;
 
 /** Writes an Event on a pod or a workload. Returns before the API server has the Event. */
 export type RecordEvent = (
@@ -28,8 +26,8 @@ export type RecordEvent = (
 export interface Cluster extends Workloads {
   /** The pods without a node, and those on virtual nodes. */
   pods(): Iterable<WatchedPod>;
-  /** The uses since the last call. */
-  takeUses(): NewUses;
+  /** The uses by pods that got a node since the last call. */
+  takeUses(): UsageById;
   ownCaches(): readonly OwnCache[];
   /** When the API server last confirmed the pods and ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined;

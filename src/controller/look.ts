@@ -2,12 +2,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
+import { neededGib } from '../core/controller/cache-size.ts';
+import { Lacks } from '../core/controller/lacks.ts';
 import { groupPods, Misses, missingTenants, type MissOptions } from '../core/controller/misses.ts';
 import type { Situation } from '../core/controller/plan.ts';
 import { comingPods, type PrewarmOptions } from '../core/controller/prewarm.ts';
-import { protectedCaches, usageOf, type Usage } from '../core/controller/protection.ts';
+import { protectedCaches } from '../core/controller/protection.ts';
+import { usageOf, type UsageById } from '../core/controller/uses.ts';
 import { Holdings, tenantOfNamespace } from '../core/controller/tenants.ts';
-import type { View } from '../core/decision/view.ts';
+import type { TrackedView } from '../core/decision/view.ts';
 import type { Backoffs } from './backoffs.ts';
 import type { Cluster } from './cluster.ts';
 import type { CreationLog } from './creation-log.ts';
@@ -25,7 +28,7 @@ export interface LookOptions {
 export interface Look {
   readonly situation: Situation;
   /** How the pods that are present use each cache, by ID. */
-  readonly usage: ReadonlyMap<string, Usage>;
+  readonly usage: UsageById;
   /** Whether pods need the cache now; looks at the pods again at each call. */
   readonly isNeededNow: (cache: OwnCache) => boolean;
   /** When time alone changes the situation, in milliseconds since 1970; Infinity: never. */
@@ -37,7 +40,8 @@ const DECISIONS_A_TURN = 500;
 
 export class Looking {
   readonly #cluster: Cluster;
-  readonly #view: View;
+  readonly #view: TrackedView;
+  readonly #lacks = new Lacks();
   readonly #options: LookOptions;
   readonly #uses: UseRecords;
   readonly #log: CreationLog;
@@ -47,7 +51,7 @@ export class Looking {
 
   constructor(
     cluster: Cluster,
-    view: View,
+    view: TrackedView,
     options: LookOptions,
     uses: UseRecords,
     log: CreationLog,
@@ -68,7 +72,7 @@ export class Looking {
       ? comingPods(this.#cluster, this.#view, prewarm, now)
       : { pods: [], reconcileAgainAtMs: Infinity };
     const grouped = groupPods([...this.#cluster.pods(), ...coming.pods], now);
-    const misses = new Misses(this.#view, this.#options.misses, now);
+    const misses = new Misses(this.#view, this.#lacks, this.#options.misses, now);
     for (const [i, group] of grouped.groups.entries()) {
       misses.add(group);
       // oxlint-disable-next-line no-await-in-loop -- so that one look never holds up the renewal of the Lease
@@ -99,6 +103,7 @@ export class Looking {
         tenantOf,
         recent: this.#log.recent(own, tenantOf, now),
         confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,
+        neededGib: (keys) => neededGib(keys, this.#options.misses, this.#view),
         isBlocked: (name) => this.#backoffs.isWaiting(name, now),
       },
       usage,

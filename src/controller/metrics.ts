@@ -59,13 +59,13 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     registry,
     created: new Counter({
       name: `${PREFIX}created_total`,
-      help: 'ImageCaches created, by cause: miss, or template (of a workload, before its first pod).',
+      help: 'ImageCaches created, by cause: miss, template (of a workload, before its first pod), merge or split.',
       labelNames: ['cause'],
       registers,
     }),
     deleted: new Counter({
       name: `${PREFIX}deleted_total`,
-      help: 'ImageCaches deleted, by reason: Quota, Idle, Expired, Superseded.',
+      help: 'ImageCaches deleted, by reason: Quota, Idle, Expired, Superseded, Packed.',
       labelNames: ['reason'],
       registers,
     }),

@@ -11,17 +11,20 @@ import { oldestOf, stalenessOf } from '../core/staleness.ts';
 import type { CacheOptions, OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type PlanOptions, type Refused } from '../core/controller/plan.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
-import type { View } from '../core/decision/view.ts';
+import type { TrackedView } from '../core/decision/view.ts';
 import { Backoffs } from './backoffs.ts';
 import { Changes, type ChangeEvents } from './changes.ts';
 import type { Cluster } from './cluster.ts';
 import { CreationLog } from './creation-log.ts';
 import { Looking, type LookOptions } from './look.ts';
+import { tellParts } from './pack-events.ts';
 import { PodEvents } from './pod-events.ts';
 import { UseRecords } from './use-records.ts';
 
 export interface ReconcilerOptions extends PlanOptions, CacheOptions, LookOptions {
   readonly decision: DecisionOptions;
+  /** Milliseconds between two reconciliations at most, because the system clock may be set. */
+  readonly longestRest: number;
 }
 
 /** Called for the log and the metrics. */
@@ -37,13 +40,11 @@ export interface ReconcilerEvents extends ChangeEvents {
 const GATHERING = 200;
 /** The controller rests this many times as long as its last look took, so that looks take at most a fifth of the time. */
 const REST_SHARE = 4;
-/** Milliseconds between two reconciliations at most, because the system clock may be set. */
-const LONGEST_REST = 60_000;
 const FAULT_WAIT_MS = { first: 1000, longest: 30_000 };
 
 export class Reconciler {
   readonly #cluster: Cluster;
-  readonly #view: View;
+  readonly #view: TrackedView;
   readonly #config: ReconcilerOptions;
   readonly #events: ReconcilerEvents;
   readonly #podEvents: PodEvents;
@@ -62,7 +63,7 @@ export class Reconciler {
 
   constructor(
     cluster: Cluster,
-    view: View,
+    view: TrackedView,
     config: ReconcilerOptions,
     events: ReconcilerEvents,
     clock: Clock,
@@ -80,7 +81,12 @@ export class Reconciler {
       events.onCreated(name, creation);
       this.#podEvents.created(name, creation.miss);
     };
-    this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, { ...events, onCreated }, clock);
+    const onMerge: ChangeEvents['onMerge'] = (merge) => {
+      events.onMerge(merge);
+      tellParts(merge, (...said) => cluster.recordEvent(...said));
+    };
+    const told = { ...events, onCreated, onMerge };
+    this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, told, clock);
   }
 
   /** Starts a reconciliation soon, because something has changed. */
@@ -150,7 +156,7 @@ export class Reconciler {
     const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct, signal);
     this.#problem = undefined;
     const againAtMs = Math.min(planned.reconcileAgainAtMs, look.reconcileAgainAtMs, changeAgainAtMs);
-    return Math.min(Math.max(againAtMs - this.#clock.now(), 0), LONGEST_REST);
+    return Math.min(Math.max(againAtMs - this.#clock.now(), 0), this.#config.longestRest);
   }
 
   /** Reports each cache that became Ready or failed since the last reconciliation. @returns the caches that failed */

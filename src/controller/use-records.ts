@@ -2,10 +2,10 @@
  * Records the use of the controller's caches in their annotations, so that a later leader knows it when the pods are
  * gone. Between two records of a cache the use is kept in memory.
  */
-import { HITS, LAST_USED, USERS } from '../core/annotations.ts';
+import { HITS, IMAGE_SETS, LAST_USED, USERS } from '../core/annotations.ts';
 import type { OwnCache } from '../core/controller/own-cache.ts';
-import type { NewUses } from './cluster.ts';
-import type { Usage } from '../core/controller/protection.ts';
+import { describeSets } from '../core/controller/image-sets.ts';
+import type { Usage, UsageById } from '../core/controller/uses.ts';
 import { formatTime } from '../core/kubernetes/time.ts';
 
 /** Milliseconds between two records of one cache. */
@@ -15,17 +15,14 @@ const MOST_AT_ONCE = 20;
 /** Milliseconds until the records that were too many at once. */
 const SOON = 1000;
 /** Namespaces that are recorded for one cache. */
-const MOST_USERS = 20;
+export const MOST_USERS = 20;
 
 export interface UseRecord {
   readonly cache: OwnCache;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-interface Unrecorded {
-  pods: number;
-  lastAtMs: number;
-}
+type Unrecorded = Pick<Usage, 'pods' | 'lastAtMs' | 'sets'>;
 
 export class UseRecords {
   /** By the uid of the cache; caches of others are left out, so that there are never more than the controller's own. */
@@ -33,26 +30,31 @@ export class UseRecords {
   #recordedAtMs = new Map<string, number>();
 
   /** Adds new uses, and forgets caches that are gone. */
-  note(uses: NewUses, own: readonly OwnCache[]): void {
+  note(uses: UsageById, own: readonly OwnCache[]): void {
     const unrecorded = new Map<string, Unrecorded>();
     const recordedAtMs = new Map<string, number>();
     for (const { uid, id = '' } of own) {
       const recorded = this.#recordedAtMs.get(uid);
       if (recorded !== undefined) recordedAtMs.set(uid, recorded);
-      const before = this.#unrecorded.get(uid) ?? { pods: 0, lastAtMs: 0 };
-      const use = uses.get(id);
-      const pods = before.pods + (use?.pods ?? 0);
-      if (pods > 0) unrecorded.set(uid, { pods, lastAtMs: Math.max(before.lastAtMs, use?.lastAtMs ?? 0) });
+      const use = together(this.#unrecorded.get(uid), uses.get(id));
+      if (use) unrecorded.set(uid, use);
     }
     this.#unrecorded = unrecorded;
     this.#recordedAtMs = recordedAtMs;
   }
 
   /** The cache with the last use that is known, recorded or not. */
-  withUse(cache: OwnCache, usage: ReadonlyMap<string, Usage>): OwnCache {
-    const unrecorded = this.#unrecorded.get(cache.uid)?.lastAtMs ?? 0;
-    const present = usage.get(cache.id ?? '')?.lastAtMs ?? 0;
-    return { ...cache, lastUsedAtMs: Math.max(cache.lastUsedAtMs, unrecorded, present) };
+  withUse(cache: OwnCache, usage: UsageById): OwnCache {
+    const use = together(this.#unrecorded.get(cache.uid), usage.get(cache.id ?? ''));
+    if (!use) return cache;
+    return {
+      ...cache,
+      lastUsedAtMs: Math.max(cache.lastUsedAtMs, use.lastAtMs),
+      sets: cache.sets.map((set) => ({
+        ...set,
+        lastUsedAtMs: Math.max(set.lastUsedAtMs, use.sets.get(set.hash) ?? 0),
+      })),
+    };
   }
 
   /**
@@ -62,7 +64,7 @@ export class UseRecords {
    */
   due(
     own: readonly OwnCache[],
-    usage: ReadonlyMap<string, Usage>,
+    usage: UsageById,
     now: number,
     isWaiting: (cache: OwnCache) => boolean,
   ): { readonly records: readonly UseRecord[]; readonly nextAtMs: number } {
@@ -81,15 +83,17 @@ export class UseRecords {
     return (this.#recordedAtMs.get(uid) ?? -Infinity) + RECORD_EVERY;
   }
 
-  #recordOf(cache: OwnCache, usage: ReadonlyMap<string, Usage>): UseRecord {
+  #recordOf(cache: OwnCache, usage: UsageById): UseRecord {
     const pods = this.#unrecorded.get(cache.uid)?.pods ?? 0;
-    const { lastUsedAtMs } = this.withUse(cache, usage);
+    const { lastUsedAtMs, sets, contents } = this.withUse(cache, usage);
+    const keys = contents.images.map(({ key }) => key);
     const users = [...(usage.get(cache.id ?? '')?.namespaces ?? [])].toSorted().slice(0, MOST_USERS);
     return {
       cache,
       annotations: {
         [LAST_USED]: formatTime(lastUsedAtMs),
         [HITS]: `${cache.hits + pods}`,
+        [IMAGE_SETS]: describeSets(sets, keys),
         ...(users.length > 0 && { [USERS]: users.join(',') }),
       },
     };
@@ -100,4 +104,11 @@ export class UseRecords {
     this.#unrecorded.delete(uid);
     this.#recordedAtMs.set(uid, now);
   }
+}
+
+function together(a: Unrecorded | undefined, b: Unrecorded | undefined): Unrecorded | undefined {
+  if (!a || !b) return a ?? b;
+  const sets = new Map(a.sets);
+  for (const [set, at] of b.sets) sets.set(set, Math.max(sets.get(set) ?? 0, at));
+  return { pods: a.pods + b.pods, lastAtMs: Math.max(a.lastAtMs, b.lastAtMs), sets };
 }

@@ -82,6 +82,10 @@ export const MADE_FOR = `${OWN_PREFIX}made-for`;
 export const LAST_USED = `${OWN_PREFIX}last-used`;
 export const HITS = `${OWN_PREFIX}hits`;
 export const USERS = `${OWN_PREFIX}users`;
+/** Annotation of an ImageCache that the controller made: its image sets, each with its last use (image-sets.ts). */
+export const IMAGE_SETS = `${OWN_PREFIX}image-sets`;
+/** Annotation of an ImageCache that the controller made, value `true`: the controller neither deletes nor merges it. */
+export const DO_NOT_EVICT = `${OWN_PREFIX}do-not-evict`;
 /** Annotation of an ImageCache that the controller will delete: why, and since when: `Quota 2026-11-30T12:00:00Z`. */
 export const RETIRING = `${OWN_PREFIX}retiring`;
 

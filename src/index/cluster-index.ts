@@ -1,5 +1,5 @@
 /** The whole index: a source fills it, and decisions read it through the View. */
-import type { CandidateLevel, View } from '../core/decision/view.ts';
+import type { CandidateLevel, TrackedView } from '../core/decision/view.ts';
 import type { StringMap } from '../core/kubernetes/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
@@ -9,7 +9,7 @@ import { NamespaceIndex } from './namespace-index.ts';
 import { NodeIndex } from './node-index.ts';
 import { ProfileIndex } from './profile-index.ts';
 
-export class ClusterIndex implements View {
+export class ClusterIndex implements TrackedView {
   readonly imageCaches = new ImageCacheIndex();
   readonly profiles = new ProfileIndex();
   readonly nodes = new NodeIndex();

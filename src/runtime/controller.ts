@@ -7,8 +7,8 @@ import type { Config } from '../config/config.ts';
 import { oldestOf } from '../core/staleness.ts';
 import { podCount, type Miss } from '../core/controller/misses.ts';
 import { REFUSAL_CODES } from '../core/controller/plan.ts';
-import { DAY } from '../core/kubernetes/time.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
+import { withoutWrites } from '../controller/dry-run.ts';
 import { createControllerMetrics } from '../controller/metrics.ts';
 import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
 import { buildHealthServer } from '../http/health-server.ts';
@@ -16,6 +16,7 @@ import { listenAll } from '../http/listen-all.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
 import { connectController, type ConnectedController } from './connect.ts';
+import { reconcilerOptions } from './reconciler-options.ts';
 import { kindsAsOf, secondsSince, shownProblems } from './readiness.ts';
 
 export interface Controller {
@@ -25,9 +26,6 @@ export interface Controller {
   readonly synced: Promise<void>;
   readonly stop: () => Promise<void>;
 }
-
-/** Milliseconds that an accepted pod may take until the API server's watches have it. */
-const ARRIVAL = 2000;
 
 /** @throws if the port is in use, or no cluster is configured */
 export async function startController(
@@ -64,27 +62,15 @@ export async function startController(
     },
     clock,
   );
-  const { idleDays, retentionDays, webhookTimeoutMs, maxSize, exceptNamespaces } = config.controller;
+  const { dryRun } = config.controller;
   const reconciler = new Reconciler(
-    connection.cluster,
+    dryRun
+      ? withoutWrites(connection.cluster, (change, imageCache, images) =>
+          log.info({ change, imageCache, images }, 'dry run: the controller would change an ImageCache'),
+        )
+      : connection.cluster,
     index,
-    {
-      ...config.controller,
-      idleAfter: idleDays * DAY,
-      retireWait: config.maxStalenessMs + webhookTimeoutMs + ARRIVAL,
-      retentionDays: retentionDays === 0 ? undefined : retentionDays,
-      decision: config,
-      misses: {
-        decision: config,
-        publicRegistries: config.sharing.publicRegistries,
-        privateImages: config.controller.privateImages,
-        maxSizeGib: maxSize,
-        exceptNamespaces: new Set(exceptNamespaces),
-      },
-      prewarm: config.prewarm
-        ? { unlabelled: config.prewarmNamespaces === 'all', except: new Set(config.prewarmExcept) }
-        : undefined,
-    },
+    reconcilerOptions(config),
     reconcilerListeners(metrics, log, onProblem),
     clock,
   );
@@ -101,7 +87,7 @@ export async function startController(
   let electing = Promise.resolve();
   synced
     .then(() => {
-      electing = connection.election.run(stopping.signal);
+      electing = dryRun ? reconciler.run(stopping.signal) : connection.election.run(stopping.signal);
     })
     // The caller gets the error from `synced`.
     .catch(() => undefined);
@@ -137,6 +123,14 @@ function reconcilerListeners(
           ...causeOf(miss),
           attempt,
         },
+        'ImageCache created',
+      );
+    },
+    onMerge: ({ name, parts, sets }) => {
+      const cause = parts.length === 1 ? 'split' : 'merge';
+      metrics.created.inc({ cause });
+      log.info(
+        { imageCache: name, cause, parts: parts.map((part) => part.name), sets: sets.length },
         'ImageCache created',
       );
     },

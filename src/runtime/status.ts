@@ -12,8 +12,10 @@ import {
 import { byName } from '../core/kubernetes/object.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { IMAGE_CACHE_API_VERSION, type ImageCache } from '../core/image-cache.ts';
-import { isOwnCache } from '../core/controller/own-cache.ts';
+import { formatTime } from '../core/kubernetes/time.ts';
+import { isOwnCache, type OwnCache } from '../core/controller/own-cache.ts';
 import { readManifest } from '../sources/kinds/manifest.ts';
+import { readOwnCache } from '../sources/kinds/own-cache.ts';
 import { readImageCache } from '../sources/kinds/image-cache.ts';
 import { connectImageCaches } from './connect.ts';
 
@@ -32,6 +34,8 @@ export interface CacheStatus {
   /** As the controller recorded it; null for a cache made by hand, whose use is not recorded. */
   readonly hits: number | null;
   readonly madeBy: 'hand' | 'controller';
+  /** The image sets that the controller made the cache for, by when each was last used; null for a cache made by hand. */
+  readonly sets: readonly { readonly images: readonly string[]; readonly lastUsedAt: string }[] | null;
 }
 
 /**
@@ -73,8 +77,15 @@ function statusOf(object: JsonObject): CacheStatus {
     createdAt: cache.createdAtMs === 0 ? null : new Date(cache.createdAtMs).toISOString(),
     expiresAt: cache.expiresAtMs === undefined ? null : new Date(cache.expiresAtMs).toISOString(),
     madeBy: isOwn ? 'controller' : 'hand',
+    sets: isOwn ? setsOf(readOwnCache(manifest)) : null,
     ...useOf(isOwn ? annotations : EMPTY_MAP, isOwn),
   };
+}
+
+function setsOf({ sets }: OwnCache): CacheStatus['sets'] {
+  return sets
+    .toSorted((a, b) => b.lastUsedAtMs - a.lastUsedAtMs)
+    .map(({ keys, lastUsedAtMs }) => ({ images: keys, lastUsedAt: formatTime(lastUsedAtMs) }));
 }
 
 function useOf(annotations: StringMap, isOwn: boolean): Pick<CacheStatus, 'hits' | 'lastUsedAt'> {

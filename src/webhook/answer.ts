@@ -8,11 +8,11 @@ import { decide, decideOnUnreadable, leftAlone, type Decision } from '../core/de
 import { explanationOf, type Explanation } from '../core/decision/explanation.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import { isVirtualNode } from '../core/decision/scope.ts';
-import type { View } from '../core/decision/view.ts';
+import type { TrackedView } from '../core/decision/view.ts';
 import { messageOf, Unreadable } from '../core/kubernetes/problem.ts';
 import { readPod, UNREAD_POD, type Pod } from '../core/pod.ts';
 import { ALLOWED_AS_IT_IS, encodeResponse, type EncodedResponse, type Review } from './admission-review.ts';
-import { DecisionCache, type Changes, type Decided } from './decision-cache.ts';
+import { DecisionCache, type Decided } from './decision-cache.ts';
 import { addToMetrics, incrementsOf, OPERATION, type Increments } from './decision-metrics.ts';
 import { patchFor, patchForBinding, type Operation } from './json-patch.ts';
 import type { Metrics } from './metrics.ts';
@@ -28,7 +28,7 @@ export type FindUnboundPod = (pod: {
 
 export interface AnswerOptions {
   readonly log: FastifyBaseLogger;
-  readonly view: View & Changes;
+  readonly view: TrackedView;
   readonly decision: DecisionOptions;
   readonly metrics: Metrics;
   /** Milliseconds since 1970. */

@@ -4,20 +4,10 @@
  */
 import type { Decision } from '../core/decision/decide.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
+import type { TrackedView } from '../core/decision/view.ts';
 import { Memory } from '../core/memoize.ts';
 import type { Pod } from '../core/pod.ts';
 import { stalenessOf } from '../core/staleness.ts';
-
-/** How the index tells whether its data have changed: each change makes a generation grow. */
-export interface Changes {
-  confirmedAtMs(): number | undefined;
-  /** Grows with each change to anything that a decision looks up, except the ImageCaches. */
-  clusterGeneration(): number;
-  /** Grows with each change to an ImageCache; its expiry, and the start of the margin before it, count as changes. */
-  cacheGeneration(nowMs: number, expiryMarginMs: number): number;
-  /** Whether a cache with at least `atLeast` of these images or repositories has changed since a cacheGeneration. */
-  cachesChangedSince(generation: number, names: readonly string[], atLeast: number): boolean;
-}
 
 /** The ImageCaches whose changes make an answer invalid: those with at least `atLeast` of the names, or all. */
 type Dependency = 'any cache' | { readonly names: readonly string[]; readonly atLeast: number };
@@ -41,13 +31,13 @@ export interface Decided<T> {
 }
 
 export class DecisionCache<T> {
-  readonly #changes: Changes;
+  readonly #view: TrackedView;
   readonly #options: DecisionOptions;
   readonly #entries = new Memory<Entry<T>>(ENTRIES);
   #clusterGeneration = -1;
 
-  constructor(changes: Changes, options: DecisionOptions) {
-    this.#changes = changes;
+  constructor(view: TrackedView, options: DecisionOptions) {
+    this.#view = view;
     this.#options = options;
   }
 
@@ -58,13 +48,13 @@ export class DecisionCache<T> {
   remembered(pod: Pod, nowMs: number, decideAnew: () => Decided<T>, isKept: boolean): T {
     const { expiryMarginMs, maxStalenessMs } = this.#options;
     // A decision does not use a stale index, so the remembered answers, which did use the index, are not valid.
-    if (stalenessOf(this.#changes.confirmedAtMs(), maxStalenessMs, nowMs)) return decideAnew().answer;
+    if (stalenessOf(this.#view.confirmedAtMs(), maxStalenessMs, nowMs)) return decideAnew().answer;
     const key = podKey(pod);
     if (key === undefined) return decideAnew().answer;
-    const clusterGeneration = this.#changes.clusterGeneration();
+    const clusterGeneration = this.#view.clusterGeneration();
     if (clusterGeneration !== this.#clusterGeneration) this.#entries.clear();
     this.#clusterGeneration = clusterGeneration;
-    const generation = this.#changes.cacheGeneration(nowMs, expiryMarginMs);
+    const generation = this.#view.cacheGeneration(nowMs, expiryMarginMs);
     const known = this.#entries.get(key);
     if (known && this.#stillHolds(known, generation)) return known.answer;
     const { answer, decision } = decideAnew();
@@ -77,7 +67,7 @@ export class DecisionCache<T> {
     const { dependency } = entry;
     if (dependency === 'any cache') return false;
     const { names, atLeast } = dependency;
-    if (this.#changes.cachesChangedSince(entry.generation, names, atLeast)) return false;
+    if (this.#view.cachesChangedSince(entry.generation, names, atLeast)) return false;
     entry.generation = generation;
     return true;
   }

@@ -344,9 +344,21 @@ describe('imc status', () => {
         .split('\n')
         .map((line) => line.split(/ {2,}/)),
     ).toEqual([
-      ['NAME', 'CACHEID', 'PHASE', 'SIZE', 'AGE', 'LAST USED', 'HITS', 'MADE BY', 'EXPIRES', 'IMAGES'],
-      ['auto-1', 'imc-auto-1', 'Ready', '20Gi', '3h', '10m', '42', 'controller', 'never', 'a:1, b:1'],
-      ['mine', '-', 'Creating 40%', '40Gi', '2h', '-', '-', 'hand', 'in 2d', 'c:1'],
+      [
+        'NAME',
+        'CACHEID',
+        'PHASE',
+        'SIZE',
+        'AGE',
+        'LAST USED',
+        'HITS',
+        'SETS',
+        'MADE BY',
+        'EXPIRES',
+        'IMAGES',
+      ],
+      ['auto-1', 'imc-auto-1', 'Ready', '20Gi', '3h', '10m', '42', '1', 'controller', 'never', 'a:1, b:1'],
+      ['mine', '-', 'Creating 40%', '40Gi', '2h', '-', '-', '-', 'hand', 'in 2d', 'c:1'],
     ]);
     expect([table.code, table.err]).toEqual([
       1,

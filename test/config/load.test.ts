@@ -73,6 +73,8 @@ describe('the configuration', () => {
       },
       controller: {
         quota: 100,
+        dryRun: false,
+        packing: true,
         tenantLabel: '',
         tenantCreationsPerHour: 20,
         creationsPerHour: 100,

@@ -55,6 +55,7 @@ function look(cache: Partial<CacheSpec> = {}, now = NOW): string[] {
 
 const OPTIONS: PlanOptions = {
   quota: 7,
+  packing: false,
   idleAfter: 0,
   retireWait: 0,
   tenantCreationsPerHour: 5,

@@ -1,8 +1,9 @@
 /** What the reconciler does and when, with a cluster in memory and a clock that moves only when a test advances it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Cluster, NewUses, Written } from '../../src/controller/cluster.ts';
+import type { Cluster, Written } from '../../src/controller/cluster.ts';
 import { Reconciler } from '../../src/controller/reconciler.ts';
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
+import type { UsageById } from '../../src/core/controller/uses.ts';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
 import type { JsonObject } from '../../src/core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -19,6 +20,7 @@ const OPTIONS = {
   quota: 3,
   idleAfter: 30 * 24 * 60 * MINUTE,
   retireWait: 2 * MINUTE,
+  packing: false,
   tenantCreationsPerHour: 100,
   creationsPerHour: 100,
   tenantLabel: '',
@@ -28,6 +30,7 @@ const OPTIONS = {
   decision: DECISION,
   misses: { ...RULES, decision: DECISION, exceptNamespaces: new Set<string>() },
   prewarm: undefined,
+  longestRest: 60_000,
 };
 
 let clock: FakeClock;
@@ -41,7 +44,7 @@ let created: string[];
 let deleted: string[];
 /** The annotations that were written, by cache. */
 let annotated: [string, Readonly<Record<string, string | null>>][];
-let uses: NewUses;
+let uses: UsageById;
 /** Called before a cache is deleted. */
 let beforeDeletion: () => void;
 let refuseDeletion: boolean;
@@ -118,6 +121,7 @@ function start(): void {
     OPTIONS,
     {
       onCreated: (name) => events.push(`created ${name}`),
+      onMerge: ({ name }) => events.push(`merged ${name}`),
       onMarked: ({ reason }) => events.push(`marked ${reason}`),
       onUnmarked: ({ name }) => events.push(`unmarked ${name}`),
       onDeleted: ({ reason }) => events.push(`deleted ${reason}`),
@@ -383,10 +387,14 @@ describe('at the quota', () => {
 
 it('the use of a cache is recorded once pods have got it, and not what came before this leader', async () => {
   own = [ownCache('a', clock.now() - HOUR)];
-  uses = new Map([['imc-a', { pods: 99, lastAtMs: clock.now() - HOUR }]]);
+  uses = new Map([
+    ['imc-a', { pods: 99, lastAtMs: clock.now() - HOUR, namespaces: new Set(), sets: new Map() }],
+  ]);
   start();
   await settled();
-  uses = new Map([['imc-a', { pods: 2, lastAtMs: clock.now() }]]);
+  uses = new Map([
+    ['imc-a', { pods: 2, lastAtMs: clock.now(), namespaces: new Set(), sets: new Map([['a', clock.now()]]) }],
+  ]);
   reconciler.wake();
   await pass(1000);
   expect(annotated).toEqual([
@@ -395,6 +403,7 @@ it('the use of a cache is recorded once pods have got it, and not what came befo
       {
         'imagecache-webhook.io/last-used': '2026-11-25T12:00:00Z',
         'imagecache-webhook.io/hits': '2',
+        'imagecache-webhook.io/image-sets': expect.stringContaining('2026-11-25T12:00:00Z') as string,
       },
     ],
   ]);

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { UseRecords } from '../../src/controller/use-records.ts';
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
-import type { Usage } from '../../src/core/controller/protection.ts';
+import type { Usage, UsageById } from '../../src/core/controller/uses.ts';
 import { cache, HOUR, MINUTE, NOW } from '../support/planning.ts';
 
 const SECOND = 1000;
@@ -14,11 +14,15 @@ beforeEach(() => {
 });
 
 const use = (id: string, pods: number, ago: number): void =>
-  records.note(new Map([[id, { pods, lastAtMs: NOW - ago }]]), own);
-const usage = (...uses: readonly [string, number, string][]): ReadonlyMap<string, Usage> =>
-  new Map(
-    uses.map(([id, ago, namespace]) => [id, { lastAtMs: NOW - ago, namespaces: new Set([namespace]) }]),
-  );
+  records.note(new Map([[id, usedBy(pods, ago)]]), own);
+const usedBy = (pods: number, ago: number, namespaces: readonly string[] = []): Usage => ({
+  pods,
+  lastAtMs: NOW - ago,
+  namespaces: new Set(namespaces),
+  sets: new Map(),
+});
+const usage = (...uses: readonly [string, number, string][]): UsageById =>
+  new Map(uses.map(([id, ago, namespace]) => [id, usedBy(1, ago, [namespace])]));
 const due = (present = usage(), now = NOW): Record<string, unknown> =>
   Object.fromEntries(
     records.due(own, present, now, () => false).records.map((each) => [each.cache.id, each.annotations]),
@@ -31,6 +35,7 @@ describe('a use', () => {
       'imc-a': {
         'imagecache-webhook.io/last-used': '2026-11-21T11:59:59Z',
         'imagecache-webhook.io/hits': '3',
+        'imagecache-webhook.io/image-sets': expect.any(String) as string,
         'imagecache-webhook.io/users': 'team',
       },
     });
@@ -90,7 +95,7 @@ describe('a use', () => {
 
 it('at most twenty caches are recorded at once, and the others at once after them', () => {
   own = Array.from({ length: 45 }, (_, i) => cache(`x${i}`, HOUR));
-  records.note(new Map(own.map(({ id }) => [id!, { pods: 1, lastAtMs: NOW }])), own);
+  records.note(new Map(own.map(({ id }) => [id!, usedBy(1, 0)])), own);
   const counts = [0, 1, 2, 3].map(() => {
     const round = records.due(own, usage(), NOW, () => false);
     for (const each of round.records) records.recorded(each, NOW);
@@ -106,7 +111,7 @@ it('at most twenty caches are recorded at once, and the others at once after the
 
 it('records that were refused a moment ago do not keep others from being recorded', () => {
   own = Array.from({ length: 50 }, (_, i) => cache(`x${i}`, HOUR));
-  records.note(new Map(own.map(({ id }) => [id!, { pods: 1, lastAtMs: NOW }])), own);
+  records.note(new Map(own.map(({ id }) => [id!, usedBy(1, 0)])), own);
   const refused = new Set(own.slice(0, 20));
   const round = records.due(own, usage(), NOW, (each) => refused.has(each));
   expect(round.records.map(({ cache: { id } }) => id)).toEqual(own.slice(20, 40).map(({ id }) => id));

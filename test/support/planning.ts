@@ -11,6 +11,7 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const OPTIONS: PlanOptions = {
   quota: 3,
+  packing: false,
   idleAfter: 30 * DAY,
   retireWait: 2 * MINUTE,
   tenantCreationsPerHour: 1000,
@@ -75,6 +76,7 @@ export interface Setting {
   readonly confirmedAtMs?: number;
   /** Names of ImageCaches that must wait, because a change of them was refused. */
   readonly blocked?: readonly string[];
+  readonly neededGib?: Situation['neededGib'] | undefined;
   readonly now?: number;
 }
 
@@ -88,6 +90,7 @@ export function planFor(setting: Setting): Plan {
     needed: new Set(needed),
     usersOf,
     tenantOf: (namespace) => namespace,
+    neededGib: setting.neededGib ?? (() => 20),
     recent,
     confirmedAtMs: setting.confirmedAtMs ?? now,
     isBlocked: (name) => setting.blocked?.includes(name) ?? false,
@@ -103,6 +106,7 @@ export function summary(planned: Plan): Record<string, string[]> {
     marked: planned.marks.map(told),
     unmarked: planned.unmarks.map(({ id }) => id ?? ''),
     deleted: planned.deletions.map(told),
+    merged: planned.merges.map(({ parts, sets }) => `${parts.length} parts, ${sets.length} sets`),
     created: planned.creations.map(({ miss, attempt }) => `${miss.desired.imageSet} ${attempt}`),
     refused: planned.refused.map(({ miss, code }) => `${code} ${miss.desired.imageSet}`),
   };
@@ -131,6 +135,9 @@ export function carryOut(own: readonly OwnCache[], planned: Plan, now: number, s
       const made = { id: undefined, phase: '', attempt, firstAttemptAtMs, madeFor: namespace };
       state = [...state, ownCache(nameOfAttempt(name, attempt), now, made)];
       void miss;
+    }),
+    ...planned.merges.map(({ name, desired: contents, sets }) => () => {
+      state = [...state, ownCache(name, now, { id: undefined, phase: '', contents, sets, sizeGib: 20 })];
     }),
   ];
   for (const change of changes.slice(0, steps)) change();

@@ -8,7 +8,7 @@ export interface SizeOptions {
 }
 
 /** GiB. ECI makes no smaller cache (docs/domain.md, "ImageCache"). */
-const LEAST_GIB = 20;
+export const LEAST_GIB = 20;
 /** GiB, if the size of an image is not known. */
 const UNKNOWN_GIB = 30;
 /** Images need about twice their compressed size on a disk (docs/domain.md, "ImageCache"). */

@@ -1,17 +1,17 @@
 /**
- * Finds the caches that pods miss now: decides pods again, by the rules of the webhook. So the controller need not
- * remember any miss, and a miss ends as soon as a cache serves the pod. Pods with the same content are decided once.
+ * Finds the caches that pods miss now, from the pods alone. So the controller need not remember any miss, and a miss ends as
+ * soon as a cache serves the pod. Pods with the same content are looked at once.
  */
 import { CREATE_ON_MISS, WEBHOOK_SWITCH } from '../annotations.ts';
 import type { DecisionOptions } from '../decision/options.ts';
-import { decide, type Decision } from '../decision/decide.ts';
-import type { View } from '../decision/view.ts';
+import type { TrackedView } from '../decision/view.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
 import { Alarm } from './alarm.ts';
 import type { PodContent, WatchedPod } from './watched-pod.ts';
-import { cacheName, type DesiredCache } from './desired-cache.ts';
-import { desiredCaches, type CacheRules } from './missing-images.ts';
+import type { DesiredCache } from './desired-cache.ts';
+import type { Lack, Lacks } from './lacks.ts';
+import type { CacheRules } from './missing-images.ts';
 
 export interface Miss {
   readonly desired: DesiredCache;
@@ -19,8 +19,8 @@ export interface Miss {
   readonly missedAtMs: number;
   /** How many pods miss the cache, by namespace; 0 for a pre-warmed workload that has no pod yet. */
   readonly pods: ReadonlyMap<string, number>;
-  /** What the latest of those pods found: no cache, or one that lacks some images and is used or left to ECI. */
-  readonly found: 'nothing' | 'partial, used' | 'partial, left to ECI';
+  /** What the latest of those pods found. */
+  readonly found: Lack['found'];
   /** The youngest pod that misses the cache, or the workload. */
   readonly lastBy: ObjectReference;
 }
@@ -76,27 +76,28 @@ function mayCountAt({ nodeName, isGated, subject, createdAtMs }: WatchedPod): nu
 /** The misses of the groups that were added, by the name of the ImageCache that each miss asks for. */
 export class Misses {
   readonly byName = new Map<string, Miss>();
-  readonly #view: View;
+  readonly #view: TrackedView;
+  readonly #lacks: Lacks;
   readonly #options: MissOptions;
   readonly #now: number;
 
   /** @param now milliseconds since 1970 */
-  constructor(view: View, options: MissOptions, now: number) {
+  constructor(view: TrackedView, lacks: Lacks, options: MissOptions, now: number) {
     this.#view = view;
+    this.#lacks = lacks;
     this.#options = options;
     this.#now = now;
   }
 
-  /** Makes one decision. */
+  /** Makes at most one decision. */
   add({ content, pods, newest }: PodGroup): void {
     const { pod } = content;
     if (!this.#isInCharge(content)) return;
-    const decision = decide(pod, this.#view, this.#options.decision, this.#now);
+    const lack = this.#lacks.of(content, this.#view, this.#options, this.#now);
     const marker = pod.annotations.get(CREATE_ON_MISS);
     // A marker with another hash is none of ours, or the pod was changed after the webhook saw it.
-    if (marker !== undefined && marker !== decision.createOnMiss) return;
-    for (const desired of desiredCaches(content, decision, this.#options, this.#view)) {
-      const name = cacheName(desired);
+    if (marker !== undefined && marker !== lack.marker) return;
+    for (const [name, desired] of lack.desired) {
       const known = this.byName.get(name);
       const isLast = known === undefined || newest.createdAtMs > known.missedAtMs;
       const counts = new Map(known?.pods);
@@ -105,7 +106,7 @@ export class Misses {
         desired: known && known.desired.largestGib >= desired.largestGib ? known.desired : desired,
         missedAtMs: isLast ? newest.createdAtMs : known.missedAtMs,
         pods: counts,
-        found: isLast ? foundBy(decision) : known.found,
+        found: isLast ? lack.found : known.found,
         lastBy: isLast ? newest.subject : known.lastBy,
       });
     }
@@ -121,11 +122,6 @@ export class Misses {
 /** Whether the labels of a pod or a namespace keep the API server from sending the pod to the webhook. */
 export function isSwitchedOff(labels: StringMap): boolean {
   return labels.get(WEBHOOK_SWITCH.label) === WEBHOOK_SWITCH.off;
-}
-
-function foundBy({ outcome, cacheId }: Decision): Miss['found'] {
-  if (outcome !== 'partial') return 'nothing';
-  return cacheId === undefined ? 'partial, left to ECI' : 'partial, used';
 }
 
 /** The tenants whose pods miss a cache; one that misses several comes several times. */

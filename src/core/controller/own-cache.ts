@@ -6,20 +6,24 @@ import {
   FIRST_ATTEMPT,
   FLASH,
   IMAGE_SET,
+  IMAGE_SETS,
   MADE_BY,
   MADE_FOR,
   NAMESPACE_UID,
   NAMESPACES,
   REUSE,
+  USERS,
 } from '../annotations.ts';
 import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
 import { IMAGE_CACHE_API_VERSION } from '../image-cache.ts';
 import { partOf, type JsonObject } from '../kubernetes/json.ts';
 import { formatTime } from '../kubernetes/time.ts';
-import { cacheName, nameOfAttempt, type DesiredCache } from './desired-cache.ts';
+import { cacheName, nameOfAttempt, type DesiredCache, type Unsized } from './desired-cache.ts';
+import { describeSets, type CachedSet } from './image-sets.ts';
 
 /** Why the controller deletes a cache. */
-export type DeletionReason = 'Expired' | 'Idle' | 'Quota' | 'Superseded';
+export const DELETION_REASONS = ['Expired', 'Idle', 'Quota', 'Superseded', 'Packed'] as const;
+export type DeletionReason = (typeof DELETION_REASONS)[number];
 
 export interface OwnCache {
   readonly name: string;
@@ -50,6 +54,12 @@ export interface OwnCache {
   readonly madeFor: string;
   /** The namespaces of the pods that had the cache when its use was last recorded. */
   readonly users: readonly string[];
+  /** What it was made of: its images, its platform, and its credentials with their owner. */
+  readonly contents: Unsized;
+  /** The image sets that it was made for; several if it is a pack. */
+  readonly sets: readonly CachedSet[];
+  /** Whether somebody asks the controller to leave it alone. */
+  readonly doNotEvict: boolean;
   /** Set once the cache is marked, so that no pod is given it any more. */
   readonly retiring: Retiring | undefined;
 }
@@ -84,13 +94,16 @@ export interface Attempt {
   readonly sizeGib: number;
   /** The namespace that the cache is made for. */
   readonly namespace: string;
+  readonly sets: readonly CachedSet[];
+  /** The namespaces whose pods use its parts, if it is a pack. */
+  readonly users: readonly string[];
 }
 
 /** The ImageCache object for a desired cache. It has no ownerReference, because the cache outlives its pods. */
 export function cacheObject(
   desired: DesiredCache,
   { reuse, flash, retentionDays }: CacheOptions,
-  { attempt, firstAttemptAtMs, sizeGib, namespace }: Attempt,
+  { attempt, firstAttemptAtMs, sizeGib, namespace, sets, users }: Attempt,
 ): JsonObject {
   const { images, imageSet, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
   return {
@@ -110,6 +123,11 @@ export function cacheObject(
         ...(reuse && { [REUSE]: 'true' }),
         ...(flash && { [FLASH]: 'true' }),
         [MADE_FOR]: namespace,
+        ...(users.length > 0 && { [USERS]: users.join(',') }),
+        [IMAGE_SETS]: describeSets(
+          sets,
+          images.map(({ key }) => key),
+        ),
         [ATTEMPT]: `${attempt}`,
         [FIRST_ATTEMPT]: new Date(firstAttemptAtMs).toISOString(),
       },

@@ -10,12 +10,15 @@ import { enlarged } from './cache-size.ts';
 import { Alarm } from './alarm.ts';
 import { nameOfAttempt } from './desired-cache.ts';
 import { CreationRate, type RateOptions, type RateRefusal, type RecentCreation } from './creation-rate.ts';
+import { LEAST_QUOTA, LEFT_TO_PACKS, PACKER, planPacks, type Merge } from './packing.ts';
 import { Retirement, type Deletion, type RetirementOptions, type Standing } from './retirement.ts';
 import { Room } from './room.ts';
 
 export interface PlanOptions extends RateOptions, RetirementOptions {
   /** How many caches the controller keeps. */
   readonly quota: number;
+  /** Whether the controller merges caches near the quota. */
+  readonly packing: boolean;
 }
 
 /** The state of the cluster that the plan is made for. */
@@ -25,6 +28,8 @@ export interface Situation extends Standing {
   readonly tenantOf: (namespace: string) => string;
   /** The creations of the last hour. */
   readonly recent: readonly RecentCreation[];
+  /** GiB that a cache of these images needs. */
+  readonly neededGib: (keys: readonly string[]) => number;
 }
 
 export interface Creation {
@@ -56,6 +61,8 @@ export interface Plan {
   /** Deletions come before creations, so that there are never more caches than the quota. */
   readonly deletions: readonly Deletion[];
   readonly creations: readonly Creation[];
+  /** Packs that are made; their parts go later. */
+  readonly merges: readonly Merge[];
   /** Misses that get no cache, not even once the marked caches are gone. */
   readonly refused: readonly Refused[];
   /** When time alone changes the plan, in milliseconds since 1970; Infinity: never. */
@@ -75,37 +82,49 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
   const { misses, usersOf, tenantOf } = situation;
   const alarm = new Alarm(now);
   const retirement = new Retirement(situation, options, alarm, now);
-  retirement.retireUnneeded();
+  retirement.retireUnneeded(options.packing);
+  const kept = retirement.kept();
+  const isMarked = (cache: OwnCache): boolean => retirement.isMarked(cache);
+  const rate = new CreationRate(situation.recent, options, now);
+  const isPacking = options.packing && options.quota >= LEAST_QUOTA;
+  const { merges: wanted, inFlight } = isPacking
+    ? planPacks({ ...situation, kept, isMarked }, options.quota, now)
+    : { merges: [], inFlight: new Set<OwnCache>() };
+  const merges = wanted.filter(() => {
+    const isRefused = rateRefusal(PACKER, rate, alarm) !== undefined;
+    if (!isRefused) rate.count(PACKER);
+    return !isRefused;
+  });
   const room = new Room(
     {
-      kept: retirement.kept(),
+      kept,
+      merging: inFlight,
       marked: retirement.marked(),
-      mustStay: (cache) => retirement.isNeeded(cache) || situation.isBlocked(cache.name),
+      mustStay: (cache) => cache.doNotEvict || retirement.isNeeded(cache) || situation.isBlocked(cache.name),
       usedAt: retirement.usedAt,
       usersOf,
       retire: (cache) => retirement.retire(cache, 'Quota'),
     },
-    options.quota,
+    { quota: options.quota, leftToPacks: isPacking ? LEFT_TO_PACKS : 0, merges: merges.length },
     misses.values(),
     tenantOf,
     now,
   );
   room.shrinkToQuota();
-  const { creations, refused } = serve(situation, options, retirement, room, alarm, now);
+  const { creations, refused } = serve(situation, rate, retirement, room, alarm, now);
   const { marks, unmarks, deletions } = retirement;
-  return { marks, unmarks, deletions, creations, refused, reconcileAgainAtMs: alarm.atMs };
+  return { marks, unmarks, deletions, creations, merges, refused, reconcileAgainAtMs: alarm.atMs };
 }
 
 /** Finds a cache, or a place for one, for each miss. */
 function serve(
-  { misses, recent, isBlocked }: Situation,
-  options: PlanOptions,
+  { misses, isBlocked }: Situation,
+  rate: CreationRate,
   retirement: Retirement,
   room: Room,
   alarm: Alarm,
   now: number,
 ): Pick<Plan, 'creations' | 'refused'> {
-  const rate = new CreationRate(recent, options, now);
   const creations: Creation[] = [];
   const refused: Refused[] = [];
   const hasCache = (name: string): boolean => retirement.lastAttempt(name) !== undefined;
@@ -121,10 +140,9 @@ function serve(
     const next = last ? nextAttempt(miss, last, alarm) : firstAttempt(miss, now, alarm);
     if (!next || isBlocked(nameOfAttempt(name, next.attempt))) continue;
     const payer = room.payerOf(miss);
-    const overRate = rate.refusal(payer.tenant);
+    const overRate = rateRefusal(payer.tenant, rate, alarm);
     if (overRate) {
-      alarm.isDue(overRate.untilMs);
-      refused.push({ miss, code: overRate.code });
+      refused.push({ miss, code: overRate });
       continue;
     }
     // A next attempt needs no place of its own, because it replaces the failed attempt.
@@ -137,6 +155,13 @@ function serve(
     if (place === 'now') creations.push({ name, miss, ...next, namespace: payer.namespace });
   }
   return { creations, refused };
+}
+
+/** Why no cache is made for the tenant in this hour; undefined if one may be. */
+function rateRefusal(tenant: string, rate: CreationRate, alarm: Alarm): RateRefusal | undefined {
+  const refusal = rate.refusal(tenant);
+  if (refusal) alarm.isDue(refusal.untilMs);
+  return refusal?.code;
 }
 
 type NextAttempt = Pick<Creation, 'attempt' | 'firstAttemptAtMs' | 'sizeGib'>;

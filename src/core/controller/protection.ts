@@ -1,30 +1,8 @@
 /**
- * Which caches pods need and which they use. A pod needs its cache until one of its containers has started; whoever
+ * Which caches pods need. A pod needs its cache until one of its containers has started; whoever
  * deletes the cache earlier makes the pod fail.
  */
 import type { WatchedPod } from './watched-pod.ts';
-
-export interface Usage {
-  /** When the youngest pod with a node that has the cache was created. */
-  readonly lastAtMs: number;
-  /** The namespaces of the pods that have the cache. */
-  readonly namespaces: ReadonlySet<string>;
-}
-
-/** How the pods that are present use each cache, by ID. */
-export function usageOf(pods: Iterable<WatchedPod>): Map<string, Usage> {
-  const usage = new Map<string, { lastAtMs: number; namespaces: Set<string> }>();
-  for (const { pointsTo, nodeName, createdAtMs, subject } of pods) {
-    if (nodeName === undefined) continue;
-    for (const id of pointsTo) {
-      const known = usage.get(id) ?? { lastAtMs: 0, namespaces: new Set<string>() };
-      known.lastAtMs = Math.max(known.lastAtMs, createdAtMs);
-      known.namespaces.add(subject.namespace);
-      usage.set(id, known);
-    }
-  }
-  return usage;
-}
 
 /** Milliseconds after its creation until a pod that has a node has started; an image that is never pulled keeps it longer. */
 const STARTS_WITHIN = 3_600_000;

@@ -6,6 +6,7 @@ import { READY } from '../image-cache.ts';
 import type { Alarm } from './alarm.ts';
 import { firstNameOf } from './desired-cache.ts';
 import type { DeletionReason, OwnCache, Retiring } from './own-cache.ts';
+import { replacedByPacks } from './packing.ts';
 import type { Miss } from './misses.ts';
 
 export interface RetirementOptions {
@@ -105,14 +106,18 @@ export class Retirement {
    * Superseded attempts go first: if the controller stopped after it deleted only the latest attempt, an earlier attempt
    * would look like the latest one.
    */
-  retireUnneeded(): void {
+  retireUnneeded(packing: boolean): void {
+    const isMarked = (cache: OwnCache): boolean => this.#marked.has(cache);
+    const replaced = packing ? replacedByPacks(this.#standing, isMarked, this.#now) : new Set<OwnCache>();
     const isLatest = (cache: OwnCache): boolean => this.lastAttempt(firstNameOf(cache.name)) === cache;
     const earlierFirst = this.#standing.toSorted((a, b) => Number(isLatest(a)) - Number(isLatest(b)));
     for (const cache of earlierFirst) {
       if (this.#situation.isBlocked(cache.name)) continue;
       if (cache.retiring) this.#endWait(cache, cache.retiring);
+      else if (cache.doNotEvict) continue;
       else if (!this.isNeeded(cache)) {
-        const reason = isLatest(cache) ? this.#reasonToGo(cache) : 'Superseded';
+        const ofLatest = replaced.has(cache) ? 'Packed' : this.#reasonToGo(cache);
+        const reason = isLatest(cache) ? ofLatest : 'Superseded';
         if (reason !== undefined) this.retire(cache, reason);
       }
     }
@@ -140,7 +145,7 @@ export class Retirement {
    * goes all the same: otherwise its tenant could keep it, or move the mark from one to the next, for ever.
    */
   isWorthKeeping({ retiring }: OwnCache): boolean {
-    return retiring?.reason === 'Idle';
+    return retiring?.reason === 'Idle' || retiring?.reason === 'Packed';
   }
 
   #endWait(cache: OwnCache, { reason, sinceMs }: Retiring): void {
@@ -148,7 +153,7 @@ export class Retirement {
     if (!this.#alarm.isDue(endsAtMs)) return;
     // The pods must be known as of the end of the wait, and they may become known later.
     if (this.#situation.confirmedAtMs < endsAtMs) this.#alarm.isDue(this.#now + CONFIRMED_WITHIN);
-    else if (this.isNeeded(cache)) this.unmark(cache);
+    else if (this.isNeeded(cache) || cache.doNotEvict) this.unmark(cache);
     else this.#delete(cache, reason);
   }
 

@@ -16,6 +16,8 @@ export interface Caches {
   readonly kept: readonly OwnCache[];
   /** Those of them that are marked. */
   readonly marked: ReadonlySet<OwnCache>;
+  /** Those that go once the pack is Ready that is being made of them. */
+  readonly merging: ReadonlySet<OwnCache>;
   /** Whether pods need the cache, or it cannot be changed at the moment. */
   readonly mustStay: (cache: OwnCache) => boolean;
   readonly usedAt: (cache: OwnCache) => number;
@@ -49,6 +51,8 @@ export class Room {
   readonly #holdings: Holdings;
   /** Those that may go, the least recently used first. */
   #victims: OwnCache[];
+  /** Free places that no miss gets. */
+  readonly #leftToPacks: number;
   /** Places that are free now; below 0 if there are more caches than the quota. */
   #free: number;
   /** Places of marked caches that no miss has been promised yet. */
@@ -58,21 +62,23 @@ export class Room {
 
   constructor(
     caches: Caches,
-    quota: number,
+    places: { readonly quota: number; readonly leftToPacks: number; readonly merges: number },
     misses: Iterable<Miss>,
     tenantOf: (namespace: string) => string,
     now: number,
   ) {
-    const { kept, marked, mustStay, usedAt, usersOf } = caches;
+    const { kept, marked, merging, mustStay, usedAt, usersOf } = caches;
+    const { quota, leftToPacks, merges } = places;
     this.#caches = caches;
     this.#now = now;
     this.#tenantOf = tenantOf;
     const staying = kept.filter((cache) => !marked.has(cache));
     this.#holdings = new Holdings(quota, staying.map(usersOf), missingTenants(misses, tenantOf));
-    this.#free = quota - kept.length;
-    this.#coming = marked.size;
+    this.#free = quota - kept.length - merges;
+    this.#leftToPacks = Math.max(leftToPacks - merges, 0);
+    this.#coming = marked.size + merging.size;
     this.#victims = staying
-      .filter((cache) => !mustStay(cache))
+      .filter((cache) => !mustStay(cache) && !merging.has(cache))
       // Failed caches do not go first: a failed cache holds the time of its first attempt, which limits the attempts.
       .toSorted((a, b) => usedAt(a) - usedAt(b) || byName(a, b));
   }
@@ -118,7 +124,7 @@ export class Room {
   }
 
   #placeFor(miss: Miss, tenant: string): Place {
-    if (this.#free > 0) {
+    if (this.#free > this.#leftToPacks) {
       this.#free -= 1;
       return 'now';
     }
@@ -127,7 +133,7 @@ export class Room {
       if (!victim) return 'none';
       this.#letGo(victim);
     }
-    if (this.#free > 0) {
+    if (this.#free > this.#leftToPacks) {
       this.#free -= 1;
       return 'now';
     }

@@ -16,6 +16,7 @@ import {
 } from '../annotations.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
+import { imageSetHash, podImages } from '../image/image-set.ts';
 import { podSize, readPod, type Pod } from '../pod.ts';
 import { parseTime } from '../kubernetes/time.ts';
 
@@ -45,6 +46,8 @@ export interface WatchedPod {
   readonly isGated: boolean;
   /** The IDs of the caches that the pod was given, pins, or started from. */
   readonly pointsTo: readonly string[];
+  /** The hashes of its image set, without and with its image volumes; empty if it points to no cache. */
+  readonly imageSets: readonly string[];
 }
 
 /** The other annotations of a pod decide nothing. */
@@ -84,6 +87,7 @@ export function watchedPod(
   const pod = { ...read, name: '', annotations: new Map(kept) };
   const pullSecrets = qualified(namesOf(spec['imagePullSecrets']), pod.namespace);
   const content = { pod, pullSecrets };
+  const pointsTo = cachesPointedTo(read.annotations);
   const gates = spec['schedulingGates'];
   return {
     content: contentSize(content) > MAX_CONTENT ? undefined : content,
@@ -92,8 +96,17 @@ export function watchedPod(
     nodeName: pod.nodeName,
     hasStarted: hasStarted(partOf(object, 'status')),
     isGated: Array.isArray(gates) && gates.length > 0,
-    pointsTo: cachesPointedTo(read.annotations),
+    pointsTo,
+    imageSets: pointsTo.length === 0 ? [] : imageSetsOf(read),
   };
+}
+
+function imageSetsOf(pod: Pod): string[] {
+  const ways = pod.imageVolumes.length === 0 ? (['ignore'] as const) : (['ignore', 'count'] as const);
+  return ways.flatMap((volumes) => {
+    const images = podImages(pod, volumes);
+    return images ? imageSetHash(images.references) : [];
+  });
 }
 
 /** How many characters a content has, about. */
@@ -138,7 +151,7 @@ export function namesOf(list: unknown): string[] {
 }
 
 /** More than any pod needs, and few enough for one object. */
-const MAX_PULL_SECRETS = 20;
+export const MAX_PULL_SECRETS = 20;
 /** A DNS-1123 subdomain, as a Secret is named; the API server does not check the names in imagePullSecrets. */
 const SECRET_NAME = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 

@@ -46,3 +46,13 @@ export interface View {
    */
   candidates(images: readonly ImageReference[]): readonly CandidateLevel[];
 }
+
+/** A view that tells whether its data have changed: each change makes a generation grow. */
+export interface TrackedView extends View {
+  /** Grows with each change to anything that a decision looks up, except the ImageCaches. */
+  clusterGeneration(): number;
+  /** Grows with each change to an ImageCache; its expiry, and the start of the margin before it, count as changes. */
+  cacheGeneration(nowMs: number, expiryMarginMs: number): number;
+  /** Whether a cache with at least `atLeast` of these images or repositories has changed since a cacheGeneration. */
+  cachesChangedSince(generation: number, names: readonly string[], atLeast: number): boolean;
+}

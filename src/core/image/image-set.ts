@@ -59,7 +59,7 @@ function* imageTexts(
  * The name of an image set: 32 hexadecimal digits, independent of the order of the images. The hash is a strong one,
  * because a tenant who could forge a collision could prevent the cache of another tenant.
  */
-export function imageSetHash(references: readonly ImageReference[]): string {
+export function imageSetHash(references: readonly Pick<ImageReference, 'key'>[]): string {
   const keys = references.map((reference) => reference.key).toSorted();
   return sha256Hex(keys.join('\n')).slice(0, 32);
 }

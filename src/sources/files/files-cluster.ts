@@ -4,11 +4,12 @@
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
-import type { Cluster, NewUses, Written } from '../../controller/cluster.ts';
+import type { Cluster, Written } from '../../controller/cluster.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
+import { Uses, type UsageById } from '../../core/controller/uses.ts';
 import { namesOf, readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
 import { readWatchedWorkload, type WatchedWorkload } from '../../core/controller/watched-workload.ts';
 import { isWorkload } from '../kinds/workload.ts';
@@ -66,18 +67,12 @@ export class FilesCluster implements Cluster {
   }
 
   /** Counts a pod once, when it is first seen on a node. */
-  takeUses(): NewUses {
-    const uses = new Map<string, { pods: number; lastAtMs: number }>();
+  takeUses(): UsageById {
+    const uses = new Uses();
     const onNodes = this.#pods.filter(({ nodeName }) => nodeName !== undefined);
-    for (const { pointsTo, createdAtMs, subject } of onNodes) {
-      if (this.#counted.has(nameIn(subject))) continue;
-      for (const id of pointsTo) {
-        const known = uses.get(id) ?? { pods: 0, lastAtMs: 0 };
-        uses.set(id, { pods: known.pods + 1, lastAtMs: Math.max(known.lastAtMs, createdAtMs) });
-      }
-    }
+    for (const pod of onNodes) if (!this.#counted.has(nameIn(pod.subject))) uses.add(pod);
     this.#counted = new Set(onNodes.map(({ subject }) => nameIn(subject)));
-    return uses;
+    return uses.byId;
   }
 
   workloads(): Iterable<WatchedWorkload> {

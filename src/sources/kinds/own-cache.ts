@@ -1,21 +1,38 @@
 /** Reads an ImageCache that the controller made into the fields that the plan needs. */
 import {
   ATTEMPT,
+  CACHE_ARCHITECTURE,
+  CACHE_OPERATING_SYSTEM,
+  DO_NOT_EVICT,
   FIRST_ATTEMPT,
   HITS,
+  IMAGE_SET,
+  IMAGE_SETS,
   LAST_USED,
   MADE_FOR,
+  NAMESPACE_UID,
   NAMESPACES,
+  REGISTRY_KEYS,
   RETIRING,
   USERS,
 } from '../../core/annotations.ts';
+import type { Unsized } from '../../core/controller/desired-cache.ts';
+import { readSets } from '../../core/controller/image-sets.ts';
+import { DEFAULT_PLATFORM } from '../../core/decision/placement.ts';
+import { parseImageReference } from '../../core/image/reference.ts';
 import { FAILED } from '../../core/image-cache.ts';
 import { isBeingDeleted, resourceVersionOf } from '../../core/kubernetes/object.ts';
-import { isObject, readStringMap, readText, type JsonObject } from '../../core/kubernetes/json.ts';
-import type { DeletionReason, OwnCache, Retiring } from '../../core/controller/own-cache.ts';
+import {
+  isObject,
+  readStringMap,
+  readText,
+  type JsonObject,
+  type StringMap,
+} from '../../core/kubernetes/json.ts';
+import { DELETION_REASONS, type OwnCache, type Retiring } from '../../core/controller/own-cache.ts';
 import { parseTime } from '../../core/kubernetes/time.ts';
 import { readExpiry } from './image-cache.ts';
-import { readPart, readTime, type Manifest } from './manifest.ts';
+import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
 
 /** @throws Unreadable */
 export function readOwnCache(manifest: Manifest): OwnCache {
@@ -25,6 +42,7 @@ export function readOwnCache(manifest: Manifest): OwnCache {
   const phase = readText(status['phase']) ?? '';
   const size = readPart(object, 'spec')['imageCacheSize'];
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp') ?? 0;
+  const contents = contentsOf(manifest, annotations);
   // Anybody may have edited these annotations; a senseless value counts as absent.
   return {
     name,
@@ -44,8 +62,37 @@ export function readOwnCache(manifest: Manifest): OwnCache {
     hits: countIn(annotations.get(HITS)) ?? 0,
     madeFor: annotations.get(MADE_FOR) ?? annotations.get(NAMESPACES) ?? '',
     users: annotations.get(USERS)?.split(',').slice(0, MAX_USERS) ?? [],
+    contents,
+    sets: readSets(
+      annotations.get(IMAGE_SETS),
+      contents.images.map(({ key }) => key),
+      createdAtMs,
+    ),
+    doNotEvict: annotations.get(DO_NOT_EVICT) === 'true',
     retiring: retiringIn(annotations.get(RETIRING)),
   };
+}
+
+/** What the cache was made of; an image that is no reference, which ECI cannot pull, is left out. */
+function contentsOf({ metadata, object }: Manifest, annotations: StringMap): Unsized {
+  const { images, imagePullSecrets } = readPart(object, 'spec');
+  const namespace = annotations.get(NAMESPACES);
+  return {
+    images: textsIn(images).flatMap((text) => {
+      const key = parseImageReference(text)?.key;
+      return key === undefined ? [] : { key, text };
+    }),
+    imageSet: readLabels(metadata).get(IMAGE_SET) ?? '',
+    architecture: annotations.get(CACHE_ARCHITECTURE) ?? DEFAULT_PLATFORM.architecture,
+    operatingSystem: annotations.get(CACHE_OPERATING_SYSTEM) ?? DEFAULT_PLATFORM.operatingSystem,
+    pullSecrets: textsIn(imagePullSecrets),
+    registry: new Map([...annotations].filter(([key]) => REGISTRY_KEYS.includes(key))),
+    owner: namespace === undefined ? undefined : { namespace, uid: annotations.get(NAMESPACE_UID) },
+  };
+}
+
+function textsIn(list: unknown): string[] {
+  return Array.isArray(list) ? list.filter((each) => typeof each === 'string') : [];
 }
 
 /** More namespaces than this are neither recorded nor read. */
@@ -56,13 +103,14 @@ function countIn(text: string | undefined): number | undefined {
   return Number.isInteger(count) && count > 0 ? count : undefined;
 }
 
-const REASONS: readonly DeletionReason[] = ['Expired', 'Idle', 'Quota', 'Superseded'];
-
 /** Any mark counts, because the webhook gives nobody a cache with a mark; an unreadable one counts as very old. */
 function retiringIn(text: string | undefined): Retiring | undefined {
   if (text === undefined) return undefined;
   const [name, since] = text.split(' ');
-  return { reason: REASONS.find((reason) => reason === name) ?? 'Idle', sinceMs: parseTime(since) ?? 0 };
+  return {
+    reason: DELETION_REASONS.find((reason) => reason === name) ?? 'Idle',
+    sinceMs: parseTime(since) ?? 0,
+  };
 }
 
 /** What ECI, and the programs below it, say if a disk is full. Inferred: the vendor documents no such text. */

@@ -4,12 +4,13 @@
  */
 import type { Clock } from '../../clock.ts';
 import { MADE_BY } from '../../core/annotations.ts';
-import type { Cluster, NewUses, Written } from '../../controller/cluster.ts';
+import type { Cluster, Written } from '../../controller/cluster.ts';
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { OwnCache } from '../../core/controller/own-cache.ts';
 import type { ObjectReference } from '../../core/kubernetes/object.ts';
 import type { WatchedWorkload } from '../../core/controller/watched-workload.ts';
+import type { UsageById } from '../../core/controller/uses.ts';
 import type { WatchedPod } from '../../core/controller/watched-pod.ts';
 import { IMAGE_CACHE, IMAGE_CACHES, imageCachePath } from '../kinds/image-cache.ts';
 import { manifestOf } from '../kinds/manifest.ts';
@@ -106,7 +107,7 @@ export class ControllerSource implements Cluster {
     return this.#pods.pods();
   }
 
-  takeUses(): NewUses {
+  takeUses(): UsageById {
     return this.#pods.takeUses();
   }
 

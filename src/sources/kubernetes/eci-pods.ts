@@ -3,7 +3,7 @@
  * virtual node. So it sees every pod of ECI, marked or not, and no pod of a normal node.
  */
 import type { Clock } from '../../clock.ts';
-import type { NewUses } from '../../controller/cluster.ts';
+import { Uses, type UsageById } from '../../core/controller/uses.ts';
 import type { WatchedPod } from '../../core/controller/watched-pod.ts';
 import type { Resource, Store } from './list-all.ts';
 import { PodContents, PodStore, type PodStoreEvents } from './pod-store.ts';
@@ -40,7 +40,7 @@ export class EciPods {
   readonly #unbound: PodStore;
   readonly #unboundKind: ReflectedKind;
   readonly #nodes = new Map<string, FollowedNode>();
-  #uses = new Map<string, { pods: number; lastAtMs: number }>();
+  #uses = new Uses(MOST_USES);
   /** By uid: pods that were unbound a moment ago, and until when they count. */
   readonly #binding = new Map<string, { readonly watched: WatchedPod; readonly untilMs: number }>();
   #isOverLimit = false;
@@ -119,23 +119,19 @@ export class EciPods {
     }
   }
 
-  takeUses(): NewUses {
-    const uses = this.#uses;
-    this.#uses = new Map();
-    return uses;
+  takeUses(): UsageById {
+    const { byId } = this.#uses;
+    this.#uses = new Uses(MOST_USES);
+    return byId;
   }
 
   kinds(): readonly ReflectedKind[] {
     return [this.#unboundKind, ...this.#nodes.values()];
   }
 
-  #noteUse({ pointsTo, createdAtMs, subject }: WatchedPod): void {
-    this.#binding.delete(subject.uid);
-    for (const id of pointsTo) {
-      const known = this.#uses.get(id) ?? { pods: 0, lastAtMs: 0 };
-      if (this.#uses.size >= MOST_USES && known.pods === 0) continue;
-      this.#uses.set(id, { pods: known.pods + 1, lastAtMs: Math.max(known.lastAtMs, createdAtMs) });
-    }
+  #noteUse(watched: WatchedPod): void {
+    this.#binding.delete(watched.subject.uid);
+    this.#uses.add(watched);
   }
 
   #noteBinding(watched: WatchedPod): void {

@@ -93,6 +93,8 @@ export class EventRecorder {
   async #write({ about, type, reason, message }: PendingEvent): Promise<void> {
     if (this.#signal.aborted) return;
     const { kind, namespace, name, uid, resourceVersion } = about;
+    // Kubernetes wants the Events on objects without a namespace in this one.
+    const home = namespace === '' ? 'default' : namespace;
     // The name follows from the content, so that the replicas create the same Event once: later creations get 409.
     const hash = createHash('sha256')
       .update(`${reason}\n${uid}\n${resourceVersion ?? ''}\n${message}`)
@@ -102,7 +104,7 @@ export class EventRecorder {
     const body = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: `${name}.${hash}`, namespace },
+      metadata: { name: `${name}.${hash}`, namespace: home },
       involvedObject: { ...about },
       type,
       reason,
@@ -114,7 +116,7 @@ export class EventRecorder {
     };
     try {
       await this.#api.json({
-        path: `/api/v1/namespaces/${namespace}/events`,
+        path: `/api/v1/namespaces/${home}/events`,
         method: 'POST',
         body,
         signal: this.#signal,

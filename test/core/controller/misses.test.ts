@@ -32,7 +32,14 @@ import { missesOf, RULES } from '../../support/misses.ts';
 
 const BY_CONTROLLER: ConfigChange = { createOnMiss: { by: 'controller' } };
 
-const FIRST: Attempt = { attempt: 1, firstAttemptAtMs: NOW, sizeGib: 30, namespace: 'default' };
+const FIRST: Attempt = {
+  attempt: 1,
+  firstAttemptAtMs: NOW,
+  sizeGib: 30,
+  namespace: 'default',
+  sets: [],
+  users: [],
+};
 
 /** A pod as it is in the cluster right after the webhook has decided on it. */
 function createdPod(pod: PodSpec, index: ClusterIndex, change = BY_CONTROLLER, metadata: Json = {}): Json {
@@ -499,6 +506,7 @@ describe('the ImageCache for a miss', () => {
         annotations: {
           'imagecache-webhook.io/made-for': 'default',
           'imagecache-webhook.io/attempt': '1',
+          'imagecache-webhook.io/image-sets': '[]',
           'imagecache-webhook.io/first-attempt': '2026-11-21T12:00:00.000Z',
         },
       },

@@ -1,6 +1,7 @@
 /** Which caches pods need, and which they use. */
 import { describe, expect, it } from 'vitest';
-import { protectedCaches, usageOf } from '../../../src/core/controller/protection.ts';
+import { protectedCaches } from '../../../src/core/controller/protection.ts';
+import { usageOf } from '../../../src/core/controller/uses.ts';
 import { readWatchedPod, type WatchedPod } from '../../../src/core/controller/watched-pod.ts';
 import { podObject, type Json } from '../../support/objects.ts';
 
@@ -97,7 +98,8 @@ it('a cache is used by the pods on nodes, whether they have started or not', () 
       { at: 9, namespace: 'waiting' },
     ].map(pod),
   );
-  expect(usage.get('imc-a')).toEqual({
+  expect(usage.get('imc-a')).toMatchObject({
+    pods: 2,
     lastAtMs: Date.parse('2026-11-21T12:00:05Z'),
     namespaces: new Set(['team', 'other']),
   });

@@ -85,7 +85,7 @@ describe('the use of a cache', () => {
     put(NODE, onNode('p'));
     put(NODE, onNode('p'));
     put(NODE, onNode('q'));
-    expect(pods.takeUses()).toEqual(new Map([['imc-a', { pods: 2, lastAtMs: clock.now() }]]));
+    expect(pods.takeUses()).toMatchObject(new Map([['imc-a', { pods: 2, lastAtMs: clock.now() }]]));
     expect(pods.takeUses()).toEqual(new Map());
   });
 
