@@ -14,8 +14,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tls: ['core', 'clock.ts'],
   webhook: ['core', 'http', 'clock.ts'],
   controller: ['core', 'clock.ts'],
-  runtime: ['clock.ts', 'core', 'index', 'config', 'http', 'sources', 'tls', 'webhook', 'controller'],
-  cli: ['core', 'config', 'runtime'],
+  replay: ['clock.ts', 'core', 'index', 'sources', 'controller'],
+  runtime: [
+    'clock.ts',
+    'core',
+    'index',
+    'config',
+    'http',
+    'sources',
+    'tls',
+    'webhook',
+    'controller',
+    'replay',
+  ],
+  cli: ['core', 'config', 'runtime', 'replay'],
   'main.ts': ['cli'],
 };
 /**

@@ -6,6 +6,7 @@ import type { JsonObject } from '../core/kubernetes/json.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import { FilesCluster } from '../sources/files/files-cluster.ts';
 import { FilesSource } from '../sources/files/files-source.ts';
+import { ObjectFolder } from '../sources/files/object-folder.ts';
 import { FolderImageCaches } from '../sources/files/image-cache-files.ts';
 import type { ControllerEvents } from '../sources/kubernetes/connect.ts';
 import type { WebhookSourceOptions } from '../sources/kubernetes/webhook-source.ts';
@@ -108,4 +109,15 @@ export async function connectImageCaches(
   if (folder !== undefined) return new FolderImageCaches(folder);
   const { connectImageCacheObjects } = await import('../sources/kubernetes/connect.ts');
   return connectImageCacheObjects(config.kubeconfig, config.kubeContext, signal);
+}
+
+/**
+ * The pods, Jobs and ReplicaSets of the source, as objects, for `imc replay`.
+ * @throws if they cannot be read
+ */
+export async function readHistory(config: Config): Promise<readonly JsonObject[]> {
+  const folder = folderOf(config);
+  if (folder !== undefined) return (await new ObjectFolder(folder).objects()).map(({ object }) => object);
+  const { readClusterHistory } = await import('../sources/kubernetes/connect.ts');
+  return readClusterHistory(config.kubeconfig, config.kubeContext);
 }

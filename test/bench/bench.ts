@@ -6,12 +6,14 @@ import { measureDeciding } from './deciding.ts';
 import { measureInCluster } from './in-cluster.ts';
 import { measureKeeping } from './keeping.ts';
 import { formatTable, meets, type Row } from './measure.ts';
+import { measureReplay } from './replay.ts';
 import { measureWorstCases } from './worst-case.ts';
 import { measureChurn, measureLife, measureServing, measureTicks } from './serving.ts';
 
 const SECTIONS = {
   decision: (rounds: number) => measureDeciding(rounds, [1000, 10_000, 100_000]),
   keeping: (rounds: number) => measureKeeping(rounds),
+  replay: () => measureReplay(),
   worst: (rounds: number) => measureWorstCases(rounds),
   serving: (rounds: number) => measureServing(rounds, 10),
   churn: (rounds: number) => measureChurn(rounds, 2),

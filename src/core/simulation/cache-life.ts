@@ -45,7 +45,7 @@ export function nextState(object: JsonObject, options: LifeOptions, now: number)
   if (phase === READY || phase === FAILED) return undefined;
 
   const startTime = readText(status['startTime']) ?? formatTime(now);
-  const elapsed = (now - Date.parse(startTime)) / (options.creationTime * shareOf(object));
+  const elapsed = (now - Date.parse(startTime)) / creationTimeOf(object, options);
   const next = stageAt(elapsed, failingImage(object, options.failing));
   if (next.phase === phase && next.progress === readText(status['progress'])) return undefined;
   const isNew = next.phase !== phase;
@@ -81,10 +81,12 @@ function stageAt(elapsed: number, failing: string | undefined): Stage {
   return { phase: 'Creating', progress: `${percent}%`, message: 'the images are pulled' };
 }
 
-function shareOf(object: JsonObject): number {
+/** How long this cache takes to be made, in milliseconds. */
+export function creationTimeOf(object: JsonObject, { creationTime }: LifeOptions): number {
   const annotations = partOf(partOf(object, 'metadata'), 'annotations');
-  if (annotations[FLASH] === 'true') return SHARE.flash;
-  return annotations[REUSE] === 'true' || annotations[LEGACY_REUSE] === 'true' ? SHARE.reuse : 1;
+  if (annotations[FLASH] === 'true') return creationTime * SHARE.flash;
+  const reuses = annotations[REUSE] === 'true' || annotations[LEGACY_REUSE] === 'true';
+  return reuses ? creationTime * SHARE.reuse : creationTime;
 }
 
 function failingImage(object: JsonObject, failing: readonly string[]): string | undefined {

@@ -1,8 +1,10 @@
 /** Builds every component that talks to the API server. */
 import type { Clock } from '../../clock.ts';
+import type { JsonObject } from '../../core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import type { SourceEvents } from '../source.ts';
 import { ApiClient } from './api-client.ts';
+import { listHistory } from './history.ts';
 import { loadKubeConfig } from './kube-config.ts';
 import { WebhookSource, type WebhookSourceOptions } from './webhook-source.ts';
 import { LeaderElection } from './lease.ts';
@@ -108,6 +110,11 @@ export function connectImageCacheObjects(
   signal: AbortSignal,
 ): ClusterImageCaches {
   return new ClusterImageCaches(clientFor(kubeconfig, context), signal);
+}
+
+/** Lists what the cluster knows of its pods. @throws if it cannot be read */
+export function readClusterHistory(kubeconfig: string, context: string): Promise<JsonObject[]> {
+  return listHistory(clientFor(kubeconfig, context), new AbortController().signal);
 }
 
 function clientFor(kubeconfig: string, context: string): ApiClient {

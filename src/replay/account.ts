@@ -1,0 +1,144 @@
+/** What a replay counts: how many pods started warm, what was made for it, and what it costs (docs/domain.md, "Money"). */
+import type { Start } from './eci-region.ts';
+
+/** Prices in one currency. */
+export interface Prices {
+  /** A disk, for a GiB and hour. A pod that starts from a manual cache pays for a disk of its size. */
+  readonly diskGibHour: number;
+  /** A snapshot, for a GiB and month of 30 days. */
+  readonly snapshotGibMonth: number;
+  readonly vcpuSecond: number;
+  readonly memoryGibSecond: number;
+}
+
+/** The vendor's examples, China, CNY. */
+export const DEFAULT_PRICES: Prices = {
+  diskGibHour: 0.0021,
+  snapshotGibMonth: 0.12,
+  vcpuSecond: 0.000_049,
+  memoryGibSecond: 0.000_006_13,
+};
+
+/** The instance on which ECI makes a manual cache. */
+const MAKER = { cpu: 2, memoryGib: 4 };
+/** Images take about twice their compressed size, on a disk and so in a snapshot. */
+const UNPACKED = 2;
+/** GiB of an automatic cache that cost a pod nothing. */
+const FREE_GIB = 30;
+const GIB = 2 ** 30;
+const HOUR = 3600;
+const MONTH = 30 * 24 * HOUR;
+
+export interface StartedPod {
+  readonly start: Start;
+  /** Compressed bytes by key, of all its images. */
+  readonly images: ReadonlyMap<string, number>;
+  readonly cpu: number;
+  readonly memoryGib: number;
+  /** Seconds. */
+  readonly life: number;
+}
+
+export interface MadeCache {
+  readonly sizeGib: number;
+  /** Compressed. */
+  readonly imageBytes: number;
+  /** Seconds until it was gone, or the replay ended. */
+  readonly alive: number;
+}
+
+export interface Outcome {
+  readonly pods: number;
+  /** Pods that started from a cache that holds all, some or none of their images, and pods that ECI refused to run. */
+  readonly warm: number;
+  readonly partly: number;
+  readonly cold: number;
+  readonly failed: number;
+  /** Seconds of pulling that were saved, of all pods together. */
+  readonly secondsSaved: number;
+  /** ImageCaches that the controller made, and the most that there were at the same time. */
+  readonly made: number;
+  readonly mostKept: number;
+  /** How many of them were packs. */
+  readonly packs: number;
+  /** Caches that ECI made by itself. */
+  readonly automaticMade: number;
+  /** Disks that pods paid for, in GiB and hours. */
+  readonly diskGibHours: number;
+  readonly cost: { readonly making: number; readonly keeping: number; readonly disks: number };
+  /** What the pods would have cost for the seconds saved. */
+  readonly worth: number;
+}
+
+export class Account {
+  readonly #prices: Prices;
+  /** Seconds. */
+  readonly #creationTime: number;
+  readonly #bytesPerSecond: number;
+  readonly #counts = { pods: 0, warm: 0, partly: 0, cold: 0, failed: 0 };
+  #secondsSaved = 0;
+  #worth = 0;
+  #diskGibHours = 0;
+  #making = 0;
+  #keeping = 0;
+  #made = 0;
+
+  constructor(prices: Prices, creationTime: number, bytesPerSecond: number) {
+    this.#prices = prices;
+    this.#creationTime = creationTime;
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  /** @returns seconds that the pod pulls */
+  pod({ start, images, cpu, memoryGib, life }: StartedPod): number {
+    const seconds = (keys: Iterable<string>): number => {
+      let bytes = 0;
+      for (const key of keys) bytes += images.get(key) ?? 0;
+      return bytes / this.#bytesPerSecond;
+    };
+    this.#counts.pods += 1;
+    this.#counts[warmthOf(start, images.size)] += 1;
+    const saved = seconds(start.held);
+    const paidGib = start.from === 'manual' ? start.sizeGib : Math.max(start.sizeGib - FREE_GIB, 0);
+    this.#secondsSaved += saved;
+    this.#worth += saved * this.#pricePerSecond(cpu, memoryGib);
+    this.#diskGibHours += (paidGib * life) / HOUR;
+    return seconds(images.keys()) - saved;
+  }
+
+  cache({ sizeGib, imageBytes, alive }: MadeCache): void {
+    const { diskGibHour, snapshotGibMonth } = this.#prices;
+    const hours = this.#creationTime / HOUR;
+    this.#made += 1;
+    this.#making +=
+      this.#creationTime * this.#pricePerSecond(MAKER.cpu, MAKER.memoryGib) + sizeGib * hours * diskGibHour;
+    this.#keeping += ((imageBytes * UNPACKED) / GIB) * (alive / MONTH) * snapshotGibMonth;
+  }
+
+  outcome(mostKept: number, automaticMade: number): Omit<Outcome, 'packs'> {
+    return {
+      ...this.#counts,
+      secondsSaved: this.#secondsSaved,
+      made: this.#made,
+      mostKept,
+      automaticMade,
+      diskGibHours: this.#diskGibHours,
+      cost: {
+        making: this.#making,
+        keeping: this.#keeping,
+        disks: this.#diskGibHours * this.#prices.diskGibHour,
+      },
+      worth: this.#worth,
+    };
+  }
+
+  #pricePerSecond(cpu: number, memoryGib: number): number {
+    return cpu * this.#prices.vcpuSecond + memoryGib * this.#prices.memoryGibSecond;
+  }
+}
+
+function warmthOf({ from, held }: Start, images: number): 'warm' | 'partly' | 'cold' | 'failed' {
+  if (from === 'failed') return 'failed';
+  if (held.size === images) return 'warm';
+  return held.size === 0 ? 'cold' : 'partly';
+}

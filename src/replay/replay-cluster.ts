@@ -1,0 +1,157 @@
+/** The cluster of a replay: its pods and ImageCaches in memory, and ECI as it makes the ImageCaches. */
+import type { Clock } from '../clock.ts';
+import type { Cluster, Written } from '../controller/cluster.ts';
+import type { OwnCache } from '../core/controller/own-cache.ts';
+import type { ImageCache } from '../core/image-cache.ts';
+import { Uses, type UsageById } from '../core/controller/uses.ts';
+import type { WatchedPod } from '../core/controller/watched-pod.ts';
+import { partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import { formatTime, parseTime } from '../core/kubernetes/time.ts';
+import { creationTimeOf, nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
+import type { ClusterIndex } from '../index/cluster-index.ts';
+import { readImageCache } from '../sources/kinds/image-cache.ts';
+import { readManifest } from '../sources/kinds/manifest.ts';
+import { readOwnCache } from '../sources/kinds/own-cache.ts';
+
+export interface ReplayClusterEvents {
+  /** The controller has something to do. */
+  readonly onChange: () => void;
+  readonly onGone: (cache: ImageCache) => void;
+}
+
+export class ReplayCluster implements Cluster {
+  readonly #index: ClusterIndex;
+  readonly #clock: Clock;
+  readonly #life: LifeOptions;
+  readonly #events: ReplayClusterEvents;
+  readonly #pods = new Map<string, WatchedPod>();
+  readonly #objects = new Map<string, JsonObject>();
+  readonly #own = new Map<string, OwnCache>();
+  readonly #caches = new Map<string, ImageCache>();
+  #uses = new Uses();
+  #written = 0;
+
+  constructor(index: ClusterIndex, clock: Clock, life: LifeOptions, events: ReplayClusterEvents) {
+    this.#index = index;
+    this.#clock = clock;
+    this.#life = life;
+    this.#events = events;
+  }
+
+  /** Adds a pod on a node, or replaces the pod of this name. */
+  setPod(name: string, watched: WatchedPod): void {
+    if (!this.#pods.has(name)) this.#uses.add(watched);
+    this.#pods.set(name, watched);
+  }
+
+  deletePod(name: string): void {
+    this.#pods.delete(name);
+  }
+
+  pods(): Iterable<WatchedPod> {
+    return this.#pods.values();
+  }
+
+  takeUses(): UsageById {
+    const { byId } = this.#uses;
+    this.#uses = new Uses();
+    return byId;
+  }
+
+  ownCaches(): readonly OwnCache[] {
+    return [...this.#own.values()];
+  }
+
+  /** As pods see them. */
+  imageCaches(): Iterable<ImageCache> {
+    return this.#caches.values();
+  }
+
+  workloads(): [] {
+    return [];
+  }
+
+  pullSecretsOf(): [] {
+    return [];
+  }
+
+  confirmedAtMs(): number {
+    return this.#clock.now();
+  }
+
+  create(object: JsonObject): Promise<Written> {
+    const metadata = partOf(object, 'metadata');
+    const name = readText(metadata['name']) ?? '';
+    if (this.#objects.has(name)) return Promise.resolve('outdated');
+    const uid = `${name} ${++this.#written}`;
+    this.#set(name, {
+      ...object,
+      metadata: { ...metadata, uid, creationTimestamp: formatTime(this.#clock.now()) },
+    });
+    this.#report(name, uid);
+    // Nothing follows from how far a cache is before it is made.
+    this.#clock.after(creationTimeOf(object, this.#life), () => this.#report(name, uid));
+    return Promise.resolve('done');
+  }
+
+  annotate(cache: OwnCache, changes: Readonly<Record<string, string | null>>): Promise<Written> {
+    const object = this.#current(cache);
+    if (!object) return Promise.resolve('outdated');
+    const metadata = partOf(object, 'metadata');
+    const annotations = Object.entries({ ...partOf(metadata, 'annotations'), ...changes });
+    const kept = Object.fromEntries(annotations.filter(([, value]) => value !== null));
+    this.#set(cache.name, { ...object, metadata: { ...metadata, annotations: kept } });
+    return Promise.resolve('done');
+  }
+
+  delete(cache: OwnCache): Promise<Written> {
+    if (!this.#current(cache)) return Promise.resolve('outdated');
+    this.#remove(cache);
+    return Promise.resolve('done');
+  }
+
+  /** A replay shows what happened in figures. */
+  recordEvent(): void {
+    // Nothing to do.
+  }
+
+  #current({ name, uid, resourceVersion }: OwnCache): JsonObject | undefined {
+    const own = this.#own.get(name);
+    return own?.uid === uid && own.resourceVersion === resourceVersion ? this.#objects.get(name) : undefined;
+  }
+
+  /** Lets ECI say how far a cache is, unless it is gone. */
+  #report(name: string, uid: string): void {
+    const [object, own] = [this.#objects.get(name), this.#own.get(name)];
+    if (!object || own?.uid !== uid) return;
+    const now = this.#clock.now();
+    const next = nextState(object, this.#life, now);
+    if (!next) return;
+    if (next.kind === 'expired') this.#remove(own);
+    else {
+      this.#set(name, { ...object, status: next.status });
+      const expiresAtMs = parseTime(next.status['expireDateTime']);
+      if (expiresAtMs !== undefined) this.#clock.after(expiresAtMs - now, () => this.#report(name, uid));
+    }
+  }
+
+  #set(name: string, object: JsonObject): void {
+    const metadata = { ...partOf(object, 'metadata'), resourceVersion: `${++this.#written}` };
+    const manifest = readManifest({ ...object, metadata });
+    this.#objects.set(name, manifest.object);
+    this.#own.set(name, readOwnCache(manifest));
+    const cache = readImageCache(manifest);
+    this.#caches.set(name, cache);
+    if (this.#index.imageCaches.apply(cache)) this.#events.onChange();
+  }
+
+  #remove({ name }: OwnCache): void {
+    const cache = this.#caches.get(name);
+    this.#objects.delete(name);
+    this.#own.delete(name);
+    this.#caches.delete(name);
+    this.#index.imageCaches.delete(name);
+    if (cache) this.#events.onGone(cache);
+    this.#events.onChange();
+  }
+}
