@@ -9,6 +9,10 @@ export interface Config extends DecisionOptions {
   readonly kubeconfig: string;
   /** Name of a kubeconfig context; empty: the current one. */
   readonly kubeContext: string;
+  readonly createOnMiss: DecisionOptions['createOnMiss'] & {
+    /** How many pods must miss a cache before the controller makes it. */
+    readonly after: number;
+  };
   readonly sharing: DecisionOptions['sharing'] & {
     /** Registries, or beginnings of repositories, whose images need no credentials. */
     readonly publicRegistries: readonly string[];

@@ -6,6 +6,7 @@
 import {
   ADDRESSES,
   BOOLEAN,
+  COUNT,
   DURATION,
   NAMES,
   OBJECT_NAME,
@@ -132,6 +133,12 @@ export const SETTINGS: readonly Setting[] = [
     type: oneOf('no-match', 'incomplete'),
     default: 'incomplete',
     help: 'Ask for a cache only if none qualifies (`no-match`), or also if the best one lacks some of the images.',
+  },
+  {
+    path: 'createOnMiss.after',
+    type: COUNT,
+    default: 1,
+    help: 'How many pods of the last day that still exist must miss a cache before the controller makes it. Templates count at once.',
   },
   {
     path: 'createOnMiss.by',

@@ -11,6 +11,7 @@ export function reconcilerOptions(config: Config): ReconcilerOptions {
   const { idleDays, retentionDays, webhookTimeoutMs, maxSize, exceptNamespaces } = config.controller;
   return {
     ...config.controller,
+    missesBefore: config.createOnMiss.after,
     idleAfter: idleDays * DAY,
     retireWait: config.maxStalenessMs + webhookTimeoutMs + ARRIVAL,
     retentionDays: retentionDays === 0 ? undefined : retentionDays,

@@ -53,7 +53,7 @@ describe('the configuration', () => {
       partialHits: 'auto',
       imageVolumes: 'ignore',
       sharing: { mode: 'namespace', publicRegistries: ['docker.io/library', 'registry.k8s.io'] },
-      createOnMiss: { when: 'incomplete', by: 'eci' },
+      createOnMiss: { when: 'incomplete', after: 1, by: 'eci' },
       prewarm: false,
       prewarmNamespaces: 'all',
       prewarmExcept: ['kube-system'],

@@ -56,6 +56,7 @@ function look(cache: Partial<CacheSpec> = {}, now = NOW): string[] {
 const OPTIONS: PlanOptions = {
   quota: 7,
   packing: false,
+  missesBefore: 1,
   idleAfter: 0,
   retireWait: 0,
   tenantCreationsPerHour: 5,

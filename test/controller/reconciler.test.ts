@@ -21,6 +21,7 @@ const OPTIONS = {
   idleAfter: 30 * 24 * 60 * MINUTE,
   retireWait: 2 * MINUTE,
   packing: false,
+  missesBefore: 1,
   tenantCreationsPerHour: 100,
   creationsPerHour: 100,
   tenantLabel: '',

@@ -12,6 +12,7 @@ export const DAY = 24 * HOUR;
 export const OPTIONS: PlanOptions = {
   quota: 3,
   packing: false,
+  missesBefore: 1,
   idleAfter: 30 * DAY,
   retireWait: 2 * MINUTE,
   tenantCreationsPerHour: 1000,

@@ -4,6 +4,7 @@
  */
 import { CREATE_ON_MISS, WEBHOOK_SWITCH } from '../annotations.ts';
 import type { DecisionOptions } from '../decision/options.ts';
+import { DAY } from '../kubernetes/time.ts';
 import type { TrackedView } from '../decision/view.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 import type { ObjectReference } from '../kubernetes/object.ts';
@@ -17,7 +18,7 @@ export interface Miss {
   readonly desired: DesiredCache;
   /** When the youngest pod that misses the cache was created. */
   readonly missedAtMs: number;
-  /** How many pods miss the cache, by namespace; 0 for a pre-warmed workload that has no pod yet. */
+  /** How many pods of the last day miss the cache, by namespace; 0 for a pre-warmed workload that has no pod yet. */
   readonly pods: ReadonlyMap<string, number>;
   /** What the latest of those pods found. */
   readonly found: Lack['found'];
@@ -34,6 +35,7 @@ export interface MissOptions extends CacheRules {
 /** Pods with the same content. */
 export interface PodGroup {
   readonly content: PodContent;
+  /** Those of the last day. */
   readonly pods: number;
   readonly newest: WatchedPod;
 }
@@ -58,8 +60,8 @@ export function groupPods(
     if (!alarm.isDue(mayCountAt(watched))) continue;
     const known = groups.get(content);
     const newest = known && known.newest.createdAtMs >= createdAtMs ? known.newest : watched;
-    const isPod = watched.subject.kind === 'Pod';
-    groups.set(content, { content, pods: (known?.pods ?? 0) + Number(isPod), newest });
+    const isRecentPod = watched.subject.kind === 'Pod' && now - createdAtMs < DAY;
+    groups.set(content, { content, pods: (known?.pods ?? 0) + Number(isRecentPod), newest });
   }
   return { groups: [...groups.values()], reconcileAgainAtMs: alarm.atMs };
 }

@@ -3,7 +3,7 @@
  * of the cluster, so that a new leader continues where the last leader stopped (docs/controller.md).
  */
 import type { OwnCache } from './own-cache.ts';
-import type { Miss } from './misses.ts';
+import { podCount, type Miss } from './misses.ts';
 import { FAILED } from '../image-cache.ts';
 import { DAY } from '../kubernetes/time.ts';
 import { enlarged } from './cache-size.ts';
@@ -19,6 +19,8 @@ export interface PlanOptions extends RateOptions, RetirementOptions {
   readonly quota: number;
   /** Whether the controller merges caches near the quota. */
   readonly packing: boolean;
+  /** How many pods must miss a cache before it is made. */
+  readonly missesBefore: number;
 }
 
 /** The state of the cluster that the plan is made for. */
@@ -111,7 +113,7 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
     now,
   );
   room.shrinkToQuota();
-  const { creations, refused } = serve(situation, rate, retirement, room, alarm, now);
+  const { creations, refused } = serve(situation, options, rate, retirement, room, alarm, now);
   const { marks, unmarks, deletions } = retirement;
   return { marks, unmarks, deletions, creations, merges, refused, reconcileAgainAtMs: alarm.atMs };
 }
@@ -119,6 +121,7 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
 /** Finds a cache, or a place for one, for each miss. */
 function serve(
   { misses, isBlocked }: Situation,
+  { missesBefore }: PlanOptions,
   rate: CreationRate,
   retirement: Retirement,
   room: Room,
@@ -137,7 +140,7 @@ function serve(
       if (retirement.isWorthKeeping(last) && room.mayStay(last)) retirement.unmark(last);
       continue;
     }
-    const next = last ? nextAttempt(miss, last, alarm) : firstAttempt(miss, now, alarm);
+    const next = last ? nextAttempt(miss, last, alarm) : firstAttempt(miss, missesBefore, now, alarm);
     if (!next || isBlocked(nameOfAttempt(name, next.attempt))) continue;
     const payer = room.payerOf(miss);
     const overRate = rateRefusal(payer.tenant, rate, alarm);
@@ -166,12 +169,13 @@ function rateRefusal(tenant: string, rate: CreationRate, alarm: Alarm): RateRefu
 
 type NextAttempt = Pick<Creation, 'attempt' | 'firstAttemptAtMs' | 'sizeGib'>;
 
-function firstAttempt(
-  { desired: { sizeGib }, missedAtMs }: Miss,
-  now: number,
-  alarm: Alarm,
-): NextAttempt | undefined {
-  if (alarm.isDue(missedAtMs + GIVEN_UP_AFTER)) return undefined;
+function firstAttempt(miss: Miss, missesBefore: number, now: number, alarm: Alarm): NextAttempt | undefined {
+  const { desired, missedAtMs } = miss;
+  const { sizeGib } = desired;
+  const pods = podCount(miss);
+  // Without a pod it is the miss of a template, whose pods are still to come.
+  const isRare = pods > 0 && pods < missesBefore;
+  if (isRare || alarm.isDue(missedAtMs + GIVEN_UP_AFTER)) return undefined;
   return { attempt: 1, firstAttemptAtMs: now, sizeGib };
 }
 

@@ -3,6 +3,7 @@
  * pods may be given is marked first, and deleted `retireWait` later if no pod needs it then.
  */
 import { READY } from '../image-cache.ts';
+import { DAY } from '../kubernetes/time.ts';
 import type { Alarm } from './alarm.ts';
 import { firstNameOf } from './desired-cache.ts';
 import type { DeletionReason, OwnCache, Retiring } from './own-cache.ts';
@@ -35,6 +36,8 @@ export interface Deletion {
   readonly reason: DeletionReason;
 }
 
+/** Milliseconds that a cache stays which no pod ever used: as long as ECI keeps an automatic one (docs/domain.md, "Create on miss"). */
+const NEVER_USED_FOR = 7 * DAY;
 /** Milliseconds after which the plan is made again if the pods were not confirmed yet. */
 const CONFIRMED_WITHIN = 1000;
 
@@ -167,7 +170,10 @@ export class Retirement {
   #reasonToGo(cache: OwnCache): DeletionReason | undefined {
     const { expiresAtMs } = cache;
     if (expiresAtMs !== undefined && this.#alarm.isDue(expiresAtMs)) return 'Expired';
-    return this.#alarm.isDue(this.usedAt(cache) + this.#options.idleAfter) ? 'Idle' : undefined;
+    const { idleAfter } = this.#options;
+    const isUsed = cache.lastUsedAtMs > cache.createdAtMs;
+    const unused = isUsed ? idleAfter : Math.min(idleAfter, NEVER_USED_FOR);
+    return this.#alarm.isDue(this.usedAt(cache) + unused) ? 'Idle' : undefined;
   }
 
   /** Whether pods may be given the cache; a cache in another state can be deleted at once. */

@@ -40,6 +40,8 @@ export interface Payer {
 const OWN_AGE = 3_600_000;
 /** Milliseconds that nobody must have used a cache of several tenants before one of them may replace it. */
 const SHARED_UNUSED = DAY;
+/** Milliseconds. A cache must be this old before it goes for another tenant: it was made a moment ago, and paid for. */
+const LEAST_AGE = 600_000;
 /** Milliseconds that the making of a cache may take; until then the cache does not go. */
 const MAKING_TAKES = 3_600_000;
 const ENDED: ReadonlySet<string> = new Set([READY, FAILED, 'UpdateFailed']);
@@ -171,7 +173,7 @@ export class Room {
     for (const furthest of over) {
       const victim = this.#victims.find((cache) => {
         const users = this.#caches.usersOf(cache);
-        return users.includes(furthest) && users.every((user) => mayLose.has(user)) && this.#isMade(cache);
+        return users.includes(furthest) && users.every((user) => mayLose.has(user)) && this.#mayGo(cache);
       });
       if (victim) return victim;
     }
@@ -191,7 +193,9 @@ export class Room {
     });
   }
 
-  #isMade({ phase, createdAtMs }: OwnCache): boolean {
-    return ENDED.has(phase) || this.#now - createdAtMs > MAKING_TAKES;
+  /** Whether the cache is no longer being made, and old enough to have been of use. */
+  #mayGo({ phase, createdAtMs }: OwnCache): boolean {
+    const age = this.#now - createdAtMs;
+    return age > LEAST_AGE && (ENDED.has(phase) || age > MAKING_TAKES);
   }
 }

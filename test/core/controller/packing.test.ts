@@ -274,6 +274,7 @@ describe('whatever happens', () => {
   const options: PlanOptions = {
     quota: 14,
     packing: true,
+    missesBefore: 1,
     idleAfter: 30 * DAY,
     retireWait: 2 * MINUTE,
     tenantCreationsPerHour: 1000,

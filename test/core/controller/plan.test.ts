@@ -11,6 +11,7 @@ import {
   DAY,
   HOUR,
   MINUTE,
+  missOf,
   missed,
   nameFor,
   NOW,
@@ -37,6 +38,18 @@ describe('a miss', () => {
     const result = planFor({ misses: missed({ a: GIVEN_UP_AFTER, b: GIVEN_UP_AFTER - 1 }) });
     expect(summary(result)).toEqual({ created: ['b 1'] });
     expect(result.reconcileAgainAtMs).toBe(NOW + 1);
+  });
+
+  it('gets a cache once as many pods miss it as are asked for, and a template at once', () => {
+    const misses = new Map([
+      missOf('rare', 0, { default: 2 }),
+      missOf('often', 0, { default: 2, other: 1 }),
+      missOf('template', 0, { default: 0 }),
+    ]);
+    const options = { quota: 9, missesBefore: 3 };
+    expect(summary(planFor({ misses, options }))).toEqual({ created: ['often 1', 'template 1'] });
+    const made = [cache('rare', HOUR, { phase: 'Failed' })];
+    expect(summary(planFor({ own: made, misses, options }))['created']).toContain('rare 2');
   });
 
   it('whose cache is being deleted waits until the name is free', () => {
@@ -93,10 +106,23 @@ describe('a cache that no pod can be given', () => {
 
 describe('without any miss', () => {
   it('a cache that was unused for the configured time goes, unless a pod is about to use it', () => {
-    const own = [cache('a', 30 * DAY), cache('b', 30 * DAY - 1), cache('c', 31 * DAY)];
+    const created = { createdAtMs: NOW - 40 * DAY };
+    const own = [
+      cache('a', 30 * DAY, created),
+      cache('b', 30 * DAY - 1, created),
+      cache('c', 31 * DAY, created),
+    ];
     const result = planFor({ own, needed: ['imc-c'] });
     expect(summary(result)).toEqual({ marked: ['Idle imc-a'] });
     expect(result.reconcileAgainAtMs).toBe(NOW + 1);
+  });
+
+  it('a cache that no pod ever used goes after seven days, or after the configured time if that is shorter', () => {
+    const own = [cache('a', 7 * DAY), cache('b', 7 * DAY - 1)];
+    expect(summary(planFor({ own }))).toEqual({ marked: ['Idle imc-a'] });
+    expect(summary(planFor({ own: [cache('a', DAY)], options: { idleAfter: DAY } }))).toEqual({
+      marked: ['Idle imc-a'],
+    });
   });
 
   it('an expired cache is deleted when it expires', () => {

@@ -50,6 +50,22 @@ describe('at the quota', () => {
     expect(summary(planFor({ own, misses }))).toEqual({ marked: ['Quota imc-a1'] });
   });
 
+  it('but not a cache that was made less than ten minutes ago', () => {
+    const made = (ago: number): OwnCache[] => [
+      of('a', 'a1', ago, { createdAtMs: NOW - ago }),
+      ...own.slice(1).map((each) => ({ ...each, madeFor: 'b' })),
+      of('a', 'a4', 0, { createdAtMs: NOW }),
+      of('a', 'a5', 0, { createdAtMs: NOW }),
+      of('a', 'a6', 0, { createdAtMs: NOW }),
+    ];
+    const marked = (ago: number): string[] | undefined =>
+      summary(planFor({ own: made(ago), misses: new Map(missedBy('c', 'c1')), options: { quota: 6 } }))[
+        'marked'
+      ];
+    expect(marked(11 * MINUTE)).toEqual(['Quota imc-a1']);
+    expect(marked(10 * MINUTE)).toBeUndefined();
+  });
+
   it('no further cache is marked for a miss that waits for a marked one', () => {
     const [first, ...others] = own;
     const marked = { ...first!, retiring: { reason: 'Quota' as const, sinceMs: NOW - MINUTE } };
