@@ -8,7 +8,7 @@ import type { Cluster, Written } from './cluster.ts';
 const MOST_SAID = 10_000;
 
 /**
- * A cluster that nothing is written to: every change counts as outdated, so that the plan stays as it is.
+ * A cluster that nothing is written to: every change of a cache counts as outdated, so that the plan stays as it is.
  * @param say called once for each change that would be made
  */
 export function withoutWrites(
@@ -36,7 +36,7 @@ export function withoutWrites(
     create: (object) => note('create', nameOf(object), imagesIn(object)),
     annotate: (cache, annotations) => {
       // The use of a cache is recorded all the time, and changes nothing.
-      if (!(RETIRING in annotations)) return Promise.resolve('outdated');
+      if (!(RETIRING in annotations)) return Promise.resolve('done');
       return note(annotations[RETIRING] === null ? 'unmark' : 'mark', cache.name, imagesOf(cache));
     },
     delete: (cache) => note('delete', cache.name, imagesOf(cache)),

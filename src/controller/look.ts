@@ -103,7 +103,8 @@ export class Looking {
         tenantOf,
         recent: this.#log.recent(own, tenantOf, now),
         confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,
-        neededGib: (keys) => neededGib(keys, this.#options.misses, this.#view),
+        // Without the limit for a cache, which would make everything seem to fit.
+        neededGib: (keys) => neededGib(keys, { maxSizeGib: Infinity }, this.#view),
         isBlocked: (name) => this.#backoffs.isWaiting(name, now),
       },
       usage,

@@ -4,7 +4,7 @@
  */
 import { HITS, IMAGE_SETS, LAST_USED, USERS } from '../core/annotations.ts';
 import type { OwnCache } from '../core/controller/own-cache.ts';
-import { describeSets } from '../core/controller/image-sets.ts';
+import { describeSets, type CachedSet } from '../core/controller/image-sets.ts';
 import type { Usage, UsageById } from '../core/controller/uses.ts';
 import { formatTime } from '../core/kubernetes/time.ts';
 
@@ -22,7 +22,10 @@ export interface UseRecord {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-type Unrecorded = Pick<Usage, 'pods' | 'lastAtMs' | 'sets'>;
+interface Unrecorded extends Pick<Usage, 'pods' | 'lastAtMs'> {
+  /** By the hash of the cache's own image sets. */
+  readonly sets: ReadonlyMap<string, number>;
+}
 
 export class UseRecords {
   /** By the uid of the cache; caches of others are left out, so that there are never more than the controller's own. */
@@ -33,10 +36,10 @@ export class UseRecords {
   note(uses: UsageById, own: readonly OwnCache[]): void {
     const unrecorded = new Map<string, Unrecorded>();
     const recordedAtMs = new Map<string, number>();
-    for (const { uid, id = '' } of own) {
+    for (const { uid, id = '', sets } of own) {
       const recorded = this.#recordedAtMs.get(uid);
       if (recorded !== undefined) recordedAtMs.set(uid, recorded);
-      const use = together(this.#unrecorded.get(uid), uses.get(id));
+      const use = together(this.#unrecorded.get(uid), ofSets(sets, uses.get(id)));
       if (use) unrecorded.set(uid, use);
     }
     this.#unrecorded = unrecorded;
@@ -45,7 +48,8 @@ export class UseRecords {
 
   /** The cache with the last use that is known, recorded or not. */
   withUse(cache: OwnCache, usage: UsageById): OwnCache {
-    const use = together(this.#unrecorded.get(cache.uid), usage.get(cache.id ?? ''));
+    const present = ofSets(cache.sets, usage.get(cache.id ?? ''));
+    const use = together(this.#unrecorded.get(cache.uid), present);
     if (!use) return cache;
     return {
       ...cache,
@@ -104,6 +108,17 @@ export class UseRecords {
     this.#unrecorded.delete(uid);
     this.#recordedAtMs.set(uid, now);
   }
+}
+
+/** A set of the cache is used by each pod all of whose images it has. */
+function ofSets(sets: readonly CachedSet[], usage: Usage | undefined): Unrecorded | undefined {
+  if (!usage) return undefined;
+  const pods = Array.from(usage.sets, ([text, at]) => ({ keys: text.split('\n'), at }));
+  const used = sets.map(({ hash, keys }): [string, number] => {
+    const times = pods.filter((pod) => pod.keys.every((key) => keys.includes(key))).map(({ at }) => at);
+    return [hash, Math.max(0, ...times)];
+  });
+  return { pods: usage.pods, lastAtMs: usage.lastAtMs, sets: new Map(used) };
 }
 
 function together(a: Unrecorded | undefined, b: Unrecorded | undefined): Unrecorded | undefined {

@@ -30,16 +30,19 @@ export function traceOfHistory(
   const pods = all.filter(({ kind }) => kind === 'Pod');
   const present = Map.groupBy(pods, ownerOf);
   const countOf = (owner: string): number => present.get(owner)?.length ?? 0;
+  const endedOf = (owner: string): number => present.get(owner)?.filter(hasEnded).length ?? 0;
   const creations = [
     ...pods.map(creationOf),
-    ...all.filter(({ kind }) => kind === 'Job').flatMap((job) => endedPodsOf(job, countOf)),
+    ...all.filter(({ kind }) => kind === 'Job').flatMap((job) => endedPodsOf(job, endedOf)),
     ...earlierPodsOf(
       all.filter(({ kind }) => kind === 'ReplicaSet'),
       countOf,
     ),
   ].filter(({ pod, createdAtMs }) => createdAtMs > 0 && createdAtMs <= now && isForEci(pod));
   const beginning = creations.reduce((first, { createdAtMs }) => Math.min(first, createdAtMs), now);
-  return traceOf(creations.map((creation) => tracePod(creation, beginning)));
+  const { pods: inOrder } = traceOf(creations.map((creation) => tracePod(creation, beginning)));
+  // What has not ended still ran when it was read.
+  return { pods: inOrder, end: (now - beginning) / 1000 };
 }
 
 /** `kubectl get -o yaml` writes one List. */
@@ -66,20 +69,24 @@ function creationTimeOf(object: JsonObject): number {
   return parseTime(partOf(object, 'metadata')['creationTimestamp']) ?? 0;
 }
 
+function hasEnded(pod: JsonObject): boolean {
+  return ['Succeeded', 'Failed'].includes(readText(partOf(pod, 'status')['phase']) ?? '');
+}
+
 function creationOf(pod: JsonObject): Creation {
   const statuses: unknown = partOf(pod, 'status')['containerStatuses'];
   const ends = (Array.isArray(statuses) ? statuses.filter(isObject) : []).map((status) =>
     parseTime(partOf(partOf(status, 'state'), 'terminated')['finishedAt']),
   );
-  const hasEnded = ends.length > 0 && !ends.includes(undefined);
-  const deletedAtMs = hasEnded ? Math.max(...ends.filter((end) => end !== undefined)) : undefined;
+  const isOver = ends.length > 0 && !ends.includes(undefined);
+  const deletedAtMs = isOver ? Math.max(...ends.filter((end) => end !== undefined)) : undefined;
   return { pod, key: ownerOf(pod), createdAtMs: creationTimeOf(pod), deletedAtMs };
 }
 
 /** The pods of a Job that are gone. */
-function endedPodsOf(job: JsonObject, countOf: (owner: string) => number): Creation[] {
+function endedPodsOf(job: JsonObject, endedOf: (owner: string) => number): Creation[] {
   const { startTime, completionTime, succeeded, failed } = partOf(job, 'status');
-  const ended = (Number(succeeded) || 0) + (Number(failed) || 0) - countOf(nameOf(job));
+  const ended = (Number(succeeded) || 0) + (Number(failed) || 0) - endedOf(nameOf(job));
   return templatePods(job, ended, parseTime(startTime) ?? creationTimeOf(job), parseTime(completionTime));
 }
 

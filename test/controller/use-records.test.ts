@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { UseRecords } from '../../src/controller/use-records.ts';
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
 import type { Usage, UsageById } from '../../src/core/controller/uses.ts';
+import { setOf } from '../../src/core/controller/image-sets.ts';
 import { cache, HOUR, MINUTE, NOW } from '../support/planning.ts';
 
 const SECOND = 1000;
@@ -39,6 +40,25 @@ describe('a use', () => {
         'imagecache-webhook.io/users': 'team',
       },
     });
+  });
+
+  it('is one of each image set that has all images of the pod, and of no other', () => {
+    const sets = [
+      ['a', 'b', 'proxy'],
+      ['b', 'proxy'],
+      ['c', 'proxy'],
+    ].map((keys) => setOf(keys, NOW - HOUR));
+    own[0] = { ...own[0]!, sets };
+    const used = {
+      ...usedBy(1, SECOND),
+      sets: new Map([
+        ['b\nproxy', NOW - SECOND],
+        ['z', NOW],
+      ]),
+    };
+    records.note(new Map([['imc-a', used]]), own);
+    const since = records.withUse(own[0], new Map()).sets.map(({ lastUsedAtMs }) => NOW - lastUsedAtMs);
+    expect(since).toEqual([SECOND, SECOND, HOUR]);
   });
 
   it('is added to the hits that are recorded already', () => {

@@ -1,6 +1,6 @@
 /**
  * Packs on a real API server: the controller merges caches near its quota, also if it is killed on the way. `imc
- * simulate-eci` makes the caches.
+ * simulate-eci` makes the caches. And what `imc replay` reads of a cluster.
  */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
@@ -196,4 +196,25 @@ describe('near the quota', () => {
     for (const { lastUsedAt } of pack.sets)
       expect(Date.parse(lastUsedAt)).toBeGreaterThan(Date.now() - 300_000);
   });
+});
+
+it('imc replay reads the pods of the cluster that would go to ECI, and replays them', async () => {
+  for (const [i, app] of APPS.slice(0, 3).entries())
+    await plane.api.create(PODS, podOf(`replayed-${i}`, app));
+  const { spec } = podOf('other', APPS[0]!);
+  await plane.api.create(PODS, {
+    metadata: { name: 'other' },
+    spec: { ...(spec as Json), nodeName: undefined },
+  });
+  const child = start(['replay', '--source=kubernetes', `--kubeconfig=${plane.kubeconfig}`, '-o', 'json']);
+  let [out, err] = ['', ''];
+  child.stdout!.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  expect([code, err]).toEqual([0, '']);
+  const policies = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { policy: string; pods: number });
+  expect(policies.map(({ pods }) => pods)).toEqual([3, 3, 3, 3]);
 });

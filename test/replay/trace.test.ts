@@ -118,6 +118,10 @@ describe('the history of a cluster', () => {
     ]);
   });
 
+  it('ends when it was read, because what has not ended still runs', () => {
+    expect(trace(pod('p', '2026-11-30T10:00:00Z')).end).toBe(2 * 3600);
+  });
+
   it('reads the List that kubectl writes, and leaves out pods that would not go to ECI', () => {
     const list = {
       kind: 'List',
@@ -139,11 +143,16 @@ describe('the history of a cluster', () => {
         failed: 1,
       },
     };
-    const left = pod('j-x', '2026-11-30T10:05:00Z', {}, { kind: 'Job', name: 'j' });
-    expect(trace(job, left).pods.map(({ key, created, deleted }) => [key, created, deleted])).toEqual([
+    const ended = { status: { phase: 'Succeeded' } };
+    const left = pod('j-x', '2026-11-30T10:05:00Z', ended, { kind: 'Job', name: 'j' });
+    const running = pod('j-y', '2026-11-30T10:06:00Z', {}, { kind: 'Job', name: 'j' });
+    expect(
+      trace(job, left, running).pods.map(({ key, created, deleted }) => [key, created, deleted]),
+    ).toEqual([
       ['Job team/j', 0, 600],
       ['Job team/j', 0, 600],
       ['Job team/j', 300, undefined],
+      ['Job team/j', 360, undefined],
     ]);
   });
 

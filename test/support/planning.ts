@@ -3,6 +3,7 @@ import type { Miss } from '../../src/core/controller/misses.ts';
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
 import { plan, type Plan, type PlanOptions, type Situation } from '../../src/core/controller/plan.ts';
 import { cacheName, nameOfAttempt, type DesiredCache } from '../../src/core/controller/desired-cache.ts';
+import { PACKER } from '../../src/core/controller/packing.ts';
 import { ownCache } from './own-cache.ts';
 
 export const NOW = Date.parse('2026-11-21T12:00:00Z');
@@ -138,7 +139,10 @@ export function carryOut(own: readonly OwnCache[], planned: Plan, now: number, s
       void miss;
     }),
     ...planned.merges.map(({ name, desired: contents, sets }) => () => {
-      state = [...state, ownCache(name, now, { id: undefined, phase: '', contents, sets, sizeGib: 20 })];
+      state = [
+        ...state,
+        ownCache(name, now, { id: undefined, phase: '', contents, sets, sizeGib: 20, madeFor: PACKER }),
+      ];
     }),
   ];
   for (const change of changes.slice(0, steps)) change();

@@ -3,7 +3,8 @@
  * the controller merges caches, as a log-structured store compacts its files: the pack is made first, and its parts go once
  * it is Ready. A pack is taken apart once half of its sets are of no use (docs/warm-starts.md, "Packs").
  */
-import { FAILED, MAX_CACHE_IMAGES, READY } from '../image-cache.ts';
+import { ENDED, MAX_CACHE_IMAGES, READY } from '../image-cache.ts';
+import { sha256Hex } from '../image/sha256.ts';
 import { imageSetHash } from '../image/image-set.ts';
 import { byName } from '../kubernetes/object.ts';
 import { DAY } from '../kubernetes/time.ts';
@@ -22,8 +23,8 @@ export interface Merge {
   readonly parts: readonly OwnCache[];
 }
 
-/** Stands for the tenant in the hourly limits; no tenant has this name. */
-export const PACKER = '';
+/** Stands for the namespace that packs are made for, and for the tenant in the hourly limits; no namespace has this name. */
+export const PACKER = '(packs)';
 /** Merging begins when at most so many places of the quota are left. */
 const BEGINS_AT = 4;
 /** Places that misses leave to packs. */
@@ -34,6 +35,8 @@ export const LEAST_QUOTA = 10;
 const MOST_IN_FLIGHT = 2;
 /** Fewer caches are not merged: to make the pack would cost as much as the few places are worth. */
 const LEAST_PARTS = 6;
+/** Milliseconds that the making of a pack may take; after that its parts are like other caches again. */
+const MAKING_TAKES = 3_600_000;
 /** Milliseconds. A set that nobody used for so long is not carried into a pack. */
 const MERGED_IF_USED_WITHIN = DAY;
 /** Milliseconds. A pack is taken apart if half of its sets were not used for so long. */
@@ -61,21 +64,31 @@ export function planPacks(situation: PackingSituation, quota: number, now: numbe
   const { kept, isMarked, isBlocked } = situation;
   const standing = kept.filter((cache) => !isMarked(cache));
   const ready = standing.filter(({ phase }) => phase === READY);
-  // A failed pack counts until it has expired, because what failed once is not tried again at once.
-  const unready = standing.filter((cache) => isPack(cache) && cache.phase !== READY);
-  const making = setsOf(unready.filter(({ phase }) => phase !== FAILED));
-  const taken = setsOf(unready);
-  const inFlight = ready.filter(({ sets }) => sets.every(({ hash }) => making.has(hash)));
+  const unready = standing.filter((cache) => isMadeByPacking(cache) && cache.phase !== READY);
+  const beingMade = unready.filter(
+    ({ phase, createdAtMs }) => !ENDED.has(phase) && now - createdAtMs < MAKING_TAKES,
+  );
+  const making = placesOfAll(beingMade);
+  // What failed stays until ECI has removed it, so that its parts are not tried again at once.
+  const taken = placesOfAll(unready);
+  const inFlight = ready.filter((cache) => {
+    const used = placesOf(cache, setsInUse(cache, now));
+    return used.length > 0 && used.every((place) => making.has(place));
+  });
   const names = new Set(kept.map(({ name }) => name));
   const free = ready.filter(
-    (cache) => isWhole(cache) && !cache.doNotEvict && !cache.sets.some(({ hash }) => taken.has(hash)),
+    (cache) =>
+      isWhole(cache) &&
+      !cache.doNotEvict &&
+      !hasOutgrownPacks(cache) &&
+      !placesOf(cache, cache.sets).some((place) => taken.has(place)),
   );
   const isNear = quota - kept.length <= BEGINS_AT;
   const merges = [
-    ...free.flatMap((cache) => restOf(cache, now)),
+    ...free.flatMap((cache) => restOf(cache, situation, now)),
     ...(isNear ? mergesOf(free, situation, now) : []),
   ].filter(({ name }) => !names.has(name) && !isBlocked(name));
-  const most = Math.min(MOST_IN_FLIGHT - unready.length, quota - kept.length);
+  const most = Math.min(MOST_IN_FLIGHT - beingMade.length, quota - kept.length);
   return { merges: merges.slice(0, Math.max(most, 0)), inFlight: new Set(inFlight) };
 }
 
@@ -83,8 +96,14 @@ export function isPack({ sets }: OwnCache): boolean {
   return sets.length > 1;
 }
 
-function setsOf(caches: readonly OwnCache[]): ReadonlySet<string> {
-  return new Set(caches.flatMap(({ sets }) => sets.map(({ hash }) => hash)));
+/** Also the rest of a pack, which may have a single set. */
+function isMadeByPacking(cache: OwnCache): boolean {
+  return isPack(cache) || cache.madeFor === PACKER;
+}
+
+/** Whether its images did not fit into the size of a pack when they were tried. */
+function hasOutgrownPacks({ attempt, sizeGib }: OwnCache): boolean {
+  return attempt > 1 && sizeGib > LEAST_GIB;
 }
 
 /** Whether the cache is for whole image sets, and not for a part of the images of a pod with too many for one cache. */
@@ -99,10 +118,12 @@ function kinOf({ contents: { architecture, operatingSystem, registry, owner } }:
 }
 
 /** A cache for the rest of a pack, if half of its sets were not used for long. */
-function restOf(pack: OwnCache, now: number): Merge[] {
-  const used = pack.sets.filter(({ lastUsedAtMs }) => now - lastUsedAtMs < UNUSED_FOR);
+function restOf(pack: OwnCache, { neededGib }: PackingSituation, now: number): Merge[] {
+  const used = setsInUse(pack, now);
   const isWorn = isPack(pack) && used.length > 0 && used.length * 2 <= pack.sets.length;
-  return isWorn ? [mergeOf([pack], used, pack.contents)] : [];
+  if (!isWorn) return [];
+  const rest = mergeOf([pack], used, pack.contents);
+  return neededGib(rest.desired.images.map(({ key }) => key)) > LEAST_GIB ? [] : [rest];
 }
 
 /** One merge for the caches of each kin, if enough of them fit into one cache. */
@@ -111,18 +132,26 @@ function mergesOf(free: readonly OwnCache[], { neededGib }: PackingSituation, no
     sets.every(({ lastUsedAtMs }) => now - lastUsedAtMs < MERGED_IF_USED_WITHIN),
   );
   return Array.from(Map.groupBy(inUse, kinOf).values(), (kin) => {
-    const parts = partsThatFit(kin, neededGib);
+    const parts = partsThatFit(kin, neededGib, Math.floor(now / DAY));
     const sets = parts.flatMap((part) => part.sets);
     return parts[0] && parts.length >= LEAST_PARTS ? [mergeOf(parts, sets, parts[0].contents)] : [];
   }).flat();
 }
 
-/** As many caches as fit into one: those with the fewest images come first. */
-function partsThatFit(kin: readonly OwnCache[], neededGib: PackingSituation['neededGib']): OwnCache[] {
+/**
+ * As many caches as fit into one: those with the fewest images come first, and else in another order each day. So an image
+ * that can no longer be pulled, which makes a pack fail for a day, is not in the way of the same caches for ever.
+ */
+function partsThatFit(
+  kin: readonly OwnCache[],
+  neededGib: PackingSituation['neededGib'],
+  day: number,
+): OwnCache[] {
   const parts: OwnCache[] = [];
   let [images, sets, secrets] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  const turns = new Map(kin.map((cache) => [cache, { name: sha256Hex(`${day} ${cache.name}`) }]));
   const fewestFirst = kin.toSorted(
-    (a, b) => a.contents.images.length - b.contents.images.length || byName(a, b),
+    (a, b) => a.contents.images.length - b.contents.images.length || byName(turns.get(a)!, turns.get(b)!),
   );
   for (const part of fewestFirst) {
     const { contents } = part;
@@ -173,7 +202,7 @@ export function replacedByPacks(
     }
   }
   const replaced = ready.filter((cache) => {
-    const used = cache.sets.filter(({ lastUsedAtMs }) => now - lastUsedAtMs < UNUSED_FOR);
+    const used = setsInUse(cache, now);
     const isElsewhere = (place: string): boolean => {
       const other = latest.get(place);
       return other !== undefined && isLater(other, cache) && other.sizeGib <= cache.sizeGib;
@@ -183,6 +212,15 @@ export function replacedByPacks(
   return new Set(replaced);
 }
 
+function setsInUse({ sets }: OwnCache, now: number): CachedSet[] {
+  return sets.filter(({ lastUsedAtMs }) => now - lastUsedAtMs < UNUSED_FOR);
+}
+
+function placesOfAll(caches: readonly OwnCache[]): ReadonlySet<string> {
+  return new Set(caches.flatMap((cache) => placesOf(cache, cache.sets)));
+}
+
+/** The sets with what the cache must have in common with others: the same set of another owner is another. */
 function placesOf(cache: OwnCache, sets: readonly CachedSet[]): string[] {
   const kin = kinOf(cache);
   return sets.map(({ hash }) => `${hash} ${kin}`);

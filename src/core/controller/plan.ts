@@ -10,7 +10,7 @@ import { enlarged } from './cache-size.ts';
 import { Alarm } from './alarm.ts';
 import { nameOfAttempt } from './desired-cache.ts';
 import { CreationRate, type RateOptions, type RateRefusal, type RecentCreation } from './creation-rate.ts';
-import { LEAST_QUOTA, LEFT_TO_PACKS, PACKER, planPacks, type Merge } from './packing.ts';
+import { LEAST_QUOTA, LEFT_TO_PACKS, PACKER, isPack, planPacks, type Merge } from './packing.ts';
 import { Retirement, type Deletion, type RetirementOptions, type Standing } from './retirement.ts';
 import { Room } from './room.ts';
 
@@ -102,7 +102,12 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
       kept,
       merging: inFlight,
       marked: retirement.marked(),
-      mustStay: (cache) => cache.doNotEvict || retirement.isNeeded(cache) || situation.isBlocked(cache.name),
+      mustStay: (cache) =>
+        cache.doNotEvict ||
+        // A failed pack says that its parts are not to be merged again at once.
+        (isPack(cache) && cache.phase === FAILED) ||
+        retirement.isNeeded(cache) ||
+        situation.isBlocked(cache.name),
       usedAt: retirement.usedAt,
       usersOf,
       retire: (cache) => retirement.retire(cache, 'Quota'),

@@ -5,7 +5,7 @@
  */
 import { missingTenants, type Miss } from './misses.ts';
 import type { OwnCache } from './own-cache.ts';
-import { FAILED, READY } from '../image-cache.ts';
+import { ENDED } from '../image-cache.ts';
 import { byName } from '../kubernetes/object.ts';
 import { DAY } from '../kubernetes/time.ts';
 import { Holdings } from './tenants.ts';
@@ -44,7 +44,6 @@ const SHARED_UNUSED = DAY;
 const LEAST_AGE = 600_000;
 /** Milliseconds that the making of a cache may take; until then the cache does not go. */
 const MAKING_TAKES = 3_600_000;
-const ENDED: ReadonlySet<string> = new Set([READY, FAILED, 'UpdateFailed']);
 
 export class Room {
   readonly #caches: Caches;

@@ -6,7 +6,7 @@ export interface Usage {
   /** When the youngest of the pods was created. */
   readonly lastAtMs: number;
   readonly namespaces: ReadonlySet<string>;
-  /** When the youngest pod with each image set was created, by the hash of the set. */
+  /** When the youngest pod with each image set was created, by the text of the set (watched-pod.ts). */
   readonly sets: ReadonlyMap<string, number>;
 }
 

@@ -16,7 +16,8 @@ import {
 } from '../annotations.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
-import { imageSetHash, podImages } from '../image/image-set.ts';
+import { memoize } from '../memoize.ts';
+import { podImages } from '../image/image-set.ts';
 import { podSize, readPod, type Pod } from '../pod.ts';
 import { parseTime } from '../kubernetes/time.ts';
 
@@ -46,7 +47,7 @@ export interface WatchedPod {
   readonly isGated: boolean;
   /** The IDs of the caches that the pod was given, pins, or started from. */
   readonly pointsTo: readonly string[];
-  /** The hashes of its image set, without and with its image volumes; empty if it points to no cache. */
+  /** Its images without and with its image volumes, as imagesText has them; empty if it points to no cache. */
   readonly imageSets: readonly string[];
 }
 
@@ -101,11 +102,19 @@ export function watchedPod(
   };
 }
 
+/** The normalised references of an image set as one text: sorted, one a line. */
+export function imagesText(keys: readonly string[]): string {
+  return keys.toSorted().join('\n');
+}
+
+/** Pods of one template share the text. */
+const shared = memoize(1000, (text) => text);
+
 function imageSetsOf(pod: Pod): string[] {
   const ways = pod.imageVolumes.length === 0 ? (['ignore'] as const) : (['ignore', 'count'] as const);
   return ways.flatMap((volumes) => {
     const images = podImages(pod, volumes);
-    return images ? imageSetHash(images.references) : [];
+    return images ? shared(imagesText(images.references.map(({ key }) => key))) : [];
   });
 }
 

@@ -68,7 +68,8 @@ export function readOwnCache(manifest: Manifest): OwnCache {
       contents.images.map(({ key }) => key),
       createdAtMs,
     ),
-    doNotEvict: annotations.get(DO_NOT_EVICT) === 'true',
+    // A failed cache is nothing to keep.
+    doNotEvict: annotations.get(DO_NOT_EVICT) === 'true' && phase !== FAILED,
     retiring: retiringIn(annotations.get(RETIRING)),
   };
 }
