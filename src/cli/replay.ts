@@ -59,6 +59,11 @@ export const replay: Command = {
       help: `An image that is in every pod, if the trace names no images; '' for none. Default ${DEFAULTS.sidecar}.`,
     },
     {
+      name: 'templates-ahead',
+      value: 'DURATION',
+      help: 'How long before its first pod a template changes, for policies with prewarm=true. Default: nothing is seen before the first pod.',
+    },
+    {
       name: 'creation-time',
       value: 'DURATION',
       help: `How long ECI takes to make a cache. Default ${DEFAULTS.creationTime}.`,
@@ -93,6 +98,7 @@ export const replay: Command = {
     'scope',
     ...SETTINGS.map(({ path }) => path).filter((path) => /^controller\.(?!lease|dryRun)/.test(path)),
     'createOnMiss.when',
+    'prewarm',
   ],
   run: async (flags, io) => {
     const report = REPORTS.get(flags.one('output') ?? 'table');
@@ -162,6 +168,7 @@ function readSetting(text: string): [string, string] {
 
 function readWorld(flags: Flags): World {
   const newTagEvery = flags.one('new-tag-every');
+  const templatesAhead = flags.one('templates-ahead');
   const sidecars = flags.all('sidecar').length > 0 ? flags.all('sidecar') : [DEFAULTS.sidecar];
   const sizes = flags.one('image-sizes') ?? 'known';
   if (sizes !== 'known' && sizes !== 'unknown')
@@ -174,6 +181,8 @@ function readWorld(flags: Flags): World {
     prices: readPrices(flags.all('price')),
     creationTime: durationOf(flags, 'creation-time', DEFAULTS.creationTime),
     bytesPerSecond: valueOf(flags, 'pull-rate', DEFAULTS.pullRate, positive, 'a number above 0') * MEGABYTE,
+    templatesAhead:
+      templatesAhead === undefined ? undefined : durationOf(flags, 'templates-ahead', templatesAhead),
     knownSizes: sizes === 'known',
   };
 }

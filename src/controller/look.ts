@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
 import { neededGib } from '../core/controller/cache-size.ts';
+import { Injected } from '../core/controller/injected.ts';
 import { Lacks } from '../core/controller/lacks.ts';
 import { groupPods, Misses, missingTenants, type MissOptions } from '../core/controller/misses.ts';
 import type { Situation } from '../core/controller/plan.ts';
@@ -42,6 +43,7 @@ export class Looking {
   readonly #cluster: Cluster;
   readonly #view: TrackedView;
   readonly #lacks = new Lacks();
+  readonly #injected = new Injected();
   readonly #options: LookOptions;
   readonly #uses: UseRecords;
   readonly #log: CreationLog;
@@ -68,10 +70,12 @@ export class Looking {
   /** @param now milliseconds since 1970 */
   async look(now: number, signal: AbortSignal): Promise<Look> {
     const { prewarm, quota } = this.#options;
+    if (prewarm) this.#injected.learn(this.#cluster.pods(), () => this.#cluster.workloads());
     const coming = prewarm
       ? comingPods(this.#cluster, this.#view, prewarm, now)
       : { pods: [], reconcileAgainAtMs: Infinity };
-    const grouped = groupPods([...this.#cluster.pods(), ...coming.pods], now);
+    const templates = coming.pods.map((each) => this.#injected.withInjected(each));
+    const grouped = groupPods([...this.#cluster.pods(), ...templates], now);
     const misses = new Misses(this.#view, this.#lacks, this.#options.misses, now);
     for (const [i, group] of grouped.groups.entries()) {
       misses.add(group);

@@ -5,6 +5,7 @@ import type { OwnCache } from '../core/controller/own-cache.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import { Uses, type UsageById } from '../core/controller/uses.ts';
 import type { WatchedPod } from '../core/controller/watched-pod.ts';
+import type { WatchedWorkload } from '../core/controller/watched-workload.ts';
 import { partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
 import { formatTime, parseTime } from '../core/kubernetes/time.ts';
 import { creationTimeOf, nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
@@ -27,6 +28,7 @@ export class ReplayCluster implements Cluster {
   readonly #pods = new Map<string, WatchedPod>();
   readonly #objects = new Map<string, JsonObject>();
   readonly #own = new Map<string, OwnCache>();
+  readonly #workloads = new Map<string, WatchedWorkload>();
   readonly #caches = new Map<string, ImageCache>();
   #uses = new Uses();
   #written = 0;
@@ -67,8 +69,14 @@ export class ReplayCluster implements Cluster {
     return this.#caches.values();
   }
 
-  workloads(): [] {
-    return [];
+  /** Changes the template of a workload. */
+  setWorkload(name: string, workload: WatchedWorkload): void {
+    this.#workloads.set(name, workload);
+    this.#events.onChange();
+  }
+
+  workloads(): Iterable<WatchedWorkload> {
+    return this.#workloads.values();
   }
 
   pullSecretsOf(): [] {

@@ -3,7 +3,8 @@
  * is played, all under a virtual clock.
  */
 import { CREATE_ON_MISS, ECI_LABELS } from '../core/annotations.ts';
-import { readWatchedPod, type WatchedPod } from '../core/controller/watched-pod.ts';
+import { readWatchedPod, watchedPod, type WatchedPod } from '../core/controller/watched-pod.ts';
+import type { WatchedWorkload } from '../core/controller/watched-workload.ts';
 import { decide, type Decision } from '../core/decision/decide.ts';
 import { parseImageReference, type ImageReference } from '../core/image/reference.ts';
 import type { ImageCache } from '../core/image-cache.ts';
@@ -27,13 +28,17 @@ export interface World extends ImageOptions {
   readonly creationTime: number;
   /** Compressed bytes of images that a pod pulls in a second. */
   readonly bytesPerSecond: number;
+  /** Milliseconds by which a template changes before its first pod, for pre-warming; undefined: it is not seen before. */
+  readonly templatesAhead: number | undefined;
   /** Whether the nodes of the cluster report the sizes of the images. */
   readonly knownSizes: boolean;
 }
 
-/** All pods with the same images and namespace. */
+/** All pods of one key with the same images and namespace. */
 interface Template {
   readonly object: JsonObject;
+  /** The pod in the template of the workload: without what injectors add, and without a node. */
+  readonly ofWorkload: JsonObject;
   readonly pod: Pod;
   readonly references: readonly ImageReference[];
   /** Compressed bytes by key. */
@@ -113,6 +118,7 @@ class Replay {
       this.#policy.decision.createOnMiss.by === 'controller'
         ? this.#reconciler.run(stopping.signal)
         : undefined;
+    this.#planTemplates(pods);
     for (const [i, pod] of pods.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- one thing happens after the other
       await this.#clock.moveTo(BEGINNING + pod.created * 1000);
@@ -142,13 +148,30 @@ class Replay {
     if (decision.createOnMiss !== undefined) this.#reconciler.wake();
   }
 
+  /** Lets each template change before the first pod of its new version. */
+  #planTemplates(pods: readonly TracePod[]): void {
+    const { templatesAhead } = this.#world;
+    if (templatesAhead === undefined) return;
+    const current = new Map<string, Template>();
+    for (const pod of pods) {
+      const template = this.#templateOf(pod);
+      if (current.get(pod.key) === template) continue;
+      current.set(pod.key, template);
+      const after = Math.max(pod.created * 1000 - templatesAhead, 0);
+      this.#clock.after(after, () =>
+        this.#cluster.setWorkload(pod.key, workloadOf(pod.key, template, this.#clock.now())),
+      );
+    }
+  }
+
   #templateOf(traced: TracePod): Template {
     const { namespace } = traced;
     const images = imagesOf(traced, this.#world);
-    const key = JSON.stringify([namespace, images]);
+    const key = JSON.stringify([traced.key, namespace, images]);
     const known = this.#templates.get(key);
     if (known) return known;
-    const object = podObject(namespace, images);
+    const ofTemplate = traced.images ? images : images.slice(0, 1);
+    const object = podObject(traced.key, namespace, images);
     const references = images.map((image) => parseImageReference(image)).filter((each) => each !== undefined);
     const distinct = new Map(references.map((each) => [each.key, each]));
     const sizes = new Map(
@@ -156,6 +179,7 @@ class Replay {
     );
     const template = {
       object,
+      ofWorkload: podObject(traced.key, namespace, ofTemplate),
       pod: readPod(object, namespace),
       references: [...distinct.values()],
       sizes,
@@ -179,10 +203,27 @@ class Replay {
   }
 }
 
-function podObject(namespace: string, images: readonly string[]): JsonObject {
+function podObject(key: string, namespace: string, images: readonly string[]): JsonObject {
   return {
-    metadata: { namespace, labels: { [ECI_LABELS[0]!]: 'true' } },
+    metadata: { namespace, labels: { [ECI_LABELS[0]!]: 'true', app: key } },
     spec: { nodeName: NODE, containers: images.map((image, i) => ({ name: `c${i}`, image })) },
+  };
+}
+
+function workloadOf(key: string, { ofWorkload, pod }: Template, now: number): WatchedWorkload {
+  const { namespace } = pod;
+  const subject = { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: key, uid: key };
+  const { nodeName: _, ...spec } = partOf(ofWorkload, 'spec');
+  const watched = watchedPod({ ...ofWorkload, spec }, namespace, subject, {
+    createdAtMs: now,
+    deleting: false,
+  });
+  return {
+    groupKind: 'apps/Deployment',
+    subject,
+    labels: new Map(),
+    changedAtMs: now,
+    pods: [{ watched, account: 'default' }],
   };
 }
 

@@ -318,6 +318,35 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     expect(await caches()).toHaveLength(1);
   });
 
+  it('makes the cache for a new template with the sidecar that a pod of its namespace was given', async () => {
+    await createNamespace(plane.api, 'meshed', { 'imagecache-webhook.io/prewarm': 'enabled' });
+    await plane.api.untilPodsCanBeCreated('meshed');
+    const labels = { app: 'mesh', 'alibabacloud.com/eci': 'true' };
+    const deployments = inNamespace('meshed', 'apps/v1/deployments');
+    const container = (tag: number): Json => ({ name: 'c', image: `registry.example/mesh:${tag}` });
+    const sidecar = { name: 'proxy', image: 'registry.example/proxy:1' };
+    const template = (tag: number): Json => ({
+      metadata: { labels },
+      spec: { containers: [container(tag)] },
+    });
+    await plane.api.create(deployments, {
+      metadata: { name: 'mesh' },
+      spec: { replicas: 0, selector: { matchLabels: { app: 'mesh' } }, template: template(1) },
+    });
+    // As an injector would have left it.
+    await plane.api.create('/api/v1/namespaces/meshed/pods', {
+      metadata: { name: 'mesh-1', labels },
+      spec: { nodeName: 'virtual-kubelet', containers: [container(1), sidecar] },
+    });
+    const imagesOf = (cache: Json): string[] => (cache['spec'] as { images: string[] }).images;
+    expect((await untilCaches(1)).map(imagesOf)).toEqual([['registry.example/mesh:1', sidecar.image]]);
+    await plane.api.merge(`${deployments}/mesh`, { spec: { template: template(2) } });
+    const made = await untilCaches(2, 40_000);
+    expect(made.map(imagesOf)).toContainEqual(['registry.example/mesh:2', sidecar.image]);
+    await plane.api.call('DELETE', deployments);
+    await plane.api.call('DELETE', '/api/v1/namespaces/meshed/pods?gracePeriodSeconds=0');
+  });
+
   it('makes the cache for a template before its first pod, if the namespace opts in, and that pod hits', async () => {
     const labels = { app: 'web', 'alibabacloud.com/eci': 'true' };
     // Of a private registry, because caches of public images are made without pull secrets.

@@ -16,6 +16,7 @@ const WORLD: World = {
   prices: DEFAULT_PRICES,
   creationTime: 180_000,
   bytesPerSecond: 1e6,
+  templatesAhead: undefined,
   knownSizes: true,
 };
 const HOUR = 3600;
@@ -87,6 +88,15 @@ describe('with the controller', () => {
   it('a cache is larger if the sizes of its images are not known', async () => {
     const trace = traceOf(['a', 0, HOUR], ['a', 200, 200 + HOUR]);
     expect((await outcome(trace, {}, { ...WORLD, knownSizes: false })).diskGibHours).toBeCloseTo(30);
+  });
+
+  it('with pre-warming and templates ahead, the first pod of a template is warm, once the sidecar is known', async () => {
+    const trace = traceOf(['a', 1000, HOUR], ['b', 2000, HOUR], ['a', 5000, 2 * HOUR]);
+    const world = { ...WORLD, templatesAhead: 600_000, newTagEvery: 2500 };
+    const cold = await outcome(trace, {}, world);
+    expect(counts(cold)).toMatchObject({ warm: 0 });
+    const ahead = await outcome(trace, { prewarm: 'true' }, world);
+    expect(counts(ahead)).toMatchObject({ warm: 2, partly: 1 });
   });
 
   it('there are never more caches than the quota, and no pod points to one that has gone', async () => {

@@ -63,6 +63,8 @@ export interface Packing {
 export function planPacks(situation: PackingSituation, quota: number, now: number): Packing {
   const { kept, isMarked, isBlocked } = situation;
   const standing = kept.filter((cache) => !isMarked(cache));
+  const isNear = quota - kept.length <= BEGINS_AT;
+  if (!isNear && !standing.some(isMadeByPacking)) return { merges: [], inFlight: new Set() };
   const ready = standing.filter(({ phase }) => phase === READY);
   const unready = standing.filter((cache) => isMadeByPacking(cache) && cache.phase !== READY);
   const beingMade = unready.filter(
@@ -83,7 +85,6 @@ export function planPacks(situation: PackingSituation, quota: number, now: numbe
       !hasOutgrownPacks(cache) &&
       !placesOf(cache, cache.sets).some((place) => taken.has(place)),
   );
-  const isNear = quota - kept.length <= BEGINS_AT;
   const merges = [
     ...free.flatMap((cache) => restOf(cache, situation, now)),
     ...(isNear ? mergesOf(free, situation, now) : []),
@@ -192,6 +193,7 @@ export function replacedByPacks(
   isMarked: (cache: OwnCache) => boolean,
   now: number,
 ): ReadonlySet<OwnCache> {
+  if (!standing.some(isMadeByPacking)) return new Set();
   const ready = standing.filter((cache) => cache.phase === READY && !isMarked(cache));
   /** By set and kin, the latest cache that holds it. */
   const latest = new Map<string, OwnCache>();

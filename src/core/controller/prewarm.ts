@@ -98,5 +98,7 @@ function withPullSecrets({ watched, account }: ComingPod, known: Workloads): Wat
   if (!content || content.pullSecrets.length > 0) return watched;
   const { namespace } = content.pod;
   const pullSecrets = qualified(known.pullSecretsOf(namespace, account), namespace);
+  // The same object, so that what it lacks stays remembered (lacks.ts).
+  if (pullSecrets.length === 0) return watched;
   return { ...watched, content: { ...content, pullSecrets } };
 }

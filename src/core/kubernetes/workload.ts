@@ -85,7 +85,8 @@ function named(template: JsonObject, name: string): JsonObject {
 /** One pod for each template that runs containers; steps, DAGs and suspend templates run none. */
 function workflowPods(spec: JsonObject, title: string, namespace: string | undefined): WorkloadPod[] {
   const templates = Array.isArray(spec['templates']) ? spec['templates'].filter(isObject) : [];
-  return templates.flatMap((template): WorkloadPod[] => {
+  return templates.flatMap((written): WorkloadPod[] => {
+    const template = withKnownImages(written, spec);
     const containers = workflowContainers(template);
     if (containers.length === 0) return [];
     const name = readText(template['name']) ?? '';
@@ -101,6 +102,53 @@ function workflowPods(spec: JsonObject, title: string, namespace: string | undef
     };
     return [{ title: `${title}, template ${name}`, namespace, pod }];
   });
+}
+
+/**
+ * Puts the values of parameters into the images of a template, where the workflow states them: those of its arguments, and
+ * the defaults of the template's inputs. Others are filled in when the workflow runs.
+ */
+function withKnownImages(template: JsonObject, spec: JsonObject): JsonObject {
+  const values = new Map([
+    ...parametersOf('workflow.parameters', spec['arguments']),
+    ...parametersOf('inputs.parameters', template['inputs']),
+  ]);
+  if (values.size === 0) return template;
+  const filled = (container: unknown): unknown => {
+    if (!isObject(container)) return container;
+    const image = readText(container['image']);
+    if (image === undefined) return container;
+    return {
+      ...container,
+      image: image.replaceAll(PARAMETER, (text, name: string) => values.get(name) ?? text),
+    };
+  };
+  const lists = ['initContainers', 'sidecars'].flatMap((field) =>
+    Array.isArray(template[field]) ? [[field, template[field].map(filled)] as const] : [],
+  );
+  const single = ['container', 'script'].flatMap((field) =>
+    isObject(template[field]) ? [[field, filled(template[field])] as const] : [],
+  );
+  const { containerSet } = template;
+  return {
+    ...template,
+    ...Object.fromEntries([...lists, ...single]),
+    ...(isObject(containerSet) && {
+      containerSet: { ...containerSet, containers: asArray(containerSet['containers']).map(filled) },
+    }),
+  };
+}
+
+const PARAMETER = /\{\{\s*([\w.-]{1,300}?)\s*\}\}/g;
+
+/** The parameters with a value, by the name with which templates refer to them. */
+function parametersOf(prefix: string, holder: unknown): [string, string][] {
+  return asArray(isObject(holder) ? holder['parameters'] : [])
+    .filter(isObject)
+    .flatMap(({ name, value }): [string, string][] => {
+      const known = readText(value);
+      return known === undefined ? [] : [[`${prefix}.${String(name)}`, known]];
+    });
 }
 
 function workflowContainers({ container, script, containerSet }: JsonObject): unknown[] {

@@ -361,7 +361,7 @@ describe('whatever happens', () => {
       }),
       { numRuns: 15 },
     );
-    expect(merges).toBeGreaterThan(100);
+    expect(merges).toBeGreaterThan(15);
   });
 
   it('there are never more caches than the quota, and no pack has more than twenty images', () => {

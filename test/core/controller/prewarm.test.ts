@@ -122,6 +122,22 @@ describe('before its first pod, a cache is made for the template of', () => {
     expect(imagesOf([object])).toEqual([['a:1'], ['c:1']]);
   });
 
+  it('each template of a workflow whose image is a parameter with a value that the workflow states', () => {
+    const templates = [
+      'a:{{workflow.parameters.tag}}',
+      '{{ inputs.parameters.image }}',
+      '{{inputs.parameters.none}}',
+    ].map((image, i) => ({
+      name: `t${i}`,
+      container: { image },
+      inputs: { parameters: [{ name: 'image', value: 'b:1' }, { name: 'none' }] },
+      metadata: { labels: ECI },
+    }));
+    const spec = { templates, arguments: { parameters: [{ name: 'tag', value: '7' }] } };
+    const object = workload(spec, {}, 'WorkflowTemplate', 'argoproj.io/v1alpha1');
+    expect(imagesOf([object])).toEqual([['a:7'], ['b:1']]);
+  });
+
   it('a workload, and it is the cache that the first pod of the workload would ask for', () => {
     const spec = { imagePullSecrets: [{ name: 's' }] };
     const annotations = {
