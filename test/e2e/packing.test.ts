@@ -72,7 +72,7 @@ function startController(...flags: readonly string[]): ChildProcess {
     '--controller-quota=12',
     '--controller-lease-duration=2s',
     '--controller-webhook-timeout=1s',
-    '--max-staleness=6s',
+    '--max-staleness=9s',
     ...flags,
   ]);
 }
