@@ -2,7 +2,8 @@
 import { loadConfig } from '../config/load.ts';
 import { DURATION } from '../config/value-type.ts';
 import { checkPodsAreDecided } from '../runtime/check.ts';
-import { UsageError, type Command } from './command.ts';
+import type { Command } from './command.ts';
+import { flagValue } from './flag-values.ts';
 
 const DEFAULTS = { namespace: 'default', timeout: '10s' };
 
@@ -27,9 +28,7 @@ export const check: Command = {
   run: async (flags, io) => {
     const namespace = flags.one('namespace') ?? DEFAULTS.namespace;
     const timeout = flags.one('timeout') ?? DEFAULTS.timeout;
-    const timeoutMs = DURATION.parse(timeout);
-    if (timeoutMs === undefined)
-      throw new UsageError(`--timeout is ${JSON.stringify(timeout)}; it must be ${DURATION.allowed}`);
+    const timeoutMs = flagValue(flags, 'timeout', DEFAULTS.timeout, DURATION);
     const config = loadConfig(undefined, flags.settings);
     const { decision, warnings } = await checkPodsAreDecided(config, { namespace, timeoutMs });
     for (const warning of warnings) io.err.write(`imc check: warning: ${warning}\n`);

@@ -1,6 +1,4 @@
 /** `imc explain`: shows the decision for the pods of a manifest, and why, without creating them. */
-import { readFileSync } from 'node:fs';
-import { messageOf } from '../core/kubernetes/problem.ts';
 import { loadConfig } from '../config/load.ts';
 import { explanationOf } from '../core/decision/explanation.ts';
 import { surveyCandidates } from '../core/decision/match/matcher.ts';
@@ -9,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import type { View } from '../core/decision/view.ts';
 import { decideOffline, loadIndex, readPods } from '../runtime/offline.ts';
 import { CONFIG_FLAG, requireSource, UsageError, type Command, type Flags, type Io } from './command.ts';
+import { chosenFormat, readTextFile } from './flag-values.ts';
 import { formatExplanation, type PodExplanation } from './explain-table.ts';
 
 /** How many usable candidates, and how many unusable ones, to show at most. */
@@ -69,8 +68,7 @@ export const explain: Command = {
     'createOnMiss.by',
   ],
   run: async (flags, io) => {
-    const format = FORMATS.get(flags.one('output') ?? 'table');
-    if (!format) throw new UsageError(`-o must be one of ${[...FORMATS.keys()].join(', ')}`);
+    const format = chosenFormat(flags, FORMATS);
     const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
     const { pods, failed } = await readManifests(flags, io);
@@ -90,7 +88,7 @@ async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[
   let failed = false;
   for (const file of files) {
     // oxlint-disable-next-line no-await-in-loop -- standard input can be read only once
-    const text = file === '-' ? await io.readInput() : readManifestFile(file);
+    const text = file === '-' ? await io.readInput() : readTextFile(file);
     const read = readPods(file === '-' ? 'standard input' : file, text);
     pods.push(...read.pods);
     for (const problem of read.problems) io.err.write(`imc explain: ${problem}\n`);
@@ -100,16 +98,6 @@ async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[
     throw new Error(`no pod in ${files.join(', ')}; a manifest may hold any of ${WORKLOAD_KINDS.join(', ')}`);
   }
   return { pods, failed };
-}
-
-function readManifestFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Error(`${file} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 function explainPod(

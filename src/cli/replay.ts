@@ -1,16 +1,15 @@
 /** `imc replay`: what a month of pods would have found, and what it would have cost, under several policies. */
-import { readFileSync } from 'node:fs';
 import { loadConfig } from '../config/load.ts';
 import { SETTINGS } from '../config/settings.ts';
 import { suggestName } from '../config/suggest.ts';
 import { COUNT, DURATION } from '../config/value-type.ts';
-import { messageOf } from '../core/kubernetes/problem.ts';
 import { DEFAULT_PRICES, type Prices } from '../replay/account.ts';
 import type { World } from '../replay/replay.ts';
 import { DEFAULT_SYNTHETIC, syntheticTrace } from '../replay/synthetic-trace.ts';
 import { readTrace, type Trace } from '../replay/trace.ts';
 import { readTraceOf, replayPolicies, type Policy, type PolicyOutcome } from '../runtime/replay.ts';
 import { UsageError, type Command, type Flags, type Io } from './command.ts';
+import { chosenFormat, flagValue, readTextFile } from './flag-values.ts';
 import { REPORTS } from './replay-report.ts';
 
 const DEFAULTS = { seed: '1', creationTime: '3m', pullRate: '7.7', sidecar: 'registry.example/mesh/proxy:1' };
@@ -23,6 +22,17 @@ const DEFAULT_POLICIES = [
   `controller without limits: createOnMiss.by=controller,${WITHOUT_LIMITS},controller.creationsPerHour=1000000`,
 ];
 const MEGABYTE = 1e6;
+const ABOVE_ZERO = {
+  parse: (text: unknown): number | undefined => {
+    const number = Number(text);
+    return number > 0 && number < Infinity ? number : undefined;
+  },
+  allowed: 'a number above 0',
+};
+const NOT_AT_ONCE = {
+  parse: (text: unknown) => DURATION.parse(text) || undefined,
+  allowed: `${DURATION.allowed}, above 0`,
+};
 const PRICE_NAMES = Object.keys(DEFAULT_PRICES);
 
 export const replay: Command = {
@@ -101,8 +111,7 @@ export const replay: Command = {
     'prewarm',
   ],
   run: async (flags, io) => {
-    const report = REPORTS.get(flags.one('output') ?? 'table');
-    if (!report) throw new UsageError(`-o must be one of ${[...REPORTS.keys()].join(', ')}`);
+    const report = chosenFormat(flags, REPORTS);
     const policies = (flags.all('policy').length > 0 ? flags.all('policy') : DEFAULT_POLICIES).map(
       readPolicy,
     );
@@ -126,20 +135,12 @@ async function chooseTrace(
   const source = flags.settings.get('source');
   if (file !== undefined && source !== undefined)
     throw new UsageError('--trace and --source cannot be combined: give one of them');
-  if (file !== undefined) return { name: file, trace: readTrace(file, readText(file)) };
+  if (file !== undefined) return { name: file, trace: readTrace(file, readTextFile(file)) };
   if (source === undefined)
     return { name: `synthetic trace ${seed}`, trace: syntheticTrace(seed, DEFAULT_SYNTHETIC) };
   const config = loadConfig(undefined, flags.settings);
   const onProblem = (problem: string): unknown => io.err.write(`imc replay: ${problem}\n`);
   return { name: source, trace: await readTraceOf(config, onProblem, Date.now()) };
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Error(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function readPolicy(text: string): Policy {
@@ -174,13 +175,13 @@ function readWorld(flags: Flags): World {
   if (sizes !== 'known' && sizes !== 'unknown')
     throw new UsageError(`--image-sizes is ${JSON.stringify(sizes)}; it must be known or unknown`);
   return {
-    seed: valueOf(flags, 'seed', DEFAULTS.seed, (text) => COUNT.parse(text), COUNT.allowed),
+    seed: flagValue(flags, 'seed', DEFAULTS.seed, COUNT),
     newTagEvery:
       newTagEvery === undefined ? Infinity : durationOf(flags, 'new-tag-every', newTagEvery) / 1000,
     sidecars: sidecars.filter((image) => image !== ''),
     prices: readPrices(flags.all('price')),
     creationTime: durationOf(flags, 'creation-time', DEFAULTS.creationTime),
-    bytesPerSecond: valueOf(flags, 'pull-rate', DEFAULTS.pullRate, positive, 'a number above 0') * MEGABYTE,
+    bytesPerSecond: flagValue(flags, 'pull-rate', DEFAULTS.pullRate, ABOVE_ZERO) * MEGABYTE,
     templatesAhead:
       templatesAhead === undefined ? undefined : durationOf(flags, 'templates-ahead', templatesAhead),
     knownSizes: sizes === 'known',
@@ -188,32 +189,7 @@ function readWorld(flags: Flags): World {
 }
 
 function durationOf(flags: Flags, name: string, byDefault: string): number {
-  return valueOf(
-    flags,
-    name,
-    byDefault,
-    (text) => DURATION.parse(text) || undefined,
-    `${DURATION.allowed}, above 0`,
-  );
-}
-
-function valueOf(
-  flags: Flags,
-  name: string,
-  byDefault: string,
-  parse: (text: string) => number | undefined,
-  allowed: string,
-): number {
-  const text = flags.one(name) ?? byDefault;
-  const value = parse(text);
-  if (value === undefined)
-    throw new UsageError(`--${name} is ${JSON.stringify(text)}; it must be ${allowed}`);
-  return value;
-}
-
-function positive(text: string): number | undefined {
-  const number = Number(text);
-  return number > 0 && number < Infinity ? number : undefined;
+  return flagValue(flags, name, byDefault, NOT_AT_ONCE);
 }
 
 function readPrices(texts: readonly string[]): Prices {

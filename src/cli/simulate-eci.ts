@@ -2,9 +2,12 @@
 import { loadConfig } from '../config/load.ts';
 import { DURATION } from '../config/value-type.ts';
 import { simulate } from '../runtime/simulator.ts';
-import { requireSource, UsageError, type Command } from './command.ts';
+import { requireSource, type Command } from './command.ts';
+import { flagValue } from './flag-values.ts';
 
 const DEFAULT_TIME = '10s';
+/** A duration that is not 0. */
+const NOT_AT_ONCE = { ...DURATION, parse: (value: unknown) => DURATION.parse(value) || undefined };
 /** The width of the progress bar, in characters. */
 const BAR = 20;
 
@@ -29,10 +32,7 @@ export const simulateEci: Command = {
   run: async (flags, io) => {
     const config = loadConfig(undefined, flags.settings);
     requireSource(config);
-    const text = flags.one('creation-time') ?? DEFAULT_TIME;
-    const creationTime = DURATION.parse(text);
-    if (creationTime === undefined || creationTime === 0)
-      throw new UsageError(`--creation-time is ${JSON.stringify(text)}; it must be ${DURATION.allowed}`);
+    const creationTime = flagValue(flags, 'creation-time', DEFAULT_TIME, NOT_AT_ONCE);
     io.out.write(
       `Playing ECI for the ImageCaches of ${config.source}: only status changes, no real cache.\n`,
     );

@@ -4,7 +4,8 @@ import { READY } from '../core/image-cache.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { readStatus, type CacheStatus } from '../runtime/status.ts';
 import { alignColumns, formatAge } from './columns.ts';
-import { requireSource, UsageError, type Command } from './command.ts';
+import { requireSource, type Command } from './command.ts';
+import { chosenFormat } from './flag-values.ts';
 
 const HEADER = [
   'NAME',
@@ -45,8 +46,7 @@ export const status: Command = {
   ],
   settings: ['source', 'kubeconfig', 'kubeContext'],
   run: async (flags, io) => {
-    const format = FORMATS.get(flags.one('output') ?? 'table');
-    if (!format) throw new UsageError(`-o must be one of ${[...FORMATS.keys()].join(', ')}`);
+    const format = chosenFormat(flags, FORMATS);
     const config = loadConfig(undefined, flags.settings);
     requireSource(config);
     const problems: string[] = [];

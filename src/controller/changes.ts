@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import {
   cacheObject,
   describeRetiring,
+  MOST_USERS,
   type CacheOptions,
   type OwnCache,
 } from '../core/controller/own-cache.ts';
@@ -21,7 +22,7 @@ import type { Backoffs } from './backoffs.ts';
 import type { Cluster, Written } from './cluster.ts';
 import type { CreationLog } from './creation-log.ts';
 import type { Look } from './look.ts';
-import { MOST_USERS, type UseRecord, type UseRecords } from './use-records.ts';
+import type { UseRecord, UseRecords } from './use-records.ts';
 
 /** After so many objects in a row without an answer, the API server itself is at fault. */
 const FAULTS_OF_ALL = 3;

@@ -1,7 +1,8 @@
 /** The cluster for a controller that only says what it would do. */
 import { RETIRING } from '../core/annotations.ts';
 import type { OwnCache } from '../core/controller/own-cache.ts';
-import { partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import { partOf, textsIn } from '../core/kubernetes/json.ts';
+import { objectName } from '../core/kubernetes/object.ts';
 import type { Cluster, Written } from './cluster.ts';
 
 /** Changes that are remembered, so that each is said once. */
@@ -22,8 +23,10 @@ export function withoutWrites(
     images: readonly string[],
   ): Promise<Written> => {
     const key = `${change} ${name}`;
-    if (!said.has(key) && said.size < MOST_SAID) say(change, name, images);
-    if (said.size < MOST_SAID) said.add(key);
+    if (!said.has(key) && said.size < MOST_SAID) {
+      said.add(key);
+      say(change, name, images);
+    }
     return Promise.resolve('outdated');
   };
   return {
@@ -33,7 +36,7 @@ export function withoutWrites(
     confirmedAtMs: () => cluster.confirmedAtMs(),
     workloads: () => cluster.workloads(),
     pullSecretsOf: (namespace, account) => cluster.pullSecretsOf(namespace, account),
-    create: (object) => note('create', nameOf(object), imagesIn(object)),
+    create: (object) => note('create', objectName(object), textsIn(partOf(object, 'spec')['images'])),
     annotate: (cache, annotations) => {
       // The use of a cache is recorded all the time, and changes nothing.
       if (!(RETIRING in annotations)) return Promise.resolve('done');
@@ -46,13 +49,4 @@ export function withoutWrites(
 
 function imagesOf({ contents }: OwnCache): string[] {
   return contents.images.map(({ text }) => text);
-}
-
-function nameOf(object: JsonObject): string {
-  return readText(partOf(object, 'metadata')['name']) ?? '';
-}
-
-function imagesIn(object: JsonObject): string[] {
-  const { images } = partOf(object, 'spec');
-  return Array.isArray(images) ? images.filter((image) => typeof image === 'string') : [];
 }

@@ -3,7 +3,7 @@
  * gone. Between two records of a cache the use is kept in memory.
  */
 import { HITS, IMAGE_SETS, LAST_USED, USERS } from '../core/annotations.ts';
-import type { OwnCache } from '../core/controller/own-cache.ts';
+import { MOST_USERS, type OwnCache } from '../core/controller/own-cache.ts';
 import { describeSets, type CachedSet } from '../core/controller/image-sets.ts';
 import type { Usage, UsageById } from '../core/controller/uses.ts';
 import { formatTime } from '../core/kubernetes/time.ts';
@@ -14,8 +14,6 @@ const RECORD_EVERY = 60_000;
 const MOST_AT_ONCE = 20;
 /** Milliseconds until the records that were too many at once. */
 const SOON = 1000;
-/** Namespaces that are recorded for one cache. */
-export const MOST_USERS = 20;
 
 export interface UseRecord {
   readonly cache: OwnCache;
@@ -72,8 +70,8 @@ export class UseRecords {
     now: number,
     isWaiting: (cache: OwnCache) => boolean,
   ): { readonly records: readonly UseRecord[]; readonly nextAtMs: number } {
-    const isUsed = (cache: OwnCache): boolean =>
-      this.#unrecorded.has(cache.uid) || this.withUse(cache, usage).lastUsedAtMs > cache.lastUsedAtMs;
+    const isUsed = ({ uid, id = '', lastUsedAtMs }: OwnCache): boolean =>
+      this.#unrecorded.has(uid) || (usage.get(id)?.lastAtMs ?? 0) > lastUsedAtMs;
     const used = own.filter((cache) => !cache.deleting && isUsed(cache) && !isWaiting(cache));
     const due = used.filter(({ uid }) => this.#dueAtMs(uid) <= now);
     const later = used.map(({ uid }) => this.#dueAtMs(uid)).filter((at) => at > now);

@@ -50,8 +50,10 @@ export const MAX_CACHE_IMAGES = 20;
 export const READY = 'Ready';
 /** The phase of a cache that could not be made. */
 export const FAILED = 'Failed';
+/** A cache in one of these phases never becomes Ready. */
+export const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
 /** The phases of a cache that is not being made. */
-export const ENDED: ReadonlySet<string> = new Set([READY, FAILED, 'UpdateFailed']);
+export const ENDED: ReadonlySet<string> = new Set([READY, ...HOPELESS]);
 
 /** Whether the state of the cache allows pods to use it; the filters say in words what is wrong with the state. */
 export function isUsable(cache: ImageCache): boolean {

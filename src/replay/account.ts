@@ -1,4 +1,6 @@
 /** What a replay counts: how many pods started warm, what was made for it, and what it costs (docs/domain.md, "Money"). */
+import { UNPACKED } from '../core/controller/cache-size.ts';
+import { GIB } from '../core/kubernetes/quantity.ts';
 import type { Start } from './eci-region.ts';
 
 /** Prices in one currency. */
@@ -21,11 +23,8 @@ export const DEFAULT_PRICES: Prices = {
 
 /** The instance on which ECI makes a manual cache. */
 const MAKER = { cpu: 2, memoryGib: 4 };
-/** Images take about twice their compressed size, on a disk and so in a snapshot. */
-const UNPACKED = 2;
 /** GiB of an automatic cache that cost a pod nothing. */
 const FREE_GIB = 30;
-const GIB = 2 ** 30;
 const HOUR = 3600;
 const MONTH = 30 * 24 * HOUR;
 
@@ -115,13 +114,12 @@ export class Account {
     this.#keeping += ((imageBytes * UNPACKED) / GIB) * (alive / MONTH) * snapshotGibMonth;
   }
 
-  outcome(mostKept: number, automaticMade: number): Omit<Outcome, 'packs'> {
+  outcome(counted: Pick<Outcome, 'mostKept' | 'packs' | 'automaticMade'>): Outcome {
     return {
       ...this.#counts,
+      ...counted,
       secondsSaved: this.#secondsSaved,
       made: this.#made,
-      mostKept,
-      automaticMade,
       diskGibHours: this.#diskGibHours,
       cost: {
         making: this.#making,

@@ -2,7 +2,7 @@
  * The pod creations that a cluster still knows: its pods, the ended pods of Jobs, and the earlier ReplicaSets of Deployments.
  * What has been deleted is not known, so that this is a part of what happened.
  */
-import { isObject, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import { isObject, objectsIn, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
 import { parseBytes, GIB } from '../core/kubernetes/quantity.ts';
 import { parseTime } from '../core/kubernetes/time.ts';
 import { DEFAULT_POD, traceOf, type Trace, type TracePod } from './trace.ts';
@@ -48,7 +48,7 @@ export function traceOfHistory(
 /** `kubectl get -o yaml` writes one List. */
 function itemsOf(object: JsonObject): JsonObject[] {
   const { items } = object;
-  return Array.isArray(items) ? items.filter(isObject) : [object];
+  return Array.isArray(items) ? objectsIn(items) : [object];
 }
 
 function nameOf(object: JsonObject): string {
@@ -74,8 +74,7 @@ function hasEnded(pod: JsonObject): boolean {
 }
 
 function creationOf(pod: JsonObject): Creation {
-  const statuses: unknown = partOf(pod, 'status')['containerStatuses'];
-  const ends = (Array.isArray(statuses) ? statuses.filter(isObject) : []).map((status) =>
+  const ends = objectsIn(partOf(pod, 'status')['containerStatuses']).map((status) =>
     parseTime(partOf(partOf(status, 'state'), 'terminated')['finishedAt']),
   );
   const isOver = ends.length > 0 && !ends.includes(undefined);
@@ -120,10 +119,8 @@ function templatePods(
 
 function tracePod({ pod, key, createdAtMs, deletedAtMs }: Creation, beginning: number): TracePod {
   const { namespace } = partOf(pod, 'metadata');
-  const containers = ['initContainers', 'containers'].flatMap((field) => {
-    const list: unknown = partOf(pod, 'spec')[field];
-    return Array.isArray(list) ? list.filter(isObject) : [];
-  });
+  const { initContainers, containers: others } = partOf(pod, 'spec');
+  const containers = [...objectsIn(initContainers), ...objectsIn(others)];
   const secondsSince = (at: number): number => (at - beginning) / 1000;
   const requests = containers.map((each) => partOf(partOf(each, 'resources'), 'requests'));
   const cpu = requests.reduce((sum, each) => sum + cpusIn(each['cpu']), 0);

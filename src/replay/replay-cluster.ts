@@ -6,7 +6,8 @@ import type { ImageCache } from '../core/image-cache.ts';
 import { Uses, type UsageById } from '../core/controller/uses.ts';
 import type { WatchedPod } from '../core/controller/watched-pod.ts';
 import type { WatchedWorkload } from '../core/controller/watched-workload.ts';
-import { partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import { partOf, type JsonObject } from '../core/kubernetes/json.ts';
+import { objectName, withAnnotations } from '../core/kubernetes/object.ts';
 import { formatTime, parseTime } from '../core/kubernetes/time.ts';
 import { creationTimeOf, nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
@@ -20,17 +21,22 @@ export interface ReplayClusterEvents {
   readonly onGone: (cache: ImageCache) => void;
 }
 
+/** An ImageCache as an object, as the controller sees it, and as pods see it. */
+interface StandingCache {
+  readonly object: JsonObject;
+  readonly own: OwnCache;
+  readonly cache: ImageCache;
+}
+
 export class ReplayCluster implements Cluster {
   readonly #index: ClusterIndex;
   readonly #clock: Clock;
   readonly #life: LifeOptions;
   readonly #events: ReplayClusterEvents;
   readonly #pods = new Map<string, WatchedPod>();
-  readonly #objects = new Map<string, JsonObject>();
-  readonly #own = new Map<string, OwnCache>();
+  readonly #caches = new Map<string, StandingCache>();
   readonly #workloads = new Map<string, WatchedWorkload>();
-  readonly #caches = new Map<string, ImageCache>();
-  #uses = new Uses();
+  readonly #uses = new Uses();
   #written = 0;
 
   constructor(index: ClusterIndex, clock: Clock, life: LifeOptions, events: ReplayClusterEvents) {
@@ -55,18 +61,16 @@ export class ReplayCluster implements Cluster {
   }
 
   takeUses(): UsageById {
-    const { byId } = this.#uses;
-    this.#uses = new Uses();
-    return byId;
+    return this.#uses.take();
   }
 
   ownCaches(): readonly OwnCache[] {
-    return [...this.#own.values()];
+    return Array.from(this.#caches.values(), ({ own }) => own);
   }
 
   /** As pods see them. */
-  imageCaches(): Iterable<ImageCache> {
-    return this.#caches.values();
+  imageCaches(): readonly ImageCache[] {
+    return Array.from(this.#caches.values(), ({ cache }) => cache);
   }
 
   /** Changes the template of a workload. */
@@ -89,8 +93,8 @@ export class ReplayCluster implements Cluster {
 
   create(object: JsonObject): Promise<Written> {
     const metadata = partOf(object, 'metadata');
-    const name = readText(metadata['name']) ?? '';
-    if (this.#objects.has(name)) return Promise.resolve('outdated');
+    const name = objectName(object);
+    if (this.#caches.has(name)) return Promise.resolve('outdated');
     const uid = `${name} ${++this.#written}`;
     this.#set(name, {
       ...object,
@@ -105,10 +109,7 @@ export class ReplayCluster implements Cluster {
   annotate(cache: OwnCache, changes: Readonly<Record<string, string | null>>): Promise<Written> {
     const object = this.#current(cache);
     if (!object) return Promise.resolve('outdated');
-    const metadata = partOf(object, 'metadata');
-    const annotations = Object.entries({ ...partOf(metadata, 'annotations'), ...changes });
-    const kept = Object.fromEntries(annotations.filter(([, value]) => value !== null));
-    this.#set(cache.name, { ...object, metadata: { ...metadata, annotations: kept } });
+    this.#set(cache.name, withAnnotations(object, changes));
     return Promise.resolve('done');
   }
 
@@ -124,14 +125,16 @@ export class ReplayCluster implements Cluster {
   }
 
   #current({ name, uid, resourceVersion }: OwnCache): JsonObject | undefined {
-    const own = this.#own.get(name);
-    return own?.uid === uid && own.resourceVersion === resourceVersion ? this.#objects.get(name) : undefined;
+    const known = this.#caches.get(name);
+    const isCurrent = known?.own.uid === uid && known.own.resourceVersion === resourceVersion;
+    return isCurrent ? known.object : undefined;
   }
 
   /** Lets ECI say how far a cache is, unless it is gone. */
   #report(name: string, uid: string): void {
-    const [object, own] = [this.#objects.get(name), this.#own.get(name)];
-    if (!object || own?.uid !== uid) return;
+    const known = this.#caches.get(name);
+    if (known?.own.uid !== uid) return;
+    const { object, own } = known;
     const now = this.#clock.now();
     const next = nextState(object, this.#life, now);
     if (!next) return;
@@ -146,20 +149,16 @@ export class ReplayCluster implements Cluster {
   #set(name: string, object: JsonObject): void {
     const metadata = { ...partOf(object, 'metadata'), resourceVersion: `${++this.#written}` };
     const manifest = readManifest({ ...object, metadata });
-    this.#objects.set(name, manifest.object);
-    this.#own.set(name, readOwnCache(manifest));
     const cache = readImageCache(manifest);
-    this.#caches.set(name, cache);
+    this.#caches.set(name, { object: manifest.object, own: readOwnCache(manifest), cache });
     if (this.#index.imageCaches.apply(cache)) this.#events.onChange();
   }
 
   #remove({ name }: OwnCache): void {
-    const cache = this.#caches.get(name);
-    this.#objects.delete(name);
-    this.#own.delete(name);
+    const known = this.#caches.get(name);
     this.#caches.delete(name);
     this.#index.imageCaches.delete(name);
-    if (cache) this.#events.onGone(cache);
+    if (known) this.#events.onGone(known.cache);
     this.#events.onChange();
   }
 }

@@ -90,11 +90,9 @@ class Replay {
       // A virtual clock is never set, and no word of it gets lost.
       { ...policy, longestRest: Infinity },
       {
-        onCreated: () => {
-          this.#mostKept = Math.max(this.#mostKept, this.#cluster.ownCaches().length);
-        },
+        onCreated: () => this.#noteKept(),
         onMerge: () => {
-          this.#mostKept = Math.max(this.#mostKept, this.#cluster.ownCaches().length);
+          this.#noteKept();
           this.#packs += 1;
         },
         onMarked: ignore,
@@ -128,7 +126,11 @@ class Replay {
     stopping.abort();
     await controller;
     for (const cache of this.#cluster.imageCaches()) this.#countCache(cache);
-    return { ...this.#account.outcome(this.#mostKept, this.#eci.made), packs: this.#packs };
+    return this.#account.outcome({
+      mostKept: this.#mostKept,
+      packs: this.#packs,
+      automaticMade: this.#eci.made,
+    });
   }
 
   #admit(traced: TracePod, name: string, end: number): void {
@@ -194,6 +196,10 @@ class Replay {
   #setNode(): void {
     const imageSizes = new Map(this.#world.knownSizes ? this.#sizes : []);
     this.#index.nodes.apply({ name: NODE, labels: new Map([['type', 'virtual-kubelet']]), imageSizes });
+  }
+
+  #noteKept(): void {
+    this.#mostKept = Math.max(this.#mostKept, this.#cluster.ownCaches().length);
   }
 
   #countCache({ images, sizeBytes, createdAtMs }: ImageCache): void {

@@ -1,7 +1,7 @@
 /** The running simulator: polls the ImageCaches, and applies the status changes that ECI would make. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { partOf, readText } from '../core/kubernetes/json.ts';
+import { objectName } from '../core/kubernetes/object.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
 import { connectImageCaches, type ImageCacheObjects } from './connect.ts';
@@ -53,7 +53,7 @@ async function poll(
   for (const object of await imageCaches.caches()) {
     const next = nextState(object, options, Date.now());
     if (!next) continue;
-    const name = readText(partOf(object, 'metadata')['name']) ?? '';
+    const name = objectName(object);
     // oxlint-disable-next-line no-await-in-loop -- caches in the same file are written one after the other
     await (next.kind === 'expired' ? imageCaches.delete(object) : imageCaches.setStatus(object, next.status));
     if (next.kind === 'expired') events.onState(name, 'Deleted', '');

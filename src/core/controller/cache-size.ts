@@ -12,7 +12,7 @@ export const LEAST_GIB = 20;
 /** GiB, if the size of an image is not known. */
 const UNKNOWN_GIB = 30;
 /** Images need about twice their compressed size on a disk (docs/domain.md, "ImageCache"). */
-const UNPACKED = 2;
+export const UNPACKED = 2;
 
 /**
  * The GiB that a cache of these images needs, and at most `maxSizeGib`.

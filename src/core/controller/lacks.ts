@@ -43,11 +43,12 @@ export class Lacks {
     const clusterGeneration = view.clusterGeneration();
     const cacheGeneration = view.cacheGeneration(now, options.decision.expiryMarginMs);
     const known = this.#remembered.get(content);
-    if (known && known.clusterGeneration === clusterGeneration) {
-      if (!view.cachesChangedSince(known.cacheGeneration, known.keys, known.keys.length)) {
-        known.cacheGeneration = cacheGeneration;
-        return known.lack;
-      }
+    const stillHolds =
+      known?.clusterGeneration === clusterGeneration &&
+      !view.cachesChangedSince(known.cacheGeneration, known.keys, known.keys.length);
+    if (stillHolds) {
+      known.cacheGeneration = cacheGeneration;
+      return known.lack;
     }
     const decision = decide(content.pod, view, options.decision, now);
     const desired = desiredCaches(content, decision, options, view);

@@ -5,7 +5,7 @@
 import { ACR_CREDENTIAL_KEYS, ACR_INSTANCE, REGISTRY_KEYS } from '../annotations.ts';
 import type { Decision } from '../decision/decide.ts';
 import { byKey, type ImageReference } from '../image/reference.ts';
-import { FAILED, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
+import { HOPELESS, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
 import { NO_MATCH } from '../decision/match/degree.ts';
 import { refusingFilter, SUITABILITY_FILTERS, type FilterContext } from '../decision/match/filters.ts';
 import { firstInOrder } from '../decision/match/order.ts';
@@ -29,9 +29,6 @@ export interface CredentialOptions {
 }
 
 export interface CacheRules extends CredentialOptions, SizeOptions {}
-
-/** A cache in one of these phases never becomes Ready. */
-const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
 
 /** Whether pods like the one in question can run from a cache, as far as size, region and platform go. */
 type Suits = (cache: ImageCache) => boolean;

@@ -25,6 +25,11 @@ import { describeSets, type CachedSet } from './image-sets.ts';
 export const DELETION_REASONS = ['Expired', 'Idle', 'Quota', 'Superseded', 'Packed'] as const;
 export type DeletionReason = (typeof DELETION_REASONS)[number];
 
+/** Milliseconds that the making of a cache may take; until then it does not go, and the parts of a pack wait for it. */
+export const MAKING_TAKES = 3_600_000;
+/** More namespaces than this are neither recorded as users of a cache nor read. */
+export const MOST_USERS = 20;
+
 export interface OwnCache {
   readonly name: string;
   /** Distinguishes the object from an earlier or later object with the same name. */

@@ -11,7 +11,7 @@ import { DAY } from '../kubernetes/time.ts';
 import { LEAST_GIB } from './cache-size.ts';
 import { cacheName, type DesiredCache, type Unsized } from './desired-cache.ts';
 import { MAX_SETS, type CachedSet } from './image-sets.ts';
-import type { OwnCache } from './own-cache.ts';
+import { MAKING_TAKES, type OwnCache } from './own-cache.ts';
 import { MAX_PULL_SECRETS } from './watched-pod.ts';
 
 export interface Merge {
@@ -35,8 +35,6 @@ export const LEAST_QUOTA = 10;
 const MOST_IN_FLIGHT = 2;
 /** Fewer caches are not merged: to make the pack would cost as much as the few places are worth. */
 const LEAST_PARTS = 6;
-/** Milliseconds that the making of a pack may take; after that its parts are like other caches again. */
-const MAKING_TAKES = 3_600_000;
 /** Milliseconds. A set that nobody used for so long is not carried into a pack. */
 const MERGED_IF_USED_WITHIN = DAY;
 /** Milliseconds. A pack is taken apart if half of its sets were not used for so long. */

@@ -4,7 +4,7 @@
  * other tenant only from itself.
  */
 import { missingTenants, type Miss } from './misses.ts';
-import type { OwnCache } from './own-cache.ts';
+import { MAKING_TAKES, type OwnCache } from './own-cache.ts';
 import { ENDED } from '../image-cache.ts';
 import { byName } from '../kubernetes/object.ts';
 import { DAY } from '../kubernetes/time.ts';
@@ -42,8 +42,6 @@ const OWN_AGE = 3_600_000;
 const SHARED_UNUSED = DAY;
 /** Milliseconds. A cache must be this old before it goes for another tenant: it was made a moment ago, and paid for. */
 const LEAST_AGE = 600_000;
-/** Milliseconds that the making of a cache may take; until then the cache does not go. */
-const MAKING_TAKES = 3_600_000;
 
 export class Room {
   readonly #caches: Caches;

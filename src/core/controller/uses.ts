@@ -24,7 +24,7 @@ interface Counted {
 
 /** The uses of caches by pods that were added one after the other. */
 export class Uses {
-  readonly #byId = new Map<string, Counted>();
+  #byId = new Map<string, Counted>();
   readonly #mostIds: number;
 
   /** @param mostIds caches that are told apart; the uses of others are not counted */
@@ -32,8 +32,11 @@ export class Uses {
     this.#mostIds = mostIds;
   }
 
-  get byId(): UsageById {
-    return this.#byId;
+  /** The uses so far; begins anew. */
+  take(): UsageById {
+    const taken = this.#byId;
+    this.#byId = new Map();
+    return taken;
   }
 
   /** Adds a pod that has a node. */
@@ -59,5 +62,5 @@ export class Uses {
 export function usageOf(pods: Iterable<WatchedPod>): UsageById {
   const uses = new Uses();
   for (const pod of pods) if (pod.nodeName !== undefined) uses.add(pod);
-  return uses.byId;
+  return uses.take();
 }

@@ -40,6 +40,11 @@ export function kindOf(groupKind: string): string {
   return groupKind.slice(groupKind.indexOf('/') + 1);
 }
 
+/** The name in the object's metadata; empty if it has none. */
+export function objectName(object: JsonObject): string {
+  return readText(partOf(object, 'metadata')['name']) ?? '';
+}
+
 /** The object's resourceVersion; empty if it has none. */
 export function resourceVersionOf(object: JsonObject): string {
   return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';
@@ -61,4 +66,15 @@ export interface Node {
   readonly labels: StringMap;
   /** Bytes by image key, from `status.images`. */
   readonly imageSizes: ReadonlyMap<string, number>;
+}
+
+/** The object with other annotations, as a merge patch changes them: null removes one. */
+export function withAnnotations(
+  object: JsonObject,
+  changes: Readonly<Record<string, string | null>>,
+): JsonObject {
+  const metadata = partOf(object, 'metadata');
+  const annotations = Object.entries({ ...partOf(metadata, 'annotations'), ...changes });
+  const kept = Object.fromEntries(annotations.filter(([, value]) => value !== null));
+  return { ...object, metadata: { ...metadata, annotations: kept } };
 }

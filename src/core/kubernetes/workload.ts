@@ -3,7 +3,7 @@
  * (queue-proxy, argoexec) are not in the manifest, and so not here.
  */
 import { kindOf, readGroupKind } from './object.ts';
-import { isObject, readText, type JsonObject } from './json.ts';
+import { isObject, objectsIn, readText, type JsonObject } from './json.ts';
 import { typeName, Unreadable } from './problem.ts';
 
 export interface WorkloadPod {
@@ -84,20 +84,21 @@ function named(template: JsonObject, name: string): JsonObject {
 
 /** One pod for each template that runs containers; steps, DAGs and suspend templates run none. */
 function workflowPods(spec: JsonObject, title: string, namespace: string | undefined): WorkloadPod[] {
-  const templates = Array.isArray(spec['templates']) ? spec['templates'].filter(isObject) : [];
-  return templates.flatMap((written): WorkloadPod[] => {
-    const template = withKnownImages(written, spec);
+  const templates = objectsIn(spec['templates']);
+  return templates.flatMap((template): WorkloadPod[] => {
     const containers = workflowContainers(template);
     if (containers.length === 0) return [];
     const name = readText(template['name']) ?? '';
+    const { initContainers } = template;
+    const fill = imageFiller(spec, template);
     const pod = {
       metadata: mergeMetadata(name, spec['podMetadata'], template['metadata']),
       spec: {
         nodeSelector: template['nodeSelector'] ?? spec['nodeSelector'],
         serviceAccountName: template['serviceAccountName'] ?? spec['serviceAccountName'],
         imagePullSecrets: spec['imagePullSecrets'],
-        initContainers: template['initContainers'],
-        containers: [...containers, ...asArray(template['sidecars'])],
+        initContainers: Array.isArray(initContainers) ? initContainers.map(fill) : initContainers,
+        containers: [...containers, ...asArray(template['sidecars'])].map(fill),
       },
     };
     return [{ title: `${title}, template ${name}`, namespace, pod }];
@@ -105,37 +106,19 @@ function workflowPods(spec: JsonObject, title: string, namespace: string | undef
 }
 
 /**
- * Puts the values of parameters into the images of a template, where the workflow states them: those of its arguments, and
+ * Puts the values of parameters into the image of a container, where the workflow states them: those of its arguments, and
  * the defaults of the template's inputs. Others are filled in when the workflow runs.
  */
-function withKnownImages(template: JsonObject, spec: JsonObject): JsonObject {
+function imageFiller(spec: JsonObject, template: JsonObject): (container: unknown) => unknown {
   const values = new Map([
     ...parametersOf('workflow.parameters', spec['arguments']),
     ...parametersOf('inputs.parameters', template['inputs']),
   ]);
-  if (values.size === 0) return template;
-  const filled = (container: unknown): unknown => {
-    if (!isObject(container)) return container;
-    const image = readText(container['image']);
-    if (image === undefined) return container;
-    return {
-      ...container,
-      image: image.replaceAll(PARAMETER, (text, name: string) => values.get(name) ?? text),
-    };
-  };
-  const lists = ['initContainers', 'sidecars'].flatMap((field) =>
-    Array.isArray(template[field]) ? [[field, template[field].map(filled)] as const] : [],
-  );
-  const single = ['container', 'script'].flatMap((field) =>
-    isObject(template[field]) ? [[field, filled(template[field])] as const] : [],
-  );
-  const { containerSet } = template;
-  return {
-    ...template,
-    ...Object.fromEntries([...lists, ...single]),
-    ...(isObject(containerSet) && {
-      containerSet: { ...containerSet, containers: asArray(containerSet['containers']).map(filled) },
-    }),
+  return (container) => {
+    const image = isObject(container) ? readText(container['image']) : undefined;
+    if (!isObject(container) || image === undefined) return container;
+    const filled = image.replaceAll(PARAMETER, (text, name: string) => values.get(name) ?? text);
+    return { ...container, image: filled };
   };
 }
 

@@ -4,7 +4,7 @@
  * alone, so that the simulator may be stopped and started at any time (docs/domain.md, "Phases").
  */
 import { FLASH, LEGACY_REUSE, RETENTION_DAYS, REUSE } from '../annotations.ts';
-import { isObject, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
+import { isObject, partOf, readText, textsIn, type JsonObject } from '../kubernetes/json.ts';
 import { FAILED, READY } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import { DAY, formatTime, parseTime } from '../kubernetes/time.ts';
@@ -90,11 +90,8 @@ export function creationTimeOf(object: JsonObject, { creationTime }: LifeOptions
 }
 
 function failingImage(object: JsonObject, failing: readonly string[]): string | undefined {
-  const { images } = partOf(object, 'spec');
-  const texts: readonly unknown[] = Array.isArray(images) ? images : [];
-  return texts
-    .filter((image) => typeof image === 'string')
-    .find((image) => failing.some((text) => image.includes(text)));
+  const images = textsIn(partOf(object, 'spec')['images']);
+  return images.find((image) => failing.some((text) => image.includes(text)));
 }
 
 /** The status field that says when the cache expires: a day after it failed, or after its retention days. */

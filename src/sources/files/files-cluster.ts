@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
 import type { Cluster, Written } from '../../controller/cluster.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
-import type { ObjectReference } from '../../core/kubernetes/object.ts';
+import { withAnnotations, type ObjectReference } from '../../core/kubernetes/object.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
 import { Uses, type UsageById } from '../../core/controller/uses.ts';
@@ -72,7 +72,7 @@ export class FilesCluster implements Cluster {
     const onNodes = this.#pods.filter(({ nodeName }) => nodeName !== undefined);
     for (const pod of onNodes) if (!this.#counted.has(nameIn(pod.subject))) uses.add(pod);
     this.#counted = new Set(onNodes.map(({ subject }) => nameIn(subject)));
-    return uses.byId;
+    return uses.take();
   }
 
   workloads(): Iterable<WatchedWorkload> {
@@ -123,12 +123,7 @@ export class FilesCluster implements Cluster {
   }
 
   annotate({ name, uid }: OwnCache, changes: Readonly<Record<string, string | null>>): Promise<Written> {
-    return this.#replace(name, uid, (object) => {
-      const metadata = partOf(object, 'metadata');
-      const annotations = Object.entries({ ...partOf(metadata, 'annotations'), ...changes });
-      const kept = annotations.filter(([, value]) => value !== null);
-      return { ...object, metadata: { ...metadata, annotations: Object.fromEntries(kept) } };
-    });
+    return this.#replace(name, uid, (object) => withAnnotations(object, changes));
   }
 
   delete({ name, uid }: OwnCache): Promise<Written> {

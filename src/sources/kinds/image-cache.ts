@@ -6,7 +6,7 @@ import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import { IMAGE_CACHE_API_VERSION, insecureRegistriesOf, type ImageCache } from '../../core/image-cache.ts';
 import { byKey, parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
-import { readStringMap, readText, type StringMap } from '../../core/kubernetes/json.ts';
+import { readStringMap, readText, textsIn, type StringMap } from '../../core/kubernetes/json.ts';
 import { quote, Unreadable } from '../../core/kubernetes/problem.ts';
 import { ARCHITECTURES, OPERATING_SYSTEMS, REGION_LABEL } from '../../core/decision/placement.ts';
 import {
@@ -83,8 +83,7 @@ function namespacesIn(text: string | undefined): string | undefined {
 
 /** Of `namespace:secretName` each namespace once, sorted. */
 function secretNamespacesOf(secrets: unknown): string {
-  if (!Array.isArray(secrets)) return '';
-  const names = secrets.filter((each) => typeof each === 'string').map((each) => each.split(':')[0] ?? '');
+  const names = textsIn(secrets).map((each) => each.split(':')[0] ?? '');
   return [...new Set(names)].toSorted().join(',');
 }
 

@@ -26,10 +26,16 @@ import {
   isObject,
   readStringMap,
   readText,
+  textsIn,
   type JsonObject,
   type StringMap,
 } from '../../core/kubernetes/json.ts';
-import { DELETION_REASONS, type OwnCache, type Retiring } from '../../core/controller/own-cache.ts';
+import {
+  DELETION_REASONS,
+  MOST_USERS,
+  type OwnCache,
+  type Retiring,
+} from '../../core/controller/own-cache.ts';
 import { parseTime } from '../../core/kubernetes/time.ts';
 import { readExpiry } from './image-cache.ts';
 import { readLabels, readPart, readTime, type Manifest } from './manifest.ts';
@@ -61,7 +67,7 @@ export function readOwnCache(manifest: Manifest): OwnCache {
     lastUsedAtMs: Math.max(parseTime(annotations.get(LAST_USED)) ?? createdAtMs, createdAtMs),
     hits: countIn(annotations.get(HITS)) ?? 0,
     madeFor: annotations.get(MADE_FOR) ?? annotations.get(NAMESPACES) ?? '',
-    users: annotations.get(USERS)?.split(',').slice(0, MAX_USERS) ?? [],
+    users: annotations.get(USERS)?.split(',').slice(0, MOST_USERS) ?? [],
     contents,
     sets: readSets(
       annotations.get(IMAGE_SETS),
@@ -91,13 +97,6 @@ function contentsOf({ metadata, object }: Manifest, annotations: StringMap): Uns
     owner: namespace === undefined ? undefined : { namespace, uid: annotations.get(NAMESPACE_UID) },
   };
 }
-
-function textsIn(list: unknown): string[] {
-  return Array.isArray(list) ? list.filter((each) => typeof each === 'string') : [];
-}
-
-/** More namespaces than this are neither recorded nor read. */
-const MAX_USERS = 20;
 
 function countIn(text: string | undefined): number | undefined {
   const count = Number(text);

@@ -40,7 +40,7 @@ export class EciPods {
   readonly #unbound: PodStore;
   readonly #unboundKind: ReflectedKind;
   readonly #nodes = new Map<string, FollowedNode>();
-  #uses = new Uses(MOST_USES);
+  readonly #uses = new Uses(MOST_USES);
   /** By uid: pods that were unbound a moment ago, and until when they count. */
   readonly #binding = new Map<string, { readonly watched: WatchedPod; readonly untilMs: number }>();
   #isOverLimit = false;
@@ -120,9 +120,7 @@ export class EciPods {
   }
 
   takeUses(): UsageById {
-    const { byId } = this.#uses;
-    this.#uses = new Uses(MOST_USES);
-    return byId;
+    return this.#uses.take();
   }
 
   kinds(): readonly ReflectedKind[] {

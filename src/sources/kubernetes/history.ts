@@ -1,5 +1,5 @@
 /** Lists what a cluster still knows of the pods that it had, once, for `imc replay`. */
-import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { isObject, objectsIn, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import type { ApiClient } from './api-client.ts';
 
 /** With their kinds, because the items of a list do not say theirs. */
@@ -24,8 +24,7 @@ export async function listHistory(api: ApiClient, signal: AbortSignal): Promise<
       // oxlint-disable-next-line no-await-in-loop -- each page says where the next one begins
       const list = await api.json({ path: `${path}${query}`, signal });
       if (!isObject(list)) break;
-      const items: readonly unknown[] = Array.isArray(list['items']) ? list['items'] : [];
-      for (const item of items) if (isObject(item)) objects.push({ ...item, kind });
+      for (const item of objectsIn(list['items'])) objects.push({ ...item, kind });
       from = readText(partOf(list, 'metadata')['continue']) ?? '';
       if (from === '') break;
     }

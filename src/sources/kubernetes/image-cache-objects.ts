@@ -2,7 +2,8 @@
  * The ImageCaches of a cluster, as the simulator reads and changes them. Each poll lists all of them, which is enough
  * to try things out.
  */
-import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { isObject, objectsIn, type JsonObject } from '../../core/kubernetes/json.ts';
+import { objectName } from '../../core/kubernetes/object.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { IMAGE_CACHES, imageCachePath } from '../kinds/image-cache.ts';
 
@@ -18,8 +19,7 @@ export class ClusterImageCaches {
 
   async caches(): Promise<readonly JsonObject[]> {
     const list = await this.#call({ path: IMAGE_CACHES });
-    const items: readonly unknown[] = isObject(list) && Array.isArray(list['items']) ? list['items'] : [];
-    return items.filter(isObject);
+    return isObject(list) ? objectsIn(list['items']) : [];
   }
 
   /** Does nothing if the object is gone. */
@@ -48,5 +48,5 @@ export class ClusterImageCaches {
 }
 
 function pathOf(object: JsonObject): string {
-  return imageCachePath(readText(partOf(object, 'metadata')['name']) ?? '');
+  return imageCachePath(objectName(object));
 }
