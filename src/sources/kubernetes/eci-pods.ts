@@ -60,7 +60,7 @@ export class EciPods {
     this.#events = events;
     this.#clock = clock;
     this.#contents = new PodContents((what) => events.onFailure(what));
-    this.#unbound = this.#storeWith({ onGone: (watched) => this.#noteBinding(watched) });
+    this.#unbound = this.#storeWith({ onGone: (watched, key) => this.#noteBinding(watched, key) });
     this.#unboundKind = reflect(UNBOUND, this.#unbound);
   }
 
@@ -132,10 +132,13 @@ export class EciPods {
     this.#uses.add(watched);
   }
 
-  #noteBinding(watched: WatchedPod): void {
+  #noteBinding(watched: WatchedPod, key: string): void {
+    const { uid } = watched.subject;
+    // The two watches are not in step: that of the node may have it already.
+    for (const { store } of this.#nodes.values()) if (store.get(key)?.subject.uid === uid) return;
     if (watched.pointsTo.length === 0 || watched.deleting || this.#binding.size >= MOST_BINDING) return;
     // Only what it points to counts meanwhile.
     const held = { ...watched, content: undefined };
-    this.#binding.set(watched.subject.uid, { watched: held, untilMs: this.#clock.now() + BINDING_TAKES });
+    this.#binding.set(uid, { watched: held, untilMs: this.#clock.now() + BINDING_TAKES });
   }
 }

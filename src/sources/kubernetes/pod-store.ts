@@ -98,7 +98,7 @@ export interface PodStoreEvents {
   /** A pod that this store did not have. */
   readonly onNew?: (watched: WatchedPod) => void;
   /** A pod that this store no longer has: deleted, or no longer selected by the watch. */
-  readonly onGone?: (watched: WatchedPod) => void;
+  readonly onGone?: (watched: WatchedPod, key: string) => void;
   readonly now: () => number;
 }
 
@@ -145,13 +145,17 @@ export class PodStore implements Store {
     this.#pods.delete(key);
     if (!before) return;
     if (before.content) this.#contents.release(before.content);
-    this.#events.onGone?.(before);
+    this.#events.onGone?.(before, key);
     this.#events.onChange();
   }
 
   /** Forgets all pods, because nothing watches them any more. */
   clear(): void {
     for (const key of this.#pods.keys()) this.delete(key);
+  }
+
+  get(key: string): WatchedPod | undefined {
+    return this.#pods.get(key);
   }
 
   keys(): Iterable<string> {

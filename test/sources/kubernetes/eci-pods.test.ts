@@ -108,6 +108,25 @@ describe('a pod that gets its node', () => {
     expect(names()).toEqual([]);
   });
 
+  it('counts as its node shows it, also if the watch of pods without a node loses it last', () => {
+    put(UNBOUND, given('p'));
+    put(NODE, onNode('p'));
+    stores.get(UNBOUND)!.delete('p');
+    expect(Array.from(pods.pods(), ({ nodeName }) => nodeName)).toEqual(['virtual-kubelet-a']);
+    stores.get(NODE)!.delete('p');
+    expect(names()).toEqual([]);
+  });
+
+  it('counts although the watch of its node has a former pod of this name', () => {
+    put(NODE, onNode('p'));
+    put(
+      UNBOUND,
+      given('p', 'imc-b', { metadata: { ...(given('p', 'imc-b')['metadata'] as Json), uid: 'new' } }),
+    );
+    stores.get(UNBOUND)!.delete('p');
+    expect(Array.from(pods.pods(), ({ pointsTo }) => pointsTo)).toEqual([['imc-a'], ['imc-b']]);
+  });
+
   it('on a normal node, or that was deleted, counts no longer than a minute and a half', async () => {
     put(UNBOUND, given('p'));
     stores.get(UNBOUND)!.delete('p');
