@@ -18,9 +18,9 @@ export const controller: Command = {
   run: async (flags, io) => {
     const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
-    if (config.createOnMiss.by !== 'controller') {
+    if (config.createOnMiss.by === 'eci') {
       throw new UsageError(
-        'createOnMiss.by is eci: ECI makes the caches by itself; give --create-on-miss-by controller, to the webhook too',
+        'createOnMiss.by is eci: ECI makes the caches by itself; give --create-on-miss-by controller or auto, to the webhook too',
       );
     }
     const log = createLogger(config.logLevel);

@@ -2,8 +2,8 @@
 import { loadConfig } from '../config/load.ts';
 import { SETTINGS } from '../config/settings.ts';
 import { suggestName } from '../config/suggest.ts';
-import { COUNT, DURATION } from '../config/value-type.ts';
-import { DEFAULT_PRICES, type Prices } from '../replay/account.ts';
+import { AMOUNT, COUNT, DURATION } from '../config/value-type.ts';
+import { SNAPSHOT_PRICE, type ReplayPrices } from '../replay/account.ts';
 import type { World } from '../replay/replay.ts';
 import { DEFAULT_SYNTHETIC, syntheticTrace } from '../replay/synthetic-trace.ts';
 import { readTrace, type Trace } from '../replay/trace.ts';
@@ -12,7 +12,7 @@ import { UsageError, type Command, type Flags, type Io } from './command.ts';
 import { chosenFormat, flagValue, readTextFile } from './flag-values.ts';
 import { REPORTS } from './replay-report.ts';
 
-const DEFAULTS = { seed: '1', creationTime: '3m', pullRate: '7.7', sidecar: 'registry.example/mesh/proxy:1' };
+const DEFAULTS = { seed: '1', creationTime: '3m', sidecar: 'registry.example/mesh/proxy:1' };
 const WITHOUT_LIMITS = 'controller.quota=1000000,controller.tenantCreationsPerHour=1000000';
 /** What is compared if nobody names a policy. */
 const DEFAULT_POLICIES = [
@@ -20,19 +20,15 @@ const DEFAULT_POLICIES = [
   'controller without packs: createOnMiss.by=controller,controller.packing=false',
   'controller: createOnMiss.by=controller',
   `controller without limits: createOnMiss.by=controller,${WITHOUT_LIMITS},controller.creationsPerHour=1000000`,
+  'auto: createOnMiss.by=auto',
 ];
 const MEGABYTE = 1e6;
-const ABOVE_ZERO = {
-  parse: (text: unknown): number | undefined => {
-    const number = Number(text);
-    return number > 0 && number < Infinity ? number : undefined;
-  },
-  allowed: 'a number above 0',
-};
 const NOT_AT_ONCE = {
   parse: (text: unknown) => DURATION.parse(text) || undefined,
   allowed: `${DURATION.allowed}, above 0`,
 };
+const { prices, pullRate } = loadConfig(undefined, new Map(), {});
+const DEFAULT_PRICES: ReplayPrices = { ...prices, snapshotGibMonth: SNAPSHOT_PRICE };
 const PRICE_NAMES = Object.keys(DEFAULT_PRICES);
 
 export const replay: Command = {
@@ -55,7 +51,12 @@ export const replay: Command = {
       name: 'policy',
       value: 'NAME:KEY=VALUE,...',
       many: true,
-      help: 'A name, and the settings (docs/reference.md) that it stands for. May be given more than once. Default: ECI alone; the controller without packs, with packs, and without limits.',
+      help: 'A name, and the settings (docs/reference.md) that it stands for. May be given more than once. Default: ECI alone; the controller without packs, with packs, and without limits; auto.',
+    },
+    {
+      name: 'life',
+      value: 'DURATION',
+      help: 'Let each pod live so long. Default: as the trace says.',
     },
     {
       name: 'new-tag-every',
@@ -81,7 +82,7 @@ export const replay: Command = {
     {
       name: 'pull-rate',
       value: 'MB/s',
-      help: `How fast a pod pulls, in compressed megabytes a second. Default ${DEFAULTS.pullRate}.`,
+      help: `How fast a pod pulls, in compressed megabytes a second. Default ${pullRate}.`,
     },
     {
       name: 'image-sizes',
@@ -116,11 +117,13 @@ export const replay: Command = {
       readPolicy,
     );
     const world = readWorld(flags);
-    const { name, trace } = await chooseTrace(flags, world.seed, io);
+    const { name, trace: chosen } = await chooseTrace(flags, world.seed, io);
+    const trace = withLife(flags, chosen);
     if (trace.pods.length === 0) throw new Error(`${name} has no pod that would go to ECI`);
+    // The decision counts with the same money as the replay.
+    const settings = new Map([...costSettings(world), ...flags.settings]);
     const outcomes: PolicyOutcome[] = [];
-    for await (const outcome of replayPolicies(trace, policies, flags.settings, world))
-      outcomes.push(outcome);
+    for await (const outcome of replayPolicies(trace, policies, settings, world)) outcomes.push(outcome);
     io.out.write(report({ name, trace, outcomes }));
     return 0;
   },
@@ -141,6 +144,13 @@ async function chooseTrace(
   const config = loadConfig(undefined, flags.settings);
   const onProblem = (problem: string): unknown => io.err.write(`imc replay: ${problem}\n`);
   return { name: source, trace: await readTraceOf(config, onProblem, Date.now()) };
+}
+
+function withLife(flags: Flags, trace: Trace): Trace {
+  const text = flags.one('life');
+  if (text === undefined) return trace;
+  const seconds = durationOf(flags, 'life', text) / 1000;
+  return { ...trace, pods: trace.pods.map((pod) => ({ ...pod, deleted: pod.created + seconds })) };
 }
 
 function readPolicy(text: string): Policy {
@@ -181,23 +191,31 @@ function readWorld(flags: Flags): World {
     sidecars: sidecars.filter((image) => image !== ''),
     prices: readPrices(flags.all('price')),
     creationTime: durationOf(flags, 'creation-time', DEFAULTS.creationTime),
-    bytesPerSecond: flagValue(flags, 'pull-rate', DEFAULTS.pullRate, ABOVE_ZERO) * MEGABYTE,
+    bytesPerSecond: flagValue(flags, 'pull-rate', `${pullRate}`, AMOUNT) * MEGABYTE,
     templatesAhead:
       templatesAhead === undefined ? undefined : durationOf(flags, 'templates-ahead', templatesAhead),
     knownSizes: sizes === 'known',
   };
 }
 
+function costSettings({ prices: ofWorld, bytesPerSecond }: World): [string, string][] {
+  const named = (['diskGibHour', 'vcpuSecond', 'memoryGibSecond'] as const).map((name): [string, string] => [
+    `prices.${name}`,
+    `${ofWorld[name]}`,
+  ]);
+  return [...named, ['pullRate', `${bytesPerSecond / MEGABYTE}`]];
+}
+
 function durationOf(flags: Flags, name: string, byDefault: string): number {
   return flagValue(flags, name, byDefault, NOT_AT_ONCE);
 }
 
-function readPrices(texts: readonly string[]): Prices {
+function readPrices(texts: readonly string[]): ReplayPrices {
   const given = texts.map((text): [string, number] => {
     const [name = '', value = ''] = text.split('=');
-    if (!PRICE_NAMES.includes(name) || value === '' || !(Number(value) >= 0))
+    if (!PRICE_NAMES.includes(name) || AMOUNT.parse(value) === undefined)
       throw new UsageError(
-        `--price is ${JSON.stringify(text)}; it must be NAME=VALUE with one of ${PRICE_NAMES.join(', ')} and a number of 0 or more`,
+        `--price is ${JSON.stringify(text)}; it must be NAME=VALUE with one of ${PRICE_NAMES.join(', ')} and ${AMOUNT.allowed}`,
       );
     return [name, Number(value)];
   });

@@ -4,6 +4,7 @@
  * environment, and --pin-not-ready on the command line.
  */
 import {
+  AMOUNT,
   ADDRESSES,
   BOOLEAN,
   COUNT,
@@ -142,9 +143,33 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     path: 'createOnMiss.by',
-    type: oneOf('eci', 'controller'),
+    type: oneOf('eci', 'controller', 'auto'),
     default: 'eci',
-    help: "Who makes the cache: ECI by itself, or a controller that acts on the marker (ECI's own creation is then switched off).",
+    help: "Who makes the cache: ECI by itself, or a controller that acts on the marker (ECI's own creation is then switched off). `auto`: the controller, if the pods of the template end before the disk of a cache costs more than it saves; else ECI.",
+  },
+  {
+    path: 'prices.diskGibHour',
+    type: AMOUNT,
+    default: 0.0021,
+    help: "What a GiB of a pod's disk costs in an hour, for `createOnMiss.by: auto`. The defaults of the prices are the vendor's examples, in CNY.",
+  },
+  {
+    path: 'prices.vcpuSecond',
+    type: AMOUNT,
+    default: 0.000_049,
+    help: 'What a vCPU of a pod costs in a second.',
+  },
+  {
+    path: 'prices.memoryGibSecond',
+    type: AMOUNT,
+    default: 0.000_006_13,
+    help: 'What a GiB of memory of a pod costs in a second.',
+  },
+  {
+    path: 'pullRate',
+    type: AMOUNT,
+    default: 7.7,
+    help: 'How many compressed megabytes a pod pulls in a second, for `createOnMiss.by: auto`.',
   },
   {
     path: 'host',

@@ -57,6 +57,15 @@ export const COUNT: ValueType<number> = {
   },
 };
 
+export const AMOUNT: ValueType<number> = {
+  allowed: 'a number above 0',
+  placeholder: 'NUMBER',
+  parse: (value) => {
+    const amount = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    return typeof amount === 'number' && amount > 0 && amount < Infinity ? amount : undefined;
+  },
+};
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Parses into milliseconds. */

@@ -3,6 +3,7 @@ import type { OwnCache } from '../core/controller/own-cache.ts';
 import type { Workloads } from '../core/controller/prewarm.ts';
 import type { UsageById } from '../core/controller/uses.ts';
 import type { WatchedPod } from '../core/controller/watched-pod.ts';
+import type { PodLives } from '../core/decision/pod-life.ts';
 import type { JsonObject } from '../core/kubernetes/json.ts';
 import type { ObjectReference } from '../core/kubernetes/object.ts';
 
@@ -28,6 +29,11 @@ export interface Cluster extends Workloads {
   pods(): Iterable<WatchedPod>;
   /** The uses by pods that got a node since the last call. */
   takeUses(): UsageById;
+  /**
+   * How long pods live, by what this replica has seen, and else as it was published; `published` itself if nothing is new.
+   * @param now milliseconds since 1970
+   */
+  lives(now: number, published: PodLives): PodLives;
   ownCaches(): readonly OwnCache[];
   /** When the API server last confirmed the pods and ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined;
@@ -41,5 +47,7 @@ export interface Cluster extends Workloads {
   ): Promise<Written>;
   /** Deletes a cache that has not changed since it was read. */
   delete(cache: OwnCache, signal: AbortSignal): Promise<Written>;
+  /** @param lives as describeLives has them */
+  publishLives(lives: string, signal: AbortSignal): Promise<Written>;
   readonly recordEvent: RecordEvent;
 }

@@ -33,6 +33,8 @@ export function withoutWrites(
     pods: () => cluster.pods(),
     takeUses: () => cluster.takeUses(),
     ownCaches: () => cluster.ownCaches(),
+    lives: (now, published) => cluster.lives(now, published),
+    publishLives: () => Promise.resolve('done'),
     confirmedAtMs: () => cluster.confirmedAtMs(),
     workloads: () => cluster.workloads(),
     pullSecretsOf: (namespace, account) => cluster.pullSecretsOf(namespace, account),

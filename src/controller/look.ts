@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
-import { neededGib } from '../core/controller/cache-size.ts';
+import { neededGib } from '../core/cache-size.ts';
 import { Injected } from '../core/controller/injected.ts';
 import { Lacks } from '../core/controller/lacks.ts';
 import { groupPods, Misses, missingTenants, type MissOptions } from '../core/controller/misses.ts';
@@ -10,6 +10,7 @@ import type { Situation } from '../core/controller/plan.ts';
 import { comingPods, type PrewarmOptions } from '../core/controller/prewarm.ts';
 import { protectedCaches } from '../core/controller/protection.ts';
 import { usageOf, type UsageById } from '../core/controller/uses.ts';
+import { costsMore } from '../core/controller/worth.ts';
 import { Holdings, tenantOfNamespace } from '../core/controller/tenants.ts';
 import type { TrackedView } from '../core/decision/view.ts';
 import type { Backoffs } from './backoffs.ts';
@@ -88,12 +89,17 @@ export class Looking {
       this.#uses.withUse(cache, usage),
     );
     const tenantOf = (namespace: string): string => this.#tenantOf(namespace);
-    const usersOf = remembered((cache: OwnCache): readonly string[] => {
+    const namespacesOf = (cache: OwnCache): readonly string[] => {
       const waiting = misses.byName.get(firstNameOf(cache.name))?.pods.keys() ?? [];
       const present = usage.get(cache.id ?? '')?.namespaces ?? cache.users;
       const namespaces = [...present, ...waiting];
-      return [...new Set((namespaces.length > 0 ? namespaces : [cache.madeFor]).map(tenantOf))];
-    });
+      return namespaces.length > 0 ? namespaces : [cache.madeFor];
+    };
+    const usersOf = remembered((cache: OwnCache): readonly string[] => [
+      ...new Set(namespacesOf(cache).map(tenantOf)),
+    ]);
+    const { decision } = this.#options.misses;
+    const isAuto = decision.createOnMiss.by === 'auto';
     const missing = missingTenants(misses.byName.values(), tenantOf);
     const { share } = new Holdings(quota, own.map(usersOf), missing);
     const protectedNow = (): ReadonlySet<string> =>
@@ -104,6 +110,7 @@ export class Looking {
         misses: misses.byName,
         needed: protectedNow(),
         usersOf,
+        costsMore: (cache) => isAuto && costsMore(cache, namespacesOf(cache), decision, this.#view),
         tenantOf,
         recent: this.#log.recent(own, tenantOf, now),
         confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,

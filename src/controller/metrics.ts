@@ -65,7 +65,7 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     }),
     deleted: new Counter({
       name: `${PREFIX}deleted_total`,
-      help: 'ImageCaches deleted, by reason: Quota, Idle, Expired, Superseded, Packed.',
+      help: 'ImageCaches deleted, by reason: Quota, Idle, Expired, Superseded, Packed, CostsMore.',
       labelNames: ['reason'],
       registers,
     }),

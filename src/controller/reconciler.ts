@@ -16,6 +16,7 @@ import { Backoffs } from './backoffs.ts';
 import { Changes, type ChangeEvents } from './changes.ts';
 import type { Cluster } from './cluster.ts';
 import { CreationLog } from './creation-log.ts';
+import { LifePublication } from './life-publication.ts';
 import { Looking, type LookOptions } from './look.ts';
 import { tellParts } from './pack-events.ts';
 import { PodEvents } from './pod-events.ts';
@@ -52,6 +53,7 @@ export class Reconciler {
   readonly #uses = new UseRecords();
   readonly #looking: Looking;
   readonly #changes: Changes;
+  readonly #publication: LifePublication;
   /** The phases of the last reconciliation, by uid. Undefined before the first, which reports no change of phase. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
@@ -86,6 +88,7 @@ export class Reconciler {
       tellParts(merge, (...said) => cluster.recordEvent(...said));
     };
     const told = { ...events, onCreated, onMerge };
+    this.#publication = new LifePublication(cluster, view, events.onProblem);
     this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, told, clock);
   }
 
@@ -155,7 +158,16 @@ export class Reconciler {
     const mayAct = (): boolean => !signal.aborted && this.#staleness(this.#clock.now()) === undefined;
     const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct, signal);
     this.#problem = undefined;
-    const againAtMs = Math.min(planned.reconcileAgainAtMs, look.reconcileAgainAtMs, changeAgainAtMs);
+    const publishAgainAtMs =
+      this.#config.decision.createOnMiss.by === 'auto' && mayAct()
+        ? await this.#publication.publish(this.#clock.now(), signal)
+        : Infinity;
+    const againAtMs = Math.min(
+      planned.reconcileAgainAtMs,
+      look.reconcileAgainAtMs,
+      changeAgainAtMs,
+      publishAgainAtMs,
+    );
     return Math.min(Math.max(againAtMs - this.#clock.now(), 0), this.#config.longestRest);
   }
 

@@ -4,7 +4,9 @@ import type { StringMap } from '../core/kubernetes/json.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { Profile } from '../core/decision/profile/effects.ts';
+import type { PodLife, PodLives } from '../core/decision/pod-life.ts';
 import { ImageCacheIndex } from './image-cache-index.ts';
+import { LifeIndex } from './life-index.ts';
 import { NamespaceIndex } from './namespace-index.ts';
 import { NodeIndex } from './node-index.ts';
 import { ProfileIndex } from './profile-index.ts';
@@ -14,6 +16,7 @@ export class ClusterIndex implements TrackedView {
   readonly profiles = new ProfileIndex();
   readonly nodes = new NodeIndex();
   readonly namespaces = new NamespaceIndex();
+  readonly lives = new LifeIndex();
   #changes = 0;
   #confirmedAtMs: number | undefined;
   #imageCachesSupported = true;
@@ -30,8 +33,8 @@ export class ClusterIndex implements TrackedView {
 
   /** Grows with each change to anything that the look-ups return, except the ImageCaches. */
   clusterGeneration(): number {
-    const { profiles, nodes, namespaces } = this;
-    return this.#changes + profiles.changes + nodes.changes + namespaces.changes;
+    const { profiles, nodes, namespaces, lives } = this;
+    return this.#changes + profiles.changes + nodes.changes + namespaces.changes + lives.changes;
   }
 
   /** Grows with each change to an ImageCache, and whenever time makes one of them expire. */
@@ -79,6 +82,14 @@ export class ClusterIndex implements TrackedView {
 
   profile(): Profile {
     return this.profiles.profile;
+  }
+
+  podLife(template: string): PodLife | undefined {
+    return this.lives.get(template);
+  }
+
+  podLives(): PodLives {
+    return this.lives.all;
   }
 
   candidates(images: readonly ImageReference[]): readonly CandidateLevel[] {

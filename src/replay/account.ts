@@ -1,25 +1,17 @@
 /** What a replay counts: how many pods started warm, what was made for it, and what it costs (docs/domain.md, "Money"). */
-import { UNPACKED } from '../core/controller/cache-size.ts';
+import { UNPACKED } from '../core/cache-size.ts';
 import { GIB } from '../core/kubernetes/quantity.ts';
+import { pricePerSecond, type Prices } from '../core/decision/break-even.ts';
+import type { PodSize } from '../core/kubernetes/pod-requests.ts';
 import type { Start } from './eci-region.ts';
 
-/** Prices in one currency. */
-export interface Prices {
-  /** A disk, for a GiB and hour. A pod that starts from a manual cache pays for a disk of its size. */
-  readonly diskGibHour: number;
+export interface ReplayPrices extends Prices {
   /** A snapshot, for a GiB and month of 30 days. */
   readonly snapshotGibMonth: number;
-  readonly vcpuSecond: number;
-  readonly memoryGibSecond: number;
 }
 
-/** The vendor's examples, China, CNY. */
-export const DEFAULT_PRICES: Prices = {
-  diskGibHour: 0.0021,
-  snapshotGibMonth: 0.12,
-  vcpuSecond: 0.000_049,
-  memoryGibSecond: 0.000_006_13,
-};
+/** The vendor's example, China, CNY; settings.ts has the other prices. */
+export const SNAPSHOT_PRICE = 0.12;
 
 /** The instance on which ECI makes a manual cache. */
 const MAKER = { cpu: 2, memoryGib: 4 };
@@ -32,8 +24,7 @@ export interface StartedPod {
   readonly start: Start;
   /** Compressed bytes by key, of all its images. */
   readonly images: ReadonlyMap<string, number>;
-  readonly cpu: number;
-  readonly memoryGib: number;
+  readonly size: PodSize;
   /** Seconds. */
   readonly life: number;
 }
@@ -70,7 +61,7 @@ export interface Outcome {
 }
 
 export class Account {
-  readonly #prices: Prices;
+  readonly #prices: ReplayPrices;
   /** Seconds. */
   readonly #creationTime: number;
   readonly #bytesPerSecond: number;
@@ -82,14 +73,14 @@ export class Account {
   #keeping = 0;
   #made = 0;
 
-  constructor(prices: Prices, creationTime: number, bytesPerSecond: number) {
+  constructor(prices: ReplayPrices, creationTime: number, bytesPerSecond: number) {
     this.#prices = prices;
     this.#creationTime = creationTime;
     this.#bytesPerSecond = bytesPerSecond;
   }
 
   /** @returns seconds that the pod pulls */
-  pod({ start, images, cpu, memoryGib, life }: StartedPod): number {
+  pod({ start, images, size, life }: StartedPod): number {
     const seconds = (keys: Iterable<string>): number => {
       let bytes = 0;
       for (const key of keys) bytes += images.get(key) ?? 0;
@@ -100,7 +91,7 @@ export class Account {
     const saved = seconds(start.held);
     const paidGib = start.from === 'manual' ? start.sizeGib : Math.max(start.sizeGib - FREE_GIB, 0);
     this.#secondsSaved += saved;
-    this.#worth += saved * this.#pricePerSecond(cpu, memoryGib);
+    this.#worth += saved * pricePerSecond(size, this.#prices);
     this.#diskGibHours += (paidGib * life) / HOUR;
     return seconds(images.keys()) - saved;
   }
@@ -109,8 +100,7 @@ export class Account {
     const { diskGibHour, snapshotGibMonth } = this.#prices;
     const hours = this.#creationTime / HOUR;
     this.#made += 1;
-    this.#making +=
-      this.#creationTime * this.#pricePerSecond(MAKER.cpu, MAKER.memoryGib) + sizeGib * hours * diskGibHour;
+    this.#making += this.#creationTime * pricePerSecond(MAKER, this.#prices) + sizeGib * hours * diskGibHour;
     this.#keeping += ((imageBytes * UNPACKED) / GIB) * (alive / MONTH) * snapshotGibMonth;
   }
 
@@ -128,10 +118,6 @@ export class Account {
       },
       worth: this.#worth,
     };
-  }
-
-  #pricePerSecond(cpu: number, memoryGib: number): number {
-    return cpu * this.#prices.vcpuSecond + memoryGib * this.#prices.memoryGibSecond;
   }
 }
 

@@ -3,9 +3,9 @@
  * What has been deleted is not known, so that this is a part of what happened.
  */
 import { isObject, objectsIn, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
-import { parseBytes, GIB } from '../core/kubernetes/quantity.ts';
+import { sizeRequest } from '../core/kubernetes/pod-requests.ts';
 import { parseTime } from '../core/kubernetes/time.ts';
-import { DEFAULT_POD, traceOf, type Trace, type TracePod } from './trace.ts';
+import { traceOf, type Trace, type TracePod } from './trace.ts';
 
 /** How many pods an earlier ReplicaSet had; the Deployment controller writes it. */
 const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
@@ -122,23 +122,13 @@ function tracePod({ pod, key, createdAtMs, deletedAtMs }: Creation, beginning: n
   const { initContainers, containers: others } = partOf(pod, 'spec');
   const containers = [...objectsIn(initContainers), ...objectsIn(others)];
   const secondsSince = (at: number): number => (at - beginning) / 1000;
-  const requests = containers.map((each) => partOf(partOf(each, 'resources'), 'requests'));
-  const cpu = requests.reduce((sum, each) => sum + cpusIn(each['cpu']), 0);
-  const bytes = requests.reduce((sum, each) => sum + (parseBytes(readText(each['memory']) ?? '') ?? 0), 0);
   return {
     key,
     namespace: readText(namespace) ?? 'default',
     created: secondsSince(createdAtMs),
     deleted:
       deletedAtMs === undefined ? undefined : Math.max(secondsSince(deletedAtMs), secondsSince(createdAtMs)),
-    cpu: cpu || DEFAULT_POD.cpu,
-    memoryGib: bytes / GIB || DEFAULT_POD.memoryGib,
+    ...sizeRequest(partOf(pod, 'spec')),
     images: containers.flatMap((each) => readText(each['image']) ?? []),
   };
-}
-
-/** `2`, `0.5` or `500m`. */
-function cpusIn(quantity: unknown): number {
-  const [, number, milli] = /^(\d+(?:\.\d+)?)(m?)$/.exec(String(quantity)) ?? [];
-  return number === undefined ? 0 : Number(number) / (milli === 'm' ? 1000 : 1);
 }

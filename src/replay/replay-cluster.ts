@@ -4,8 +4,10 @@ import type { Cluster, Written } from '../controller/cluster.ts';
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import type { ImageCache } from '../core/image-cache.ts';
 import { Uses, type UsageById } from '../core/controller/uses.ts';
+import { Lives } from '../core/controller/lives.ts';
 import type { WatchedPod } from '../core/controller/watched-pod.ts';
 import type { WatchedWorkload } from '../core/controller/watched-workload.ts';
+import { readLives, type PodLives } from '../core/decision/pod-life.ts';
 import { partOf, type JsonObject } from '../core/kubernetes/json.ts';
 import { objectName, withAnnotations } from '../core/kubernetes/object.ts';
 import { formatTime, parseTime } from '../core/kubernetes/time.ts';
@@ -37,6 +39,7 @@ export class ReplayCluster implements Cluster {
   readonly #caches = new Map<string, StandingCache>();
   readonly #workloads = new Map<string, WatchedWorkload>();
   readonly #uses = new Uses();
+  readonly #lives = new Lives();
   #written = 0;
 
   constructor(index: ClusterIndex, clock: Clock, life: LifeOptions, events: ReplayClusterEvents) {
@@ -52,8 +55,23 @@ export class ReplayCluster implements Cluster {
     this.#pods.set(name, watched);
   }
 
-  deletePod(name: string): void {
+  /**
+   * Ends a pod, or follows it no longer.
+   * @param milliseconds that it has lived
+   */
+  deletePod(name: string, milliseconds: number, hasEnded: boolean): void {
+    const watched = this.#pods.get(name);
     this.#pods.delete(name);
+    if (watched) this.#lives.add(watched, milliseconds, hasEnded);
+  }
+
+  lives(now: number, published: PodLives): PodLives {
+    return this.#lives.expected(this.#pods.values(), published, now);
+  }
+
+  publishLives(lives: string): Promise<Written> {
+    this.#index.lives.set(readLives(lives));
+    return Promise.resolve('done');
   }
 
   pods(): Iterable<WatchedPod> {

@@ -14,7 +14,7 @@ import { DAY } from '../core/kubernetes/time.ts';
 import { readPod, type Pod } from '../core/pod.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { Reconciler, type ReconcilerOptions } from '../controller/reconciler.ts';
-import { Account, type Outcome, type Prices } from './account.ts';
+import { Account, type Outcome, type ReplayPrices } from './account.ts';
 import { EciRegion } from './eci-region.ts';
 import { compressedBytes, imagesOf, type ImageOptions } from './images.ts';
 import { ReplayCluster } from './replay-cluster.ts';
@@ -23,7 +23,7 @@ import { VirtualClock } from './virtual-clock.ts';
 
 /** What is the same for all policies. */
 export interface World extends ImageOptions {
-  readonly prices: Prices;
+  readonly prices: ReplayPrices;
   /** Milliseconds that ECI needs to make a cache. */
   readonly creationTime: number;
   /** Compressed bytes of images that a pod pulls in a second. */
@@ -113,9 +113,7 @@ class Replay {
   async run({ pods, end }: Trace): Promise<Outcome> {
     const stopping = new AbortController();
     const controller =
-      this.#policy.decision.createOnMiss.by === 'controller'
-        ? this.#reconciler.run(stopping.signal)
-        : undefined;
+      this.#policy.decision.createOnMiss.by !== 'eci' ? this.#reconciler.run(stopping.signal) : undefined;
     this.#planTemplates(pods);
     for (const [i, pod] of pods.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- one thing happens after the other
@@ -139,14 +137,18 @@ class Replay {
     const decision = decide(template.pod, this.#index, this.#policy.decision, now);
     const life = (traced.deleted ?? end) - traced.created;
     const start = this.#eci.start(decision.pod.annotations, template.references, now);
-    const pulling = this.#account.pod({ ...traced, start, images: template.sizes, life });
-    const watched = watchedAs(decision, template, name, now);
+    const size = { cpu: traced.cpu, memoryGib: traced.memoryGib };
+    const pulling = this.#account.pod({ size, start, images: template.sizes, life });
+    const watched = { ...watchedAs(decision, template, name, now), size };
     if (watched.pointsTo.length === 0 && decision.createOnMiss === undefined) return;
     this.#cluster.setPod(name, watched);
     const starts = START_TAKES + pulling * 1000;
     this.#clock.after(starts, () => this.#cluster.setPod(name, { ...watched, hasStarted: true }));
-    // Later, neither the miss nor the use of the pod counts any more.
-    this.#clock.after(Math.max(Math.min(life * 1000, DAY), starts + 1), () => this.#cluster.deletePod(name));
+    // Later than a day, neither the miss nor the use of the pod counts any more.
+    const followed = Math.min(life * 1000, DAY);
+    this.#clock.after(Math.max(followed, starts + 1), () =>
+      this.#cluster.deletePod(name, followed, life * 1000 <= DAY && traced.deleted !== undefined),
+    );
     if (decision.createOnMiss !== undefined) this.#reconciler.wake();
   }
 

@@ -2,8 +2,9 @@
  * Makes a trace by seed with the statistics that are published of the vendor's own clusters (docs/warm-starts.md, "The
  * synthetic trace"): few templates make most pods, pods come in bursts, and most pods live for minutes or days.
  */
+import { DEFAULT_SIZE } from '../core/kubernetes/pod-requests.ts';
 import { logNormal, spreadFrom, uniform } from './random.ts';
-import { DEFAULT_POD, traceOf, type Trace, type TracePod } from './trace.ts';
+import { traceOf, type Trace, type TracePod } from './trace.ts';
 
 export interface SyntheticOptions {
   readonly pods: number;
@@ -70,7 +71,7 @@ function podAt(seed: number, key: string, created: number, which: string, end: n
     namespace: 'default',
     created,
     deleted: deleted > end ? undefined : deleted,
-    ...DEFAULT_POD,
+    ...DEFAULT_SIZE,
     images: undefined,
   };
 }

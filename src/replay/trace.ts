@@ -2,8 +2,9 @@
  * A trace: the pods that were created in a period, when, from which template, and how long they lived. Read from CSV, or
  * made by synthetic-trace.ts; images.ts gives each template its images.
  */
+import { DEFAULT_SIZE, type PodSize } from '../core/kubernetes/pod-requests.ts';
 
-export interface TracePod {
+export interface TracePod extends PodSize {
   /** Stands for one template: the pods of one key have the same images, until its tag changes. */
   readonly key: string;
   readonly namespace: string;
@@ -11,9 +12,6 @@ export interface TracePod {
   readonly created: number;
   /** Undefined: the pod still ran at the end. */
   readonly deleted: number | undefined;
-  /** vCPUs. */
-  readonly cpu: number;
-  readonly memoryGib: number;
   /** References as the pod writes them; undefined if the trace does not say. */
   readonly images: readonly string[] | undefined;
 }
@@ -28,8 +26,6 @@ export interface Trace {
 /** Thrown for a trace that cannot be read. */
 export class TraceError extends Error {}
 
-/** A pod of 2 vCPUs and 4 GiB, if the trace does not say; the vendor's prices have such a pod as their example. */
-export const DEFAULT_POD = { cpu: 2, memoryGib: 4 };
 const DEFAULT_NAMESPACE = 'default';
 const REQUIRED = ['key', 'created', 'deleted'] as const;
 const OPTIONAL = ['namespace', 'cpu', 'memoryGib', 'images'] as const;
@@ -88,8 +84,8 @@ function readPod(columns: readonly string[], line: string, where: string): Trace
     namespace: textOf('namespace') ?? DEFAULT_NAMESPACE,
     created,
     deleted,
-    cpu: numberOf('cpu') ?? DEFAULT_POD.cpu,
-    memoryGib: numberOf('memoryGib') ?? DEFAULT_POD.memoryGib,
+    cpu: numberOf('cpu') ?? DEFAULT_SIZE.cpu,
+    memoryGib: numberOf('memoryGib') ?? DEFAULT_SIZE.memoryGib,
     images: textOf('images')?.split(/ +/),
   };
 }

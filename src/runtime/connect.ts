@@ -23,7 +23,19 @@ export function folderOf({ source }: Pick<Config, 'source'>): string | undefined
   return source.startsWith(FILES) ? source.slice(FILES.length) : undefined;
 }
 
-export type SourceConfig = Pick<Config, 'source' | 'kubeconfig' | 'kubeContext'> & WebhookSourceOptions;
+export type SourceConfig = Pick<
+  Config,
+  'source' | 'kubeconfig' | 'kubeContext' | 'createOnMiss' | 'controller'
+> &
+  Omit<WebhookSourceOptions, 'podLives'>;
+
+/** `namespace/name` of the ConfigMap with the lives of pods, which has the name of the Lease; undefined if nobody needs them. */
+function podLivesIn({
+  createOnMiss,
+  controller,
+}: Pick<Config, 'createOnMiss' | 'controller'>): string | undefined {
+  return createOnMiss.by === 'auto' ? controller.lease : undefined;
+}
 
 export interface ConnectedSource {
   readonly source: Source;
@@ -45,7 +57,8 @@ export async function connectSource(
   if (folder !== undefined)
     return { source: new FilesSource(folder, index, events, clock), findUnboundPod: undefined };
   const { connectWebhookSource } = await import('../sources/kubernetes/connect.ts');
-  const source = connectWebhookSource(config.kubeconfig, config.kubeContext, index, events, config, clock);
+  const options = { ...config, podLives: podLivesIn(config) };
+  const source = connectWebhookSource(config.kubeconfig, config.kubeContext, index, events, options, clock);
   const pods = source.unboundPods;
   return { source, findUnboundPod: pods && ((pod) => pods.find(pod)) };
 }
@@ -78,7 +91,8 @@ export async function connectController(
   const folder = folderOf(config);
   if (folder === undefined) {
     const { connectControllerSources } = await import('../sources/kubernetes/connect.ts');
-    return connectControllerSources(config, identity, index, events, clock);
+    const options = { ...config, podLives: podLivesIn(config) };
+    return connectControllerSources(options, identity, index, events, clock);
   }
   const { onProblem, onStep, onChange, onLead } = events;
   return {

@@ -94,11 +94,11 @@ export class Answering {
   }
 
   #toAnswer({ dryRun, target }: Review, decision: Decision, patch: readonly Operation[]): Answer {
-    const { metrics, decision: options } = this.#options;
+    const { metrics } = this.#options;
     return {
       outcome: decision.outcome,
       response: encodeResponse(decision, patch),
-      increments: dryRun ? undefined : incrementsOf(decision, target, options.createOnMiss.by, metrics),
+      increments: dryRun ? undefined : incrementsOf(decision, target, metrics),
       explained: this.#logsDecisions ? { ...explanationOf(decision), patch } : undefined,
     };
   }

@@ -1,7 +1,6 @@
 /** Which metrics a decision adds to, and how much. */
 import type { Decision } from '../core/decision/decide.ts';
 import { lackingImages } from '../core/decision/explanation.ts';
-import type { DecisionOptions } from '../core/decision/options.ts';
 import type { Count } from '../http/tally.ts';
 import type { Review } from './admission-review.ts';
 import type { Metrics } from './metrics.ts';
@@ -18,14 +17,8 @@ export interface Increments {
 /** The label `operation` of a decision. */
 export const OPERATION = { pod: 'create', binding: 'bind', other: 'other' } as const;
 
-/** @param by who makes the cache after a miss */
-export function incrementsOf(
-  decision: Decision,
-  target: Review['target'],
-  by: DecisionOptions['createOnMiss']['by'],
-  metrics: Metrics,
-): Increments {
-  const { outcome, reason, degree, images, createOnMiss, match, warnings } = decision;
+export function incrementsOf(decision: Decision, target: Review['target'], metrics: Metrics): Increments {
+  const { outcome, reason, degree, images, maker, match, warnings } = decision;
   const operation = OPERATION[target];
   const counts = [
     { count: metrics.decisions.at({ operation, outcome, reason }), by: 1 },
@@ -39,7 +32,7 @@ export function incrementsOf(
   }
   for (const [filter, number] of match?.refused ?? [])
     counts.push({ count: metrics.refusals.at({ filter }), by: number });
-  if (createOnMiss !== undefined) counts.push({ count: metrics.createOnMiss.at({ by }), by: 1 });
+  if (maker !== undefined) counts.push({ count: metrics.createOnMiss.at({ by: maker }), by: 1 });
   return { counts, missedImages: lackingImages(decision) };
 }
 

@@ -4,12 +4,13 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { loadConfig } from '../../src/config/load.ts';
-import { DEFAULT_PRICES, type Outcome } from '../../src/replay/account.ts';
+import { SNAPSHOT_PRICE, type Outcome } from '../../src/replay/account.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { DEFAULT_SYNTHETIC, syntheticTrace } from '../../src/replay/synthetic-trace.ts';
 import { readTrace, type Trace } from '../../src/replay/trace.ts';
 import { reconcilerOptions } from '../../src/runtime/reconciler-options.ts';
 import type { Row } from './measure.ts';
+import { DEFAULT_CONFIG } from '../support/default-config.ts';
 
 const REAL = '../shared/data/pod-creations-dlrm.csv';
 const THREE_DAYS = 3 * 86_400;
@@ -40,7 +41,7 @@ async function run(
     seed: 1,
     newTagEvery,
     sidecars: ['registry.example/mesh/proxy:1'],
-    prices: DEFAULT_PRICES,
+    prices: { ...DEFAULT_CONFIG.prices, snapshotGibMonth: SNAPSHOT_PRICE },
     creationTime: 180_000,
     bytesPerSecond: 7.7e6,
     templatesAhead,

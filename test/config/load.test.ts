@@ -54,6 +54,8 @@ describe('the configuration', () => {
       imageVolumes: 'ignore',
       sharing: { mode: 'namespace', publicRegistries: ['docker.io/library', 'registry.k8s.io'] },
       createOnMiss: { when: 'incomplete', after: 1, by: 'eci' },
+      prices: { diskGibHour: 0.0021, vcpuSecond: 0.000_049, memoryGibSecond: 0.000_006_13 },
+      pullRate: 7.7,
       prewarm: false,
       prewarmNamespaces: 'all',
       prewarmExcept: ['kube-system'],
@@ -208,7 +210,7 @@ describe('a fault is reported with its path and the allowed values', () => {
     [
       'a bad flag',
       [undefined, {}, { 'createOnMiss.by': 'me' }],
-      ['flag --create-on-miss-by is "me"; it must be one of eci, controller'],
+      ['flag --create-on-miss-by is "me"; it must be one of eci, controller, auto'],
     ],
     [
       'a text for a boolean',

@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster, Written } from '../../src/controller/cluster.ts';
 import { Reconciler } from '../../src/controller/reconciler.ts';
 import type { OwnCache } from '../../src/core/controller/own-cache.ts';
+import { Lives } from '../../src/core/controller/lives.ts';
 import type { UsageById } from '../../src/core/controller/uses.ts';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
+import { readLives } from '../../src/core/decision/pod-life.ts';
 import type { JsonObject } from '../../src/core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { FakeClock } from '../support/clock.ts';
@@ -52,6 +54,9 @@ let refuseDeletion: boolean;
 let problems: string[];
 let told: string[];
 let events: string[];
+let lives: Lives;
+let publications: string[];
+let publish: (text: string) => Promise<Written>;
 let reconciler: Reconciler;
 let stopping: AbortController;
 let running: Promise<void>;
@@ -64,6 +69,11 @@ const cluster: Cluster = {
     return taken;
   },
   ownCaches: () => own,
+  lives: (now, published) => lives.expected(pods, published, now),
+  publishLives: (text) => {
+    publications.push(text);
+    return publish(text);
+  },
   workloads: () => [],
   pullSecretsOf: () => [],
   confirmedAtMs: () => confirmedAt(),
@@ -115,11 +125,11 @@ function missing(image: string): WatchedPod {
   return readWatchedPod({ ...object, metadata });
 }
 
-function start(): void {
+function start(options = OPTIONS): void {
   reconciler = new Reconciler(
     cluster,
     index,
-    OPTIONS,
+    options,
     {
       onCreated: (name) => events.push(`created ${name}`),
       onMerge: ({ name }) => events.push(`merged ${name}`),
@@ -145,6 +155,12 @@ beforeEach(() => {
   [uses, annotated, beforeDeletion, refuseDeletion] = [new Map(), [], () => undefined, false];
   [pods, own] = [[], []];
   [created, deleted, problems, told, events] = [[], [], [], [], []];
+  [lives, publications] = [new Lives(), []];
+  publish = (text) => {
+    index.lives.set(readLives(text));
+    reconciler.wake();
+    return Promise.resolve('done');
+  };
   stopping = new AbortController();
 });
 afterEach(async () => {
@@ -419,6 +435,64 @@ it('misses that get no cache are told of once for each namespace, however many t
   reconciler.wake();
   await pass(5000);
   expect(told.filter((reason) => reason === 'ImageCacheMissed')).toHaveLength(3 + 1);
+});
+
+describe('the lives of pods', () => {
+  const AUTO = configWith({ createOnMiss: { by: 'auto' } });
+  const options = { ...OPTIONS, decision: AUTO, misses: { ...OPTIONS.misses, decision: AUTO } };
+  const end = (seconds: number): void => lives.add(missing('a:1'), seconds * 1000, true);
+  const published = (): string[] => publications.map((text) => /"seconds":(\d+)/.exec(text)![1]!);
+
+  it('are published once they have changed, and at most every half minute', async () => {
+    start(options);
+    await settled();
+    end(60);
+    reconciler.wake();
+    await pass(20_000);
+    expect(published()).toEqual([]);
+    await pass(12_000);
+    expect(published()).toEqual(['60']);
+    end(600);
+    reconciler.wake();
+    await pass(20_000);
+    expect(published()).toEqual(['60']);
+    await pass(12_000);
+    expect(published()).toEqual(['60', '330']);
+  });
+
+  it('are not published if ECI or the controller makes all caches', async () => {
+    end(60);
+    start();
+    await settled();
+    expect(publications).toEqual([]);
+  });
+
+  it('that the API server does not take are reported once, tried again, and keep nothing else from being done', async () => {
+    let written: Written = { refused: 'configmaps is forbidden' };
+    publish = () => Promise.resolve(written);
+    end(60);
+    pods = [missing('a:1')];
+    start(options);
+    await settled();
+    await pass(65_000);
+    expect(problems).toEqual(['the lives of pods cannot be published: configmaps is forbidden']);
+    expect(publications.length).toBeGreaterThanOrEqual(2);
+    written = 'done';
+    publish = () => Promise.reject(new Error('no answer'));
+    reconciler.wake();
+    await pass(65_000);
+    expect(problems.slice(1)).toEqual(['the lives of pods cannot be published: no answer']);
+  });
+
+  it('decide whether the controller makes a cache for a pod', async () => {
+    pods = [missing('a:1')];
+    start(options);
+    await settled();
+    expect(created).toEqual([]);
+    for (let i = 0; i < 3; i++) end(60);
+    await pass(61_000);
+    expect(created).toEqual(['a:1']);
+  });
 });
 
 it('other work gets a turn after every 500 decisions', async () => {

@@ -312,7 +312,8 @@ describe('the chart', () => {
       'certificates.files.caBundle is needed',
     ],
     [{ serviceAccount: { create: false } }, 'serviceAccount.name is needed'],
-    [{ config: { createOnMiss: { by: 'controller' } } }, 'needs controller.enabled'],
+    [{ config: { createOnMiss: { by: 'controller' } } }, 'by controller needs controller.enabled'],
+    [{ config: { createOnMiss: { by: 'auto' } } }, 'by auto needs controller.enabled'],
     [{ controller: { enabled: true }, config: { createOnMiss: { by: 'eci' } } }, 'contradict each other'],
     [{ config: { prewarm: true } }, 'config.prewarm needs controller.enabled'],
   ])('says what is missing in %j', async (values, fault) => {

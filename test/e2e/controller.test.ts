@@ -596,7 +596,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const source = new ControllerSource(
       new ApiClient(() => config),
       events,
-      { maxStalenessMs: 60_000, prewarm: false },
+      { maxStalenessMs: 60_000, prewarm: false, podLives: undefined },
       SYSTEM_CLOCK,
     );
     expect(await source.delete(ownCache(name, 0, { uid: 'of-another', resourceVersion }), signal)).toBe(

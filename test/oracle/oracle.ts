@@ -33,7 +33,8 @@ export interface OraclePod {
 export interface OracleOptions {
   readonly minimumMatch: 'image' | 'repository';
   readonly partialHits: 'auto' | 'use' | 'leave';
-  readonly by: 'eci' | 'controller';
+  /** No lives of pods are known, so `auto` is the same as `eci`. */
+  readonly by: 'eci' | 'controller' | 'auto';
   readonly expiryMargin: number;
   readonly region: string;
   readonly notReady: 'deny' | 'warn' | 'auto';

@@ -70,7 +70,7 @@ export const pod: fc.Arbitrary<OraclePod> = fc.record({
 export const options: fc.Arbitrary<OracleOptions> = fc.record({
   minimumMatch: fc.constantFrom('image', 'repository'),
   partialHits: fc.constantFrom('auto', 'use', 'leave'),
-  by: fc.constantFrom('eci', 'controller'),
+  by: fc.constantFrom('eci', 'controller', 'auto'),
   expiryMargin: fc.constantFrom(0, 10 * MINUTE),
   region: fc.constantFrom('', 'cn-beijing'),
   notReady: fc.constantFrom('deny', 'warn', 'auto'),

@@ -1,19 +1,20 @@
 /** What a replay counts, with cases that can be counted by hand. */
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { DEFAULT_PRICES, type Outcome } from '../../src/replay/account.ts';
+import { SNAPSHOT_PRICE, type Outcome } from '../../src/replay/account.ts';
 import { compressedBytes } from '../../src/replay/images.ts';
 import { replay, type World } from '../../src/replay/replay.ts';
 import { syntheticTrace } from '../../src/replay/synthetic-trace.ts';
 import { readTrace, type Trace } from '../../src/replay/trace.ts';
 import { VirtualClock } from '../../src/replay/virtual-clock.ts';
 import { reconcilerOptions } from '../../src/runtime/reconciler-options.ts';
+import { DEFAULT_CONFIG } from '../support/default-config.ts';
 
 const WORLD: World = {
   seed: 1,
   newTagEvery: Infinity,
   sidecars: ['registry.example/proxy:1'],
-  prices: DEFAULT_PRICES,
+  prices: { ...DEFAULT_CONFIG.prices, snapshotGibMonth: SNAPSHOT_PRICE },
   creationTime: 180_000,
   bytesPerSecond: 1e6,
   templatesAhead: undefined,
@@ -42,6 +43,30 @@ const counts = ({ pods, warm, partly, cold, failed, made }: Outcome): object => 
   cold,
   failed,
   made,
+});
+
+describe('with createOnMiss.by: auto', () => {
+  /** A pod each ten minutes that lives for `life` seconds, of a template with small images. */
+  const podsOf = (key: string, life: number, count = 40): (readonly [string, number, number])[] =>
+    Array.from({ length: count }, (_, i) => [key, i * 600, i * 600 + life]);
+  const auto = { 'createOnMiss.by': 'auto' };
+
+  it('ECI makes the cache until three pods have ended, and then the controller, if pods live shortly', async () => {
+    const short = await outcome(traceOf(...podsOf('a', 30)), auto, { ...WORLD, knownSizes: false });
+    expect(short).toMatchObject({ warm: 38, cold: 2, automaticMade: 1, made: 1 });
+    // A new tag is a new miss, of a template that is known by now.
+    const world = { ...WORLD, knownSizes: false, newTagEvery: 7200 };
+    expect(await outcome(traceOf(...podsOf('a', 30)), auto, world)).toMatchObject({
+      automaticMade: 1,
+      made: 4,
+    });
+  });
+
+  it('ECI makes all caches for pods that live long, and they cost nothing', async () => {
+    const world = { ...WORLD, knownSizes: false, newTagEvery: 7200 };
+    const long = await outcome(traceOf(...podsOf('a', 3600)), auto, world);
+    expect(long).toMatchObject({ automaticMade: 4, made: 0, diskGibHours: 0 });
+  });
 });
 
 describe('with the controller', () => {

@@ -78,6 +78,8 @@ export interface Setting {
   readonly confirmedAtMs?: number;
   /** Names of ImageCaches that must wait, because a change of them was refused. */
   readonly blocked?: readonly string[];
+  /** Names of caches that cost more than they save. */
+  readonly tooDear?: readonly string[];
   readonly neededGib?: Situation['neededGib'] | undefined;
   readonly now?: number;
 }
@@ -95,6 +97,7 @@ export function planFor(setting: Setting): Plan {
     neededGib: setting.neededGib ?? (() => 20),
     recent,
     confirmedAtMs: setting.confirmedAtMs ?? now,
+    costsMore: ({ name }) => setting.tooDear?.includes(name) ?? false,
     isBlocked: (name) => setting.blocked?.includes(name) ?? false,
   };
   return plan(situation, { ...OPTIONS, ...options }, now);

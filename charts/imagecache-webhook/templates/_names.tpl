@@ -89,12 +89,12 @@ tls:
 {{- $config = mergeOverwrite (dict "server" (dict "apiServers" .)) $config }}
 {{- end }}
 {{- if .Values.controller.enabled }}
-{{- $config = mergeOverwrite (dict "createOnMiss" (dict "by" "controller") "controller" (dict "lease" (printf "%s/%s-controller" .Release.Namespace (include "imagecache-webhook.fullname" .)) "exceptNamespaces" (append .Values.webhook.excludedNamespaces .Release.Namespace | uniq))) $config }}
-{{- if ne $config.createOnMiss.by "controller" }}
+{{- $config = mergeOverwrite (dict "createOnMiss" (dict "by" "controller") "controller" (dict "lease" (printf "%s/%s" .Release.Namespace (include "imagecache-webhook.controllerName" .)) "exceptNamespaces" (append .Values.webhook.excludedNamespaces .Release.Namespace | uniq))) $config }}
+{{- if eq $config.createOnMiss.by "eci" }}
 {{- fail "controller.enabled and config.createOnMiss.by eci contradict each other: who is to make the caches?" }}
 {{- end }}
-{{- else if eq (dig "createOnMiss" "by" "eci" $config) "controller" }}
-{{- fail "config.createOnMiss.by controller needs controller.enabled: nobody would make the caches" }}
+{{- else if ne (dig "createOnMiss" "by" "eci" $config) "eci" }}
+{{- fail (printf "config.createOnMiss.by %s needs controller.enabled: nobody would make the caches" $config.createOnMiss.by) }}
 {{- end }}
 {{- if $config.prewarm }}
 {{- if not .Values.controller.enabled }}
@@ -106,6 +106,16 @@ tls:
 {{- with $config }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* Of the controller, and of its Lease, and of the ConfigMap in which it publishes how long pods live. */}}
+{{- define "imagecache-webhook.controllerName" -}}
+{{ include "imagecache-webhook.fullname" . }}-controller
+{{- end -}}
+
+{{/* Whether the controller publishes how long pods live: not empty if so. */}}
+{{- define "imagecache-webhook.publishesLives" -}}
+{{- if eq (dig "createOnMiss" "by" "" .Values.config) "auto" }}true{{ end }}
 {{- end -}}
 
 {{- define "imagecache-webhook.image" -}}

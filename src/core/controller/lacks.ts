@@ -58,7 +58,7 @@ export class Lacks {
       desired: new Map(desired.map((cache) => [cacheName(cache), cache])),
     };
     const keys = decision.images?.references.map(({ key }) => key) ?? [];
-    if (dependsOnCompleteCaches(lack, keys, options.decision))
+    if (dependsOnCompleteCaches(lack, decision, keys, options.decision))
       this.#remembered.set(content, { lack, clusterGeneration, cacheGeneration, keys });
     return lack;
   }
@@ -70,10 +70,12 @@ export class Lacks {
  */
 function dependsOnCompleteCaches(
   { desired }: Lack,
+  { maker }: Decision,
   keys: readonly string[],
   { createOnMiss }: DecisionOptions,
 ): boolean {
-  return desired.size > 0 && keys.length <= MAX_CACHE_IMAGES && createOnMiss.when === 'incomplete';
+  const isAskedFor = desired.size > 0 || maker === 'eci';
+  return isAskedFor && keys.length <= MAX_CACHE_IMAGES && createOnMiss.when === 'incomplete';
 }
 
 function foundBy({ outcome, cacheId }: Decision): Lack['found'] {

@@ -11,7 +11,7 @@ import { refusingFilter, SUITABILITY_FILTERS, type FilterContext } from '../deci
 import { firstInOrder } from '../decision/match/order.ts';
 import type { CandidateLevel, View } from '../decision/view.ts';
 import type { StringMap } from '../kubernetes/json.ts';
-import { neededGib, sizeStepBelow, storageGib, type SizeOptions } from './cache-size.ts';
+import { neededGib, sizeStepBelow, storageGib, type SizeOptions } from '../cache-size.ts';
 import type { PodContent } from './watched-pod.ts';
 import {
   cacheName,
@@ -43,7 +43,7 @@ function pullableText(key: string, text: string | undefined): string {
   return text === undefined || /:[^/@]+@/.test(text) ? key : text;
 }
 
-/** Empty if the pod misses nothing, or if the cache that it misses is being made. */
+/** Empty if the pod misses nothing, if ECI makes the cache that it misses, or if that is being made. */
 export function desiredCaches(
   content: PodContent,
   decision: Decision,
@@ -51,7 +51,8 @@ export function desiredCaches(
   view: View,
 ): DesiredCache[] {
   const { createOnMiss, images, request, match, placement } = decision;
-  if (createOnMiss === undefined || !images || !request || !match || !placement) return [];
+  if (createOnMiss === undefined || decision.maker === 'eci' || !images || !request || !match || !placement)
+    return [];
   const textOf = new Map<string, string>();
   const { containers, imageVolumes } = content.pod;
   for (const image of containers.map((container) => container.image).concat(imageVolumes)) {

@@ -22,7 +22,7 @@ import { cacheName, nameOfAttempt, type DesiredCache, type Unsized } from './des
 import { describeSets, type CachedSet } from './image-sets.ts';
 
 /** Why the controller deletes a cache. */
-export const DELETION_REASONS = ['Expired', 'Idle', 'Quota', 'Superseded', 'Packed'] as const;
+export const DELETION_REASONS = ['Expired', 'Idle', 'Quota', 'Superseded', 'Packed', 'CostsMore'] as const;
 export type DeletionReason = (typeof DELETION_REASONS)[number];
 
 /** Milliseconds that the making of a cache may take; until then it does not go, and the parts of a pack wait for it. */

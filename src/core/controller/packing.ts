@@ -8,7 +8,7 @@ import { sha256Hex } from '../image/sha256.ts';
 import { imageSetHash } from '../image/image-set.ts';
 import { byName } from '../kubernetes/object.ts';
 import { DAY } from '../kubernetes/time.ts';
-import { LEAST_GIB } from './cache-size.ts';
+import { LEAST_GIB } from '../cache-size.ts';
 import { cacheName, type DesiredCache, type Unsized } from './desired-cache.ts';
 import { MAX_SETS, type CachedSet } from './image-sets.ts';
 import { MAKING_TAKES, type OwnCache } from './own-cache.ts';

@@ -6,7 +6,7 @@ import type { OwnCache } from './own-cache.ts';
 import { podCount, type Miss } from './misses.ts';
 import { FAILED } from '../image-cache.ts';
 import { DAY } from '../kubernetes/time.ts';
-import { enlarged } from './cache-size.ts';
+import { enlarged } from '../cache-size.ts';
 import { Alarm } from './alarm.ts';
 import { nameOfAttempt } from './desired-cache.ts';
 import { CreationRate, type RateOptions, type RateRefusal, type RecentCreation } from './creation-rate.ts';

@@ -1,5 +1,5 @@
 /**
- * Which caches go: those that are superseded, expired or unused for too long, and those that room.ts lets go. A cache that
+ * Which caches go: those that are superseded, expired, too dear or unused for too long, and those that room.ts lets go. A cache that
  * pods may be given is marked first, and deleted `retireWait` later if no pod needs it then.
  */
 import { READY } from '../image-cache.ts';
@@ -27,6 +27,8 @@ export interface Standing {
   readonly needed: ReadonlySet<string>;
   /** When the API server last confirmed the pods, in milliseconds since 1970. */
   readonly confirmedAtMs: number;
+  /** Whether the disks of its pods cost more than the cache saves. */
+  readonly costsMore: (cache: OwnCache) => boolean;
   /** Whether the API server refused a change of the ImageCache of this name a moment ago, so that it must wait. */
   readonly isBlocked: (name: string) => boolean;
 }
@@ -170,6 +172,7 @@ export class Retirement {
   #reasonToGo(cache: OwnCache): DeletionReason | undefined {
     const { expiresAtMs } = cache;
     if (expiresAtMs !== undefined && this.#alarm.isDue(expiresAtMs)) return 'Expired';
+    if (this.#situation.costsMore(cache)) return 'CostsMore';
     const { idleAfter } = this.#options;
     const isUsed = cache.lastUsedAtMs > cache.createdAtMs;
     const unused = isUsed ? idleAfter : Math.min(idleAfter, NEVER_USED_FOR);

@@ -14,8 +14,10 @@ import {
   REQUEST_KEYS,
   STORAGE_OPTIONS,
 } from '../annotations.ts';
+import { templateOf } from '../decision/pod-life.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
+import { sizeRequest, type PodSize } from '../kubernetes/pod-requests.ts';
 import { memoize } from '../memoize.ts';
 import { podImages } from '../image/image-set.ts';
 import { podSize, readPod, type Pod } from '../pod.ts';
@@ -43,6 +45,11 @@ export interface WatchedPod {
    * needs its cache no more.
    */
   readonly hasStarted: boolean;
+  /** Whether all of its containers have ended. */
+  readonly hasEnded: boolean;
+  /** Pods of one template live about equally long (decision/pod-life.ts). */
+  readonly template: string;
+  readonly size: PodSize;
   /** Whether the scheduler must not place the pod yet. */
   readonly isGated: boolean;
   /** The IDs of the caches that the pod was given, pins, or started from. */
@@ -96,6 +103,9 @@ export function watchedPod(
     ...life,
     nodeName: pod.nodeName,
     hasStarted: hasStarted(partOf(object, 'status')),
+    hasEnded: PHASES_AT_END.has(partOf(object, 'status')['phase']),
+    template: templateOf(read),
+    size: sizeRequest(spec),
     isGated: Array.isArray(gates) && gates.length > 0,
     pointsTo,
     imageSets: pointsTo.length === 0 ? [] : imageSetsOf(read),
@@ -129,7 +139,8 @@ export function readLife(object: JsonObject): Pick<WatchedPod, 'createdAtMs' | '
   return { createdAtMs: parseTime(metadata['creationTimestamp']) ?? 0, deleting: isBeingDeleted(metadata) };
 }
 
-const PHASES_AFTER_START: ReadonlySet<unknown> = new Set(['Running', 'Succeeded', 'Failed']);
+const PHASES_AT_END: ReadonlySet<unknown> = new Set(['Succeeded', 'Failed']);
+const PHASES_AFTER_START: ReadonlySet<unknown> = new Set(['Running', ...PHASES_AT_END]);
 
 function hasStarted(status: JsonObject): boolean {
   if (PHASES_AFTER_START.has(status['phase'])) return true;

@@ -8,6 +8,7 @@ import { quote } from '../kubernetes/problem.ts';
 import { filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { describeMatch } from './match/diagnosis.ts';
 import { findBestMatch } from './match/matcher.ts';
+import { makerOf, type ChosenMaker } from './maker.ts';
 import { describeAllowed } from './placement.ts';
 import type { Candidate } from './view.ts';
 
@@ -37,11 +38,14 @@ export function decideByMatching(context: DecisionContext, pinWarning?: string):
     match,
   };
   if (!match.winner) {
+    const { maker, ...writing } = askForCache(context);
     return {
       ...found,
+      why: `${found.why}${whoMakesOne(context, maker)}`,
       outcome: 'miss',
       reason: match.considered === 0 ? 'NoCacheHoldsImages' : 'NoCacheQualifies',
-      writing: { pin: removalOf(pinWarning), ...askForCache(context) },
+      writing: { pin: removalOf(pinWarning), ...writing },
+      maker: maker?.by,
     };
   }
   const isComplete = match.winner.degree.exact === images.count;
@@ -101,14 +105,24 @@ function autoOf({ request }: DecisionContext): true | undefined {
   return request.auto ? true : undefined;
 }
 
-/** The marker, and the value for ECI's own matching: off if our controller makes the cache, so that ECI makes none. */
+/**
+ * The marker, and the value for ECI's own matching: off if our controller makes the cache, so that ECI makes none. The maker
+ * is undefined if nobody is asked.
+ */
 function askForCache(context: DecisionContext): {
-  auto: boolean | undefined;
-  createOnMiss: string | undefined;
+  readonly auto: boolean | undefined;
+  readonly createOnMiss: string | undefined;
+  readonly maker: ChosenMaker | undefined;
 } {
   const createOnMiss = createOnMissMarker(context);
-  const isOurs = createOnMiss !== undefined && context.options.createOnMiss.by === 'controller';
-  return { auto: isOurs ? false : autoOf(context), createOnMiss };
+  const maker = createOnMiss === undefined ? undefined : makerOf(context);
+  return { auto: maker?.by === 'controller' ? false : autoOf(context), createOnMiss, maker };
+}
+
+/** Continues the sentence about a miss, if the maker is chosen for each pod. */
+function whoMakesOne({ options }: DecisionContext, maker: ChosenMaker | undefined): string {
+  if (maker === undefined || options.createOnMiss.by !== 'auto') return '';
+  return `; ${maker.by === 'eci' ? 'ECI makes one' : 'the controller is asked for one'}, as ${maker.because}`;
 }
 
 /** What follows from a match; `why` continues the sentence that describes it. */
@@ -136,19 +150,24 @@ function partialHit(
 ): MatchedResult {
   const { when, by } = context.options.createOnMiss;
   const createOnMiss = when === 'incomplete' ? createOnMissMarker(context) : undefined;
-  const isMade = createOnMiss !== undefined && by === 'controller';
+  const maker = makerOf(context);
+  const isMade = createOnMiss !== undefined && maker.by === 'controller';
   const made = isMade ? ', and the controller is asked for a complete one' : '';
   const writing = { auto: autoOf(context), createOnMiss };
-  const use = whyPartialIsUsed(context);
+  const common = { maker: createOnMiss === undefined ? undefined : maker.by };
+  const use = whyPartialIsUsed(context, maker);
   if (use === undefined) {
+    const because = by === 'auto' ? `, and ${maker.because}` : '';
     return {
+      ...common,
       outcome: 'partial',
       reason: 'PartialMatchLeftToEci',
-      why: `; the choice is left to ECI, which knows all caches of the region${made}`,
+      why: `; the choice is left to ECI, which knows all caches of the region${made}${because}`,
       writing: { pin: removalOf(pinWarning), ...writing },
     };
   }
   return {
+    ...common,
     outcome: 'partial',
     reason: 'PartialMatch',
     why: `; it is used, as ${use}${made}`,
@@ -159,11 +178,11 @@ function partialHit(
 }
 
 /** Undefined if a partial match is left to ECI. */
-function whyPartialIsUsed({ options, request }: DecisionContext): string | undefined {
+function whyPartialIsUsed({ options, request }: DecisionContext, maker: ChosenMaker): string | undefined {
   if (options.partialHits === 'use') return 'partialHits is use';
   if (options.partialHits === 'leave') return undefined;
   if (request.requirement.kind !== 'minimum') return 'it has the match degree that the pod asks for';
-  return options.createOnMiss.by === 'controller' ? 'createOnMiss.by is controller' : undefined;
+  return maker.by === 'controller' ? maker.because : undefined;
 }
 
 /** Only a cache with an ID passes the filters. */

@@ -5,7 +5,7 @@ import type { Pod } from '../pod.ts';
 import { stalenessOf, type Staleness } from '../staleness.ts';
 import type { FilterContext } from './match/filters.ts';
 import type { MatchResult } from './match/matcher.ts';
-import type { DecisionOptions } from './options.ts';
+import type { DecisionOptions, Maker } from './options.ts';
 import type { Metadata } from './profile/effects.ts';
 import type { Outcome, ReasonCode } from './reasons.ts';
 import type { Placement } from './placement.ts';
@@ -53,6 +53,8 @@ export interface StepResult {
   readonly cacheId?: string | undefined;
   readonly cache?: ImageCache | undefined;
   readonly match?: MatchResult | undefined;
+  /** Who is asked to make a cache; undefined if nobody is. */
+  readonly maker?: Maker | undefined;
   /** Undefined: nothing is written except the profile's effects. */
   readonly writing?: Writing | undefined;
 }

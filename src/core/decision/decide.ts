@@ -14,7 +14,7 @@ import { decideByMatching } from './auto-match.ts';
 import { denied, type DecisionContext, type Moment, type StepResult } from './context.ts';
 import { degreeOf, NO_MATCH, wantedImages, type Degree } from './match/degree.ts';
 import type { MatchResult } from './match/matcher.ts';
-import type { DecisionOptions } from './options.ts';
+import type { DecisionOptions, Maker } from './options.ts';
 import { decideOnPin } from './pin.ts';
 import { applyEffects, matchingSelectors } from './profile/effects.ts';
 import { asUserWroteIt, withAdditionsOf, MAX_RECORD_BYTES, recordDecision } from './provenance.ts';
@@ -57,6 +57,8 @@ export interface Decision {
   readonly match?: MatchResult | undefined;
   /** The hash of the image set that a cache should be made for. */
   readonly createOnMiss?: string | undefined;
+  /** Who is asked to make it. */
+  readonly maker?: Maker | undefined;
 }
 
 /**
@@ -238,7 +240,7 @@ function decideOnRequest(context: DecisionContext): StepResult {
 /** Writes the result of the last step into the pod, and builds the Decision. */
 function conclude(context: DecisionContext, result: StepResult): Decision {
   const { moment, user, base, untouched, sign, effects, request, images, placement, options } = context;
-  const { outcome, reason, why, cacheId, cache, match, writing } = result;
+  const { outcome, reason, why, cacheId, cache, match, writing, maker } = result;
   const pulling =
     cache && writing && options.pullPolicy !== 'keep'
       ? containersThatPullAnyway(base.containers, cache, images)
@@ -270,6 +272,7 @@ function conclude(context: DecisionContext, result: StepResult): Decision {
     ...known,
     effects,
     createOnMiss: writing?.createOnMiss,
+    maker,
   };
 }
 

@@ -37,6 +37,8 @@ export interface Explanation {
   /** The best candidates, the best first. */
   readonly candidates: readonly ExplainedCandidate[];
   readonly createOnMiss: string | null;
+  /** Who is asked to make a cache: `eci` or `controller`; null if nobody is. */
+  readonly madeBy: Decision['maker'] | null;
   readonly warnings: readonly string[];
 }
 
@@ -99,6 +101,7 @@ export function explanationOf(decision: Decision, verdicts = decision.match?.ver
     refused: Object.fromEntries(match?.refused ?? []),
     candidates: verdicts.map((verdict) => explainVerdict(verdict, match?.winner, cacheId === undefined)),
     createOnMiss: decision.createOnMiss ?? null,
+    madeBy: decision.maker ?? null,
     warnings,
   };
 }

@@ -1,4 +1,5 @@
 /** The options of a decision, as types. src/config/settings.ts has their defaults and explains each. */
+import type { CostOptions } from './break-even.ts';
 import type { MinimumMatch } from './match/filters.ts';
 import type { Scope } from './scope.ts';
 import type { Sharing } from './sharing.ts';
@@ -6,7 +7,10 @@ import type { Sharing } from './sharing.ts';
 /** The annotation names that the webhook writes: `eci-*imc*`, the older `eci-image-*`, or both. */
 export type Dialect = 'modern' | 'legacy' | 'both';
 
-export interface DecisionOptions {
+/** Who makes a cache after a miss. */
+export type Maker = 'eci' | 'controller';
+
+export interface DecisionOptions extends CostOptions {
   /** Whether a pod that may still run on a normal node is decided when it is bound. */
   readonly bindTime: boolean;
   readonly scope: Scope;
@@ -29,7 +33,7 @@ export interface DecisionOptions {
   };
   readonly createOnMiss: {
     readonly when: 'no-match' | 'incomplete';
-    readonly by: 'eci' | 'controller';
+    readonly by: Maker | 'auto';
   };
   /** A cache that expires sooner than this is not chosen. */
   readonly expiryMarginMs: number;

@@ -6,6 +6,7 @@ import type { ImageCache } from '../image-cache.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 import type { Degree } from './match/degree.ts';
+import type { PodLife, PodLives } from './pod-life.ts';
 import type { Profile } from './profile/effects.ts';
 
 /** A cache that shares at least one image or one repository with the pod. */
@@ -40,6 +41,8 @@ export interface View {
   /** All caches that claim this ID, by name; more than one only by mistake. */
   cachesById(id: string): readonly ImageCache[];
   profile(): Profile;
+  /** How long pods of a template live; undefined if that is not known. */
+  podLife(template: string): PodLife | undefined;
   /**
    * The caches that share an image or a repository with a pod, the highest degree first.
    * @param images distinct by key
@@ -49,6 +52,8 @@ export interface View {
 
 /** A view that tells whether its data have changed: each change makes a generation grow. */
 export interface TrackedView extends View {
+  /** All that podLife knows. */
+  podLives(): PodLives;
   /** Grows with each change to anything that a decision looks up, except the ImageCaches. */
   clusterGeneration(): number;
   /** Grows with each change to an ImageCache; its expiry, and the start of the margin before it, count as changes. */

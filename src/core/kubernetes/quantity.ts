@@ -1,4 +1,4 @@
-/** Kubernetes quantities of bytes: `50Gi`, `1.5e3`, `100M`. */
+/** Kubernetes quantities, of bytes (`50Gi`, `1.5e3`, `100M`) and of CPUs (`500m`). */
 
 const QUANTITY = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d+))?$/;
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
@@ -25,6 +25,16 @@ export const GIB = 2 ** 30;
  * @returns whole bytes, rounded up as Kubernetes does; undefined if the text is no quantity or is negative
  */
 export function parseBytes(text: string): number | undefined {
+  return parseWhole(text, 0);
+}
+
+/** Parses a quantity of CPUs, `500m` or `2`. @returns whole thousandths, rounded up; undefined as with bytes */
+export function parseMillis(text: string): number | undefined {
+  return parseWhole(text, 3);
+}
+
+/** @param shift the power of ten that the quantity is multiplied with before it is rounded up */
+function parseWhole(text: string, shift: number): number | undefined {
   if (text.length > MAX_QUANTITY_LENGTH) return undefined;
   const match = QUANTITY.exec(text);
   if (!match) return undefined;
@@ -35,13 +45,13 @@ export function parseBytes(text: string): number | undefined {
   if (sign === '-') return undefined;
 
   const written = exponentText === undefined ? (DECIMAL_EXPONENT[decimal ?? ''] ?? 0) : Number(exponentText);
-  const exponent = written - fraction.length;
+  const exponent = written - fraction.length + shift;
   // Outside these bounds the result is known without computing the power of ten, however large the exponent.
   if (exponent > 19) return MAX_BYTES;
   if (exponent < -MAX_QUANTITY_LENGTH - 19) return 1;
   const scaled = digits * 1024n ** BigInt(BINARY.indexOf(binary ?? ''));
-  const bytes = exponent >= 0 ? scaled * 10n ** BigInt(exponent) : divideUp(scaled, 10n ** BigInt(-exponent));
-  return Math.min(Number(bytes), MAX_BYTES);
+  const value = exponent >= 0 ? scaled * 10n ** BigInt(exponent) : divideUp(scaled, 10n ** BigInt(-exponent));
+  return Math.min(Number(value), MAX_BYTES);
 }
 
 function divideUp(value: bigint, by: bigint): bigint {

@@ -7,6 +7,18 @@ export function formatTime(time: number): string {
   return new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['min', 60],
+] as const;
+
+/** To two digits, in the largest unit that fits: `40 s`, `3.5 h`. */
+export function formatSeconds(seconds: number): string {
+  const [unit, size] = UNITS.find(([, each]) => seconds >= each) ?? (['s', 1] as const);
+  return `${Number((seconds / size).toPrecision(2))} ${unit}`;
+}
+
 /** Milliseconds since 1970; undefined if the text is no time. For annotations, which anybody may edit. */
 export function parseTime(text: unknown): number | undefined {
   const time = typeof text === 'string' ? Date.parse(text) : Number.NaN;

@@ -5,6 +5,7 @@
 import type { Clock, Timer } from '../../clock.ts';
 import { randomUUID } from 'node:crypto';
 import type { Cluster, Written } from '../../controller/cluster.ts';
+import type { PodLives } from '../../core/decision/pod-life.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { withAnnotations, type ObjectReference } from '../../core/kubernetes/object.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
@@ -73,6 +74,15 @@ export class FilesCluster implements Cluster {
     for (const pod of onNodes) if (!this.#counted.has(nameIn(pod.subject))) uses.add(pod);
     this.#counted = new Set(onNodes.map(({ subject }) => nameIn(subject)));
     return uses.take();
+  }
+
+  /** A folder does not say when a pod ended, so nothing is learned from it. */
+  lives(_now: number, published: PodLives): PodLives {
+    return published;
+  }
+
+  publishLives(): Promise<Written> {
+    return Promise.resolve('done');
   }
 
   workloads(): Iterable<WatchedWorkload> {

@@ -15,7 +15,7 @@ const NAME = 'eci-profile';
 const KEY = 'data.selectors';
 
 /** Whether a ConfigMap is the one with the profile; a manifest may leave its namespace to the command line. */
-export function isEciProfile({ name, namespace }: Manifest): boolean {
+export function isEciProfile({ name, namespace }: Pick<Manifest, 'name' | 'namespace'>): boolean {
   return name === NAME && (namespace === PROFILE_NAMESPACE || namespace === '');
 }
 

@@ -7,6 +7,7 @@ import { CONFIG_MAP, isEciProfile, readEciProfile } from './eci-profile.ts';
 import { IMAGE_CACHE, readImageCache } from './image-cache.ts';
 import { readLabels, type Manifest } from './manifest.ts';
 import { NODE, readNode } from './node.ts';
+import { isPodLives, readPodLives } from './pod-lives.ts';
 import { readSelector, SELECTOR } from './selector.ts';
 
 /** An object that was read, ready for the index. The entry does not hold the object, whose managedFields are large. */
@@ -86,17 +87,23 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     CONFIG_MAP,
     {
       read: (manifest) => {
+        if (!isEciProfile(manifest)) {
+          const lives = readPodLives(manifest);
+          return { apply: (index) => index.lives.set(lives) };
+        }
         const { selectors, problems } = readEciProfile(manifest);
         return { apply: (index) => index.profiles.setEntries(selectors), problems };
       },
-      delete: (index) => index.profiles.setEntries([]),
+      delete: (index, identity) =>
+        isEciProfile(identity) ? index.profiles.setEntries([]) : index.lives.set(new Map()),
     },
   ],
 ]);
 
 /** Whether the webhook uses this object at all. */
 export function isUsed(manifest: Manifest): boolean {
-  return KINDS.has(manifest.groupKind) && (manifest.groupKind !== CONFIG_MAP || isEciProfile(manifest));
+  if (manifest.groupKind === CONFIG_MAP) return isEciProfile(manifest) || isPodLives(manifest);
+  return KINDS.has(manifest.groupKind);
 }
 
 /**

@@ -56,13 +56,15 @@ export interface ControllerOptions {
   readonly kubeContext: string;
   readonly maxStalenessMs: number;
   readonly prewarm: boolean;
+  /** `namespace/name` of the ConfigMap with the lives of pods; undefined: the controller publishes none. */
+  readonly podLives: string | undefined;
   /** `namespace/name` of the Lease, and for how many milliseconds it is valid. */
   readonly controller: { readonly lease: string; readonly leaseDurationMs: number };
 }
 
 /** @param identity of this replica; no two replicas have the same */
 export function connectControllerSources(
-  { kubeconfig, kubeContext, maxStalenessMs, prewarm, controller }: ControllerOptions,
+  { kubeconfig, kubeContext, maxStalenessMs, prewarm, podLives, controller }: ControllerOptions,
   identity: string,
   index: ClusterIndex,
   events: ControllerEvents,
@@ -85,11 +87,11 @@ export function connectControllerSources(
         onChange();
       },
     },
-    { maxStalenessMs, bindTime: false, recordEvents: false },
+    { maxStalenessMs, bindTime: false, podLives, recordEvents: false },
     clock,
   );
   const listeners = { onFailure: onProblem, onStep, onChange };
-  const cluster = new ControllerSource(api, listeners, { maxStalenessMs, prewarm }, clock);
+  const cluster = new ControllerSource(api, listeners, { maxStalenessMs, prewarm, podLives }, clock);
   const [namespace = '', name = ''] = controller.lease.split('/');
   const lease = { namespace, name, identity, durationMs: controller.leaseDurationMs };
   // A client of its own, so that no other request is in the way of the renewal.

@@ -5,6 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import { MADE_BY } from '../../core/annotations.ts';
 import type { Cluster, Written } from '../../controller/cluster.ts';
+import { LIVES_KEY, type PodLives } from '../../core/decision/pod-life.ts';
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { OwnCache } from '../../core/controller/own-cache.ts';
@@ -43,6 +44,8 @@ export interface ControllerSourceOptions {
   readonly maxStalenessMs: number;
   /** Whether to follow workloads too. */
   readonly prewarm: boolean;
+  /** `namespace/name` of the ConfigMap with the lives of pods; undefined: it is not written. */
+  readonly podLives: string | undefined;
 }
 
 export class ControllerSource implements Cluster {
@@ -54,15 +57,17 @@ export class ControllerSource implements Cluster {
   /** Undefined without pre-warming. */
   readonly #workloads: WorkloadSource | undefined;
   readonly #recorder: EventRecorder;
+  readonly #podLives: string | undefined;
   readonly #synced = Promise.withResolvers<void>();
 
   constructor(
     api: ApiClient,
     events: ControllerSourceEvents,
-    { maxStalenessMs, prewarm }: ControllerSourceOptions,
+    { maxStalenessMs, prewarm, podLives }: ControllerSourceOptions,
     clock: Clock,
   ) {
     this.#api = api;
+    this.#podLives = podLives;
     this.#recorder = new EventRecorder(
       api,
       'imagecache-controller',
@@ -109,6 +114,10 @@ export class ControllerSource implements Cluster {
 
   takeUses(): UsageById {
     return this.#pods.takeUses();
+  }
+
+  lives(now: number, published: PodLives): PodLives {
+    return this.#pods.lives(now, published);
   }
 
   ownCaches(): readonly OwnCache[] {
@@ -161,6 +170,18 @@ export class ControllerSource implements Cluster {
       body: { preconditions: { uid, resourceVersion } },
       signal,
     });
+  }
+
+  async publishLives(lives: string, signal: AbortSignal): Promise<Written> {
+    if (this.#podLives === undefined) return 'done';
+    const [namespace = '', name = ''] = this.#podLives.split('/');
+    const path = `/api/v1/namespaces/${namespace}/configmaps`;
+    const body = { data: { [LIVES_KEY]: lives } };
+    const patch = { method: 'PATCH', contentType: 'merge-patch+json', body, signal } as const;
+    const written = await this.#write({ ...patch, path: `${path}/${name}` });
+    if (written !== 'outdated') return written;
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name }, ...body };
+    return this.#write({ path, method: 'POST', body: object, signal });
   }
 
   /** @throws ApiError if the API server can serve nobody now; Error if there is no answer */

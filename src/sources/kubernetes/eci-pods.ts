@@ -3,7 +3,9 @@
  * virtual node. So it sees every pod of ECI, marked or not, and no pod of a normal node.
  */
 import type { Clock } from '../../clock.ts';
+import { Lives } from '../../core/controller/lives.ts';
 import { Uses, type UsageById } from '../../core/controller/uses.ts';
+import type { PodLives } from '../../core/decision/pod-life.ts';
 import type { WatchedPod } from '../../core/controller/watched-pod.ts';
 import type { Resource, Store } from './list-all.ts';
 import { PodContents, PodStore, type PodStoreEvents } from './pod-store.ts';
@@ -41,6 +43,7 @@ export class EciPods {
   readonly #unboundKind: ReflectedKind;
   readonly #nodes = new Map<string, FollowedNode>();
   readonly #uses = new Uses(MOST_USES);
+  readonly #lives = new Lives();
   /** By uid: pods that were unbound a moment ago, and until when they count. */
   readonly #binding = new Map<string, { readonly watched: WatchedPod; readonly untilMs: number }>();
   #isOverLimit = false;
@@ -64,7 +67,7 @@ export class EciPods {
     this.#unboundKind = reflect(UNBOUND, this.#unbound);
   }
 
-  #storeWith(events: Pick<PodStoreEvents, 'onNew' | 'onGone'>): PodStore {
+  #storeWith(events: Pick<PodStoreEvents, 'onNew' | 'onGone' | 'onLife'>): PodStore {
     return new PodStore(this.#contents, {
       ...events,
       onChange: this.#events.onChange,
@@ -87,7 +90,10 @@ export class EciPods {
     for (const name of names) {
       if (this.#nodes.has(name)) continue;
       if (this.#nodes.size >= MOST_NODES) break;
-      const store = this.#storeWith({ onNew: (watched) => this.#noteUse(watched) });
+      const store = this.#storeWith({
+        onNew: (watched) => this.#noteUse(watched),
+        onLife: (...life) => this.#lives.add(...life),
+      });
       const { reflector } = this.#reflect(
         { ...PODS, kind: `Pod on ${name}`, fieldSelector: `spec.nodeName=${name}` },
         store,
@@ -117,6 +123,10 @@ export class EciPods {
       if (untilMs > now) yield watched;
       else this.#binding.delete(uid);
     }
+  }
+
+  lives(now: number, published: PodLives): PodLives {
+    return this.#lives.expected(this.pods(), published, now);
   }
 
   takeUses(): UsageById {

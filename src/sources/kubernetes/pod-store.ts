@@ -99,6 +99,11 @@ export interface PodStoreEvents {
   readonly onNew?: (watched: WatchedPod) => void;
   /** A pod that this store no longer has: deleted, or no longer selected by the watch. */
   readonly onGone?: (watched: WatchedPod, key: string) => void;
+  /**
+   * A pod that had started has ended, or has run for so long that it matters no more.
+   * @param milliseconds that it has lived
+   */
+  readonly onLife?: (watched: WatchedPod, milliseconds: number, hasEnded: boolean) => void;
   readonly now: () => number;
 }
 
@@ -117,6 +122,7 @@ export class PodStore implements Store {
     const before = this.#pods.get(key);
     const after = this.#read(object);
     this.#pods.set(key, after);
+    if (before) this.#noteLife(before, after);
     if (before?.content) this.#contents.release(before.content);
     if (after && before?.subject.uid !== after.subject.uid) this.#events.onNew?.(after);
     if (!isSame(before, after)) this.#events.onChange();
@@ -144,6 +150,7 @@ export class PodStore implements Store {
     const before = this.#pods.get(key);
     this.#pods.delete(key);
     if (!before) return;
+    this.#noteEnd(before);
     if (before.content) this.#contents.release(before.content);
     this.#events.onGone?.(before, key);
     this.#events.onChange();
@@ -152,6 +159,18 @@ export class PodStore implements Store {
   /** Forgets all pods, because nothing watches them any more. */
   clear(): void {
     for (const key of this.#pods.keys()) this.delete(key);
+  }
+
+  #noteLife(before: WatchedPod, after: WatchedPod | undefined): void {
+    // A pod of more than a day no longer matters, and its end will not be seen.
+    if (after === undefined) this.#events.onLife?.(before, DAY, false);
+    else if (after.subject.uid !== before.subject.uid) this.#noteEnd(before);
+    else if (after.hasEnded) this.#noteEnd({ ...after, hasEnded: before.hasEnded });
+  }
+
+  #noteEnd(watched: WatchedPod): void {
+    const { hasStarted, hasEnded, createdAtMs } = watched;
+    if (hasStarted && !hasEnded) this.#events.onLife?.(watched, this.#events.now() - createdAtMs, true);
   }
 
   get(key: string): WatchedPod | undefined {
@@ -178,6 +197,7 @@ function isSame(a: WatchedPod | undefined, b: WatchedPod | undefined): boolean {
     a.content === b.content &&
     a.deleting === b.deleting &&
     a.hasStarted === b.hasStarted &&
+    a.hasEnded === b.hasEnded &&
     a.isGated === b.isGated &&
     a.subject.uid === b.subject.uid &&
     a.pointsTo.join() === b.pointsTo.join()

@@ -18,12 +18,14 @@ import { EventRecorder } from './event-recorder.ts';
 import { confirmedAtOf, ReflectorGroup, problemsOf, kindStatuses, type ReflectedKind } from './reflectors.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
 import type { Resource } from './list-all.ts';
-import { Reflector } from './reflector.ts';
+import { Reflector, type ReflectorEvents } from './reflector.ts';
 import { timingFor } from './reflector-timing.ts';
 import { UnboundPods } from './unbound-pods.ts';
 
 interface IndexedKind extends Omit<Resource, 'kind'>, Pick<IndexStoreOptions, 'lastGoodStays'> {
   readonly groupKind: string;
+  /** Tells two of one kind apart. */
+  readonly kind?: string;
   /** The reason of the Event on an object that cannot be read; without it there is no Event. */
   readonly eventReason?: string;
 }
@@ -53,11 +55,25 @@ const INDEXED_KINDS: readonly IndexedKind[] = [
   { groupKind: NODE, paths: ['/api/v1/nodes'], mayBeAbsent: false, lastGoodStays: true },
 ];
 
+function podLivesKind(name: string): IndexedKind {
+  const [namespace = '', itsName = ''] = name.split('/');
+  return {
+    groupKind: CONFIG_MAP,
+    kind: 'ConfigMap of pod lives',
+    paths: [`/api/v1/namespaces/${namespace}/configmaps`],
+    fieldSelector: `metadata.name=${itsName}`,
+    mayBeAbsent: false,
+    lastGoodStays: true,
+  };
+}
+
 export interface WebhookSourceOptions {
   /** How long the index counts as up to date without word from the API server, in milliseconds. */
   readonly maxStalenessMs: number;
   /** Whether to follow pods without a node too. */
   readonly bindTime: boolean;
+  /** `namespace/name` of the ConfigMap with the lives of pods; undefined: they are not followed. */
+  readonly podLives: string | undefined;
   /** Whether to write an Event on an object that cannot be read; the source writes nothing else. */
   readonly recordEvents: boolean;
 }
@@ -68,14 +84,17 @@ export class WebhookSource implements Source {
   readonly #index: ClusterIndex;
   readonly #stores: readonly IndexStore[];
   readonly #kinds: readonly ReflectedKind[];
+  /** Those that do not count for the age of the index. */
+  readonly #optional: ReflectedKind[] = [];
   readonly #group = new ReflectorGroup();
   readonly #synced = Promise.withResolvers<void>();
+  readonly #livesTried = Promise.withResolvers<void>();
 
   constructor(
     api: ApiClient,
     index: ClusterIndex,
     events: SourceEvents,
-    { maxStalenessMs, bindTime, recordEvents }: WebhookSourceOptions,
+    { maxStalenessMs, bindTime, podLives, recordEvents }: WebhookSourceOptions,
     clock: Clock,
   ) {
     this.#index = index;
@@ -89,8 +108,11 @@ export class WebhookSource implements Source {
     const timing = timingFor(maxStalenessMs);
     const listeners = { onFailure: events.onProblem, onStep: events.onProgress };
     const stores: IndexStore[] = [];
-    this.#kinds = INDEXED_KINDS.map(({ groupKind, lastGoodStays, eventReason, ...where }) => {
-      const kind = kindOf(groupKind);
+    const reflect = (
+      indexed: IndexedKind,
+      { onConfirmed, onFailure }: Pick<ReflectorEvents, 'onConfirmed' | 'onFailure'>,
+    ): ReflectedKind => {
+      const { groupKind, kind = kindOf(groupKind), lastGoodStays, eventReason, ...where } = indexed;
       const store = new IndexStore(groupKind, index, events, {
         lastGoodStays,
         setServed: (served) => {
@@ -107,23 +129,36 @@ export class WebhookSource implements Source {
         api,
         store,
         timing,
-        { ...listeners, onConfirmed: () => this.#confirm() },
+        { ...listeners, onConfirmed, onFailure },
         clock,
       );
       return { reflector, store };
-    });
+    };
+    const confirm = (): void => this.#confirm();
+    this.#kinds = INDEXED_KINDS.map((indexed) => reflect(indexed, { ...listeners, onConfirmed: confirm }));
     this.#stores = stores;
+    if (podLives === undefined) this.#livesTried.resolve();
+    else {
+      // Without them, ECI makes the caches, so that nothing waits for them longer than for a first answer.
+      const onConfirmed = (): void => this.#livesTried.resolve();
+      const onFailure = (problem: string): void => {
+        events.onProblem(problem);
+        this.#livesTried.resolve();
+      };
+      this.#optional.push(reflect(podLivesKind(podLives), { onConfirmed, onFailure }));
+    }
     if (bindTime) {
-      // Unbound pods do not count for the age of the index, because UnboundPods gets a pod that its watch lacks.
+      // Their age does not matter, because UnboundPods gets a pod that its watch lacks.
       const podEvents = { ...listeners, onConfirmed: (): void => undefined };
       this.unboundPods = new UnboundPods(api, podEvents, this.#group.signal, maxStalenessMs, clock);
+      this.#optional.push(this.unboundPods);
     }
   }
 
   /** Never rejects: it keeps trying until the API server answers. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
     this.#group.start(this.#all());
-    return this.#synced.promise;
+    await Promise.all([this.#synced.promise, this.#livesTried.promise]);
   }
 
   stop(): Promise<void> {
@@ -139,7 +174,7 @@ export class WebhookSource implements Source {
   }
 
   #all(): readonly ReflectedKind[] {
-    return this.unboundPods ? [...this.#kinds, this.unboundPods] : this.#kinds;
+    return [...this.#kinds, ...this.#optional];
   }
 
   #confirm(): void {

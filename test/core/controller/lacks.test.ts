@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Lacks, type Lack } from '../../../src/core/controller/lacks.ts';
 import { readWatchedPod } from '../../../src/core/controller/watched-pod.ts';
+import { templateOf, type PodLives } from '../../../src/core/decision/pod-life.ts';
 import type { TrackedView } from '../../../src/core/decision/view.ts';
 import { cacheObject, configWith, indexOf, NOW, podObject } from '../../support/objects.ts';
 import { RULES } from '../../support/misses.ts';
@@ -14,6 +15,11 @@ const contentOf = (images: readonly string[]): NonNullable<ReturnType<typeof rea
   readWatchedPod(podObject({ images })).content!;
 const CONTENTS = [['a:1', 'proxy:1'], ['b:1', 'proxy:1'], ['a:1'], ['a:2', 'b:1', 'proxy:1']].map(contentOf);
 
+const livesOf = (seconds: number): PodLives =>
+  new Map(
+    CONTENTS.slice(0, 2).map(({ pod }) => [templateOf(pod), { seconds, ended: 3, cpu: 2, memoryGib: 4 }]),
+  );
+
 /** What a pod found is told as of the time when it was decided. */
 const withoutFound = ({ marker, desired }: Lack): Partial<Lack> => ({ marker, desired });
 
@@ -22,6 +28,8 @@ const change = fc.record({
   images: fc.subarray(IMAGES, { minLength: 1 }),
   phase: fc.constantFrom('Ready', 'Creating', 'Failed'),
   isDeleted: fc.boolean(),
+  /** Seconds that pods are known to live; undefined: nothing becomes known. */
+  life: fc.constantFrom(undefined, undefined, 60, 36_000),
   /** Minutes that pass before. */
   after: fc.nat(20),
 });
@@ -31,17 +39,19 @@ it('what is remembered is what would be found now, whatever changes and whatever
     fc.property(
       fc.array(change, { maxLength: 12 }),
       fc.constantFrom('incomplete', 'no-match'),
-      (changes, when) => {
+      fc.constantFrom('controller', 'auto'),
+      (changes, when, by) => {
         const options = {
           ...RULES,
-          decision: configWith({ createOnMiss: { by: 'controller', when } }),
+          decision: configWith({ createOnMiss: { by, when } }),
         };
         const index = indexOf();
         const remembering = new Lacks();
         let now = NOW;
-        for (const { name, images, phase, isDeleted, after } of changes) {
+        for (const { name, images, phase, isDeleted, after, life } of changes) {
           now += after * 60_000;
           index.confirm(now);
+          if (life !== undefined) index.lives.set(livesOf(life));
           const created = new Date(now).toISOString();
           if (isDeleted) index.imageCaches.delete(name);
           else

@@ -90,7 +90,7 @@ const change: fc.Arbitrary<ConfigChange> = fc.record({
   imageVolumes: fc.constantFrom('ignore', 'count'),
   createOnMiss: fc.record({
     when: fc.constantFrom('no-match', 'incomplete'),
-    by: fc.constantFrom('eci', 'controller'),
+    by: fc.constantFrom('eci', 'controller', 'auto'),
   }),
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ephemeralStorageRequest } from '../../../src/core/kubernetes/pod-requests.ts';
+import { ephemeralStorageRequest, sizeRequest } from '../../../src/core/kubernetes/pod-requests.ts';
 import { GIB } from '../../../src/core/kubernetes/quantity.ts';
 import type { Json } from '../../support/objects.ts';
 
@@ -62,4 +62,22 @@ describe('the ephemeral storage that a pod requests', () => {
       expect(ephemeralStorageRequest(spec)).toBe(0);
     },
   );
+});
+
+describe('the size that a pod is billed for', () => {
+  const container = (cpu: unknown, memory: unknown): object => ({ resources: { requests: { cpu, memory } } });
+
+  it('is what its containers request', () => {
+    const containers = [container('500m', '1Gi'), container(2, '512Mi')];
+    expect(sizeRequest({ containers })).toEqual({ cpu: 2.5, memoryGib: 1.5 });
+  });
+
+  it('is that of an init container that requests more', () => {
+    const spec = { initContainers: [container('4', '1Gi')], containers: [container('1', '2Gi')] };
+    expect(sizeRequest(spec)).toEqual({ cpu: 4, memoryGib: 2 });
+  });
+
+  it('is 2 vCPUs and 4 GiB if nothing, or nothing that can be read, is requested', () => {
+    expect(sizeRequest({ containers: [{}, container('much', [])] })).toEqual({ cpu: 2, memoryGib: 4 });
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, GIB, parseBytes } from '../../../src/core/kubernetes/quantity.ts';
+import { formatBytes, GIB, parseBytes, parseMillis } from '../../../src/core/kubernetes/quantity.ts';
 
 describe('a Kubernetes quantity is read as whole bytes', () => {
   it.each([
@@ -71,4 +71,21 @@ it.each([
   [512 * 2 ** 20, '512Mi'],
 ])('%d bytes are written %s', (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
+});
+
+describe('a quantity of CPUs in thousandths', () => {
+  it.each([
+    ['2', 2000],
+    ['500m', 500],
+    ['0.1', 100],
+    ['1.5', 1500],
+    ['1e1', 10_000],
+    ['1n', 1],
+    ['1Ki', 1_024_000],
+    ['0', 0],
+    ['-1', undefined],
+    ['half', undefined],
+  ])('%s', (text, millis) => {
+    expect(parseMillis(text)).toBe(millis);
+  });
 });

@@ -20,7 +20,7 @@ function sourceOf(scripted: ScriptedApi): ControllerSource {
   return new ControllerSource(
     scripted.client(),
     { onChange: ignore, onFailure: ignore, onStep: ignore },
-    { maxStalenessMs: 60_000, prewarm: false },
+    { maxStalenessMs: 60_000, prewarm: false, podLives: undefined },
     SYSTEM_CLOCK,
   );
 }

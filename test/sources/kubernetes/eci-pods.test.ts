@@ -95,6 +95,21 @@ describe('the use of a cache', () => {
   });
 });
 
+describe('the life of pods', () => {
+  beforeEach(() => pods.followNodes(new Set(['virtual-kubelet-a'])));
+  const running = (name: string): Json => ({ ...onNode(name), status: { phase: 'Running' } });
+
+  it('is learned from those on virtual nodes, and a binding is no end', async () => {
+    put(UNBOUND, given('p'));
+    stores.get(UNBOUND)!.delete('p');
+    put(NODE, running('p'));
+    expect(pods.lives(clock.now(), new Map()).size).toBe(0);
+    await clock.advance(60_000);
+    stores.get(NODE)!.delete('p');
+    expect([...pods.lives(clock.now(), new Map()).values()]).toMatchObject([{ seconds: 60, ended: 1 }]);
+  });
+});
+
 describe('a pod that gets its node', () => {
   beforeEach(() => pods.followNodes(new Set(['virtual-kubelet-a'])));
 

@@ -12,14 +12,17 @@ let store: PodStore;
 let changes: number;
 let news: string[];
 let gone: string[];
+let lives: [string, number, boolean][];
+let now: number;
 beforeEach(() => {
   contents = new PodContents();
-  [changes, news, gone] = [0, [], []];
+  [changes, news, gone, lives, now] = [0, [], [], [], NOW];
   store = new PodStore(contents, {
     onChange: () => (changes += 1),
     onNew: ({ subject }) => news.push(subject.name),
     onGone: ({ subject }) => gone.push(subject.name),
-    now: () => NOW,
+    onLife: ({ subject }, ...life) => lives.push([subject.name, ...life]),
+    now: () => now,
   });
 });
 
@@ -36,6 +39,56 @@ function pod(name: string, annotations: Record<string, string> = MARKED, change:
 
 const put = (name: string, annotations?: Record<string, string>, change?: Json): void =>
   store.apply(name, pod(name, annotations, change));
+
+describe('the life of a pod', () => {
+  const HOUR = 3_600_000;
+  const running = { status: { phase: 'Running' } };
+
+  it('ends when the pod has succeeded or failed, or is deleted, and once', () => {
+    for (const name of ['a', 'b', 'c']) put(name, MARKED, running);
+    put('a', MARKED, { status: { phase: 'Succeeded' } });
+    put('b', MARKED, { status: { phase: 'Failed' } });
+    now += 1000;
+    store.delete('a');
+    store.delete('c');
+    expect(lives).toEqual([
+      ['a', HOUR, true],
+      ['b', HOUR, true],
+      ['c', HOUR + 1000, true],
+    ]);
+  });
+
+  it('ends when another pod has its name', () => {
+    put('a', MARKED, running);
+    store.apply(
+      'a',
+      pod('a', MARKED, { ...running, metadata: { ...(pod('a')['metadata'] as Json), uid: 'new' } }),
+    );
+    expect(lives).toEqual([['a', HOUR, true]]);
+  });
+
+  it('is followed for a day', () => {
+    put('a', MARKED, running);
+    now += DAY;
+    put('a', MARKED, running);
+    store.delete('a');
+    expect(lives).toEqual([['a', DAY, false]]);
+  });
+
+  it('of a pod that never started says nothing, nor does one whose end is over when the store begins', () => {
+    put('a');
+    store.delete('a');
+    put('b', MARKED, { status: { phase: 'Succeeded' } });
+    store.delete('b');
+    expect(lives).toEqual([]);
+  });
+
+  it('of a pod that starts and ends between two looks counts', () => {
+    put('a');
+    put('a', MARKED, { status: { phase: 'Succeeded' } });
+    expect(lives).toEqual([['a', HOUR, true]]);
+  });
+});
 
 describe('the content of pods', () => {
   it('is held once for equal pods, and until the last of them is gone', () => {

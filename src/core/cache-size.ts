@@ -1,6 +1,6 @@
-/** How large the controller makes a cache: as large as its images need, whatever storage the pods ask for. */
-import type { View } from '../decision/view.ts';
-import { GIB } from '../kubernetes/quantity.ts';
+/** How large a cache must be: as large as its images need, whatever storage the pods ask for. */
+import type { View } from './decision/view.ts';
+import { GIB } from './kubernetes/quantity.ts';
 
 export interface SizeOptions {
   /** GiB; no cache is larger. */

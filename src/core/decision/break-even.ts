@@ -1,0 +1,49 @@
+/**
+ * When a cache of ours costs more than it saves: ECI gives each pod a disk of the cache's size as long as the pod lives, and
+ * the pod costs nothing while it need not pull (docs/domain.md, "Money").
+ */
+import { neededGib } from '../cache-size.ts';
+import type { PodSize } from '../kubernetes/pod-requests.ts';
+import type { View } from './view.ts';
+
+/** In one currency. */
+export interface Prices {
+  /** A disk, for a GiB and hour. */
+  readonly diskGibHour: number;
+  /** A pod, for a vCPU and second, and for a GiB of memory and second. */
+  readonly vcpuSecond: number;
+  readonly memoryGibSecond: number;
+}
+
+export interface CostOptions {
+  readonly prices: Prices;
+  /** How fast a pod pulls, in compressed megabytes a second. */
+  readonly pullRate: number;
+}
+
+const HOUR = 3600;
+const MEGABYTE = 1e6;
+/** Seconds that a pod pulls at least if the size of an image is not known: the example of the vendor. */
+const UNKNOWN_PULL = 50;
+
+export function pricePerSecond({ cpu, memoryGib }: PodSize, prices: Prices): number {
+  return cpu * prices.vcpuSecond + memoryGib * prices.memoryGibSecond;
+}
+
+/**
+ * Seconds that a pod lives until the disk has cost as much as the pulling would have.
+ * @param keys normalised references of the pod's images
+ * @param gib the size of the cache; by default, what these images need
+ */
+export function breakEvenSeconds(
+  size: PodSize,
+  keys: readonly string[],
+  { prices, pullRate }: CostOptions,
+  view: View,
+  gib = neededGib(keys, { maxSizeGib: Infinity }, view),
+): number {
+  const sizes = keys.map((key) => view.imageSize(key));
+  const known = sizes.reduce<number>((sum, bytes = 0) => sum + bytes, 0) / (pullRate * MEGABYTE);
+  const pulling = sizes.includes(undefined) ? Math.max(known, UNKNOWN_PULL) : known;
+  return (pulling * pricePerSecond(size, prices) * HOUR) / (gib * prices.diskGibHour);
+}

@@ -1,0 +1,28 @@
+/** Who makes the cache for a pod that misses one: ECI by itself, or our controller. */
+import { formatSeconds } from '../kubernetes/time.ts';
+import { breakEvenSeconds } from './break-even.ts';
+import type { DecisionContext } from './context.ts';
+import type { Maker } from './options.ts';
+import { LEAST_ENDED, templateOf } from './pod-life.ts';
+
+export interface ChosenMaker {
+  readonly by: Maker;
+  /** The clause that says why. */
+  readonly because: string;
+}
+
+/**
+ * With `auto`, the controller, if the pods of the template are expected to end before the disk of a cache has cost what
+ * it saves. Else ECI, whose own caches cost nothing, though it keeps only 25 of them in a region.
+ */
+export function makerOf({ user, images, view, options }: DecisionContext): ChosenMaker {
+  const { by } = options.createOnMiss;
+  if (by !== 'auto') return { by, because: `createOnMiss.by is ${by}` };
+  const life = view.podLife(templateOf(user));
+  if (life === undefined || life.ended < LEAST_ENDED)
+    return { by: 'eci', because: 'it is not known yet how long pods of this template live' };
+  const keys = images.references.map(({ key }) => key);
+  const breakEven = breakEvenSeconds(life, keys, options, view);
+  const because = `pods of this template live ${formatSeconds(life.seconds)}, and a cache of the controller pays for itself up to ${formatSeconds(breakEven)}`;
+  return { by: life.seconds < breakEven ? 'controller' : 'eci', because };
+}
