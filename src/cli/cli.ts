@@ -9,12 +9,23 @@ import { formatHelp } from './help.ts';
 import { check } from './check.ts';
 import { controller } from './controller.ts';
 import { explain } from './explain.ts';
+import { liftGatesCommand } from './lift-gates.ts';
 import { replay } from './replay.ts';
 import { serve } from './serve.ts';
 import { simulateEci } from './simulate-eci.ts';
 import { status } from './status.ts';
 
-const COMMANDS: readonly Command[] = [serve, controller, explain, status, check, certs, replay, simulateEci];
+const COMMANDS: readonly Command[] = [
+  serve,
+  controller,
+  explain,
+  status,
+  check,
+  certs,
+  replay,
+  liftGatesCommand,
+  simulateEci,
+];
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is invalid. */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {

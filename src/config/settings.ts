@@ -148,6 +148,12 @@ export const SETTINGS: readonly Setting[] = [
     help: "Who makes the cache: ECI by itself, or a controller that acts on the marker (ECI's own creation is then switched off). `auto`: the controller, if the pods of the template end before the disk of a cache costs more than it saves; else ECI.",
   },
   {
+    path: 'waitForCache',
+    type: oneOf('never', 'drain', 'allow'),
+    default: 'never',
+    help: 'Whether pods with the annotation `imagecache-webhook.io/wait-for-cache` wait for the cache that the controller makes. `drain` lets all pods go that still wait: set it before `never`, and before a release that does not know the setting.',
+  },
+  {
     path: 'prices.diskGibHour',
     type: AMOUNT,
     default: 0.0021,

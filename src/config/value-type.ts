@@ -1,5 +1,6 @@
 /** The types of configuration values: how each is parsed, and which values are allowed. */
 import { isIP, isIPv4 } from 'node:net';
+import { parseDuration } from '../core/kubernetes/time.ts';
 
 /** How a value is parsed. `allowed` completes the sentence "it must be …". */
 export interface ValueType<T = unknown> {
@@ -66,17 +67,13 @@ export const AMOUNT: ValueType<number> = {
   },
 };
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
 /** Parses into milliseconds. */
 export const DURATION: ValueType<number> = {
   allowed: 'a duration such as "10m", "90s" or "1h30m"',
   placeholder: 'DURATION',
   parse: (value) => {
     if (value === 0 || value === '0') return 0;
-    if (typeof value !== 'string' || !/^(?:\d{1,9}(?:ms|s|m|h))+$/.test(value)) return undefined;
-    const parts = value.matchAll(/(\d+)(ms|s|m|h)/g);
-    return parts.reduce((sum, [, count = '', unit = '']) => sum + Number(count) * (UNITS[unit] ?? 0), 0);
+    return typeof value === 'string' ? parseDuration(value) : undefined;
   },
 };
 

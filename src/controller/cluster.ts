@@ -47,6 +47,15 @@ export interface Cluster extends Workloads {
   ): Promise<Written>;
   /** Deletes a cache that has not changed since it was read. */
   delete(cache: OwnCache, signal: AbortSignal): Promise<Written>;
+  /**
+   * Changes a pod; `outdated` if it is gone, or has changed since it was read.
+   * @param patchOf makes a JSON merge patch of the pod as it is now; undefined: nothing needs to be done
+   */
+  patchPod(
+    pod: ObjectReference,
+    patchOf: (pod: JsonObject) => JsonObject | undefined,
+    signal: AbortSignal,
+  ): Promise<Written>;
   /** @param lives as describeLives has them */
   publishLives(lives: string, signal: AbortSignal): Promise<Written>;
   readonly recordEvent: RecordEvent;

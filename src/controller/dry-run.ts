@@ -34,6 +34,7 @@ export function withoutWrites(
     takeUses: () => cluster.takeUses(),
     ownCaches: () => cluster.ownCaches(),
     lives: (now, published) => cluster.lives(now, published),
+    patchPod: () => Promise.resolve('done'),
     publishLives: () => Promise.resolve('done'),
     confirmedAtMs: () => cluster.confirmedAtMs(),
     workloads: () => cluster.workloads(),

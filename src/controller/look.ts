@@ -10,6 +10,7 @@ import type { Situation } from '../core/controller/plan.ts';
 import { comingPods, type PrewarmOptions } from '../core/controller/prewarm.ts';
 import { protectedCaches } from '../core/controller/protection.ts';
 import { usageOf, type UsageById } from '../core/controller/uses.ts';
+import type { WaitingPod } from '../core/controller/waiting.ts';
 import { costsMore } from '../core/controller/worth.ts';
 import { Holdings, tenantOfNamespace } from '../core/controller/tenants.ts';
 import type { TrackedView } from '../core/decision/view.ts';
@@ -29,6 +30,8 @@ export interface LookOptions {
 
 export interface Look {
   readonly situation: Situation;
+  /** The pods with our scheduling gate. */
+  readonly waiting: readonly WaitingPod[];
   /** How the pods that are present use each cache, by ID. */
   readonly usage: UsageById;
   /** Whether pods need the cache now; looks at the pods again at each call. */
@@ -84,6 +87,13 @@ export class Looking {
       if ((i + 1) % DECISIONS_A_TURN === 0 && !signal.aborted) await nextTurn();
     }
     // From here on nothing is awaited: pods, caches and plan belong together.
+    const waitingPods: WaitingPod[] = [];
+    for (const pod of this.#cluster.pods()) {
+      const { content, waitsUntilMs, deleting } = pod;
+      if (waitsUntilMs === undefined || deleting) continue;
+      const lack = content && this.#lacks.of(content, this.#view, this.#options.misses, now);
+      waitingPods.push({ pod, lack });
+    }
     const usage = usageOf(this.#cluster.pods());
     const own = this.#withFirstSight(this.#cluster.ownCaches(), now).map((cache) =>
       this.#uses.withUse(cache, usage),
@@ -118,6 +128,7 @@ export class Looking {
         neededGib: (keys) => neededGib(keys, { maxSizeGib: Infinity }, this.#view),
         isBlocked: (name) => this.#backoffs.isWaiting(name, now),
       },
+      waiting: waitingPods,
       usage,
       isNeededNow: ({ id }) => id !== undefined && protectedNow().has(id),
       reconcileAgainAtMs: Math.min(grouped.reconcileAgainAtMs, coming.reconcileAgainAtMs),

@@ -16,6 +16,7 @@ export interface ControllerMetrics {
   readonly deleted: Counter<'reason'>;
   readonly failed: Counter;
   readonly readySeconds: Histogram;
+  readonly waits: Histogram<'end'>;
   /** Misses that got no cache when the controller last looked. */
   readonly refused: Gauge<'reason'>;
   readonly problems: Counter;
@@ -77,6 +78,13 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     readySeconds: new Histogram({
       name: `${PREFIX}ready_seconds`,
       help: 'Time from the creation of an ImageCache until it was Ready.',
+      buckets: READY_BUCKETS,
+      registers,
+    }),
+    waits: new Histogram({
+      name: `${PREFIX}wait_seconds`,
+      help: 'How long pods waited for their cache, by end: Ready, TimeIsUp, Refused, Failed, NotMade.',
+      labelNames: ['end'],
       buckets: READY_BUCKETS,
       registers,
     }),

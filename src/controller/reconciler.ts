@@ -10,6 +10,7 @@ import { FAILED, READY } from '../core/image-cache.ts';
 import { oldestOf, stalenessOf } from '../core/staleness.ts';
 import type { CacheOptions, OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type PlanOptions, type Refused } from '../core/controller/plan.ts';
+import type { EndedWait } from '../core/controller/waiting.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
 import type { TrackedView } from '../core/decision/view.ts';
 import { Backoffs } from './backoffs.ts';
@@ -21,6 +22,7 @@ import { Looking, type LookOptions } from './look.ts';
 import { tellParts } from './pack-events.ts';
 import { PodEvents } from './pod-events.ts';
 import { UseRecords } from './use-records.ts';
+import { Waits } from './waits.ts';
 
 export interface ReconcilerOptions extends PlanOptions, CacheOptions, LookOptions {
   readonly decision: DecisionOptions;
@@ -33,6 +35,8 @@ export interface ReconcilerEvents extends ChangeEvents {
   /** @param seconds since the cache was created */
   readonly onReady: (cache: OwnCache, seconds: number) => void;
   readonly onFailed: (cache: OwnCache) => void;
+  /** A pod waits no longer for its cache. @param seconds that it waited */
+  readonly onWaitEnded: (wait: EndedWait, seconds: number) => void;
   /** Called in each reconciliation with the misses that get no cache. */
   readonly onRefused: (refused: readonly Refused[]) => void;
 }
@@ -54,6 +58,7 @@ export class Reconciler {
   readonly #looking: Looking;
   readonly #changes: Changes;
   readonly #publication: LifePublication;
+  readonly #waits: Waits;
   /** The phases of the last reconciliation, by uid. Undefined before the first, which reports no change of phase. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
@@ -89,6 +94,7 @@ export class Reconciler {
     };
     const told = { ...events, onCreated, onMerge };
     this.#publication = new LifePublication(cluster, view, events.onProblem);
+    this.#waits = new Waits(cluster, view, config.decision, backoffs, events.onWaitEnded, clock);
     this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, told, clock);
   }
 
@@ -157,6 +163,8 @@ export class Reconciler {
     this.#podEvents.starting(this.#cluster.pods(), this.#view, now);
     const mayAct = (): boolean => !signal.aborted && this.#staleness(this.#clock.now()) === undefined;
     const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct, signal);
+    // Afterwards, because it shows whether the API server takes the caches that pods wait for.
+    const waitsAgainAtMs = await this.#waits.end(look, planned, mayAct, signal);
     this.#problem = undefined;
     const publishAgainAtMs =
       this.#config.decision.createOnMiss.by === 'auto' && mayAct()
@@ -165,6 +173,7 @@ export class Reconciler {
     const againAtMs = Math.min(
       planned.reconcileAgainAtMs,
       look.reconcileAgainAtMs,
+      waitsAgainAtMs,
       changeAgainAtMs,
       publishAgainAtMs,
     );

@@ -40,7 +40,7 @@ export const REQUEST_KEYS: readonly string[] = [
   MATCH_COUNT,
 ];
 
-/** The prefix of the webhook's and the controller's own annotations and labels, which profile effects cannot set. */
+/** The prefix of the webhook's and the controller's own annotations and labels; profile effects can set WAIT_FOR_CACHE alone. */
 export const OWN_PREFIX = 'imagecache-webhook.io/';
 
 /** The decision: the outcome, the request and what was written, as JSON (provenance.ts). */
@@ -48,6 +48,12 @@ export const DECISION = `${OWN_PREFIX}decision`;
 
 /** Value: the hash of an image set that no cache holds yet. Written as annotation and as label. */
 export const CREATE_ON_MISS = `${OWN_PREFIX}create-on-miss`;
+
+/**
+ * A pod that waits until its cache is made. Value of the annotation, from the user or a profile: how long at most, `5m`. The
+ * scheduling gate, and the label (`true`) by which such pods are found, have the same name.
+ */
+export const WAIT_FOR_CACHE = `${OWN_PREFIX}wait-for-cache`;
 
 /** Credentials for ACR, which count as pull secrets. */
 export const ACR_CREDENTIAL_KEYS: readonly string[] = [

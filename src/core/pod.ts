@@ -5,6 +5,7 @@
 import {
   EMPTY_MAP,
   isObject,
+  objectsIn,
   partOf,
   readStringMap,
   readText,
@@ -40,6 +41,8 @@ export interface Pod {
   readonly storageRequestBytes: number;
   /** The references of `spec.volumes[].image`, as written. */
   readonly imageVolumes: readonly string[];
+  /** Names of its scheduling gates. */
+  readonly gates: readonly string[];
   /** Init containers, then containers, in their order. */
   readonly containers: readonly Container[];
   /** Which of the objects that our changes go into exist in the JSON, so that a patch creates only the missing ones. */
@@ -58,6 +61,7 @@ export const UNREAD_POD: Pod = {
   operatingSystem: undefined,
   storageRequestBytes: 0,
   imageVolumes: [],
+  gates: [],
   containers: [],
   present: { metadata: false, annotations: false, labels: false },
 };
@@ -67,12 +71,12 @@ const ENTRY_SIZE = 64;
 
 /** How much it takes to keep a pod, in characters, about. */
 export function podSize(pod: Pod): number {
-  const { labels, annotations, nodeSelector, containers, imageVolumes, nodeTerms } = pod;
+  const { labels, annotations, nodeSelector, containers, imageVolumes, gates, nodeTerms } = pod;
   let size = 0;
   for (const map of [labels, annotations, nodeSelector])
     for (const [key, value] of map) size += ENTRY_SIZE + key.length + value.length;
   for (const { name, image } of containers) size += ENTRY_SIZE + name.length + image.length;
-  for (const text of imageVolumes) size += ENTRY_SIZE + text.length;
+  for (const text of [...imageVolumes, ...gates]) size += ENTRY_SIZE + text.length;
   for (const { key, values } of nodeTerms.flat())
     size += values.reduce((sum, { length }) => sum + ENTRY_SIZE + length, ENTRY_SIZE + key.length);
   return size;
@@ -107,6 +111,7 @@ export function readPod(value: unknown, namespace: string | undefined): Pod {
     operatingSystem: readText(partOf(spec, 'os')['name']),
     storageRequestBytes: ephemeralStorageRequest(spec),
     imageVolumes: readImageVolumes(spec['volumes']),
+    gates: readGates(spec),
     containers,
     present: {
       metadata: isObject(value['metadata']),
@@ -143,6 +148,13 @@ function readContainers(spec: JsonObject): Container[] {
     }
   }
   return containers;
+}
+
+/** Leaves out a gate that is not as it must be, because the API server refuses the pod for it. */
+export function readGates(spec: JsonObject): readonly string[] {
+  return spec['schedulingGates'] === undefined
+    ? []
+    : objectsIn(spec['schedulingGates']).flatMap(({ name }) => readText(name) ?? []);
 }
 
 /** Leaves out a volume that is not as it must be, because the API server refuses the pod for it. */

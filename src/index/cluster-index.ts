@@ -5,6 +5,7 @@ import type { ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { Profile } from '../core/decision/profile/effects.ts';
 import type { PodLife, PodLives } from '../core/decision/pod-life.ts';
+import { ControllerLease } from './controller-lease.ts';
 import { ImageCacheIndex } from './image-cache-index.ts';
 import { LifeIndex } from './life-index.ts';
 import { NamespaceIndex } from './namespace-index.ts';
@@ -17,6 +18,7 @@ export class ClusterIndex implements TrackedView {
   readonly nodes = new NodeIndex();
   readonly namespaces = new NamespaceIndex();
   readonly lives = new LifeIndex();
+  readonly controllerLease = new ControllerLease();
   #changes = 0;
   #confirmedAtMs: number | undefined;
   #imageCachesSupported = true;
@@ -82,6 +84,10 @@ export class ClusterIndex implements TrackedView {
 
   profile(): Profile {
     return this.profiles.profile;
+  }
+
+  isControllerThere(nowMs: number): boolean {
+    return this.controllerLease.isFresh(nowMs);
   }
 
   podLife(template: string): PodLife | undefined {

@@ -101,6 +101,7 @@ class Replay {
         onReady: ignore,
         onFailed: ignore,
         onRefused: ignore,
+        onWaitEnded: ignore,
         onProblem: (problem) => {
           throw new Error(problem);
         },

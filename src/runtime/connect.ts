@@ -25,9 +25,9 @@ export function folderOf({ source }: Pick<Config, 'source'>): string | undefined
 
 export type SourceConfig = Pick<
   Config,
-  'source' | 'kubeconfig' | 'kubeContext' | 'createOnMiss' | 'controller'
+  'source' | 'kubeconfig' | 'kubeContext' | 'createOnMiss' | 'controller' | 'waitForCache'
 > &
-  Omit<WebhookSourceOptions, 'podLives'>;
+  Omit<WebhookSourceOptions, 'podLives' | 'controllerLease' | 'gatedPods'>;
 
 /** `namespace/name` of the ConfigMap with the lives of pods, which has the name of the Lease; undefined if nobody needs them. */
 function podLivesIn({
@@ -45,6 +45,7 @@ export interface ConnectedSource {
 
 /**
  * Connects the source that fills the index of the webhook.
+ * @param patchOf lets a pod go that waits for its cache; without it, no pods are let go
  * @throws if no cluster is configured
  */
 export async function connectSource(
@@ -52,12 +53,20 @@ export async function connectSource(
   index: ClusterIndex,
   events: SourceEvents,
   clock: Clock,
+  patchOf?: (pod: JsonObject) => JsonObject | undefined,
 ): Promise<ConnectedSource> {
   const folder = folderOf(config);
   if (folder !== undefined)
     return { source: new FilesSource(folder, index, events, clock), findUnboundPod: undefined };
   const { connectWebhookSource } = await import('../sources/kubernetes/connect.ts');
-  const options = { ...config, podLives: podLivesIn(config) };
+  const { waitForCache, controller } = config;
+  const options = {
+    ...config,
+    podLives: podLivesIn(config),
+    controllerLease: waitForCache === 'allow' && patchOf ? controller.lease : undefined,
+    gatedPods:
+      waitForCache !== 'never' && patchOf ? { isDraining: waitForCache === 'drain', patchOf } : undefined,
+  };
   const source = connectWebhookSource(config.kubeconfig, config.kubeContext, index, events, options, clock);
   const pods = source.unboundPods;
   return { source, findUnboundPod: pods && ((pod) => pods.find(pod)) };

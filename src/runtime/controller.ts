@@ -34,6 +34,7 @@ export async function startController(
   clock: Clock = SYSTEM_CLOCK,
 ): Promise<Controller> {
   const index = new ClusterIndex();
+  index.controllerLease.assume();
   const stopping = new AbortController();
   let leading = false;
   const metrics = createControllerMetrics({
@@ -153,6 +154,10 @@ function reconcilerListeners(
     onRefused: (refused) => {
       const counts = countBy(refused, ({ code }) => code);
       for (const code of REFUSAL_CODES) metrics.refused.set({ reason: code }, counts.get(code) ?? 0);
+    },
+    onWaitEnded: ({ pod: { subject }, end }, seconds) => {
+      metrics.waits.observe({ end }, seconds);
+      log.info({ pod: `${subject.namespace}/${subject.name}`, end, seconds }, 'a pod waits no longer');
     },
     onProblem,
   };

@@ -25,6 +25,8 @@ export async function loadIndex(
   now: () => number,
 ): Promise<ClusterIndex> {
   const index = new ClusterIndex();
+  // One look cannot tell whether its Lease is renewed.
+  index.controllerLease.assume();
   const failed = Promise.withResolvers<never>();
   let source: Source | undefined;
   const events = {

@@ -6,6 +6,7 @@ import { SYSTEM_CLOCK, type Clock } from '../clock.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
+import { liftPatch } from '../core/decision/lift.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { BodyBudget } from '../webhook/body-budget.ts';
 import { createMetrics, type Metrics } from '../webhook/metrics.ts';
@@ -60,6 +61,7 @@ export async function startWebhook(
     index,
     sourceListeners(config, index, metrics, log),
     clock,
+    (pod) => liftPatch(pod, index, config, clock.now()),
   );
   source = connected.source;
   const clients = readTrustedClients(config);

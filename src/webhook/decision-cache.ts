@@ -58,7 +58,9 @@ export class DecisionCache<T> {
     const known = this.#entries.get(key);
     if (known && this.#stillHolds(known, generation)) return known.answer;
     const { answer, decision } = decideAnew();
-    if (isKept) this.#entries.set(key, { answer, dependency: dependencyOf(decision), generation });
+    // Whether a pod waits depends on whether the controller is there at this moment.
+    const holds = decision.request?.waitMs === undefined;
+    if (isKept && holds) this.#entries.set(key, { answer, dependency: dependencyOf(decision), generation });
     return answer;
   }
 
@@ -90,15 +92,16 @@ function dependencyOf({ request, images, match }: Decision): Dependency {
 function podKey(pod: Pod): string | undefined {
   // The name of the pod is left out, because no decision depends on it.
   const { namespace, labels, annotations, nodeName, nodeSelector, containers, present } = pod;
-  const { nodeTerms, operatingSystem, storageRequestBytes, imageVolumes } = pod;
+  const { nodeTerms, operatingSystem, storageRequestBytes, imageVolumes, gates } = pod;
   const maps = [labels, annotations, nodeSelector];
   const isPlain =
-    nodeTerms.length + imageVolumes.length + storageRequestBytes === 0 && operatingSystem === undefined;
+    nodeTerms.length + imageVolumes.length + gates.length + storageRequestBytes === 0 &&
+    operatingSystem === undefined;
   let length = namespace.length + (nodeName?.length ?? 0);
   for (const map of maps) for (const [name, value] of map) length += name.length + value.length;
   for (const { name, image, imagePullPolicy, pointer } of containers)
     length += name.length + image.length + (imagePullPolicy?.length ?? 0) + pointer.length;
-  for (const image of imageVolumes) length += image.length;
+  for (const text of [...imageVolumes, ...gates]) length += text.length;
   for (const { key, values } of nodeTerms.flat()) length += key.length + values.length;
   // This quick check comes first, so that the key of a very long pod is never built.
   if (length > LONGEST_POD) return undefined;
@@ -106,7 +109,7 @@ function podKey(pod: Pod): string | undefined {
     namespace,
     nodeName,
     // Most pods state none of these, and a text for each would be most of the cost of the key.
-    isPlain ? 0 : [nodeTerms, operatingSystem, storageRequestBytes, imageVolumes],
+    isPlain ? 0 : [nodeTerms, operatingSystem, storageRequestBytes, imageVolumes, gates],
     present,
     ...maps.map((map) => [...map]),
     containers.map((each) => [each.name, each.image, each.imagePullPolicy, each.pointer]),

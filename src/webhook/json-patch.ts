@@ -12,10 +12,11 @@ export interface Operation {
   readonly value?: unknown;
 }
 
-/** The parts of a pod that we may change: annotations, labels and pull policies. */
+/** The parts of a pod that we may change: annotations, labels, scheduling gates and pull policies. */
 interface Changeable {
   readonly annotations: StringMap;
   readonly labels: StringMap;
+  readonly gates: readonly string[];
   readonly containers: readonly Container[];
 }
 
@@ -26,7 +27,7 @@ export function patchFor(seen: Pod, { outcome, pod }: Decision): readonly Operat
 
 /** The patch of a Binding, whose annotations the API server merges into the pod's. */
 export function patchForBinding({ binding, annotations }: BindingDecision): readonly Operation[] {
-  const rest = { labels: EMPTY_MAP, containers: [] };
+  const rest = { labels: EMPTY_MAP, gates: [], containers: [] };
   return patchBetween(
     { ...rest, annotations: binding.annotations },
     { ...rest, annotations },
@@ -37,11 +38,19 @@ export function patchForBinding({ binding, annotations }: BindingDecision): read
 function patchBetween(from: Changeable, to: Changeable, present: Pod['present']): readonly Operation[] {
   const annotations = differing(from.annotations, to.annotations);
   const labels = differing(from.labels, to.labels);
+  const isGated = from.gates.join() !== to.gates.join();
+  const gates = isGated ? ([from.gates, to.gates] as const) : ([[], []] as const);
   const containers =
     from.containers === to.containers ? ([[], []] as const) : ([from.containers, to.containers] as const);
   return jsonPatch.compare(
-    toDocument({ annotations: annotations[0], labels: labels[0], containers: containers[0] }, present),
-    toDocument({ annotations: annotations[1], labels: labels[1], containers: containers[1] }, present),
+    toDocument(
+      { annotations: annotations[0], labels: labels[0], gates: gates[0], containers: containers[0] },
+      present,
+    ),
+    toDocument(
+      { annotations: annotations[1], labels: labels[1], gates: gates[1], containers: containers[1] },
+      present,
+    ),
   );
 }
 
@@ -64,7 +73,7 @@ function differing(from: StringMap, to: StringMap): readonly [StringMap, StringM
 }
 
 /** @param present which of `metadata`, `annotations` and `labels` exist in the JSON, even if they are empty */
-function toDocument({ annotations, labels, containers }: Changeable, present: Pod['present']): object {
+function toDocument({ annotations, labels, gates, containers }: Changeable, present: Pod['present']): object {
   const metadata = {
     ...((present.annotations || annotations.size > 0) && { annotations: Object.fromEntries(annotations) }),
     ...((present.labels || labels.size > 0) && { labels: Object.fromEntries(labels) }),
@@ -73,6 +82,7 @@ function toDocument({ annotations, labels, containers }: Changeable, present: Po
   return {
     ...(hasMetadata && { metadata }),
     spec: {
+      ...(gates.length > 0 && { schedulingGates: gates.map((name) => ({ name })) }),
       initContainers: pullPoliciesOf(containers, '/spec/initContainers/'),
       containers: pullPoliciesOf(containers, '/spec/containers/'),
     },

@@ -54,6 +54,7 @@ describe('the configuration', () => {
       imageVolumes: 'ignore',
       sharing: { mode: 'namespace', publicRegistries: ['docker.io/library', 'registry.k8s.io'] },
       createOnMiss: { when: 'incomplete', after: 1, by: 'eci' },
+      waitForCache: 'never',
       prices: { diskGibHour: 0.0021, vcpuSecond: 0.000_049, memoryGibSecond: 0.000_006_13 },
       pullRate: 7.7,
       prewarm: false,

@@ -6,6 +6,8 @@ import type { OwnCache } from '../../src/core/controller/own-cache.ts';
 import { Lives } from '../../src/core/controller/lives.ts';
 import type { UsageById } from '../../src/core/controller/uses.ts';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
+import { readManifest } from '../../src/sources/kinds/manifest.ts';
+import { readImageCache } from '../../src/sources/kinds/image-cache.ts';
 import { readLives } from '../../src/core/decision/pod-life.ts';
 import type { JsonObject } from '../../src/core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -54,6 +56,10 @@ let refuseDeletion: boolean;
 let problems: string[];
 let told: string[];
 let events: string[];
+/** The pods as the API server has them, by name, and how they were changed. */
+let objects: Map<string, Json>;
+let patched: Map<string, JsonObject>;
+let answerPatch: (name: string) => Promise<Written>;
 let lives: Lives;
 let publications: string[];
 let publish: (text: string) => Promise<Written>;
@@ -70,6 +76,13 @@ const cluster: Cluster = {
   },
   ownCaches: () => own,
   lives: (now, published) => lives.expected(pods, published, now),
+  patchPod: async ({ name }, patchOf) => {
+    const answered = await answerPatch(name);
+    const object = objects.get(name);
+    const patch = answered === 'done' && object ? patchOf(object) : undefined;
+    if (patch) patched.set(name, patch);
+    return answered;
+  },
   publishLives: (text) => {
     publications.push(text);
     return publish(text);
@@ -139,6 +152,7 @@ function start(options = OPTIONS): void {
       onReady: ({ name }, seconds) => events.push(`ready ${name} ${seconds}`),
       onFailed: ({ name }) => events.push(`failed ${name}`),
       onRefused: () => undefined,
+      onWaitEnded: ({ end }, seconds) => events.push(`waited ${seconds} ${end}`),
       onProblem: (problem) => problems.push(problem),
     },
     clock,
@@ -155,6 +169,8 @@ beforeEach(() => {
   [uses, annotated, beforeDeletion, refuseDeletion] = [new Map(), [], () => undefined, false];
   [pods, own] = [[], []];
   [created, deleted, problems, told, events] = [[], [], [], [], []];
+  [objects, patched] = [new Map(), new Map()];
+  answerPatch = () => Promise.resolve('done');
   [lives, publications] = [new Lives(), []];
   publish = (text) => {
     index.lives.set(readLives(text));
@@ -492,6 +508,81 @@ describe('the lives of pods', () => {
     for (let i = 0; i < 3; i++) end(60);
     await pass(61_000);
     expect(created).toEqual(['a:1']);
+  });
+});
+
+describe('a pod that waits for its cache', () => {
+  const WAIT = 'imagecache-webhook.io/wait-for-cache';
+  const WAITING = configWith({ waitForCache: 'allow', createOnMiss: { by: 'controller' } });
+  const options = { ...OPTIONS, decision: WAITING, misses: { ...OPTIONS.misses, decision: WAITING } };
+
+  /** A pod as the webhook left it, which waits for its cache. */
+  function wait(name: string, longest = '5m'): void {
+    const object = podObject({ images: ['a:1'], annotations: { [WAIT]: longest } });
+    index.controllerLease.assume();
+    const { annotations, labels } = decideFor(object, index, WAITING, clock.now());
+    const creationTimestamp = new Date(clock.now()).toISOString();
+    const metadata = {
+      ...(object['metadata'] as Json),
+      name,
+      uid: name,
+      annotations,
+      labels,
+      creationTimestamp,
+    };
+    const spec = { ...(object['spec'] as Json), schedulingGates: [{ name: WAIT }] };
+    objects.set(name, { ...object, metadata, spec });
+    pods = [...pods, readWatchedPod(objects.get(name)!)];
+  }
+  const made = (phase: string): void => {
+    index.imageCaches.apply(readImageCache(readManifest(cacheObject({ name: 'x', images: ['a:1'], phase }))));
+    reconciler.wake();
+  };
+
+  it('goes once its cache is Ready, and Events say that it waits, and how long it has waited', async () => {
+    wait('a');
+    start(options);
+    await settled();
+    expect([created, [...patched], told.includes('WaitingForImageCache')]).toEqual([['a:1'], [], true]);
+    await pass(20_000);
+    made('Ready');
+    await pass(1000);
+    expect(patched.get('a')).toMatchObject({ spec: { schedulingGates: [] } });
+    expect(events.at(-1)).toMatch(/^waited 2\d(\.\d+)? Ready$/);
+    expect(told.at(-1)).toBe('WaitedForImageCache');
+  });
+
+  it('goes when its time is up, although nothing else happens', async () => {
+    wait('a', '30s');
+    answer = () => Promise.resolve('outdated');
+    start(options);
+    await pass(29_000);
+    expect(patched.size).toBe(0);
+    await pass(2000);
+    expect(events).toContainEqual(expect.stringMatching(/^waited 30(\.\d+)? TimeIsUp$/));
+  });
+
+  it('goes at once if the API server refuses its cache', async () => {
+    wait('a');
+    answer = () => Promise.resolve({ refused: 'no' });
+    start(options);
+    await pass(3000);
+    expect(events).toContainEqual(expect.stringMatching(/^waited .* Failed$/));
+  });
+
+  it('is tried again if it cannot be changed, and the others go meanwhile', async () => {
+    for (const name of ['a', 'b', 'c']) wait(name);
+    answerPatch = (name) => Promise.resolve(name === 'b' ? { refused: 'no' } : 'done');
+    start(options);
+    await settled();
+    made('Ready');
+    await pass(2000);
+    expect([...patched.keys()].toSorted()).toEqual(['a', 'c']);
+    answerPatch = () => Promise.reject(new Error('no answer'));
+    await pass(10_000);
+    answerPatch = () => Promise.resolve('done');
+    await pass(60_000);
+    expect([...patched.keys()].toSorted()).toEqual(['a', 'b', 'c']);
   });
 });
 

@@ -47,7 +47,11 @@ const SWITCHES: readonly (readonly Json[])[] = [
     { networkPolicy: { enabled: false } },
     { networkPolicy: { apiServers: ['10.0.0.0/28'], metrics: [] } },
   ],
-  [{}, { controller: { enabled: true }, config: { prewarm: true } }],
+  [
+    {},
+    { controller: { enabled: true }, config: { prewarm: true } },
+    { controller: { enabled: true }, config: { createOnMiss: { by: 'auto' }, waitForCache: 'allow' } },
+  ],
   [
     {},
     {

@@ -41,12 +41,14 @@ let aheadBy = 0;
 beforeAll(async () => {
   plane = await startCluster({
     bindTime: true,
+    waits: true,
     schedulers: ['default-scheduler'],
     kwok: true,
   });
   await addNode(plane.api, { name: VIRTUAL, virtual: true });
   webhook = await startInCluster(plane, {
     bindTime: 'true',
+    waitForCache: 'allow',
     'server.apiServers': '127.0.0.0/8,::1',
     'createOnMiss.by': 'controller',
   });
@@ -59,6 +61,7 @@ beforeAll(async () => {
     metricsPort: '0',
     'createOnMiss.by': 'controller',
     prewarm: 'true',
+    waitForCache: 'allow',
     // A short time, so that the API server confirms its data soon after its clock was moved.
     maxStaleness: '6s',
     'controller.webhookTimeout': '2s',
@@ -208,6 +211,43 @@ describe('a cache that was missed', () => {
     await plane.api.merge(`${DEPLOYMENTS}/a`, { spec: { paused: false } });
     const pods = await eventually(() => running('after:1'), 20_000);
     expect(pods.map((pod) => metadataOf(pod).annotations[PIN])).toEqual([id, id, id]);
+  });
+});
+
+describe('a burst of pods that wait for their cache', () => {
+  it('is placed by the scheduler once the cache is Ready, and each pod starts from it', async () => {
+    const annotations = { 'imagecache-webhook.io/wait-for-cache': '2m', ...PULLS };
+    await eventually(async () => {
+      const pod = await plane.api.create(`${PODS}?dryRun=All`, {
+        metadata: { name: 'asks', annotations },
+        spec: podSpec('asks:1'),
+      });
+      expect(pod['spec']).toHaveProperty('schedulingGates');
+    });
+    await plane.api.create(DEPLOYMENTS, {
+      metadata: { name: 'burst' },
+      spec: {
+        replicas: 10,
+        selector: { matchLabels: { app: 'a' } },
+        template: template('burst:1', annotations),
+      },
+    });
+    const { id } = await untilReady('burst:1');
+    await eventually(async () => {
+      const pods = await plane.api.list(PODS);
+      const seen = pods.map((pod) => [
+        metadataOf(pod).annotations[PIN],
+        (pod['spec'] as { nodeName?: string }).nodeName,
+        (pod['status'] as { phase: string }).phase,
+      ]);
+      expect(seen).toEqual(Array.from({ length: 10 }, () => [id, VIRTUAL, 'Running']));
+    }, 60_000);
+    const events = await plane.api.list('/api/v1/namespaces/default/events');
+    const ended = events
+      .filter(({ reason }) => reason === 'WaitedForImageCache')
+      .map(({ message }) => message);
+    expect(ended.length).toBeGreaterThan(0);
+    for (const message of ended) expect(message).toContain('it can start from one now');
   });
 });
 

@@ -163,7 +163,7 @@ describe.skipIf(!canHaveAddresses())('createOnMiss.by: auto', () => {
     const usedBy = (name: string): string[] => [
       ...new Set(events.filter(({ user }) => user.username === accountOf(name)).map(used)),
     ];
-    const ofWebhook = granted(rulesOf(`${RELEASE}-pod-lives`), NAMESPACE);
+    const ofWebhook = granted(rulesOf(`${RELEASE}-of-controller`), NAMESPACE);
     const ofController = granted(rulesOf(`${RELEASE}-controller-lease`), NAMESPACE);
     expect(ofWebhook.filter((each) => !usedBy(RELEASE).includes(each))).toEqual([]);
     expect(ofController.filter((each) => !usedBy(`${RELEASE}-controller`).includes(each))).toEqual([]);

@@ -52,6 +52,7 @@ export function missOf(
     desired: desired(image),
     missedAtMs: NOW - ago,
     pods: new Map(Object.entries(namespaces)),
+    isAwaited: false,
     found: 'nothing',
     lastBy: {
       apiVersion: 'v1',

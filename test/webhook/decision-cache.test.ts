@@ -71,6 +71,20 @@ class Cluster {
   }
 }
 
+it('a pod that asks to wait for its cache is decided anew each time, because a controller may come and go', () => {
+  const cluster = new Cluster({ waitForCache: 'allow', createOnMiss: { by: 'controller' } });
+  const pod = podWith(['a:1'], { 'imagecache-webhook.io/wait-for-cache': '5m' });
+  expect([cluster.decidesAnew(pod), cluster.decidesAnew(pod)]).toEqual([true, true]);
+  cluster.index.controllerLease.assume();
+  expect(cluster.remembered(pod).waitMs).toBe(300_000);
+});
+
+it('pods with different scheduling gates are different pods', () => {
+  const cluster = new Cluster();
+  const gated = (name: string): Pod => readObject(podOf({ schedulingGates: [{ name }] }));
+  expect(['x', 'y', 'x'].map((gate) => cluster.decidesAnew(gated(gate)))).toEqual([true, true, false]);
+});
+
 function readObject(object: Json): Pod {
   return readPod(object, 'default');
 }

@@ -96,6 +96,13 @@ tls:
 {{- else if ne (dig "createOnMiss" "by" "eci" $config) "eci" }}
 {{- fail (printf "config.createOnMiss.by %s needs controller.enabled: nobody would make the caches" $config.createOnMiss.by) }}
 {{- end }}
+{{- if and (eq (dig "waitForCache" "never" $config) "allow") (not .Values.controller.enabled) }}
+{{- fail "config.waitForCache needs controller.enabled: nobody would make the caches" }}
+{{- end }}
+{{- $live := lookup "v1" "ConfigMap" .Release.Namespace (include "imagecache-webhook.fullname" .) }}
+{{- if and (not (include "imagecache-webhook.hasWaits" .)) (contains "waitForCache: allow" (toString $live)) }}
+{{- fail "config.waitForCache is allow in the cluster, and pods may wait: upgrade with config.waitForCache=drain first" }}
+{{- end }}
 {{- if $config.prewarm }}
 {{- if not .Values.controller.enabled }}
 {{- fail "config.prewarm needs controller.enabled: nobody would make the caches" }}
@@ -111,6 +118,11 @@ tls:
 {{/* Of the controller, and of its Lease, and of the ConfigMap in which it publishes how long pods live. */}}
 {{- define "imagecache-webhook.controllerName" -}}
 {{ include "imagecache-webhook.fullname" . }}-controller
+{{- end -}}
+
+{{/* Whether pods may wait for their cache, or may wait still: not empty if so. */}}
+{{- define "imagecache-webhook.hasWaits" -}}
+{{- if has (dig "waitForCache" "never" .Values.config) (list "allow" "drain") }}true{{ end }}
 {{- end -}}
 
 {{/* Whether the controller publishes how long pods live: not empty if so. */}}

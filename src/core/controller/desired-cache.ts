@@ -4,7 +4,7 @@
  * fixed.
  */
 import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
-import { sha256Hex } from '../image/sha256.ts';
+import { shortHash } from '../image/sha256.ts';
 import type { StringMap } from '../kubernetes/json.ts';
 
 export interface DesiredImage {
@@ -54,7 +54,7 @@ export function cacheName(desired: Unsized & Partial<Pick<DesiredCache, 'fixedSi
     ...(isSamePlatform(DEFAULT_PLATFORM, desired) ? [] : [[architecture, operatingSystem]]),
     ...(owner ? [['owner', owner.namespace, owner.uid ?? '']] : []),
   ];
-  return NAME_PREFIX + sha256Hex(JSON.stringify(parts)).slice(0, HASH_LENGTH);
+  return NAME_PREFIX + shortHash(JSON.stringify(parts));
 }
 
 /** The name of an attempt's ImageCache: later attempts have their number at the end. @param attempt 1 for the first */

@@ -2,12 +2,13 @@
  * What pods lack: decides them again, by the rules of the webhook. The result is remembered, because each change in the
  * cluster makes the controller look at all pods again, and hardly any change concerns one of them.
  */
+import { WAIT_FOR_CACHE } from '../annotations.ts';
 import { MAX_CACHE_IMAGES } from '../image-cache.ts';
 import { decide, type Decision } from '../decision/decide.ts';
 import type { DecisionOptions } from '../decision/options.ts';
 import type { TrackedView } from '../decision/view.ts';
 import { cacheName, type DesiredCache } from './desired-cache.ts';
-import { desiredCaches, type CacheRules } from './missing-images.ts';
+import { desiredCaches, isCompleteInTheMaking, type CacheRules } from './missing-images.ts';
 import type { PodContent } from './watched-pod.ts';
 
 /** What the pods with one content lack. */
@@ -18,6 +19,8 @@ export interface Lack {
   readonly found: 'nothing' | 'partial, used' | 'partial, left to ECI';
   /** The caches that would end the miss, by name; empty if nothing is missed, or the cache is being made. */
   readonly desired: ReadonlyMap<string, DesiredCache>;
+  /** Whether a cache with all images is being made; only looked up for pods that wait for it. */
+  readonly isBeingMade: boolean;
 }
 
 interface Remembered {
@@ -52,10 +55,12 @@ export class Lacks {
     }
     const decision = decide(content.pod, view, options.decision, now);
     const desired = desiredCaches(content, decision, options, view);
+    const waits = content.pod.gates.includes(WAIT_FOR_CACHE);
     const lack = {
       marker: decision.createOnMiss,
       found: foundBy(decision),
       desired: new Map(desired.map((cache) => [cacheName(cache), cache])),
+      isBeingMade: waits && desired.length === 0 && isCompleteInTheMaking(decision, now, view),
     };
     const keys = decision.images?.references.map(({ key }) => key) ?? [];
     if (dependsOnCompleteCaches(lack, decision, keys, options.decision))

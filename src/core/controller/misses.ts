@@ -24,6 +24,8 @@ export interface Miss {
   readonly found: Lack['found'];
   /** The youngest pod that misses the cache, or the workload. */
   readonly lastBy: ObjectReference;
+  /** Whether a pod waits for the cache, which counts as many misses at once. */
+  readonly isAwaited: boolean;
 }
 
 export interface MissOptions extends CacheRules {
@@ -37,6 +39,7 @@ export interface PodGroup {
   readonly content: PodContent;
   /** Those of the last day. */
   readonly pods: number;
+  readonly isAwaited: boolean;
   readonly newest: WatchedPod;
 }
 
@@ -61,7 +64,8 @@ export function groupPods(
     const known = groups.get(content);
     const newest = known && known.newest.createdAtMs >= createdAtMs ? known.newest : watched;
     const isRecentPod = watched.subject.kind === 'Pod' && now - createdAtMs < DAY;
-    groups.set(content, { content, pods: (known?.pods ?? 0) + Number(isRecentPod), newest });
+    const isAwaited = known?.isAwaited === true || watched.waitsUntilMs !== undefined;
+    groups.set(content, { content, pods: (known?.pods ?? 0) + Number(isRecentPod), isAwaited, newest });
   }
   return { groups: [...groups.values()], reconcileAgainAtMs: alarm.atMs };
 }
@@ -92,7 +96,7 @@ export class Misses {
   }
 
   /** Makes at most one decision. */
-  add({ content, pods, newest }: PodGroup): void {
+  add({ content, pods, isAwaited, newest }: PodGroup): void {
     const { pod } = content;
     if (!this.#isInCharge(content)) return;
     const lack = this.#lacks.of(content, this.#view, this.#options, this.#now);
@@ -110,6 +114,7 @@ export class Misses {
         pods: counts,
         found: isLast ? lack.found : known.found,
         lastBy: isLast ? newest.subject : known.lastBy,
+        isAwaited: isAwaited || known?.isAwaited === true,
       });
     }
   }

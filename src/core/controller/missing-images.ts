@@ -43,6 +43,12 @@ function pullableText(key: string, text: string | undefined): string {
   return text === undefined || /:[^/@]+@/.test(text) ? key : text;
 }
 
+/** Whether a cache with all images of the pod is being made. */
+export function isCompleteInTheMaking({ images, match }: Decision, nowMs: number, view: View): boolean {
+  if (!images || !match) return false;
+  return completeInTheMaking(images.references, suitsAs(match.request), nowMs, view) !== undefined;
+}
+
 /** Empty if the pod misses nothing, if ECI makes the cache that it misses, or if that is being made. */
 export function desiredCaches(
   content: PodContent,

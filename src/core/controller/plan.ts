@@ -175,11 +175,11 @@ function rateRefusal(tenant: string, rate: CreationRate, alarm: Alarm): RateRefu
 type NextAttempt = Pick<Creation, 'attempt' | 'firstAttemptAtMs' | 'sizeGib'>;
 
 function firstAttempt(miss: Miss, missesBefore: number, now: number, alarm: Alarm): NextAttempt | undefined {
-  const { desired, missedAtMs } = miss;
+  const { desired, missedAtMs, isAwaited } = miss;
   const { sizeGib } = desired;
   const pods = podCount(miss);
   // Without a pod it is the miss of a template, whose pods are still to come.
-  const isRare = pods > 0 && pods < missesBefore;
+  const isRare = pods > 0 && pods < missesBefore && !isAwaited;
   if (isRare || alarm.isDue(missedAtMs + GIVEN_UP_AFTER)) return undefined;
   return { attempt: 1, firstAttemptAtMs: now, sizeGib };
 }

@@ -13,8 +13,10 @@ import {
   REGISTRY_KEYS,
   REQUEST_KEYS,
   STORAGE_OPTIONS,
+  WAIT_FOR_CACHE,
 } from '../annotations.ts';
 import { templateOf } from '../decision/pod-life.ts';
+import { waitOf } from '../decision/request.ts';
 import { isBeingDeleted, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { isObject, partOf, readText, type JsonObject, type StringMap } from '../kubernetes/json.ts';
 import { sizeRequest, type PodSize } from '../kubernetes/pod-requests.ts';
@@ -52,6 +54,8 @@ export interface WatchedPod {
   readonly size: PodSize;
   /** Whether the scheduler must not place the pod yet. */
   readonly isGated: boolean;
+  /** Until when the pod waits for its cache, in milliseconds since 1970; undefined if it does not wait. */
+  readonly waitsUntilMs: number | undefined;
   /** The IDs of the caches that the pod was given, pins, or started from. */
   readonly pointsTo: readonly string[];
   /** Its images without and with its image volumes, as imagesText has them; empty if it points to no cache. */
@@ -68,6 +72,7 @@ const KEPT_ANNOTATIONS: ReadonlySet<string> = new Set([
   DECISION,
   EXTRA_STORAGE,
   STORAGE_OPTIONS,
+  WAIT_FOR_CACHE,
 ]);
 /** Characters of a content. A pod that ECI can run has far fewer. */
 const MAX_CONTENT = 32_768;
@@ -96,7 +101,6 @@ export function watchedPod(
   const pullSecrets = qualified(namesOf(spec['imagePullSecrets']), pod.namespace);
   const content = { pod, pullSecrets };
   const pointsTo = cachesPointedTo(read.annotations);
-  const gates = spec['schedulingGates'];
   return {
     content: contentSize(content) > MAX_CONTENT ? undefined : content,
     subject,
@@ -106,7 +110,10 @@ export function watchedPod(
     hasEnded: PHASES_AT_END.has(partOf(object, 'status')['phase']),
     template: templateOf(read),
     size: sizeRequest(spec),
-    isGated: Array.isArray(gates) && gates.length > 0,
+    isGated: read.gates.length > 0,
+    waitsUntilMs: read.gates.includes(WAIT_FOR_CACHE)
+      ? life.createdAtMs + waitOf(read.annotations)
+      : undefined,
     pointsTo,
     imageSets: pointsTo.length === 0 ? [] : imageSetsOf(read),
   };

@@ -8,9 +8,12 @@ import { quote } from '../kubernetes/problem.ts';
 import { filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { describeMatch } from './match/diagnosis.ts';
 import { findBestMatch } from './match/matcher.ts';
+import { formatSeconds } from '../kubernetes/time.ts';
 import { makerOf, type ChosenMaker } from './maker.ts';
+import type { Maker } from './options.ts';
 import { describeAllowed } from './placement.ts';
 import type { Candidate } from './view.ts';
+import { canWait, warningsOfWait } from './wait.ts';
 
 /** @param pinWarning set if automatic matching replaces a pin: the warning that says so */
 export function decideByMatching(context: DecisionContext, pinWarning?: string): StepResult {
@@ -39,9 +42,12 @@ export function decideByMatching(context: DecisionContext, pinWarning?: string):
   };
   if (!match.winner) {
     const { maker, ...writing } = askForCache(context);
+    const waiting = waitingFor(context, maker?.by);
     return {
       ...found,
-      why: `${found.why}${whoMakesOne(context, maker)}`,
+      ...waiting,
+      warnings: [...found.warnings, ...waiting.warnings],
+      why: `${found.why}${whoMakesOne(context, maker)}${waiting.why}`,
       outcome: 'miss',
       reason: match.considered === 0 ? 'NoCacheHoldsImages' : 'NoCacheQualifies',
       writing: { pin: removalOf(pinWarning), ...writing },
@@ -52,7 +58,14 @@ export function decideByMatching(context: DecisionContext, pinWarning?: string):
   const result = isComplete
     ? completeHit(context, match.winner)
     : partialHit(context, match.winner, pinWarning);
-  return { ...found, ...result, why: `${found.why}${result.why}` };
+  const waiting = isComplete ? undefined : waitingFor(context, result.maker);
+  return {
+    ...found,
+    ...result,
+    waitMs: waiting?.waitMs,
+    warnings: [...found.warnings, ...(waiting?.warnings ?? [])],
+    why: `${found.why}${result.why}${waiting?.why ?? ''}`,
+  };
 }
 
 /** A pin that automatic matching replaces is removed, because it would fail the pod. */
@@ -117,6 +130,23 @@ function askForCache(context: DecisionContext): {
   const createOnMiss = createOnMissMarker(context);
   const maker = createOnMiss === undefined ? undefined : makerOf(context);
   return { auto: maker?.by === 'controller' ? false : autoOf(context), createOnMiss, maker };
+}
+
+interface Waiting {
+  readonly waitMs: number | undefined;
+  readonly warnings: readonly string[];
+  readonly why: string;
+}
+
+const NO_WAIT: Waiting = { waitMs: undefined, warnings: [], why: '' };
+
+/** Whether the pod waits for the cache that is made; `why` continues the sentence about it. */
+function waitingFor(context: DecisionContext, maker: Maker | undefined): Waiting {
+  if (context.request.waitMs === undefined) return NO_WAIT;
+  const isMade = maker === 'controller';
+  const waitMs = isMade && canWait(context) ? context.request.waitMs : undefined;
+  const why = waitMs === undefined ? '' : `; the pod waits for it, ${formatSeconds(waitMs / 1000)} at most`;
+  return { waitMs, why, warnings: warningsOfWait(context, isMade) };
 }
 
 /** Continues the sentence about a miss, if the maker is chosen for each pod. */

@@ -55,6 +55,8 @@ export interface StepResult {
   readonly match?: MatchResult | undefined;
   /** Who is asked to make a cache; undefined if nobody is. */
   readonly maker?: Maker | undefined;
+  /** How many milliseconds the pod waits for the cache; undefined if it does not. */
+  readonly waitMs?: number | undefined;
   /** Undefined: nothing is written except the profile's effects. */
   readonly writing?: Writing | undefined;
 }

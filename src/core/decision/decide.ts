@@ -3,7 +3,6 @@
  * file of its own. The decision is a pure function of the pod, view, options and time (docs/architecture.md, "The
  * decision").
  */
-import { CREATE_ON_MISS, DECISION } from '../annotations.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { MAX_POD_IMAGES, podImages, type PodImages } from '../image/image-set.ts';
 import type { StringMap } from '../kubernetes/json.ts';
@@ -17,7 +16,7 @@ import type { MatchResult } from './match/matcher.ts';
 import type { DecisionOptions, Maker } from './options.ts';
 import { decideOnPin } from './pin.ts';
 import { applyEffects, matchingSelectors } from './profile/effects.ts';
-import { asUserWroteIt, withAdditionsOf, MAX_RECORD_BYTES, recordDecision } from './provenance.ts';
+import { asUserWroteIt, withAdditionsOf, MAX_RECORD_BYTES } from './provenance.ts';
 import {
   containersThatPullAnyway,
   enforceIfNotPresent,
@@ -30,7 +29,8 @@ import { placementOf, type Placement } from './placement.ts';
 import { isAcsPod, signOfEci, type EciSign } from './scope.ts';
 import type { View } from './view.ts';
 import { limitWarnings } from './warnings.ts';
-import { saysOff, withoutRemovals, writeAnnotations } from './write.ts';
+import { saysOff } from './write.ts';
+import { writtenPod } from './written-pod.ts';
 
 export interface Decision {
   readonly outcome: Outcome;
@@ -59,6 +59,8 @@ export interface Decision {
   readonly createOnMiss?: string | undefined;
   /** Who is asked to make it. */
   readonly maker?: Maker | undefined;
+  /** How many milliseconds the pod waits for it; undefined if it does not. */
+  readonly waitMs?: number | undefined;
 }
 
 /**
@@ -240,7 +242,7 @@ function decideOnRequest(context: DecisionContext): StepResult {
 /** Writes the result of the last step into the pod, and builds the Decision. */
 function conclude(context: DecisionContext, result: StepResult): Decision {
   const { moment, user, base, untouched, sign, effects, request, images, placement, options } = context;
-  const { outcome, reason, why, cacheId, cache, match, writing, maker } = result;
+  const { outcome, reason, why, cacheId, cache, match, writing, maker, waitMs } = result;
   const pulling =
     cache && writing && options.pullPolicy !== 'keep'
       ? containersThatPullAnyway(base.containers, cache, images)
@@ -273,27 +275,6 @@ function conclude(context: DecisionContext, result: StepResult): Decision {
     effects,
     createOnMiss: writing?.createOnMiss,
     maker,
+    waitMs,
   };
-}
-
-/** @returns undefined if the annotations, or the record of our changes, would be too large */
-function writtenPod(
-  { moment, seen, user, metadata, request, options }: DecisionContext,
-  { outcome, why, writing }: StepResult,
-  pod: Pod,
-): Pod | undefined {
-  // Effects only add keys, so equal sizes mean that the effects added nothing, and no record is needed.
-  const { annotations: asked, labels: labelled } = metadata;
-  const isUntouched = asked.size === user.annotations.size && labelled.size === user.labels.size;
-  if (!writing && isUntouched && (moment === 'creation' || user === seen)) return pod;
-  const wanted = writing ? writeAnnotations(asked, request, writing, options.dialect) : new Map(asked);
-  const annotations = moment === 'binding' ? withoutRemovals(seen.annotations, wanted) : wanted;
-  const marker = moment === 'creation' ? writing?.createOnMiss : undefined;
-  const labels = marker === undefined ? labelled : new Map(labelled).set(CREATE_ON_MISS, marker);
-  const written = { ...pod, annotations, labels };
-  annotations.delete(DECISION);
-  const record = recordDecision({ outcome, why }, user, written);
-  if (record === undefined) return undefined;
-  annotations.set(DECISION, record);
-  return written;
 }

@@ -39,6 +39,8 @@ export interface Explanation {
   readonly createOnMiss: string | null;
   /** Who is asked to make a cache: `eci` or `controller`; null if nobody is. */
   readonly madeBy: Decision['maker'] | null;
+  /** How many seconds the pod waits for it at most; null if it does not wait. */
+  readonly waitSeconds: number | null;
   readonly warnings: readonly string[];
 }
 
@@ -100,8 +102,7 @@ export function explanationOf(decision: Decision, verdicts = decision.match?.ver
     considered: match?.considered ?? 0,
     refused: Object.fromEntries(match?.refused ?? []),
     candidates: verdicts.map((verdict) => explainVerdict(verdict, match?.winner, cacheId === undefined)),
-    createOnMiss: decision.createOnMiss ?? null,
-    madeBy: decision.maker ?? null,
+    ...explainAsking(decision),
     warnings,
   };
 }
@@ -115,6 +116,18 @@ export function lackingImages({ outcome, images, match, degree }: Decision): rea
   if (!images || !isMatched || degree.exact === images.count) return [];
   const held = new Set(match?.winner?.cache.images.map(({ key }) => key));
   return images.references.map(({ key }) => key).filter((key) => !held.has(key));
+}
+
+function explainAsking({
+  createOnMiss,
+  maker,
+  waitMs,
+}: Decision): Pick<Explanation, 'createOnMiss' | 'madeBy' | 'waitSeconds'> {
+  return {
+    createOnMiss: createOnMiss ?? null,
+    madeBy: maker ?? null,
+    waitSeconds: waitMs === undefined ? null : waitMs / 1000,
+  };
 }
 
 function explainRequest({

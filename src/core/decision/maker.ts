@@ -4,6 +4,7 @@ import { breakEvenSeconds } from './break-even.ts';
 import type { DecisionContext } from './context.ts';
 import type { Maker } from './options.ts';
 import { LEAST_ENDED, templateOf } from './pod-life.ts';
+import { canWait } from './wait.ts';
 
 export interface ChosenMaker {
   readonly by: Maker;
@@ -12,12 +13,14 @@ export interface ChosenMaker {
 }
 
 /**
- * With `auto`, the controller, if the pods of the template are expected to end before the disk of a cache has cost what
+ * With `auto`, the controller, if the pod waits for its cache, or if the pods of the template are expected to end before the disk of a cache has cost what
  * it saves. Else ECI, whose own caches cost nothing, though it keeps only 25 of them in a region.
  */
-export function makerOf({ user, images, view, options }: DecisionContext): ChosenMaker {
+export function makerOf(context: DecisionContext): ChosenMaker {
+  const { user, images, view, options } = context;
   const { by } = options.createOnMiss;
   if (by !== 'auto') return { by, because: `createOnMiss.by is ${by}` };
+  if (canWait(context)) return { by: 'controller', because: 'the pod waits for its cache' };
   const life = view.podLife(templateOf(user));
   if (life === undefined || life.ended < LEAST_ENDED)
     return { by: 'eci', because: 'it is not known yet how long pods of this template live' };

@@ -35,6 +35,8 @@ export interface DecisionOptions extends CostOptions {
     readonly when: 'no-match' | 'incomplete';
     readonly by: Maker | 'auto';
   };
+  /** Whether pods may wait for their cache: `drain` lets those go that wait still. */
+  readonly waitForCache: 'never' | 'drain' | 'allow';
   /** A cache that expires sooner than this is not chosen. */
   readonly expiryMarginMs: number;
   /** An index that was not confirmed for longer than this is not trusted. */

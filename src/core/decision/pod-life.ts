@@ -4,11 +4,10 @@
  */
 import type { ImageReference } from '../image/reference.ts';
 import { podImages } from '../image/image-set.ts';
-import { sha256Hex } from '../image/sha256.ts';
+import { shortHash } from '../image/sha256.ts';
 import { isObject } from '../kubernetes/json.ts';
 import type { PodSize } from '../kubernetes/pod-requests.ts';
 import { messageOf, typeName, Unreadable } from '../kubernetes/problem.ts';
-import { memoize } from '../memoize.ts';
 import type { Pod } from '../pod.ts';
 
 /** Of the pods of one template. The size is that of the pod that ended last. */
@@ -42,10 +41,8 @@ export function templateOfImages(
   references: readonly Pick<ImageReference, 'repository'>[],
 ): string {
   const repositories = [...new Set(references.map(({ repository }) => repository))].toSorted();
-  return `${namespace}/${hashOf(repositories.join('\n'))}`;
+  return `${namespace}/${shortHash(repositories.join('\n'))}`;
 }
-
-const hashOf = memoize(1000, (text) => sha256Hex(text).slice(0, 32));
 
 /** As JSON with one template a line, sorted. */
 export function describeLives(lives: PodLives): string {

@@ -7,7 +7,7 @@ import type { Container, Pod } from '../pod.ts';
 import type { Profile } from './profile/effects.ts';
 import { isObject, readStringMap, type StringMap } from '../kubernetes/json.ts';
 import { annotationsFit, MAX_ANNOTATION_BYTES, utf8Length } from '../kubernetes/metadata-syntax.ts';
-import { CREATE_ON_MISS, DECISION, REQUEST_KEYS } from '../annotations.ts';
+import { CREATE_ON_MISS, DECISION, REQUEST_KEYS, WAIT_FOR_CACHE } from '../annotations.ts';
 
 /** The part of the annotation that is for people. */
 export interface DecisionSummary {
@@ -18,6 +18,8 @@ export interface DecisionSummary {
 /** A value that we wrote, or the digest of a longer value; null for an annotation that we removed. */
 type WrittenValue = string | { readonly fnv1a: string } | null;
 
+/** The labels that we write. */
+const LABELS: readonly string[] = [CREATE_ON_MISS, WAIT_FOR_CACHE];
 /** The most bytes of the record. */
 export const MAX_RECORD_BYTES = 4096;
 /** Records of earlier releases may be longer; a text beyond this many characters is no record of ours. */
@@ -46,8 +48,9 @@ interface WriteRecord {
  */
 export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
   const text = pod.annotations.get(DECISION);
-  if (text === undefined && !pod.annotations.has(CREATE_ON_MISS) && !pod.labels.has(CREATE_ON_MISS))
-    return pod;
+  const isMarked = pod.annotations.has(CREATE_ON_MISS) || LABELS.some((key) => pod.labels.has(key));
+  const isGated = pod.gates.includes(WAIT_FOR_CACHE);
+  if (text === undefined && !isMarked && !isGated) return pod;
 
   const record = text === undefined ? undefined : parseRecord(text);
   const annotations = new Map(pod.annotations);
@@ -56,8 +59,9 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
   const ofProfile = [...(record?.labels ?? [])].filter(
     ([key, value]) => profile.labelKeys.has(key) && pod.labels.get(key) === value,
   );
-  const labels = without(pod.labels, [CREATE_ON_MISS, ...ofProfile.map(([key]) => key)]);
-  if (!record) return { ...pod, annotations, labels };
+  const labels = without(pod.labels, [...LABELS, ...ofProfile.map(([key]) => key)]);
+  const gates = isGated ? pod.gates.filter((gate) => gate !== WAIT_FOR_CACHE) : pod.gates;
+  if (!record) return { ...pod, annotations, labels, gates };
 
   // What we write fits into the annotations of a pod, so that more characters than that are not ours to compare.
   let characters = MAX_ANNOTATION_BYTES;
@@ -74,7 +78,7 @@ export function asUserWroteIt(pod: Pod, profile: Profile): Pod {
       ? { ...container, imagePullPolicy: 'Always' }
       : container,
   );
-  return { ...pod, annotations, labels, containers };
+  return { ...pod, annotations, labels, containers, gates };
 }
 
 /** Copies nothing unless one of the keys is there: a map may be large. */

@@ -12,6 +12,7 @@ import type { Requirement } from './match/filters.ts';
 import { GIB, parseBytes } from '../kubernetes/quantity.ts';
 import { isObject, type StringMap } from '../kubernetes/json.ts';
 import { quote } from '../kubernetes/problem.ts';
+import { parseDuration } from '../kubernetes/time.ts';
 import {
   AUTO,
   EXTRA_STORAGE,
@@ -20,11 +21,15 @@ import {
   PIN,
   REQUEST_KEYS,
   STORAGE_OPTIONS,
+  WAIT_FOR_CACHE,
   type AnnotationPair,
 } from '../annotations.ts';
 
 /** The storage that every ECI instance has (docs/domain.md, "Storage"). */
 const DEFAULT_STORAGE_BYTES = 30 * GIB;
+
+/** Milliseconds that a pod may wait for its cache. */
+export const LONGEST_WAIT = 600_000;
 
 export interface Request {
   readonly pin: string | undefined;
@@ -40,6 +45,8 @@ export interface Request {
   readonly storageBytes: number;
   /** Whether the pod asks for encrypted temporary storage. */
   readonly encrypted: boolean;
+  /** How many milliseconds the pod waits for its cache at most; undefined if it does not ask to wait. */
+  readonly waitMs: number | undefined;
 }
 
 export interface RequestReading {
@@ -81,6 +88,14 @@ const BYTES: AnnotationType<number> = {
   allowed: 'a Kubernetes quantity, such as "50Gi"',
 };
 
+const WAIT_TEXT: AnnotationType<number> = {
+  parse: (text) => {
+    const wait = parseDuration(text) ?? 0;
+    return wait > 0 && wait <= LONGEST_WAIT ? wait : undefined;
+  },
+  allowed: `a duration such as "5m", at most "${LONGEST_WAIT / 60_000}m"`,
+};
+
 /** Characters. */
 const MAX_STORAGE_OPTIONS = 1000;
 
@@ -102,6 +117,11 @@ const STORAGE_OPTIONS_TEXT: AnnotationType<boolean> = {
   },
   allowed: 'a JSON object, such as {"encrypted":"true"}',
 };
+
+/** How many milliseconds a pod with our gate may wait: at most LONGEST_WAIT, also if its annotation was changed. */
+export function waitOf(annotations: StringMap): number {
+  return WAIT_TEXT.parse(annotations.get(WAIT_FOR_CACHE) ?? '') ?? LONGEST_WAIT;
+}
 
 /** Whether a text is a spelling of this boolean. */
 export function isBoolean(text: string | undefined, value: boolean): boolean {
@@ -166,6 +186,7 @@ export function readRequest(
       requirement,
       storageBytes: Math.max(DEFAULT_STORAGE_BYTES + extraBytes, storageRequestBytes),
       encrypted,
+      waitMs: read(WAIT_FOR_CACHE, WAIT_TEXT),
     },
     malformed,
     conflicts,

@@ -41,6 +41,8 @@ export interface View {
   /** All caches that claim this ID, by name; more than one only by mistake. */
   cachesById(id: string): readonly ImageCache[];
   profile(): Profile;
+  /** Whether a controller leads that makes caches, as far as is known. */
+  isControllerThere(nowMs: number): boolean;
   /** How long pods of a template live; undefined if that is not known. */
   podLife(template: string): PodLife | undefined;
   /**

@@ -4,7 +4,7 @@
  */
 import type { Pod } from '../pod.ts';
 import { parseImageReference, type ImageReference } from './reference.ts';
-import { sha256Hex } from './sha256.ts';
+import { shortHash } from './sha256.ts';
 
 export interface PodImages {
   /** Distinct by key, in the pod's order. */
@@ -61,5 +61,5 @@ function* imageTexts(
  */
 export function imageSetHash(references: readonly Pick<ImageReference, 'key'>[]): string {
   const keys = references.map((reference) => reference.key).toSorted();
-  return sha256Hex(keys.join('\n')).slice(0, 32);
+  return shortHash(keys.join('\n'));
 }

@@ -3,6 +3,8 @@
  * test compares this implementation with node:crypto.
  */
 
+import { memoize } from '../memoize.ts';
+
 const ROUND_CONSTANTS = fractionalBits(64, Math.cbrt);
 const INITIAL_STATE = fractionalBits(8, Math.sqrt);
 
@@ -31,6 +33,15 @@ export function sha256Hex(text: string): string {
     compress(state, schedule);
   }
   return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+}
+
+/** Characters of texts that are remembered; one of ten images has some hundreds. */
+const MOST_REMEMBERED = 2000;
+const remembered = memoize(1000, (text) => sha256Hex(text).slice(0, 32));
+
+/** The first 32 digits of the hash. Those of short texts are remembered, because they come again and again. */
+export function shortHash(text: string): string {
+  return text.length <= MOST_REMEMBERED ? remembered(text) : sha256Hex(text).slice(0, 32);
 }
 
 /** The message as big-endian words, then a 1 bit, zeros, and the message's length in bits: whole blocks of 16 words. */

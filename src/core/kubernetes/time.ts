@@ -7,6 +7,18 @@ export function formatTime(time: number): string {
   return new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds of `10m`, `90s` or `1h30m`; undefined if the text is no such duration. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(?:\d{1,9}(?:ms|s|m|h))+$/.test(text)) return undefined;
+  const parts = text.matchAll(/(\d+)(ms|s|m|h)/g);
+  return parts.reduce(
+    (sum, [, count = '', unit = '']) => sum + Number(count) * (DURATION_UNITS[unit] ?? 0),
+    0,
+  );
+}
+
 const UNITS = [
   ['d', 86_400],
   ['h', 3600],

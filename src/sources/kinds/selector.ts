@@ -2,7 +2,7 @@
  * Reads a Selector object (eci.aliyun.com/v1 and v1beta1), the custom resource of eci-profile, and the parts that it
  * shares with the entries of the eci-profile ConfigMap (docs/domain.md, "eci-profile").
  */
-import { OWN_PREFIX } from '../../core/annotations.ts';
+import { OWN_PREFIX, WAIT_FOR_CACHE } from '../../core/annotations.ts';
 import type {
   Destination,
   Metadata,
@@ -89,7 +89,8 @@ function readEffect(parent: JsonObject, path: string, problems: Unreadable[]): M
     const entries = Object.entries(readPart(effect, field, `${path}.effect.${field}`));
     const map = new Map<string, string>();
     for (const [key, value] of entries) {
-      const problem = key.startsWith(OWN_PREFIX)
+      const isReserved = key.startsWith(OWN_PREFIX) && !(field === 'annotations' && key === WAIT_FOR_CACHE);
+      const problem = isReserved
         ? `begins with ${OWN_PREFIX}, which is reserved for the webhook`
         : (problemOfKey(key) ??
           (typeof value === 'string'

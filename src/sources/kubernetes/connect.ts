@@ -5,6 +5,7 @@ import type { ClusterIndex } from '../../index/cluster-index.ts';
 import type { SourceEvents } from '../source.ts';
 import { ApiClient } from './api-client.ts';
 import { listHistory } from './history.ts';
+import { liftAll, type LiftAllOptions } from './lift-all.ts';
 import { loadKubeConfig } from './kube-config.ts';
 import { WebhookSource, type WebhookSourceOptions } from './webhook-source.ts';
 import { LeaderElection } from './lease.ts';
@@ -87,7 +88,14 @@ export function connectControllerSources(
         onChange();
       },
     },
-    { maxStalenessMs, bindTime: false, podLives, recordEvents: false },
+    {
+      maxStalenessMs,
+      bindTime: false,
+      podLives,
+      controllerLease: undefined,
+      gatedPods: undefined,
+      recordEvents: false,
+    },
     clock,
   );
   const listeners = { onFailure: onProblem, onStep, onChange };
@@ -112,6 +120,16 @@ export function connectImageCacheObjects(
   signal: AbortSignal,
 ): ClusterImageCaches {
   return new ClusterImageCaches(clientFor(kubeconfig, context), signal);
+}
+
+/** Lets all pods go that wait for their cache. @throws if the API server refuses, or does not answer */
+export function liftAllGates(
+  kubeconfig: string,
+  context: string,
+  options: LiftAllOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  return liftAll(clientFor(kubeconfig, context), options, signal);
 }
 
 /** Lists what the cluster knows of its pods. @throws if it cannot be read */

@@ -20,6 +20,7 @@ import type { KindStatus } from '../source.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { EciPods } from './eci-pods.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { changePod } from './gated-pods.ts';
 import { confirmedAtOf, ReflectorGroup, problemsOf, kindStatuses, type ReflectedKind } from './reflectors.ts';
 import type { Resource, Store } from './list-all.ts';
 import { Reflector, type ReflectorEvents } from './reflector.ts';
@@ -172,6 +173,14 @@ export class ControllerSource implements Cluster {
     });
   }
 
+  patchPod(
+    { namespace, name }: ObjectReference,
+    patchOf: (pod: JsonObject) => JsonObject | undefined,
+    signal: AbortSignal,
+  ): Promise<Written> {
+    return this.#tried(() => changePod(this.#api, `${namespace}/${name}`, patchOf, this.#until(signal)));
+  }
+
   async publishLives(lives: string, signal: AbortSignal): Promise<Written> {
     if (this.#podLives === undefined) return 'done';
     const [namespace = '', name = ''] = this.#podLives.split('/');
@@ -185,10 +194,17 @@ export class ControllerSource implements Cluster {
   }
 
   /** @throws ApiError if the API server can serve nobody now; Error if there is no answer */
-  async #write(request: ApiRequest): Promise<Written> {
+  #write(request: ApiRequest): Promise<Written> {
+    return this.#tried(() => this.#api.json({ ...request, signal: this.#until(request.signal) }));
+  }
+
+  #until(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#group.signal]);
+  }
+
+  async #tried(write: () => Promise<unknown>): Promise<Written> {
     try {
-      const signal = AbortSignal.any([request.signal, this.#group.signal]);
-      await this.#api.json({ ...request, signal });
+      await write();
       return 'done';
     } catch (error) {
       if (!(error instanceof ApiError) || CONCERNS_ALL.has(error.status)) throw error;

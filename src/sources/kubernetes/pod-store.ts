@@ -199,6 +199,7 @@ function isSame(a: WatchedPod | undefined, b: WatchedPod | undefined): boolean {
     a.hasStarted === b.hasStarted &&
     a.hasEnded === b.hasEnded &&
     a.isGated === b.isGated &&
+    a.waitsUntilMs === b.waitsUntilMs &&
     a.subject.uid === b.subject.uid &&
     a.pointsTo.join() === b.pointsTo.join()
   );

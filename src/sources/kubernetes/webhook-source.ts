@@ -14,7 +14,9 @@ import { NODE } from '../kinds/node.ts';
 import { SELECTOR } from '../kinds/selector.ts';
 import type { KindStatus, Source, SourceEvents } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
+import { leaseResource, leaseStore } from './controller-lease.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { GatedPods, type GatedPodsOptions } from './gated-pods.ts';
 import { confirmedAtOf, ReflectorGroup, problemsOf, kindStatuses, type ReflectedKind } from './reflectors.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
 import type { Resource } from './list-all.ts';
@@ -67,6 +69,10 @@ function podLivesKind(name: string): IndexedKind {
   };
 }
 
+function doesNotCount(): void {
+  // The age of the index does not depend on it.
+}
+
 export interface WebhookSourceOptions {
   /** How long the index counts as up to date without word from the API server, in milliseconds. */
   readonly maxStalenessMs: number;
@@ -74,6 +80,10 @@ export interface WebhookSourceOptions {
   readonly bindTime: boolean;
   /** `namespace/name` of the ConfigMap with the lives of pods; undefined: they are not followed. */
   readonly podLives: string | undefined;
+  /** `namespace/name` of the Lease of the controller; undefined: it is not followed. */
+  readonly controllerLease: string | undefined;
+  /** How pods are let go that wait for their cache; undefined: they are not followed. */
+  readonly gatedPods: Omit<GatedPodsOptions, 'maxStalenessMs'> | undefined;
   /** Whether to write an Event on an object that cannot be read; the source writes nothing else. */
   readonly recordEvents: boolean;
 }
@@ -94,9 +104,10 @@ export class WebhookSource implements Source {
     api: ApiClient,
     index: ClusterIndex,
     events: SourceEvents,
-    { maxStalenessMs, bindTime, podLives, recordEvents }: WebhookSourceOptions,
+    options: WebhookSourceOptions,
     clock: Clock,
   ) {
+    const { maxStalenessMs, bindTime, podLives, controllerLease, gatedPods, recordEvents } = options;
     this.#index = index;
     const recorder = new EventRecorder(
       api,
@@ -147,9 +158,28 @@ export class WebhookSource implements Source {
       };
       this.#optional.push(reflect(podLivesKind(podLives), { onConfirmed, onFailure }));
     }
+    if (controllerLease !== undefined) {
+      const store = leaseStore(index, clock);
+      const leaseEvents = { ...listeners, onConfirmed: doesNotCount };
+      const resource = leaseResource(controllerLease);
+      this.#optional.push({
+        reflector: new Reflector(resource, api, store, timing, leaseEvents, clock),
+        store,
+      });
+    }
+    if (gatedPods) {
+      const gatedEvents = {
+        ...listeners,
+        onConfirmed: doesNotCount,
+        onLifted: (key: string): void =>
+          events.onProgress(`Pod ${key} waited too long for its cache, and goes`),
+      };
+      const gatedOptions = { ...gatedPods, maxStalenessMs };
+      this.#optional.push(new GatedPods(api, gatedOptions, gatedEvents, this.#group.signal, clock));
+    }
     if (bindTime) {
       // Their age does not matter, because UnboundPods gets a pod that its watch lacks.
-      const podEvents = { ...listeners, onConfirmed: (): void => undefined };
+      const podEvents = { ...listeners, onConfirmed: doesNotCount };
       this.unboundPods = new UnboundPods(api, podEvents, this.#group.signal, maxStalenessMs, clock);
       this.#optional.push(this.unboundPods);
     }

@@ -534,6 +534,21 @@ describe('the ImageCache for a miss', () => {
   });
 });
 
+it('a pod that waits for its cache makes the miss an awaited one, and others do not', () => {
+  const index = indexOf();
+  const pod = (name: string, gate: string): Json => {
+    const made = createdPod({ images: ['a:1'] }, index, BY_CONTROLLER, { name, uid: name });
+    return { ...made, spec: { ...(made['spec'] as Json), schedulingGates: [{ name: gate }] } };
+  };
+  const awaited = (...gates: readonly string[]): boolean[] =>
+    missed(
+      gates.map((gate, i) => pod(`p${i}`, gate)),
+      index,
+    ).map(({ isAwaited }) => isAwaited);
+  expect(awaited('example.com/x', 'example.com/x')).toEqual([false]);
+  expect(awaited('example.com/x', 'imagecache-webhook.io/wait-for-cache')).toEqual([true]);
+});
+
 describe('a pod counts as one that misses a cache', () => {
   const index = indexOf();
   const at = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString();

@@ -40,14 +40,18 @@ describe('a miss', () => {
     expect(result.reconcileAgainAtMs).toBe(NOW + 1);
   });
 
-  it('gets a cache once as many pods miss it as are asked for, and a template at once', () => {
+  it('gets a cache once as many pods miss it as are asked for, and for a template, or a pod that waits, at once', () => {
     const misses = new Map([
       missOf('rare', 0, { default: 2 }),
       missOf('often', 0, { default: 2, other: 1 }),
       missOf('template', 0, { default: 0 }),
     ]);
+    const [name, awaited] = missOf('awaited', 0);
+    misses.set(name, { ...awaited, isAwaited: true });
     const options = { quota: 9, missesBefore: 3 };
-    expect(summary(planFor({ misses, options }))).toEqual({ created: ['often 1', 'template 1'] });
+    expect(summary(planFor({ misses, options }))).toEqual({
+      created: ['often 1', 'template 1', 'awaited 1'],
+    });
     const made = [cache('rare', HOUR, { phase: 'Failed' })];
     expect(summary(planFor({ own: made, misses, options }))['created']).toContain('rare 2');
   });

@@ -16,6 +16,7 @@ import { applied } from '../../support/patch.ts';
 
 const P = 'k8s.aliyun.com/';
 const DECISION = 'imagecache-webhook.io/decision';
+const WAIT = 'imagecache-webhook.io/wait-for-cache';
 const IMAGES = ['a:1', 'a:2', 'b:1', 'c:1', 'c', 'NOT VALID'];
 
 const value = fc.constantFrom('true', 'false', '1', 'nonsense');
@@ -30,6 +31,7 @@ const annotations = fc.record(
     [`${P}imc-match-count-request`]: fc.constantFrom('1', '2', '0'),
     [`${P}eci-extra-ephemeral-storage`]: fc.constantFrom('10Gi', 'much'),
     'team/annotation': fc.constantFrom('mine', 'effect'),
+    [WAIT]: fc.constantFrom('5m', 'soon'),
   },
   { requiredKeys: [] },
 );
@@ -75,7 +77,11 @@ const profile = fc.constantFrom<Json[]>(
 );
 const index = fc
   .record({ caches: fc.uniqueArray(cache, { selector: ({ name }) => name, maxLength: 3 }), profile })
-  .map((made) => indexOf(...made.caches.map(cacheObject), ...made.profile));
+  .map((made) => {
+    const view = indexOf(...made.caches.map(cacheObject), ...made.profile);
+    view.controllerLease.assume();
+    return view;
+  });
 const change: fc.Arbitrary<ConfigChange> = fc.record({
   scope: fc.constantFrom('eci', 'all'),
   dialect: fc.constantFrom('modern', 'legacy', 'both'),
@@ -88,6 +94,7 @@ const change: fc.Arbitrary<ConfigChange> = fc.record({
   }),
   partialHits: fc.constantFrom('auto', 'use', 'leave'),
   imageVolumes: fc.constantFrom('ignore', 'count'),
+  waitForCache: fc.constantFrom('never', 'allow'),
   createOnMiss: fc.record({
     when: fc.constantFrom('no-match', 'incomplete'),
     by: fc.constantFrom('eci', 'controller', 'auto'),
@@ -110,11 +117,14 @@ function isDenied(object: Json, view: ClusterIndex, config: ConfigChange): boole
   return decideFor(object, view, config).decision.outcome === 'denied';
 }
 
-/** `denied`, or the pod's metadata and pull policies after our patch, which changes nothing else. */
+/** `denied`, or the pod's metadata, gates and pull policies after our patch, which changes nothing else. */
 function outcome(object: Json, view: ClusterIndex, config: ConfigChange): unknown {
   if (isDenied(object, view, config)) return 'denied';
-  const { metadata, spec } = mutate(object, view, config) as { metadata: Json; spec: { containers: Json[] } };
-  return [metadata, spec.containers.map((container) => container['imagePullPolicy'])];
+  const { metadata, spec } = mutate(object, view, config) as {
+    metadata: Json;
+    spec: { containers: Json[]; schedulingGates?: unknown };
+  };
+  return [metadata, spec.schedulingGates, spec.containers.map((container) => container['imagePullPolicy'])];
 }
 
 describe('mutating twice', () => {

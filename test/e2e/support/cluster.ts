@@ -71,12 +71,20 @@ export function readRules(file: string): Rule[] {
   return parse(readFileSync(join(CHART, 'rbac', file), 'utf8')) as Rule[];
 }
 
+/** The controller of the tests has its Lease in kube-system. */
+const SEES_LEASE = { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['list', 'watch'] };
+
 interface AccountOptions {
   readonly bindTime?: boolean | undefined;
+  /** Whether pods may wait for their cache. */
+  readonly waits?: boolean | undefined;
 }
 
 /** Creates the namespace and the service account of the webhook, with the rights that the chart gives it. */
-export async function installAccount(api: ApiServer, { bindTime = false }: AccountOptions): Promise<void> {
+export async function installAccount(
+  api: ApiServer,
+  { bindTime = false, waits = false }: AccountOptions,
+): Promise<void> {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: ACCOUNT }];
   const role = (kind: string): Json => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: ACCOUNT });
@@ -85,12 +93,16 @@ export async function installAccount(api: ApiServer, { bindTime = false }: Accou
   await api.create(`/api/v1/namespaces/${ACCOUNT}/serviceaccounts`, { metadata });
   await api.create(`${rbac}/clusterroles`, {
     metadata,
-    rules: [...readRules('cluster-rules.yaml'), ...(bindTime ? readRules('bind-time-rules.yaml') : [])],
+    rules: [
+      ...readRules('cluster-rules.yaml'),
+      ...(bindTime ? readRules('bind-time-rules.yaml') : []),
+      ...(waits ? readRules('wait-rules.yaml') : []),
+    ],
   });
   await api.create(`${rbac}/clusterrolebindings`, { metadata, subjects, roleRef: role('ClusterRole') });
   await api.create(`${rbac}/namespaces/kube-system/roles`, {
     metadata,
-    rules: readRules('kube-system-rules.yaml'),
+    rules: [...readRules('kube-system-rules.yaml'), ...(waits ? [SEES_LEASE] : [])],
   });
   await api.create(`${rbac}/namespaces/kube-system/rolebindings`, {
     metadata,
@@ -102,12 +114,13 @@ export async function installAccount(api: ApiServer, { bindTime = false }: Accou
 /** Starts a control plane with the ImageCache resource and the webhook's service account. */
 export async function startCluster({
   bindTime,
+  waits,
   ...options
 }: ControlPlaneOptions & AccountOptions = {}): Promise<ControlPlane> {
   const plane = await startControlPlane(options);
   try {
     await installCrd(plane.api, IMAGE_CACHE_CRD);
-    await installAccount(plane.api, { bindTime });
+    await installAccount(plane.api, { bindTime, waits });
     return plane;
   } catch (error) {
     await plane.stop();

@@ -389,6 +389,13 @@ describe('a fault is reported by file and line, and the state before stays', () 
       stringify(selectorObject('x', { effect: { annotations: { 'imagecache-webhook.io/decision': 'x' } } })),
       'which is reserved for the webhook',
     ],
+    [
+      'a Selector that writes a label of ours',
+      stringify(
+        selectorObject('x', { effect: { labels: { 'imagecache-webhook.io/wait-for-cache': 'true' } } }),
+      ),
+      'which is reserved for the webhook',
+    ],
   ])('%s', async (_title, text, problem) => {
     const { problems, path } = await watch({ 'x.yaml': text });
     expect(problems).toEqual([expect.stringContaining(problem)]);
