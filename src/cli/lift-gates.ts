@@ -1,13 +1,14 @@
 /** `imc lift-gates`: lets all pods go that wait for their cache. */
 import { loadConfig } from '../config/load.ts';
 import { liftGates } from '../runtime/lift-gates.ts';
-import type { Command } from './command.ts';
+import { CONFIG_FLAG, type Command } from './command.ts';
 
 export const liftGatesCommand: Command = {
   name: 'lift-gates',
   summary: 'Let all pods go that wait for their cache, before the webhook and the controller are removed.',
-  usage: 'imc lift-gates [--delete-webhook NAME] [--kubeconfig FILE]',
+  usage: 'imc lift-gates [--config FILE] [--delete-webhook NAME] [--kubeconfig FILE]',
   flags: [
+    CONFIG_FLAG,
     {
       name: 'delete-webhook',
       value: 'NAME',
@@ -16,7 +17,7 @@ export const liftGatesCommand: Command = {
   ],
   settings: ['kubeconfig', 'kubeContext'],
   run: async (flags, io) => {
-    const config = loadConfig(undefined, flags.settings);
+    const config = loadConfig(flags.one('config'), flags.settings);
     let lifted = 0;
     await liftGates(config, flags.one('delete-webhook') ?? '', (key) => {
       lifted += 1;

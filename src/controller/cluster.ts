@@ -48,7 +48,7 @@ export interface Cluster extends Workloads {
   /** Deletes a cache that has not changed since it was read. */
   delete(cache: OwnCache, signal: AbortSignal): Promise<Written>;
   /**
-   * Changes a pod; `outdated` if it is gone, or has changed since it was read.
+   * Changes a pod; `outdated` if it is gone, has changed since it was read, or needs no change.
    * @param patchOf makes a JSON merge patch of the pod as it is now; undefined: nothing needs to be done
    */
   patchPod(

@@ -34,7 +34,7 @@ export function withoutWrites(
     takeUses: () => cluster.takeUses(),
     ownCaches: () => cluster.ownCaches(),
     lives: (now, published) => cluster.lives(now, published),
-    patchPod: () => Promise.resolve('done'),
+    patchPod: () => Promise.resolve('outdated'),
     publishLives: () => Promise.resolve('done'),
     confirmedAtMs: () => cluster.confirmedAtMs(),
     workloads: () => cluster.workloads(),

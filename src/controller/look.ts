@@ -88,11 +88,13 @@ export class Looking {
     }
     // From here on nothing is awaited: pods, caches and plan belong together.
     const waitingPods: WaitingPod[] = [];
+    /** The IDs and the image sets of caches that pods asked to wait for: those are worth their price. */
+    const asked = new Set<string>();
     for (const pod of this.#cluster.pods()) {
-      const { content, waitsUntilMs, deleting } = pod;
-      if (waitsUntilMs === undefined || deleting) continue;
-      const lack = content && this.#lacks.of(content, this.#view, this.#options.misses, now);
-      waitingPods.push({ pod, lack });
+      const { content, waitsUntilMs, deleting, asksToWait, pointsTo } = pod;
+      const lack = misses.lackOf(content);
+      if (asksToWait) for (const what of [...pointsTo, lack?.marker]) if (what !== undefined) asked.add(what);
+      if (waitsUntilMs !== undefined && !deleting) waitingPods.push({ pod, lack });
     }
     const usage = usageOf(this.#cluster.pods());
     const own = this.#withFirstSight(this.#cluster.ownCaches(), now).map((cache) =>
@@ -109,7 +111,12 @@ export class Looking {
       ...new Set(namespacesOf(cache).map(tenantOf)),
     ]);
     const { decision } = this.#options.misses;
-    const isAuto = decision.createOnMiss.by === 'auto';
+    const isAskedFor = ({ id, sets }: OwnCache): boolean =>
+      (id !== undefined && asked.has(id)) || sets.some(({ hash }) => asked.has(hash));
+    const isTooDear = (cache: OwnCache): boolean =>
+      decision.createOnMiss.by === 'auto' &&
+      !isAskedFor(cache) &&
+      costsMore(cache, namespacesOf(cache), decision, this.#view);
     const missing = missingTenants(misses.byName.values(), tenantOf);
     const { share } = new Holdings(quota, own.map(usersOf), missing);
     const protectedNow = (): ReadonlySet<string> =>
@@ -120,7 +127,7 @@ export class Looking {
         misses: misses.byName,
         needed: protectedNow(),
         usersOf,
-        costsMore: (cache) => isAuto && costsMore(cache, namespacesOf(cache), decision, this.#view),
+        costsMore: isTooDear,
         tenantOf,
         recent: this.#log.recent(own, tenantOf, now),
         confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,

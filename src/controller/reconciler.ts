@@ -10,7 +10,6 @@ import { FAILED, READY } from '../core/image-cache.ts';
 import { oldestOf, stalenessOf } from '../core/staleness.ts';
 import type { CacheOptions, OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type PlanOptions, type Refused } from '../core/controller/plan.ts';
-import type { EndedWait } from '../core/controller/waiting.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
 import type { TrackedView } from '../core/decision/view.ts';
 import { Backoffs } from './backoffs.ts';
@@ -22,7 +21,7 @@ import { Looking, type LookOptions } from './look.ts';
 import { tellParts } from './pack-events.ts';
 import { PodEvents } from './pod-events.ts';
 import { UseRecords } from './use-records.ts';
-import { Waits } from './waits.ts';
+import { Waits, type WaitEvents } from './waits.ts';
 
 export interface ReconcilerOptions extends PlanOptions, CacheOptions, LookOptions {
   readonly decision: DecisionOptions;
@@ -31,12 +30,10 @@ export interface ReconcilerOptions extends PlanOptions, CacheOptions, LookOption
 }
 
 /** Called for the log and the metrics. */
-export interface ReconcilerEvents extends ChangeEvents {
+export interface ReconcilerEvents extends ChangeEvents, WaitEvents {
   /** @param seconds since the cache was created */
   readonly onReady: (cache: OwnCache, seconds: number) => void;
   readonly onFailed: (cache: OwnCache) => void;
-  /** A pod waits no longer for its cache. @param seconds that it waited */
-  readonly onWaitEnded: (wait: EndedWait, seconds: number) => void;
   /** Called in each reconciliation with the misses that get no cache. */
   readonly onRefused: (refused: readonly Refused[]) => void;
 }
@@ -94,7 +91,7 @@ export class Reconciler {
     };
     const told = { ...events, onCreated, onMerge };
     this.#publication = new LifePublication(cluster, view, events.onProblem);
-    this.#waits = new Waits(cluster, view, config.decision, backoffs, events.onWaitEnded, clock);
+    this.#waits = new Waits(cluster, view, config.decision, backoffs, events, clock);
     this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, told, clock);
   }
 

@@ -18,7 +18,7 @@ import type { Look } from './look.ts';
 /** Pods that go at the same time, and in one reconciliation. */
 const AT_ONCE = 10;
 const MOST_A_ROUND = 500;
-/** Milliseconds until those follow that were too many at once. */
+/** Milliseconds until those follow that were too many at once, or that had changed. */
 const SOON = 1000;
 /** Events about the beginning of waits in one reconciliation. */
 const MOST_EVENTS = 20;
@@ -32,12 +32,18 @@ const ENDS: Readonly<Record<WaitEnd, string>> = {
   NotMade: 'none is made for it',
 };
 
+export interface WaitEvents {
+  /** A pod waits no longer for its cache. @param seconds that it waited */
+  readonly onWaitEnded: (wait: EndedWait, seconds: number) => void;
+  readonly onProblem: (problem: string) => void;
+}
+
 export class Waits {
   readonly #cluster: Cluster;
   readonly #view: View;
   readonly #options: DecisionOptions;
   readonly #backoffs: Backoffs;
-  readonly #onEnded: (wait: EndedWait, seconds: number) => void;
+  readonly #events: WaitEvents;
   readonly #clock: Clock;
   /** The uids of the pods that waited in the last reconciliation. */
   #known: ReadonlySet<string> = new Set();
@@ -47,14 +53,14 @@ export class Waits {
     view: View,
     options: DecisionOptions,
     backoffs: Backoffs,
-    onEnded: (wait: EndedWait, seconds: number) => void,
+    events: WaitEvents,
     clock: Clock,
   ) {
     this.#cluster = cluster;
     this.#view = view;
     this.#options = options;
     this.#backoffs = backoffs;
-    this.#onEnded = onEnded;
+    this.#events = events;
     this.#clock = clock;
   }
 
@@ -75,18 +81,21 @@ export class Waits {
     );
     const due = ended.filter(({ pod }) => !this.#backoffs.isWaiting(nameOf(pod), now));
     const queue = due.slice(0, MOST_A_ROUND).values();
+    let isComplete = due.length <= MOST_A_ROUND;
     const work = async (): Promise<void> => {
       for (const wait of queue) {
         if (!mayAct()) return;
         // oxlint-disable-next-line no-await-in-loop -- AT_ONCE of these run side by side
-        await this.#lift(wait, signal);
+        if (!(await this.#lift(wait, signal))) isComplete = false;
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    return due.length > MOST_A_ROUND ? now + SOON : reconcileAgainAtMs;
+    const againAtMs = Math.min(reconcileAgainAtMs, this.#backoffs.nextAtMs(this.#clock.now()));
+    return isComplete ? againAtMs : now + SOON;
   }
 
-  async #lift(wait: EndedWait, signal: AbortSignal): Promise<void> {
+  /** @returns false if the pod has changed, so that it must be looked at again */
+  async #lift(wait: EndedWait, signal: AbortSignal): Promise<boolean> {
     const { pod } = wait;
     const now = this.#clock.now();
     try {
@@ -95,20 +104,20 @@ export class Waits {
         (object) => liftPatch(object, this.#view, this.#options, now),
         signal,
       );
+      if (typeof written === 'object') return this.#failed(pod, written.refused, now);
+      this.#backoffs.succeeded(nameOf(pod));
       if (written === 'done') this.#tellEnd(wait, now);
-      if (typeof written === 'object') this.#backoffs.failed(nameOf(pod), now);
-      else this.#backoffs.succeeded(nameOf(pod));
+      return written === 'done';
     } catch (error) {
-      if (signal.aborted) return;
-      this.#backoffs.failed(nameOf(pod), now);
-      // The webhook's replicas let it go if it is overdue.
-      this.#cluster.recordEvent(
-        pod.subject,
-        'Warning',
-        'WaitingForImageCache',
-        `this pod cannot be let go yet: ${messageOf(error)}`,
-      );
+      return signal.aborted || this.#failed(pod, messageOf(error), now);
     }
+  }
+
+  /** The webhook's replicas let the pod go if it is overdue. */
+  #failed(pod: WatchedPod, problem: string, now: number): boolean {
+    if (this.#backoffs.failed(nameOf(pod), now))
+      this.#events.onProblem(`${nameOf(pod)} waits for its cache, and cannot be let go: ${problem}`);
+    return true;
   }
 
   #tellBeginning(pods: readonly WatchedPod[]): void {
@@ -124,7 +133,7 @@ export class Waits {
   #tellEnd(wait: EndedWait, now: number): void {
     const { pod, end } = wait;
     const seconds = Math.max(now - pod.createdAtMs, 0) / 1000;
-    this.#onEnded(wait, seconds);
+    this.#events.onWaitEnded(wait, seconds);
     const type = end === 'Ready' ? 'Normal' : 'Warning';
     const message = `this pod waited ${formatSeconds(seconds)} for an image cache: ${ENDS[end]}`;
     this.#cluster.recordEvent(pod.subject, type, 'WaitedForImageCache', message);

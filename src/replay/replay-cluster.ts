@@ -62,7 +62,7 @@ export class ReplayCluster implements Cluster {
   deletePod(name: string, milliseconds: number, hasEnded: boolean): void {
     const watched = this.#pods.get(name);
     this.#pods.delete(name);
-    if (watched) this.#lives.add(watched, milliseconds, hasEnded);
+    if (watched) this.#lives.add(watched, milliseconds, hasEnded, this.#clock.now());
   }
 
   lives(now: number, published: PodLives): PodLives {
@@ -71,7 +71,7 @@ export class ReplayCluster implements Cluster {
 
   /** No pod of a replay waits. */
   patchPod(): Promise<Written> {
-    return Promise.resolve('done');
+    return Promise.resolve('outdated');
   }
 
   publishLives(lives: string): Promise<Written> {

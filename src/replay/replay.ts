@@ -251,6 +251,7 @@ function watchedAs(decision: Decision, { object, watched }: Template, name: stri
     content: isMarked ? read.content : undefined,
     subject: { ...read.subject, name, uid: name },
     createdAtMs: now,
+    startedAtMs: now,
   };
 }
 

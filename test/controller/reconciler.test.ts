@@ -8,7 +8,7 @@ import type { UsageById } from '../../src/core/controller/uses.ts';
 import { readWatchedPod, type WatchedPod } from '../../src/core/controller/watched-pod.ts';
 import { readManifest } from '../../src/sources/kinds/manifest.ts';
 import { readImageCache } from '../../src/sources/kinds/image-cache.ts';
-import { readLives } from '../../src/core/decision/pod-life.ts';
+import { readLives, templateOf } from '../../src/core/decision/pod-life.ts';
 import type { JsonObject } from '../../src/core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { FakeClock } from '../support/clock.ts';
@@ -81,6 +81,7 @@ const cluster: Cluster = {
     const object = objects.get(name);
     const patch = answered === 'done' && object ? patchOf(object) : undefined;
     if (patch) patched.set(name, patch);
+    if (patch) pods = pods.filter(({ subject }) => subject.name !== name);
     return answered;
   },
   publishLives: (text) => {
@@ -456,7 +457,7 @@ it('misses that get no cache are told of once for each namespace, however many t
 describe('the lives of pods', () => {
   const AUTO = configWith({ createOnMiss: { by: 'auto' } });
   const options = { ...OPTIONS, decision: AUTO, misses: { ...OPTIONS.misses, decision: AUTO } };
-  const end = (seconds: number): void => lives.add(missing('a:1'), seconds * 1000, true);
+  const end = (seconds: number): void => lives.add(missing('a:1'), seconds * 1000, true, clock.now());
   const published = (): string[] => publications.map((text) => /"seconds":(\d+)/.exec(text)![1]!);
 
   it('are published once they have changed, and at most every half minute', async () => {
@@ -517,10 +518,10 @@ describe('a pod that waits for its cache', () => {
   const options = { ...OPTIONS, decision: WAITING, misses: { ...OPTIONS.misses, decision: WAITING } };
 
   /** A pod as the webhook left it, which waits for its cache. */
-  function wait(name: string, longest = '5m'): void {
+  function wait(name: string, longest = '5m', decision = WAITING): void {
     const object = podObject({ images: ['a:1'], annotations: { [WAIT]: longest } });
     index.controllerLease.assume();
-    const { annotations, labels } = decideFor(object, index, WAITING, clock.now());
+    const { annotations, labels } = decideFor(object, index, decision, clock.now());
     const creationTimestamp = new Date(clock.now()).toISOString();
     const metadata = {
       ...(object['metadata'] as Json),
@@ -552,6 +553,35 @@ describe('a pod that waits for its cache', () => {
     expect(told.at(-1)).toBe('WaitedForImageCache');
   });
 
+  it('keeps its cache with createOnMiss.by: auto, although pods of its template live too long for one', async () => {
+    const auto = configWith({ waitForCache: 'allow', createOnMiss: { by: 'auto' } });
+    const { pod } = missing('a:1').content!;
+    const long = { seconds: 36_000, ended: 10, cpu: 2, memoryGib: 4, learnedAtMs: clock.now() };
+    index.lives.set(new Map([[templateOf(pod), long]]));
+    wait('a', '5m', auto);
+    start({ ...options, decision: auto, misses: { ...options.misses, decision: auto } });
+    await settled();
+    reconciler.wake();
+    await pass(10_000);
+    expect([created, deleted, patched.size]).toEqual([['a:1'], [], 0]);
+    made('Ready');
+    await pass(2000);
+    expect([events.filter((each) => each.startsWith('marked')), patched.size]).toEqual([[], 1]);
+  });
+
+  it('is the only one for which the controller makes a cache, if its template lives too long for one', async () => {
+    const auto = configWith({ waitForCache: 'allow', createOnMiss: { by: 'auto' } });
+    index.controllerLease.assume();
+    const object = podObject({ images: ['a:1'], spec: ON_NODE('a:1'), annotations: { [WAIT]: '5m' } });
+    const { annotations } = decideFor(object, index, { ...auto, waitForCache: 'never' }, clock.now());
+    const creationTimestamp = new Date(clock.now()).toISOString();
+    const metadata = { ...(object['metadata'] as Json), uid: 'a', annotations, creationTimestamp };
+    pods = [readWatchedPod({ ...object, metadata })];
+    start({ ...options, decision: auto, misses: { ...options.misses, decision: auto } });
+    await settled();
+    expect(created).toEqual([]);
+  });
+
   it('goes when its time is up, although nothing else happens', async () => {
     wait('a', '30s');
     answer = () => Promise.resolve('outdated');
@@ -581,7 +611,8 @@ describe('a pod that waits for its cache', () => {
     answerPatch = () => Promise.reject(new Error('no answer'));
     await pass(10_000);
     answerPatch = () => Promise.resolve('done');
-    await pass(60_000);
+    await pass(20_000);
+    expect(problems).toEqual(['pod default/b waits for its cache, and cannot be let go: no']);
     expect([...patched.keys()].toSorted()).toEqual(['a', 'b', 'c']);
   });
 });

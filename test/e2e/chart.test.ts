@@ -50,7 +50,7 @@ const SWITCHES: readonly (readonly Json[])[] = [
   [
     {},
     { controller: { enabled: true }, config: { prewarm: true } },
-    { controller: { enabled: true }, config: { createOnMiss: { by: 'auto' }, waitForCache: 'allow' } },
+    { controller: { enabled: true }, config: { createOnMiss: { by: 'auto' }, waitForCache: 'drain' } },
   ],
   [
     {},
@@ -221,14 +221,18 @@ describe('the chart', () => {
       metadata: { name: 'restricted', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
     });
     await eventually(() => plane.api.get('/api/v1/namespaces/restricted/serviceaccounts/default'));
-    const values = { controller: { enabled: true }, serviceAccount: { create: false, name: 'default' } };
+    const values = {
+      controller: { enabled: true },
+      config: { waitForCache: 'drain' },
+      serviceAccount: { create: false, name: 'default' },
+    };
     const objects = await renderChart({ values });
     const templates = objects.flatMap((object): Json[] => {
       if (object['kind'] === 'Pod') return [object];
       const { template } = (object['spec'] ?? {}) as { template?: Json };
       return template ? [template] : [];
     });
-    expect(templates).toHaveLength(3);
+    expect(templates).toHaveLength(4);
     await plane.api.create('/apis/scheduling.k8s.io/v1/priorityclasses', find(objects, 'PriorityClass'));
     for (const { spec } of templates)
       await plane.api.create('/api/v1/namespaces/restricted/pods?dryRun=All', {

@@ -222,5 +222,5 @@ it('imc replay reads the pods of the cluster that would go to ECI, and replays t
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { policy: string; pods: number });
-  expect(policies.map(({ pods }) => pods)).toEqual([3, 3, 3, 3]);
+  expect(policies.map(({ pods }) => pods)).toEqual([3, 3, 3, 3, 3]);
 });

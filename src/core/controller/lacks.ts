@@ -53,9 +53,11 @@ export class Lacks {
       known.cacheGeneration = cacheGeneration;
       return known.lack;
     }
-    const decision = decide(content.pod, view, options.decision, now);
-    const desired = desiredCaches(content, decision, options, view);
     const waits = content.pod.gates.includes(WAIT_FOR_CACHE);
+    // Whether a pod waits was decided when it was created.
+    const decided = waits ? options.decision : { ...options.decision, waitForCache: 'never' as const };
+    const decision = decide(content.pod, view, decided, now);
+    const desired = desiredCaches(content, decision, options, view);
     const lack = {
       marker: decision.createOnMiss,
       found: foundBy(decision),

@@ -3,14 +3,16 @@
  * that still run count as well, and a few early ends among many pods do not make all of them look short-lived.
  */
 import { MOST_TEMPLATES, type PodLife, type PodLives } from '../decision/pod-life.ts';
+import { DAY } from '../kubernetes/time.ts';
 import type { PodSize } from '../kubernetes/pod-requests.ts';
 import type { WatchedPod } from './watched-pod.ts';
 
 interface Learned {
   /** Seconds that pods lived that are no longer followed. */
   lived: number;
-  /** How many of them ended. */
+  /** How many of them ended, and when the last one did. */
   ended: number;
+  endedAtMs: number;
   size: PodSize;
 }
 
@@ -22,65 +24,95 @@ const MOST_ENDED = 10;
 const WORTH_A_CHANGE = 0.2;
 /** Templates of one namespace, so that the others keep theirs. */
 const MOST_OF_NAMESPACE = 200;
+/** Milliseconds after the last end of a pod until its template is forgotten. */
+const FORGOTTEN_AFTER = 30 * DAY;
 
 export class Lives {
   /** At most MOST_TEMPLATES; the one that changed longest ago first. */
   readonly #learned = new Map<string, Learned>();
+  #isRestored = false;
 
   /**
    * Adds a pod that had started.
    * @param milliseconds that it has lived
    * @param hasEnded false if it still runs, but is no longer followed
+   * @param now milliseconds since 1970
    */
-  add({ template, size }: WatchedPod, milliseconds: number, hasEnded: boolean): void {
-    const learned = this.#learned.get(template) ?? { lived: 0, ended: 0, size };
-    this.#learned.delete(template);
-    this.#makeRoomFor(template);
+  add({ template, size }: WatchedPod, milliseconds: number, hasEnded: boolean, now: number): void {
+    const learned = this.#learned.get(template) ?? { lived: 0, ended: 0, endedAtMs: now, size };
     learned.lived += milliseconds / 1000;
     learned.size = size;
-    if (hasEnded) learned.ended += 1;
+    if (hasEnded) {
+      learned.ended += 1;
+      learned.endedAtMs = now;
+    }
     if (learned.ended > HALVED_AFTER) {
       learned.ended /= 2;
       learned.lived /= 2;
     }
-    this.#learned.set(template, learned);
+    this.#set(template, learned);
   }
 
   /**
    * @param pods those that are followed now
-   * @param published what is known of templates of which this replica has seen fewer ends
+   * @param published by this or an earlier leader; the first time, it is what is known of templates that this replica
+   *   has not seen
    * @param now milliseconds since 1970
    * @returns at most MOST_TEMPLATES, seconds to two digits; `published` itself if nothing has changed
    */
   expected(pods: Iterable<WatchedPod>, published: PodLives, now: number): PodLives {
+    this.#restore(published);
     const running = new Map<string, number>();
-    for (const { template, hasStarted, hasEnded, createdAtMs } of pods) {
+    for (const { template, hasStarted, hasEnded, startedAtMs } of pods) {
       if (!hasStarted || hasEnded) continue;
-      running.set(template, (running.get(template) ?? 0) + Math.max(now - createdAtMs, 0) / 1000);
+      running.set(template, (running.get(template) ?? 0) + Math.max(now - startedAtMs, 0) / 1000);
     }
     const expected = new Map<string, PodLife>();
-    for (const [template, { lived, ended, size }] of this.#learned) {
-      const before = published.get(template);
-      const ends = Math.min(Math.floor(ended), MOST_ENDED);
-      if (ends < Math.max(before?.ended ?? 0, 1)) continue;
-      const seconds = (lived + (running.get(template) ?? 0)) / ended;
-      const isAsBefore = before?.ended === ends && Math.abs(seconds / before.seconds - 1) < WORTH_A_CHANGE;
-      if (!isAsBefore)
-        expected.set(template, { seconds: Number(seconds.toPrecision(2)), ended: ends, ...size });
+    for (const [template, learned] of this.#learned) {
+      if (now - learned.endedAtMs > FORGOTTEN_AFTER) this.#learned.delete(template);
+      else if (learned.ended >= 1) {
+        const life = lifeOf(learned, running.get(template) ?? 0);
+        const before = published.get(template);
+        expected.set(template, before && isAbout(before, life) ? before : life);
+      }
     }
-    if (expected.size === 0) return published;
-    for (const [template, life] of published) {
-      if (expected.size >= MOST_TEMPLATES) break;
-      if (!expected.has(template)) expected.set(template, life);
-    }
-    return expected;
+    const isSame =
+      expected.size === published.size && [...expected].every(([key, life]) => published.get(key) === life);
+    return isSame ? published : expected;
   }
 
-  #makeRoomFor(template: string): void {
+  /** Once, because what is published later is what this replica, or another that sees the same pods, has learned. */
+  #restore(published: PodLives): void {
+    if (this.#isRestored || published.size === 0) return;
+    this.#isRestored = true;
+    for (const [template, { seconds, ended, learnedAtMs, ...size }] of published)
+      if ((this.#learned.get(template)?.ended ?? 0) < ended)
+        this.#set(template, { lived: seconds * ended, ended, endedAtMs: learnedAtMs, size });
+  }
+
+  #set(template: string, learned: Learned): void {
+    this.#learned.delete(template);
     const namespace = template.slice(0, template.indexOf('/') + 1);
     const ofNamespace = [...this.#learned.keys()].filter((each) => each.startsWith(namespace));
     const [oldest] = ofNamespace.length >= MOST_OF_NAMESPACE ? ofNamespace : this.#learned.keys();
     const isFull = ofNamespace.length >= MOST_OF_NAMESPACE || this.#learned.size >= MOST_TEMPLATES;
     if (isFull && oldest !== undefined) this.#learned.delete(oldest);
+    this.#learned.set(template, learned);
   }
+}
+
+/** @param running seconds that its present pods have run */
+function lifeOf({ lived, ended, endedAtMs, size }: Learned, running: number): PodLife {
+  return {
+    seconds: Number(((lived + running) / ended).toPrecision(2)),
+    ended: Math.min(Math.floor(ended), MOST_ENDED),
+    learnedAtMs: Math.floor(endedAtMs / DAY) * DAY,
+    cpu: size.cpu,
+    memoryGib: size.memoryGib,
+  };
+}
+
+function isAbout(before: PodLife, life: PodLife): boolean {
+  const isSame = before.ended === life.ended && before.learnedAtMs === life.learnedAtMs;
+  return isSame && Math.abs(life.seconds / before.seconds - 1) < WORTH_A_CHANGE;
 }

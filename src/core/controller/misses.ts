@@ -82,6 +82,8 @@ function mayCountAt({ nodeName, isGated, subject, createdAtMs }: WatchedPod): nu
 /** The misses of the groups that were added, by the name of the ImageCache that each miss asks for. */
 export class Misses {
   readonly byName = new Map<string, Miss>();
+  /** One for each content. */
+  readonly #lackOf = new Map<PodContent, Lack>();
   readonly #view: TrackedView;
   readonly #lacks: Lacks;
   readonly #options: MissOptions;
@@ -100,6 +102,7 @@ export class Misses {
     const { pod } = content;
     if (!this.#isInCharge(content)) return;
     const lack = this.#lacks.of(content, this.#view, this.#options, this.#now);
+    this.#lackOf.set(content, lack);
     const marker = pod.annotations.get(CREATE_ON_MISS);
     // A marker with another hash is none of ours, or the pod was changed after the webhook saw it.
     if (marker !== undefined && marker !== lack.marker) return;
@@ -117,6 +120,11 @@ export class Misses {
         isAwaited: isAwaited || known?.isAwaited === true,
       });
     }
+  }
+
+  /** What the pods with this content lack; undefined if they were not looked at. */
+  lackOf(content: PodContent | undefined): Lack | undefined {
+    return content && this.#lackOf.get(content);
   }
 
   /** Whether the webhook decides on such pods; a marker on another pod is forged. */

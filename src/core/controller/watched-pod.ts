@@ -39,6 +39,8 @@ export interface WatchedPod {
   /** The object to report on: the pod, or the workload whose template will make it. */
   readonly subject: ObjectReference;
   readonly createdAtMs: number;
+  /** When its node took it, as far as that is known; else when it was created. */
+  readonly startedAtMs: number;
   readonly deleting: boolean;
   /** Undefined for a pod without a node, and for the pod of a template. */
   readonly nodeName: string | undefined;
@@ -54,6 +56,8 @@ export interface WatchedPod {
   readonly size: PodSize;
   /** Whether the scheduler must not place the pod yet. */
   readonly isGated: boolean;
+  /** Whether its user, or a profile, asks that it waits for its cache. */
+  readonly asksToWait: boolean;
   /** Until when the pod waits for its cache, in milliseconds since 1970; undefined if it does not wait. */
   readonly waitsUntilMs: number | undefined;
   /** The IDs of the caches that the pod was given, pins, or started from. */
@@ -105,12 +109,14 @@ export function watchedPod(
     content: contentSize(content) > MAX_CONTENT ? undefined : content,
     subject,
     ...life,
+    startedAtMs: parseTime(partOf(object, 'status')['startTime']) ?? life.createdAtMs,
     nodeName: pod.nodeName,
     hasStarted: hasStarted(partOf(object, 'status')),
     hasEnded: PHASES_AT_END.has(partOf(object, 'status')['phase']),
     template: templateOf(read),
     size: sizeRequest(spec),
     isGated: read.gates.length > 0,
+    asksToWait: read.annotations.has(WAIT_FOR_CACHE),
     waitsUntilMs: read.gates.includes(WAIT_FOR_CACHE)
       ? life.createdAtMs + waitOf(read.annotations)
       : undefined,

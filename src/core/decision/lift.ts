@@ -22,8 +22,9 @@ export function liftPatch(
   const gates = objectsIn(partOf(pod, 'spec')['schedulingGates']);
   const others = gates.filter(({ name }) => name !== WAIT_FOR_CACHE);
   if (others.length === gates.length) return undefined;
-  // It has waited, and does so once.
-  const { seen, decision } = decideOnJson(pod, undefined, view, { ...options, waitForCache: 'drain' }, nowMs);
+  // It has waited, and does so once; and pull policies can no longer be changed.
+  const deciding = { ...options, waitForCache: 'never', pullPolicy: 'warn' } as const;
+  const { seen, decision } = decideOnJson(pod, undefined, view, deciding, nowMs);
   const after = decision.outcome === 'denied' ? seen : decision.pod;
   return {
     metadata: {

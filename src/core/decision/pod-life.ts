@@ -8,6 +8,7 @@ import { shortHash } from '../image/sha256.ts';
 import { isObject } from '../kubernetes/json.ts';
 import type { PodSize } from '../kubernetes/pod-requests.ts';
 import { messageOf, typeName, Unreadable } from '../kubernetes/problem.ts';
+import { formatDay, parseTime } from '../kubernetes/time.ts';
 import type { Pod } from '../pod.ts';
 
 /** Of the pods of one template. The size is that of the pod that ended last. */
@@ -16,6 +17,8 @@ export interface PodLife extends PodSize {
   readonly seconds: number;
   /** The ends of pods from which it is learned. */
   readonly ended: number;
+  /** The day of the last of them, at its beginning, in milliseconds since 1970. */
+  readonly learnedAtMs: number;
 }
 
 /** By template. */
@@ -48,8 +51,9 @@ export function templateOfImages(
 export function describeLives(lives: PodLives): string {
   const lines = [...lives]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([template, { seconds, ended, cpu, memoryGib }]) => {
-      return `${JSON.stringify(template)}:${JSON.stringify({ seconds, ended, cpu, memoryGib })}`;
+    .map(([template, { learnedAtMs, seconds, ended, cpu, memoryGib }]) => {
+      const learned = formatDay(learnedAtMs);
+      return `${JSON.stringify(template)}:${JSON.stringify({ seconds, ended, cpu, memoryGib, learned })}`;
     });
   return `{${lines.join(',\n')}}`;
 }
@@ -77,8 +81,9 @@ export function readLives(text: string): PodLives {
 function readLife(value: unknown): PodLife | undefined {
   if (!isObject(value)) return undefined;
   const { seconds, ended, cpu, memoryGib } = value;
+  const learnedAtMs = parseTime(value['learned']) ?? 0;
   return isAmount(seconds) && isAmount(ended) && isAmount(cpu) && isAmount(memoryGib)
-    ? { seconds, ended, cpu, memoryGib }
+    ? { seconds, ended, cpu, memoryGib, learnedAtMs }
     : undefined;
 }
 

@@ -178,7 +178,10 @@ export class ControllerSource implements Cluster {
     patchOf: (pod: JsonObject) => JsonObject | undefined,
     signal: AbortSignal,
   ): Promise<Written> {
-    return this.#tried(() => changePod(this.#api, `${namespace}/${name}`, patchOf, this.#until(signal)));
+    return this.#tried(async () => {
+      const isChanged = await changePod(this.#api, `${namespace}/${name}`, patchOf, this.#until(signal));
+      return isChanged ? 'done' : 'outdated';
+    });
   }
 
   async publishLives(lives: string, signal: AbortSignal): Promise<Written> {
@@ -195,17 +198,19 @@ export class ControllerSource implements Cluster {
 
   /** @throws ApiError if the API server can serve nobody now; Error if there is no answer */
   #write(request: ApiRequest): Promise<Written> {
-    return this.#tried(() => this.#api.json({ ...request, signal: this.#until(request.signal) }));
+    return this.#tried(async () => {
+      await this.#api.json({ ...request, signal: this.#until(request.signal) });
+      return 'done';
+    });
   }
 
   #until(signal: AbortSignal): AbortSignal {
     return AbortSignal.any([signal, this.#group.signal]);
   }
 
-  async #tried(write: () => Promise<unknown>): Promise<Written> {
+  async #tried(write: () => Promise<Written>): Promise<Written> {
     try {
-      await write();
-      return 'done';
+      return await write();
     } catch (error) {
       if (!(error instanceof ApiError) || CONCERNS_ALL.has(error.status)) throw error;
       return [404, 409].includes(error.status) ? 'outdated' : { refused: error.message };

@@ -92,7 +92,7 @@ export class EciPods {
       if (this.#nodes.size >= MOST_NODES) break;
       const store = this.#storeWith({
         onNew: (watched) => this.#noteUse(watched),
-        onLife: (...life) => this.#lives.add(...life),
+        onLife: (...life) => this.#lives.add(...life, this.#clock.now()),
       });
       const { reflector } = this.#reflect(
         { ...PODS, kind: `Pod on ${name}`, fieldSelector: `spec.nodeName=${name}` },

@@ -26,15 +26,17 @@ const OVERDUE_AFTER = 10_000;
 /** Milliseconds between two looks, and until a pod is tried again that the API server did not let go. */
 const LOOK_EVERY = 1000;
 const AGAIN_AFTER = 5000;
-/** Pods that go at the same time, and those that are followed; the others follow when these are gone. */
+/** Pods that go at the same time. */
 const AT_ONCE = 10;
-const MOST_FOLLOWED = 50_000;
+/** Pods that are followed; Kubernetes is made for 150,000 pods in a cluster. */
+const MOST_FOLLOWED = 200_000;
 const TIMEOUT = 5000;
 
 /**
  * Reads a pod, and changes it.
  * @param key `namespace/name`
  * @param patchOf a JSON merge patch of the pod as it is now; undefined: nothing needs to be done
+ * @returns whether the pod was changed
  * @throws ApiError; Error if there is no answer
  */
 export async function changePod(
@@ -42,13 +44,14 @@ export async function changePod(
   key: string,
   patchOf: (pod: JsonObject) => JsonObject | undefined,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const [namespace = '', name = ''] = key.split('/').map(encodeURIComponent);
   const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
   const pod = await api.json({ path, timeout: TIMEOUT, signal });
   const body = isObject(pod) ? patchOf(pod) : undefined;
-  if (!body) return;
+  if (!body) return false;
   await api.json({ path, method: 'PATCH', contentType: 'merge-patch+json', body, timeout: TIMEOUT, signal });
+  return true;
 }
 
 export interface GatedPodsOptions {
@@ -102,7 +105,7 @@ export class GatedPods {
   }
 
   #note(key: string, object: JsonObject): void {
-    if (!readGates(partOf(object, 'spec')).includes(WAIT_FOR_CACHE)) {
+    if (!isGated(object)) {
       this.#dueAtMs.delete(key);
       return;
     }
@@ -111,22 +114,27 @@ export class GatedPods {
   }
 
   #look(): void {
+    if (this.#signal.aborted) return;
     const now = this.#clock.now();
     for (const [key, at] of this.#dueAtMs) {
       if (this.#lifting.size >= AT_ONCE) return;
       if (at > now || this.#lifting.has(key)) continue;
       this.#lifting.add(key);
-      void this.#lift(key).finally(() => this.#lifting.delete(key));
+      void this.#lift(key).finally(() => {
+        this.#lifting.delete(key);
+        this.#look();
+      });
     }
   }
 
   async #lift(key: string): Promise<void> {
-    // Until the watch shows that it is gone, or has changed.
+    // Until the watch shows that it is gone, or has changed; and after the others, so that it holds up none of them.
+    this.#dueAtMs.delete(key);
     this.#dueAtMs.set(key, this.#clock.now() + AGAIN_AFTER);
     try {
-      await changePod(this.#api, key, this.#options.patchOf, this.#signal);
+      const isLifted = await changePod(this.#api, key, this.#options.patchOf, this.#signal);
       this.#problem = undefined;
-      this.#events.onLifted(key);
+      if (isLifted) this.#events.onLifted(key);
     } catch (error) {
       // Another replica, or the controller, was faster.
       const isDone = error instanceof ApiError && [404, 409].includes(error.status);
@@ -137,6 +145,11 @@ export class GatedPods {
       this.#problem = problem;
     }
   }
+}
+
+/** Whether our scheduling gate is on the pod: anybody may add the label alone. */
+export function isGated(pod: JsonObject): boolean {
+  return readGates(partOf(pod, 'spec')).includes(WAIT_FOR_CACHE);
 }
 
 function overdueAt(metadata: JsonObject): number {

@@ -147,10 +147,14 @@ export class PodStore implements Store {
   }
 
   delete(key: string): void {
+    this.#remove(key, true);
+  }
+
+  #remove(key: string, isEnd: boolean): void {
     const before = this.#pods.get(key);
     this.#pods.delete(key);
     if (!before) return;
-    this.#noteEnd(before);
+    this.#noteEnd(before, isEnd);
     if (before.content) this.#contents.release(before.content);
     this.#events.onGone?.(before, key);
     this.#events.onChange();
@@ -158,19 +162,20 @@ export class PodStore implements Store {
 
   /** Forgets all pods, because nothing watches them any more. */
   clear(): void {
-    for (const key of this.#pods.keys()) this.delete(key);
+    for (const key of this.#pods.keys()) this.#remove(key, false);
   }
 
   #noteLife(before: WatchedPod, after: WatchedPod | undefined): void {
-    // A pod of more than a day no longer matters, and its end will not be seen.
-    if (after === undefined) this.#events.onLife?.(before, DAY, false);
+    if (after === undefined) this.#noteEnd(before, false);
     else if (after.subject.uid !== before.subject.uid) this.#noteEnd(before);
     else if (after.hasEnded) this.#noteEnd({ ...after, hasEnded: before.hasEnded });
   }
 
-  #noteEnd(watched: WatchedPod): void {
-    const { hasStarted, hasEnded, createdAtMs } = watched;
-    if (hasStarted && !hasEnded) this.#events.onLife?.(watched, this.#events.now() - createdAtMs, true);
+  /** @param isEnd false: the pod runs on, and is followed no longer */
+  #noteEnd(watched: WatchedPod, isEnd = true): void {
+    const { hasStarted, hasEnded, startedAtMs } = watched;
+    const milliseconds = Math.max(this.#events.now() - startedAtMs, 0);
+    if (hasStarted && !hasEnded) this.#events.onLife?.(watched, milliseconds, isEnd);
   }
 
   get(key: string): WatchedPod | undefined {

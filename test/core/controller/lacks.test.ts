@@ -17,7 +17,10 @@ const CONTENTS = [['a:1', 'proxy:1'], ['b:1', 'proxy:1'], ['a:1'], ['a:2', 'b:1'
 
 const livesOf = (seconds: number): PodLives =>
   new Map(
-    CONTENTS.slice(0, 2).map(({ pod }) => [templateOf(pod), { seconds, ended: 3, cpu: 2, memoryGib: 4 }]),
+    CONTENTS.slice(0, 2).map(({ pod }) => [
+      templateOf(pod),
+      { seconds, ended: 3, cpu: 2, memoryGib: 4, learnedAtMs: 0 },
+    ]),
   );
 
 /** What a pod found is told as of the time when it was decided. */

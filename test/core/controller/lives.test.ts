@@ -7,17 +7,19 @@ import { NOW, podObject } from '../../support/objects.ts';
 
 const HOUR = 3_600_000;
 const SIZE = { cpu: 2, memoryGib: 4 };
+const DAY = 86_400_000;
+const TODAY = { learnedAtMs: Math.floor(NOW / DAY) * DAY };
 
 let lives: Lives;
 beforeEach(() => (lives = new Lives()));
 
-/** A pod that was created some time ago, and has started. */
+/** A pod that started some time ago. */
 function pod(template = 'a/1', ago = 0, change: Partial<WatchedPod> = {}): WatchedPod {
   const read = readWatchedPod(podObject());
-  return { ...read, template, hasStarted: true, createdAtMs: NOW - ago, ...change };
+  return { ...read, template, hasStarted: true, startedAtMs: NOW - ago, ...change };
 }
 const end = (template: string, seconds: number, times = 1): void => {
-  for (let i = 0; i < times; i++) lives.add(pod(template), seconds * 1000, true);
+  for (let i = 0; i < times; i++) lives.add(pod(template), seconds * 1000, true, NOW);
 };
 const expected = (
   running: readonly WatchedPod[] = [],
@@ -30,13 +32,13 @@ describe('the expected life', () => {
     end('a/1', 75);
     end('b/1', 1234);
     expect(expected()).toEqual({
-      'a/1': { seconds: 65, ended: 3, ...SIZE },
-      'b/1': { seconds: 1200, ended: 1, ...SIZE },
+      'a/1': { seconds: 65, ended: 3, ...SIZE, ...TODAY },
+      'b/1': { seconds: 1200, ended: 1, ...SIZE, ...TODAY },
     });
   });
 
   it('is unknown while no pod of the template has ended', () => {
-    lives.add(pod(), 24 * HOUR, false);
+    lives.add(pod(), 24 * HOUR, false, NOW);
     expect(expected([pod('a/1', HOUR)])).toEqual({});
   });
 
@@ -48,7 +50,7 @@ describe('the expected life', () => {
 
   it('counts a day of those that are no longer followed, and no end', () => {
     end('a/1', 60, 3);
-    lives.add(pod(), 24 * HOUR, false);
+    lives.add(pod(), 24 * HOUR, false, NOW);
     expect(expected()['a/1']).toMatchObject({ seconds: 29_000, ended: 3 });
   });
 
@@ -68,29 +70,47 @@ describe('the expected life', () => {
 
   it('has the size of the pod that ended last', () => {
     end('a/1', 60);
-    lives.add(pod('a/1', 0, { size: { cpu: 8, memoryGib: 16 } }), 60_000, true);
+    lives.add(pod('a/1', 0, { size: { cpu: 8, memoryGib: 16 } }), 60_000, true, NOW);
     expect(expected()['a/1']).toMatchObject({ cpu: 8, memoryGib: 16 });
   });
 });
 
 describe('what was published before', () => {
-  const known = (life: Partial<PodLife>): PodLives =>
-    new Map([['a/1', { seconds: 500, ended: 3, ...SIZE, ...life }]]);
+  const known = (life: Partial<PodLife> = {}): PodLives =>
+    new Map([['a/1', { seconds: 500, ended: 3, ...SIZE, ...TODAY, ...life }]]);
 
-  it('stays until this replica has seen as many ends', () => {
+  it('is the beginning of what a new controller learns', () => {
+    expect(expected([], known())).toEqual(Object.fromEntries(known()));
+    end('a/1', 100);
+    expect(expected([], known())['a/1']).toMatchObject({ seconds: 400, ended: 4 });
+    end('a/1', 100, 5);
+    expect(expected([], known())['a/1']).toMatchObject({ seconds: 230, ended: 9 });
+  });
+
+  it('is kept against fewer ends that this replica has seen meanwhile, and not against more', () => {
     end('a/1', 60, 2);
-    expect(expected([], known({}))['a/1']!.seconds).toBe(500);
-    end('a/1', 60);
-    expect(expected([], known({}))['a/1']!.seconds).toBe(60);
+    expect(expected([], known())['a/1']).toMatchObject({ seconds: 500, ended: 3 });
+    lives = new Lives();
+    end('a/1', 60, 4);
+    expect(expected([], known())['a/1']).toMatchObject({ seconds: 60, ended: 4 });
+  });
+
+  it('grows with pods that run now and do not end', () => {
+    expect(expected([pod('a/1', HOUR)], known())['a/1']).toMatchObject({ seconds: 1700, ended: 3 });
+    expect(expected([pod('a/1', 2 * HOUR)], known())['a/1']).toMatchObject({ seconds: 2900, ended: 3 });
   });
 
   it('is the very same if nothing is new, or the life is about the same', () => {
-    const published = known({ seconds: 65 });
+    const published = known();
     expect(lives.expected([], published, NOW)).toBe(published);
-    end('a/1', 60, 3);
-    expect(lives.expected([], published, NOW)).toBe(published);
-    end('a/1', 200, 3);
-    expect(lives.expected([], published, NOW)).not.toBe(published);
+    expect(lives.expected([pod('a/1', 200_000)], published, NOW)).toBe(published);
+    expect(lives.expected([pod('a/1', 400_000)], published, NOW)).not.toBe(published);
+  });
+
+  it('is forgotten thirty days after the last end', () => {
+    const old = known({ learnedAtMs: NOW - 30 * DAY });
+    expect(lives.expected([], old, NOW).size).toBe(1);
+    expect(lives.expected([], old, NOW + 1).size).toBe(0);
   });
 });
 
@@ -105,5 +125,16 @@ describe('what is remembered', () => {
     for (let i = 0; i < MOST_TEMPLATES; i++) end(`n${i}/1`, 60);
     expect(Object.keys(expected())).toHaveLength(MOST_TEMPLATES);
     expect(expected()).not.toHaveProperty(['quiet/1']);
+  });
+
+  it('is limited in the same way by what is published, however often one namespace has others', () => {
+    end('quiet/1', 60);
+    let published: PodLives = new Map();
+    for (let round = 0; round < 12; round++) {
+      for (let i = 0; i < 200; i++) end(`loud/${round}-${i}`, 60);
+      published = lives.expected([], published, NOW);
+    }
+    expect(published.size).toBe(201);
+    expect(published.has('quiet/1')).toBe(true);
   });
 });

@@ -25,7 +25,10 @@ function isTooDear(
   const known = Object.entries(lives).map(([where, seconds]) => {
     const [namespace = '', images = ''] = where.split('/');
     const references = images.split('+').map((image) => parseImageReference(image)!);
-    return [templateOfImages(namespace, references), { seconds, ended, cpu: 2, memoryGib: 4 }] as const;
+    return [
+      templateOfImages(namespace, references),
+      { seconds, ended, cpu: 2, memoryGib: 4, learnedAtMs: 0 },
+    ] as const;
   });
   index.lives.set(new Map(known));
   return costsMore({ sets }, namespaces, DEFAULT_CONFIG, index);

@@ -7,6 +7,7 @@ import { DEFAULT_CONFIG } from '../../support/default-config.ts';
 import { cacheObject, decideFor, indexOf, nodeObject, podObject, type Json } from '../../support/objects.ts';
 
 const SIZE = { cpu: 2, memoryGib: 4 };
+const LIFE: PodLife = { ...SIZE, seconds: 60, ended: LEAST_ENDED, learnedAtMs: 0 };
 const AUTO = 'k8s.aliyun.com/eci-auto-imc';
 const MARKER = 'imagecache-webhook.io/create-on-miss';
 const OPTIONS = { createOnMiss: { by: 'auto' } } as const;
@@ -60,7 +61,7 @@ describe('with auto', () => {
     ...objects: readonly Json[]
   ): ReturnType<typeof decideFor> => {
     const index = indexOf(...objects);
-    if (life) index.lives.set(new Map([[template, { seconds: 60, ended: LEAST_ENDED, ...SIZE, ...life }]]));
+    if (life) index.lives.set(new Map([[template, { ...LIFE, ...life }]]));
     return decideFor(object, index, OPTIONS);
   };
 
@@ -109,7 +110,7 @@ describe('with auto', () => {
   ])('a partial match of pods that live %i s is a %s', (seconds, reason, maker) => {
     const two = podObject({ images: ['app:1', 'proxy:1'] });
     const index = indexOf(cacheObject({ name: 'x', images: ['proxy:1'] }));
-    index.lives.set(new Map([[templateOf(readPod(two, undefined)), { seconds, ended: 3, ...SIZE }]]));
+    index.lives.set(new Map([[templateOf(readPod(two, undefined)), { ...LIFE, seconds }]]));
     const { decision } = decideFor(two, index, OPTIONS);
     expect([decision.reason, decision.maker]).toEqual([reason, maker]);
     expect(decision.why).toContain('a cache of the controller pays for itself up to 5.8 min');

@@ -10,7 +10,7 @@ import {
 } from '../../../src/core/decision/pod-life.ts';
 import { indexOf } from '../../support/objects.ts';
 
-const LIFE: PodLife = { seconds: 95, ended: 3, cpu: 2, memoryGib: 4 };
+const LIFE: PodLife = { seconds: 95, ended: 3, cpu: 2, memoryGib: 4, learnedAtMs: Date.parse('2026-12-01') };
 
 describe('what is published', () => {
   it('is JSON with a template a line', () => {
@@ -19,14 +19,15 @@ describe('what is published', () => {
       ['a/1', { ...LIFE, seconds: 0.5 }],
     ]);
     expect(describeLives(lives)).toBe(
-      '{"a/1":{"seconds":0.5,"ended":3,"cpu":2,"memoryGib":4},\n"b/2":{"seconds":95,"ended":3,"cpu":2,"memoryGib":4}}',
+      '{"a/1":{"seconds":0.5,"ended":3,"cpu":2,"memoryGib":4,"learned":"2026-12-01"},\n"b/2":{"seconds":95,"ended":3,"cpu":2,"memoryGib":4,"learned":"2026-12-01"}}',
     );
     expect(describeLives(new Map())).toBe('{}');
   });
 
   it('is read as it was written', () => {
     const amount = fc.double({ min: 0, max: 1e9, noNaN: true }).map((value) => value + 0);
-    const life = fc.record({ seconds: amount, ended: amount, cpu: amount, memoryGib: amount });
+    const learnedAtMs = fc.nat(30_000).map((day) => day * 86_400_000);
+    const life = fc.record({ seconds: amount, ended: amount, cpu: amount, memoryGib: amount, learnedAtMs });
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.string(), life), { maxLength: 20 }), (entries) => {
         const lives = new Map(entries);
@@ -54,7 +55,8 @@ describe('what somebody else wrote into it', () => {
     ['negative', { ...LIFE, seconds: -1 }],
     ['no number', { ...LIFE, ended: '3' }],
   ])('is left out if it is %s', (_title, life) => {
-    const text = JSON.stringify({ 'a/1': life, 'b/2': LIFE });
+    const written = { ...LIFE, learned: '2026-12-01' };
+    const text = JSON.stringify({ 'a/1': life, 'b/2': written });
     expect(readLives(text)).toEqual(new Map([['b/2', LIFE]]));
   });
 

@@ -213,6 +213,14 @@ describe('a pod that is let go', () => {
     );
   });
 
+  it('is not said to have another pull policy, which can no longer be changed', () => {
+    const spec: PodSpec = { ...WAITING, pullPolicy: 'Always' };
+    const pod = admitted(spec);
+    const index = withController(cacheObject({ name: 'x', images: ['app:1'] }));
+    const patch = liftPatch(pod, index, configWith({ ...ALLOWED, pullPolicy: 'enforce' }), NOW);
+    expect(JSON.stringify(patch)).not.toContain('imagePullPolicy');
+  });
+
   it('needs nothing if no gate of ours is on it', () => {
     expect(liftPatch(podObject(), withController(), configWith(ALLOWED), NOW)).toBeUndefined();
   });

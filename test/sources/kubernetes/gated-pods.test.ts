@@ -24,14 +24,17 @@ afterEach(async () => {
   await api[Symbol.asyncDispose]();
 });
 
-function follow(isDraining = false): GatedPods {
+function follow(
+  isDraining = false,
+  patchOf: () => Json | undefined = () => ({ spec: { schedulingGates: [] } }),
+): GatedPods {
   const events = {
     onFailure: (message: string) => failures.push(message),
     onStep: () => undefined,
     onConfirmed: () => undefined,
     onLifted: (key: string) => lifted.push(key),
   };
-  const options = { isDraining, maxStalenessMs: 60_000, patchOf: () => ({ spec: { schedulingGates: [] } }) };
+  const options = { isDraining, maxStalenessMs: 60_000, patchOf };
   return new GatedPods(api.client(), options, events, stop.signal, clock);
 }
 
@@ -109,6 +112,28 @@ describe('a pod that waits', () => {
     answer = { status: 200, body: { kind: 'Pod' } };
     await clock.advance(6000);
     await eventually(() => expect(lifted).toEqual(['default/a']));
+  });
+
+  it('is no news if nothing had to be done, because somebody was faster', async () => {
+    put(
+      follow(true, () => undefined),
+      waiting('a'),
+    );
+    await clock.advance(1000);
+    await eventually(() => expect(sent()).toHaveLength(1));
+    await clock.advance(1000);
+    expect([sent().length, lifted]).toEqual([1, []]);
+  });
+
+  it('does not wait for others that are always refused, and goes as fast as the API server answers', async () => {
+    const pods = follow(true);
+    const isBad = (path: string): boolean => path.includes('/bad');
+    api.answer = ({ path }) =>
+      isBad(path) ? { status: 403, body: {} } : { status: 200, body: { kind: 'Pod' } };
+    for (let i = 0; i < 50; i++) put(pods, waiting(`bad${i}`));
+    for (let i = 0; i < 100; i++) put(pods, waiting(`good${i}`));
+    await clock.advance(1000);
+    await eventually(() => expect(lifted).toHaveLength(100));
   });
 
   it('is one of ten that are let go at the same time', async () => {

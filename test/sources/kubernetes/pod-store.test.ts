@@ -72,7 +72,28 @@ describe('the life of a pod', () => {
     now += DAY;
     put('a', MARKED, running);
     store.delete('a');
-    expect(lives).toEqual([['a', DAY, false]]);
+    expect(lives).toEqual([['a', DAY + HOUR, false]]);
+  });
+
+  it('is over once the pod has ended, also if it stays for more than a day', () => {
+    put('a', MARKED, running);
+    put('a', MARKED, { status: { phase: 'Succeeded' } });
+    now += 2 * DAY;
+    put('a', MARKED, { status: { phase: 'Succeeded' } });
+    expect(lives).toEqual([['a', HOUR, true]]);
+  });
+
+  it('begins when its node took the pod, and not while it waited', () => {
+    const startTime = '2026-11-30T11:59:00Z';
+    put('a', MARKED, { status: { phase: 'Running', startTime } });
+    store.delete('a');
+    expect(lives).toEqual([['a', 60_000, true]]);
+  });
+
+  it('goes on, unseen, if the pods of a node are followed no longer', () => {
+    put('a', MARKED, running);
+    store.clear();
+    expect(lives).toEqual([['a', HOUR, false]]);
   });
 
   it('of a pod that never started says nothing, nor does one whose end is over when the store begins', () => {
