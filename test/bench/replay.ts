@@ -1,6 +1,6 @@
 /**
- * Replays a month of pods and measures what packs are worth: the share of pods that start warm, the caches made, and the
- * time. The figures follow from the trace and the seed; only the time depends on the machine.
+ * Replays a month of pods and measures what packs and createOnMiss.by: auto are worth: the share of pods that start warm,
+ * the caches made, their cost, and the time. The figures follow from the trace and the seed; only the time depends on the machine.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { loadConfig } from '../../src/config/load.ts';
@@ -27,10 +27,10 @@ async function run(
   trace: Trace,
   newTagEvery: number,
   quota: string,
-  templatesAhead?: number,
+  { templatesAhead, by = 'controller' }: { templatesAhead?: number; by?: string } = {},
 ): Promise<Measured> {
   const settings = new Map([
-    ['createOnMiss.by', 'controller'],
+    ['createOnMiss.by', by],
     ['controller.quota', quota],
     ['controller.tenantCreationsPerHour', NO_LIMIT],
     ['controller.creationsPerHour', NO_LIMIT],
@@ -77,7 +77,7 @@ export async function measureReplay(): Promise<Row[]> {
       row('time of the policy', packed.seconds, 's', { atMost: 20 }),
     );
   }
-  const ahead = await run(trace, THREE_DAYS, NO_LIMIT, TEN_MINUTES);
+  const ahead = await run(trace, THREE_DAYS, NO_LIMIT, { templatesAhead: TEN_MINUTES });
   rows.push({
     section: 'replay',
     what: `${name}, a new tag every 3 days, templates 10 min ahead: warm without a quota`,
@@ -85,5 +85,20 @@ export async function measureReplay(): Promise<Row[]> {
     unit: 'of all pods',
     goal: { atLeast: 0.95 },
   });
+  const eci = await run(trace, Infinity, NO_LIMIT, { by: 'eci' });
+  const auto = await run(trace, Infinity, NO_LIMIT, { by: 'auto' });
+  const { making, keeping, disks } = auto.cost;
+  const ofAuto = (text: string, figure: number, unit: string, goal: Row['goal']): Row => ({
+    section: 'replay',
+    what: `${name}, one tag, createOnMiss.by: auto: ${text}`,
+    figure,
+    unit,
+    ...(goal && { goal }),
+  });
+  rows.push(
+    ofAuto("warm, of ECI's", auto.warm / eci.warm, '', { atLeast: 1 }),
+    ofAuto('cost, of what is saved', (making + keeping + disks) / auto.worth, '', { atMost: 1.05 }),
+    ofAuto('time of the policy', auto.seconds, 's', { atMost: 20 }),
+  );
   return rows;
 }
