@@ -6,18 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LIVES_KEY } from '../../src/core/decision/pod-life.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
-import { find, NAMESPACE, Release, RELEASE } from './support/chart.ts';
-import {
-  IMAGE_CACHE_CRD,
-  IMAGE_CACHES,
-  installCrd,
-  metadataOf,
-  readManifest,
-  setStatus,
-  type Rule,
-} from './support/cluster.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
-import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
+import { find, NAMESPACE, RELEASE } from './support/chart.ts';
+import { IMAGE_CACHES, metadataOf, setStatus, type Rule } from './support/cluster.ts';
+import type { ControlPlane } from './support/control-plane.ts';
+import { installWithController, type Installed } from './support/installed.ts';
+import { canHaveAddresses, type Kubelet } from './support/kubelet.ts';
 import { audited, granted, used } from './support/rights.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
@@ -30,16 +23,10 @@ const PUBLISHED_WITHIN = 60_000;
 describe.skipIf(!canHaveAddresses())('createOnMiss.by: auto', () => {
   let plane: ControlPlane;
   let kubelet: Kubelet;
-  let objects: Json[];
+  let objects: readonly Json[];
+  let installed: Installed | undefined;
   beforeAll(async () => {
-    plane = await startControlPlane();
-    await installCrd(plane.api, IMAGE_CACHE_CRD);
-    await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
-    await plane.api.create('/api/v1/nodes', {
-      metadata: { name: 'virtual-kubelet', labels: { type: 'virtual-kubelet' } },
-    });
-    await plane.api.untilPodsCanBeCreated('default');
-    objects = await new Release(plane).upgrade({
+    installed = await installWithController({
       controller: { enabled: true },
       config: {
         shutdownDelay: '0s',
@@ -48,16 +35,10 @@ describe.skipIf(!canHaveAddresses())('createOnMiss.by: auto', () => {
         controller: { leaseDuration: '3s', webhookTimeout: '2s' },
       },
     });
-    kubelet = new Kubelet(plane, NAMESPACE);
-    await kubelet.start();
-    await kubelet.untilReady(2);
-    await kubelet.untilReady(2, 'controller');
+    ({ plane, kubelet, objects } = installed);
     await eventually(async () => expect(await askedFor('first:1')).toHaveProperty([MARKER]), 30_000);
   });
-  afterAll(async () => {
-    await kubelet?.[Symbol.asyncDispose]();
-    await plane?.stop();
-  });
+  afterAll(() => installed?.[Symbol.asyncDispose]());
 
   const podOf = (name: string, image: string): Json => ({
     metadata: { name, labels: { 'alibabacloud.com/eci': 'true' } },

@@ -5,18 +5,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/objects.ts';
-import { find, NAMESPACE, Release, RELEASE, untilRolledOut } from './support/chart.ts';
-import {
-  IMAGE_CACHE_CRD,
-  IMAGE_CACHES,
-  installCrd,
-  metadataOf,
-  readManifest,
-  setStatus,
-  type Rule,
-} from './support/cluster.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
-import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
+import { find, NAMESPACE, RELEASE, untilRolledOut, type Release } from './support/chart.ts';
+import { IMAGE_CACHES, metadataOf, setStatus, type Rule } from './support/cluster.ts';
+import type { ControlPlane } from './support/control-plane.ts';
+import { installWithController, type Installed } from './support/installed.ts';
+import { canHaveAddresses, type Kubelet } from './support/kubelet.ts';
 import { audited, granted, used } from './support/rights.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
@@ -38,27 +31,14 @@ describe.skipIf(!canHaveAddresses())('a pod that waits for its cache', () => {
   let plane: ControlPlane;
   let kubelet: Kubelet;
   let release: Release;
-  let objects: Json[];
+  let objects: readonly Json[];
+  let installed: Installed | undefined;
   beforeAll(async () => {
-    plane = await startControlPlane();
-    await installCrd(plane.api, IMAGE_CACHE_CRD);
-    await installCrd(plane.api, readManifest('test/e2e/fixtures/selectors-crd.yaml'));
-    await plane.api.create('/api/v1/nodes', {
-      metadata: { name: 'virtual-kubelet', labels: { type: 'virtual-kubelet' } },
-    });
-    await plane.api.untilPodsCanBeCreated('default');
-    release = new Release(plane);
-    objects = await release.upgrade(VALUES);
-    kubelet = new Kubelet(plane, NAMESPACE);
-    await kubelet.start();
-    await kubelet.untilReady(2);
-    await kubelet.untilReady(2, 'controller');
+    installed = await installWithController(VALUES);
+    ({ plane, kubelet, release, objects } = installed);
     await untilPodsWait();
   });
-  afterAll(async () => {
-    await kubelet?.[Symbol.asyncDispose]();
-    await plane?.stop();
-  });
+  afterAll(() => installed?.[Symbol.asyncDispose]());
   afterEach(async () => {
     await plane.api.call('DELETE', `${PODS}?gracePeriodSeconds=0`);
     await plane.api.call('DELETE', IMAGE_CACHES);
