@@ -4,6 +4,7 @@ import { SETTINGS } from '../config/settings.ts';
 import { suggestName } from '../config/suggest.ts';
 import { AMOUNT, COUNT, DURATION } from '../config/value-type.ts';
 import { SNAPSHOT_PRICE, type ReplayPrices } from '../replay/account.ts';
+import type { Prices } from '../core/decision/break-even.ts';
 import type { World } from '../replay/replay.ts';
 import { DEFAULT_SYNTHETIC, syntheticTrace } from '../replay/synthetic-trace.ts';
 import { readTrace, type Trace } from '../replay/trace.ts';
@@ -27,9 +28,9 @@ const NOT_AT_ONCE = {
   parse: (text: unknown) => DURATION.parse(text) || undefined,
   allowed: `${DURATION.allowed}, above 0`,
 };
-const { prices, pullRate } = loadConfig(undefined, new Map(), {});
-const DEFAULT_PRICES: ReplayPrices = { ...prices, snapshotGibMonth: SNAPSHOT_PRICE };
-const PRICE_NAMES = Object.keys(DEFAULT_PRICES);
+/** The prices with which the decision counts, too. */
+const POD_PRICES = ['diskGibHour', 'vcpuSecond', 'memoryGibSecond'] as const;
+const PRICE_NAMES: readonly string[] = [...POD_PRICES, 'snapshotGibMonth'];
 
 export const replay: Command = {
   name: 'replay',
@@ -82,7 +83,7 @@ export const replay: Command = {
     {
       name: 'pull-rate',
       value: 'MB/s',
-      help: `How fast a pod pulls, in compressed megabytes a second. Default ${pullRate}.`,
+      help: 'How fast a pod pulls, in compressed megabytes a second. Default: as the setting pullRate.',
     },
     {
       name: 'image-sizes',
@@ -184,14 +185,15 @@ function readWorld(flags: Flags): World {
   const sizes = flags.one('image-sizes') ?? 'known';
   if (sizes !== 'known' && sizes !== 'unknown')
     throw new UsageError(`--image-sizes is ${JSON.stringify(sizes)}; it must be known or unknown`);
+  const byDefault = loadConfig(undefined, new Map(), {});
   return {
     seed: flagValue(flags, 'seed', DEFAULTS.seed, COUNT),
     newTagEvery:
       newTagEvery === undefined ? Infinity : durationOf(flags, 'new-tag-every', newTagEvery) / 1000,
     sidecars: sidecars.filter((image) => image !== ''),
-    prices: readPrices(flags.all('price')),
+    prices: readPrices(flags.all('price'), byDefault.prices),
     creationTime: durationOf(flags, 'creation-time', DEFAULTS.creationTime),
-    bytesPerSecond: flagValue(flags, 'pull-rate', `${pullRate}`, AMOUNT) * MEGABYTE,
+    bytesPerSecond: flagValue(flags, 'pull-rate', `${byDefault.pullRate}`, AMOUNT) * MEGABYTE,
     templatesAhead:
       templatesAhead === undefined ? undefined : durationOf(flags, 'templates-ahead', templatesAhead),
     knownSizes: sizes === 'known',
@@ -199,10 +201,7 @@ function readWorld(flags: Flags): World {
 }
 
 function costSettings({ prices: ofWorld, bytesPerSecond }: World): [string, string][] {
-  const named = (['diskGibHour', 'vcpuSecond', 'memoryGibSecond'] as const).map((name): [string, string] => [
-    `prices.${name}`,
-    `${ofWorld[name]}`,
-  ]);
+  const named = POD_PRICES.map((name): [string, string] => [`prices.${name}`, `${ofWorld[name]}`]);
   return [...named, ['pullRate', `${bytesPerSecond / MEGABYTE}`]];
 }
 
@@ -210,7 +209,7 @@ function durationOf(flags: Flags, name: string, byDefault: string): number {
   return flagValue(flags, name, byDefault, NOT_AT_ONCE);
 }
 
-function readPrices(texts: readonly string[]): ReplayPrices {
+function readPrices(texts: readonly string[], byDefault: Prices): ReplayPrices {
   const given = texts.map((text): [string, number] => {
     const [name = '', value = ''] = text.split('=');
     if (!PRICE_NAMES.includes(name) || AMOUNT.parse(value) === undefined)
@@ -219,5 +218,5 @@ function readPrices(texts: readonly string[]): ReplayPrices {
       );
     return [name, Number(value)];
   });
-  return { ...DEFAULT_PRICES, ...Object.fromEntries(given) };
+  return { ...byDefault, snapshotGibMonth: SNAPSHOT_PRICE, ...Object.fromEntries(given) };
 }

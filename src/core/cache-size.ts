@@ -14,15 +14,32 @@ const UNKNOWN_GIB = 30;
 /** Images need about twice their compressed size on a disk (docs/domain.md, "ImageCache"). */
 export const UNPACKED = 2;
 
+/** What is known of the sizes of images. */
+export interface ImageSizes {
+  /** Compressed, of the images whose size is known. */
+  readonly knownBytes: number;
+  readonly unknown: number;
+}
+
+/** @param keys normalised references; the sizes are as the nodes report them */
+export function sizesOf(keys: readonly string[], view: View): ImageSizes {
+  let [knownBytes, unknown] = [0, 0];
+  for (const key of keys) {
+    const bytes = view.imageSize(key);
+    if (bytes === undefined) unknown += 1;
+    else knownBytes += bytes;
+  }
+  return { knownBytes, unknown };
+}
+
 /**
  * The GiB that a cache of these images needs, and at most `maxSizeGib`.
- * @param keys normalised references of the images; their compressed sizes are as the nodes report them
+ * @param keys normalised references of the images
  */
 export function neededGib(keys: readonly string[], { maxSizeGib }: SizeOptions, view: View): number {
-  const sizes = keys.map((key) => view.imageSize(key));
-  const known = sizes.reduce<number>((sum, bytes = 0) => sum + bytes, 0);
-  const needed = Math.ceil((known * UNPACKED) / GIB);
-  const least = sizes.includes(undefined) ? UNKNOWN_GIB : LEAST_GIB;
+  const { knownBytes, unknown } = sizesOf(keys, view);
+  const needed = Math.ceil((knownBytes * UNPACKED) / GIB);
+  const least = unknown > 0 ? UNKNOWN_GIB : LEAST_GIB;
   return Math.min(Math.max(needed, least), Math.max(maxSizeGib, LEAST_GIB));
 }
 

@@ -1,5 +1,5 @@
 /** The lives of pods in memory, as the controller published them. */
-import type { PodLife, PodLives } from '../core/decision/pod-life.ts';
+import { LEAST_ENDED, type PodLife, type PodLives } from '../core/decision/pod-life.ts';
 
 export class LifeIndex {
   #lives: PodLives = new Map();
@@ -14,8 +14,10 @@ export class LifeIndex {
     return this.#lives;
   }
 
+  /** Undefined also if it rests on too few ends of pods. */
   get(template: string): PodLife | undefined {
-    return this.#lives.get(template);
+    const life = this.#lives.get(template);
+    return life && life.ended >= LEAST_ENDED ? life : undefined;
   }
 
   set(lives: PodLives): void {

@@ -10,7 +10,7 @@ import { IMAGE_CACHES, metadataOf, setStatus, type Rule } from './support/cluste
 import type { ControlPlane } from './support/control-plane.ts';
 import { installWithController, type Installed } from './support/installed.ts';
 import { canHaveAddresses, type Kubelet } from './support/kubelet.ts';
-import { audited, granted, used } from './support/rights.ts';
+import { audited, granted, refusedOf, unusedBy } from './support/rights.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
 const WAIT = 'imagecache-webhook.io/wait-for-cache';
@@ -191,19 +191,15 @@ describe.skipIf(!canHaveAddresses())('a pod that waits for its cache', () => {
   it('used every right that the chart gives for it, and was refused no request', () => {
     const rulesOf = (kind: string, name: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
     const events = audited(plane.auditLog);
-    const usedBy = (name: string): string[] => {
-      const account = `system:serviceaccount:${NAMESPACE}:${name}`;
-      return [...new Set(events.filter(({ user }) => user.username === account).map(used))];
-    };
     const ofPods = (rules: Rule[]): string[] =>
       granted(rules.filter(({ resources }) => resources.includes('pods')));
-    const unused = (rights: string[], name: string): string[] =>
-      rights.filter((each) => !usedBy(name).includes(each));
+    const unused = (rights: readonly string[], name: string): string[] =>
+      unusedBy(events, `system:serviceaccount:${NAMESPACE}:${name}`, rights);
     expect(unused(ofPods(rulesOf('ClusterRole', RELEASE)), RELEASE)).toEqual([]);
     expect(unused(granted(rulesOf('Role', `${RELEASE}-of-controller`), NAMESPACE), RELEASE)).toEqual([]);
     const ofController = ofPods(rulesOf('ClusterRole', `${RELEASE}-controller`));
     expect(unused(ofController, `${RELEASE}-controller`)).toEqual([]);
-    expect(events.filter(({ responseStatus: { code } }) => code === 401 || code === 403)).toEqual([]);
+    expect(refusedOf(events)).toEqual([]);
   });
 
   it('goes when waiting is switched off, and when the release is removed', async () => {

@@ -1,6 +1,6 @@
 /**
- * Which caches go: those that are superseded, expired, too dear or unused for too long, and those that room.ts lets go. A cache that
- * pods may be given is marked first, and deleted `retireWait` later if no pod needs it then.
+ * Which caches go: those that are superseded, expired, too dear or unused for too long, and those that room.ts lets go. A
+ * cache that pods may be given is marked first, and deleted `retireWait` later if no pod needs it then.
  */
 import { READY } from '../image-cache.ts';
 import { DAY } from '../kubernetes/time.ts';

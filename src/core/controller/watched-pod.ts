@@ -99,7 +99,7 @@ export function watchedPod(
   life: Pick<WatchedPod, 'createdAtMs' | 'deleting'>,
 ): WatchedPod {
   const read = readPod(object, namespace);
-  const spec = partOf(object, 'spec');
+  const [spec, status] = [partOf(object, 'spec'), partOf(object, 'status')];
   const kept = [...read.annotations].filter(([key]) => KEPT_ANNOTATIONS.has(key));
   const pod = { ...read, name: '', annotations: new Map(kept) };
   const pullSecrets = qualified(namesOf(spec['imagePullSecrets']), pod.namespace);
@@ -109,10 +109,10 @@ export function watchedPod(
     content: contentSize(content) > MAX_CONTENT ? undefined : content,
     subject,
     ...life,
-    startedAtMs: parseTime(partOf(object, 'status')['startTime']) ?? life.createdAtMs,
+    startedAtMs: parseTime(status['startTime']) ?? life.createdAtMs,
     nodeName: pod.nodeName,
-    hasStarted: hasStarted(partOf(object, 'status')),
-    hasEnded: PHASES_AT_END.has(partOf(object, 'status')['phase']),
+    hasStarted: hasStarted(status),
+    hasEnded: PHASES_AT_END.has(status['phase']),
     template: templateOf(read),
     size: sizeRequest(spec),
     isGated: read.gates.length > 0,

@@ -1,6 +1,6 @@
 /** Whether a cache costs more than it saves, with createOnMiss.by: auto (decision/maker.ts). */
 import { breakEvenSeconds, type CostOptions } from '../decision/break-even.ts';
-import { LEAST_ENDED, templateOfImages } from '../decision/pod-life.ts';
+import { templateOfImages } from '../decision/pod-life.ts';
 import type { View } from '../decision/view.ts';
 import { parseImageReference } from '../image/reference.ts';
 import type { OwnCache } from './own-cache.ts';
@@ -22,8 +22,7 @@ export function costsMore(
     const references = keys.map((key) => parseImageReference(key)).filter((each) => each !== undefined);
     return namespaces.every((namespace) => {
       const life = view.podLife(templateOfImages(namespace, references));
-      if (life === undefined || life.ended < LEAST_ENDED) return false;
-      return life.seconds > breakEvenSeconds(life, keys, options, view) * CLEARLY;
+      return life !== undefined && life.seconds > breakEvenSeconds(life, keys, options, view) * CLEARLY;
     });
   });
 }

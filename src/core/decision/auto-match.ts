@@ -2,18 +2,17 @@
  * Automatic matching: turns the best match into the outcome, and into annotations for ECI. The folder match/ finds the
  * best match.
  */
+import { sizesOf } from '../cache-size.ts';
 import { MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
 import { imageSetHash, type PodImages } from '../image/image-set.ts';
 import { quote } from '../kubernetes/problem.ts';
 import { filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { describeMatch } from './match/diagnosis.ts';
-import { findBestMatch } from './match/matcher.ts';
-import { formatSeconds } from '../kubernetes/time.ts';
+import { findBestMatch, type MatchResult } from './match/matcher.ts';
 import { makerOf, type ChosenMaker } from './maker.ts';
-import type { Maker } from './options.ts';
 import { describeAllowed } from './placement.ts';
 import type { Candidate } from './view.ts';
-import { canWait, warningsOfWait } from './wait.ts';
+import { NO_WAIT, waitingFor } from './wait.ts';
 
 /** @param pinWarning set if automatic matching replaces a pin: the warning that says so */
 export function decideByMatching(context: DecisionContext, pinWarning?: string): StepResult {
@@ -25,47 +24,40 @@ export function decideByMatching(context: DecisionContext, pinWarning?: string):
   }
 
   // An image of unknown size counts as 0.
-  const sizes = images.references.map(({ key }) => view.imageSize(key));
+  const { knownBytes, unknown } = sizesOf(
+    images.references.map(({ key }) => key),
+    view,
+  );
   const match = findBestMatch(
     {
       ...filterContext(context, context.options.expiryMarginMs),
       images: images.references,
-      targetBytes: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0),
-      knownSizes: sizes.filter((size) => size !== undefined).length,
+      targetBytes: knownBytes,
+      knownSizes: images.references.length - unknown,
     },
     view,
   );
-  const found = {
-    why: describeMatch(match, images.count),
-    warnings: [...(pinWarning === undefined ? [] : [pinWarning]), ...impossibleRequests(context)],
-    match,
-  };
-  if (!match.winner) {
-    const { maker, ...writing } = askForCache(context);
-    const waiting = waitingFor(context, maker?.by);
-    return {
-      ...found,
-      ...waiting,
-      warnings: [...found.warnings, ...waiting.warnings],
-      why: `${found.why}${whoMakesOne(context, maker)}${waiting.why}`,
-      outcome: 'miss',
-      reason: match.considered === 0 ? 'NoCacheHoldsImages' : 'NoCacheQualifies',
-      writing: { pin: removalOf(pinWarning), ...writing },
-      maker: maker?.by,
-    };
-  }
-  const isComplete = match.winner.degree.exact === images.count;
-  const result = isComplete
-    ? completeHit(context, match.winner)
-    : partialHit(context, match.winner, pinWarning);
-  const waiting = isComplete ? undefined : waitingFor(context, result.maker);
+  const result = resultOf(context, match, pinWarning);
+  const waiting = result.outcome === 'hit' ? NO_WAIT : waitingFor(context, result.maker);
+  const warnings = pinWarning === undefined ? [] : [pinWarning];
   return {
-    ...found,
     ...result,
-    waitMs: waiting?.waitMs,
-    warnings: [...found.warnings, ...(waiting?.warnings ?? [])],
-    why: `${found.why}${result.why}${waiting?.why ?? ''}`,
+    match,
+    waitMs: waiting.waitMs,
+    warnings: [...warnings, ...impossibleRequests(context), ...waiting.warnings],
+    why: `${describeMatch(match, images.count)}${result.why}${waiting.why}`,
   };
+}
+
+function resultOf(
+  context: DecisionContext,
+  match: MatchResult,
+  pinWarning: string | undefined,
+): MatchedResult {
+  const { winner } = match;
+  if (!winner) return miss(context, match, pinWarning);
+  const isComplete = winner.degree.exact === context.images.count;
+  return isComplete ? completeHit(context, winner) : partialHit(context, winner, pinWarning);
 }
 
 /** A pin that automatic matching replaces is removed, because it would fail the pod. */
@@ -132,23 +124,6 @@ function askForCache(context: DecisionContext): {
   return { auto: maker?.by === 'controller' ? false : autoOf(context), createOnMiss, maker };
 }
 
-interface Waiting {
-  readonly waitMs: number | undefined;
-  readonly warnings: readonly string[];
-  readonly why: string;
-}
-
-const NO_WAIT: Waiting = { waitMs: undefined, warnings: [], why: '' };
-
-/** Whether the pod waits for the cache that is made; `why` continues the sentence about it. */
-function waitingFor(context: DecisionContext, maker: Maker | undefined): Waiting {
-  if (context.request.waitMs === undefined) return NO_WAIT;
-  const isMade = maker === 'controller';
-  const waitMs = isMade && canWait(context) ? context.request.waitMs : undefined;
-  const why = waitMs === undefined ? '' : `; the pod waits for it, ${formatSeconds(waitMs / 1000)} at most`;
-  return { waitMs, why, warnings: warningsOfWait(context, isMade) };
-}
-
 /** Continues the sentence about a miss, if the maker is chosen for each pod. */
 function whoMakesOne({ options }: DecisionContext, maker: ChosenMaker | undefined): string {
   if (maker === undefined || options.createOnMiss.by !== 'auto') return '';
@@ -157,6 +132,21 @@ function whoMakesOne({ options }: DecisionContext, maker: ChosenMaker | undefine
 
 /** What follows from a match; `why` continues the sentence that describes it. */
 type MatchedResult = Omit<StepResult, 'warnings' | 'match'>;
+
+function miss(
+  context: DecisionContext,
+  { considered }: MatchResult,
+  pinWarning: string | undefined,
+): MatchedResult {
+  const { maker, ...writing } = askForCache(context);
+  return {
+    outcome: 'miss',
+    reason: considered === 0 ? 'NoCacheHoldsImages' : 'NoCacheQualifies',
+    why: whoMakesOne(context, maker),
+    writing: { pin: removalOf(pinWarning), ...writing },
+    maker: maker?.by,
+  };
+}
 
 function completeHit(context: DecisionContext, { cache }: Candidate): MatchedResult {
   return {

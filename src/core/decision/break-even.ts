@@ -2,7 +2,7 @@
  * When a cache of ours costs more than it saves: ECI gives each pod a disk of the cache's size as long as the pod lives, and
  * the pod costs nothing while it need not pull (docs/domain.md, "Money").
  */
-import { neededGib } from '../cache-size.ts';
+import { neededGib, sizesOf } from '../cache-size.ts';
 import type { PodSize } from '../kubernetes/pod-requests.ts';
 import type { View } from './view.ts';
 
@@ -31,19 +31,18 @@ export function pricePerSecond({ cpu, memoryGib }: PodSize, prices: Prices): num
 }
 
 /**
- * Seconds that a pod lives until the disk has cost as much as the pulling would have.
+ * Seconds that a pod lives until the disk of a cache, as large as its images need, has cost as much as the pulling would have.
  * @param keys normalised references of the pod's images
- * @param gib the size of the cache; by default, what these images need
  */
 export function breakEvenSeconds(
   size: PodSize,
   keys: readonly string[],
   { prices, pullRate }: CostOptions,
   view: View,
-  gib = neededGib(keys, { maxSizeGib: Infinity }, view),
 ): number {
-  const sizes = keys.map((key) => view.imageSize(key));
-  const known = sizes.reduce<number>((sum, bytes = 0) => sum + bytes, 0) / (pullRate * MEGABYTE);
-  const pulling = sizes.includes(undefined) ? Math.max(known, UNKNOWN_PULL) : known;
+  const { knownBytes, unknown } = sizesOf(keys, view);
+  const known = knownBytes / (pullRate * MEGABYTE);
+  const pulling = unknown > 0 ? Math.max(known, UNKNOWN_PULL) : known;
+  const gib = neededGib(keys, { maxSizeGib: Infinity }, view);
   return (pulling * pricePerSecond(size, prices) * HOUR) / (gib * prices.diskGibHour);
 }

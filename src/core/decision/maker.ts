@@ -3,7 +3,7 @@ import { formatSeconds } from '../kubernetes/time.ts';
 import { breakEvenSeconds } from './break-even.ts';
 import type { DecisionContext } from './context.ts';
 import type { Maker } from './options.ts';
-import { LEAST_ENDED, templateOf } from './pod-life.ts';
+import { templateOf } from './pod-life.ts';
 import { canWait } from './wait.ts';
 
 export interface ChosenMaker {
@@ -13,8 +13,8 @@ export interface ChosenMaker {
 }
 
 /**
- * With `auto`, the controller, if the pod waits for its cache, or if the pods of the template are expected to end before the disk of a cache has cost what
- * it saves. Else ECI, whose own caches cost nothing, though it keeps only 25 of them in a region.
+ * With `auto`, the controller, if the pod waits for its cache, or if the pods of the template are expected to end before
+ * the disk of a cache has cost what it saves. Else ECI, whose own caches cost nothing, though it keeps only 25 of them in a region.
  */
 export function makerOf(context: DecisionContext): ChosenMaker {
   const { user, images, view, options } = context;
@@ -22,7 +22,7 @@ export function makerOf(context: DecisionContext): ChosenMaker {
   if (by !== 'auto') return { by, because: `createOnMiss.by is ${by}` };
   if (canWait(context)) return { by: 'controller', because: 'the pod waits for its cache' };
   const life = view.podLife(templateOf(user));
-  if (life === undefined || life.ended < LEAST_ENDED)
+  if (life === undefined)
     return { by: 'eci', because: 'it is not known yet how long pods of this template live' };
   const keys = images.references.map(({ key }) => key);
   const breakEven = breakEvenSeconds(life, keys, options, view);

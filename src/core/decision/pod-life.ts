@@ -13,7 +13,7 @@ import type { Pod } from '../pod.ts';
 
 /** Of the pods of one template. The size is that of the pod that ended last. */
 export interface PodLife extends PodSize {
-  /** From the creation of a pod to its end, as expected of the next one. */
+  /** From the moment when its node took a pod to its end, as expected of the next one. */
   readonly seconds: number;
   /** The ends of pods from which it is learned. */
   readonly ended: number;

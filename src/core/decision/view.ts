@@ -43,7 +43,7 @@ export interface View {
   profile(): Profile;
   /** Whether a controller leads that makes caches, as far as is known. */
   isControllerThere(nowMs: number): boolean;
-  /** How long pods of a template live; undefined if that is not known. */
+  /** How long pods of a template live; undefined if that is not known, or too few have ended to tell. */
   podLife(template: string): PodLife | undefined;
   /**
    * The caches that share an image or a repository with a pod, the highest degree first.
@@ -54,7 +54,7 @@ export interface View {
 
 /** A view that tells whether its data have changed: each change makes a generation grow. */
 export interface TrackedView extends View {
-  /** All that podLife knows. */
+  /** The lives of all templates, also those that too few ends tell. */
   podLives(): PodLives;
   /** Grows with each change to anything that a decision looks up, except the ImageCaches. */
   clusterGeneration(): number;

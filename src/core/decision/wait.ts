@@ -3,7 +3,9 @@
  * lifts (controller/waiting.ts), and each replica of the webhook if it is overdue.
  */
 import { MAX_CACHE_IMAGES } from '../image-cache.ts';
+import { formatSeconds } from '../kubernetes/time.ts';
 import type { DecisionContext } from './context.ts';
+import type { Maker } from './options.ts';
 
 /** Why the pod cannot wait; undefined if it can, provided that the controller is asked for a cache. */
 function obstacle({ options, sign, user, images, view, nowMs }: DecisionContext): string | undefined {
@@ -21,9 +23,29 @@ export function canWait(context: DecisionContext): boolean {
   );
 }
 
-/** Why a pod that asks to wait does not; nothing if it is bound by now. */
-export function warningsOfWait(context: DecisionContext, isMadeByController: boolean): string[] {
-  if (context.moment !== 'creation') return [];
-  const why = obstacle(context) ?? (isMadeByController ? undefined : 'the controller makes none for it');
-  return why === undefined ? [] : [`the pod does not wait for an image cache: ${why}`];
+export interface Waiting {
+  /** How many milliseconds the pod waits at most; undefined if it does not wait. */
+  readonly waitMs: number | undefined;
+  /** Why a pod does not wait that asks to. */
+  readonly warnings: readonly string[];
+  /** Continues the sentence about the cache that is made. */
+  readonly why: string;
+}
+
+export const NO_WAIT: Waiting = { waitMs: undefined, warnings: [], why: '' };
+
+/** Whether a pod that misses a complete cache waits for it. @param maker who makes it; undefined if nobody does */
+export function waitingFor(context: DecisionContext, maker: Maker | undefined): Waiting {
+  const { request, moment } = context;
+  const { waitMs } = request;
+  if (waitMs === undefined || moment !== 'creation') return NO_WAIT;
+  const isMade = maker === 'controller';
+  const problem = obstacle(context) ?? (isMade ? undefined : 'the controller makes none for it');
+  if (problem !== undefined)
+    return { ...NO_WAIT, warnings: [`the pod does not wait for an image cache: ${problem}`] };
+  return {
+    waitMs,
+    warnings: [],
+    why: `; the pod waits for it, ${formatSeconds(waitMs / 1000)} at most`,
+  };
 }

@@ -8,7 +8,7 @@ import { resourceVersionOf } from '../../core/kubernetes/object.ts';
 import type { AuthoritySecret, CaBundleApi, WebhookTrust } from '../../tls/managed-certificate.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { ReflectorGroup, problemsOf } from './reflectors.ts';
-import type { Resource, Store } from './list-all.ts';
+import { onlyNamed, type Store } from './list-all.ts';
 import { Reflector, type ReflectorEvents } from './reflector.ts';
 import { timingFor } from './reflector-timing.ts';
 
@@ -122,12 +122,7 @@ export class KubernetesCaBundleApi implements CaBundleApi {
     name: string,
     onObject: (object: JsonObject | null) => void,
   ): ReflectedObject {
-    const resource: Resource = {
-      kind,
-      paths: [path],
-      fieldSelector: `metadata.name=${name}`,
-      mayBeAbsent: false,
-    };
+    const resource = { kind, ...onlyNamed(path, name) };
     const store = new OneObject(onObject);
     const events: ReflectorEvents = { ...this.#listeners, onConfirmed: () => store.confirm() };
     const timing = timingFor(this.#options.maxStalenessMs);

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { partOf, readText } from '../../core/kubernetes/json.ts';
 import { resourceVersionOf } from '../../core/kubernetes/object.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
-import type { Resource, Store } from './list-all.ts';
+import { onlyNamed, type Resource, type Store } from './list-all.ts';
 
 /** Seconds; a Lease that claims to be valid for longer is believed for so long. */
 const LONGEST_VALID = 60;
@@ -13,9 +13,7 @@ export function leaseResource(name: string): Resource {
   const [namespace = '', itsName = ''] = name.split('/');
   return {
     kind: 'Lease of the controller',
-    paths: [`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`],
-    fieldSelector: `metadata.name=${itsName}`,
-    mayBeAbsent: false,
+    ...onlyNamed(`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`, itsName),
   };
 }
 

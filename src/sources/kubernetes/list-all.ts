@@ -19,6 +19,14 @@ export interface Resource {
   readonly mayBeAbsent: boolean;
 }
 
+/** Restricts a resource to one object, which may not exist. @param collection the path of the others of its kind */
+export function onlyNamed(
+  collection: string,
+  name: string,
+): Pick<Resource, 'paths' | 'fieldSelector' | 'mayBeAbsent'> {
+  return { paths: [collection], fieldSelector: `metadata.name=${name}`, mayBeAbsent: false };
+}
+
 /** The place for the listed objects. No method throws: the store itself reports an object that it cannot read. */
 export interface Store {
   readonly apply: (key: string, object: JsonObject) => void;

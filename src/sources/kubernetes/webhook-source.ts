@@ -19,7 +19,7 @@ import { EventRecorder } from './event-recorder.ts';
 import { GatedPods, type GatedPodsOptions } from './gated-pods.ts';
 import { confirmedAtOf, ReflectorGroup, problemsOf, kindStatuses, type ReflectedKind } from './reflectors.ts';
 import { IndexStore, type IndexStoreOptions } from './index-store.ts';
-import type { Resource } from './list-all.ts';
+import { onlyNamed, type Resource } from './list-all.ts';
 import { Reflector, type ReflectorEvents } from './reflector.ts';
 import { timingFor } from './reflector-timing.ts';
 import { UnboundPods } from './unbound-pods.ts';
@@ -47,9 +47,7 @@ const INDEXED_KINDS: readonly IndexedKind[] = [
   },
   {
     groupKind: CONFIG_MAP,
-    paths: ['/api/v1/namespaces/kube-system/configmaps'],
-    fieldSelector: 'metadata.name=eci-profile',
-    mayBeAbsent: false,
+    ...onlyNamed('/api/v1/namespaces/kube-system/configmaps', 'eci-profile'),
     lastGoodStays: true,
     eventReason: 'InvalidEciProfile',
   },
@@ -62,9 +60,7 @@ function podLivesKind(name: string): IndexedKind {
   return {
     groupKind: CONFIG_MAP,
     kind: 'ConfigMap of pod lives',
-    paths: [`/api/v1/namespaces/${namespace}/configmaps`],
-    fieldSelector: `metadata.name=${itsName}`,
-    mayBeAbsent: false,
+    ...onlyNamed(`/api/v1/namespaces/${namespace}/configmaps`, itsName),
     lastGoodStays: true,
   };
 }

@@ -51,6 +51,26 @@ export function used({ verb, objectRef }: AuditEvent): string {
   );
 }
 
+/** The rights that a user has used, each once. */
+export function usedBy(events: readonly AuditEvent[], username: string): string[] {
+  return [...new Set(events.filter(({ user }) => user.username === username).map(used))];
+}
+
+/** Those of the rights that a user has not used. */
+export function unusedBy(
+  events: readonly AuditEvent[],
+  username: string,
+  rights: readonly string[],
+): string[] {
+  const done = usedBy(events, username);
+  return rights.filter((each) => !done.includes(each));
+}
+
+/** The requests for which somebody had no right. */
+export function refusedOf(events: readonly AuditEvent[]): AuditEvent[] {
+  return events.filter(({ responseStatus: { code } }) => code === 401 || code === 403);
+}
+
 /** @param namespace that of a Role; undefined for a ClusterRole */
 export function granted(rules: readonly Rule[], namespace?: string): string[] {
   return rules.flatMap(({ apiGroups, resources, verbs, resourceNames = [undefined] }) =>
