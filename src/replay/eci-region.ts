@@ -6,8 +6,8 @@ import { AUTO, PIN } from '../core/annotations.ts';
 import { READY, type ImageCache } from '../core/image-cache.ts';
 import type { ImageReference } from '../core/image/reference.ts';
 import type { StringMap } from '../core/kubernetes/json.ts';
-import { DAY } from '../core/kubernetes/time.ts';
 import { GIB } from '../core/kubernetes/quantity.ts';
+import { AUTOMATIC, AutomaticCaches, type AutomaticCache } from '../core/simulation/automatic-caches.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 
 /** What a pod starts from. */
@@ -19,22 +19,16 @@ export interface Start {
   readonly sizeGib: number;
 }
 
-interface AutomaticCache {
+interface HoldingCache extends AutomaticCache {
   readonly keys: ReadonlySet<string>;
-  readonly readyAtMs: number;
-  /** When a pod last started from it; undefined: none did. */
-  usedAtMs: number | undefined;
 }
 
-/** The vendor's quota and lives of automatic caches, and their size without extra storage. */
-const AUTOMATIC = { quota: 25, unusedFor: 7 * DAY, usedFor: 30 * DAY, gib: 30 };
 const NOTHING: Start = { from: 'nothing', held: new Set(), sizeGib: 0 };
 
 export class EciRegion {
   readonly #index: ClusterIndex;
   readonly #creationTimeMs: number;
-  /** The least recently used first. */
-  #automatic: AutomaticCache[] = [];
+  readonly #automatic = new AutomaticCaches<HoldingCache>();
   #made = 0;
 
   constructor(index: ClusterIndex, creationTimeMs: number) {
@@ -59,10 +53,10 @@ export class EciRegion {
   }
 
   #match(images: readonly ImageReference[], now: number): Start {
-    this.#letExpire(now);
+    this.#automatic.letExpire(now);
     const keys = images.map(({ key }) => key);
-    const overlap = (cache: AutomaticCache): number => keys.filter((key) => cache.keys.has(key)).length;
-    const [automatic] = this.#automatic
+    const overlap = (cache: HoldingCache): number => keys.filter((key) => cache.keys.has(key)).length;
+    const [automatic] = this.#automatic.all
       .filter(({ readyAtMs }) => readyAtMs <= now)
       // Of equal ones the most recently used; the vendor does not say which.
       .toReversed()
@@ -75,33 +69,21 @@ export class EciRegion {
       ...(manual ? [fromManual(manual, images)] : []),
     ];
     const best = starts.toSorted((a, b) => b.held.size - a.held.size).find(({ held }) => held.size > 0);
-    if (automatic && best?.from === 'automatic') this.#use(automatic, now);
+    if (automatic && best?.from === 'automatic') this.#automatic.use(automatic, now);
     if (best?.held.size !== keys.length) this.#make(keys, now);
     return best ?? NOTHING;
   }
 
   /** ECI makes a cache if none holds all images; the Chinese documentation says so, the English one only if none matches. */
   #make(keys: readonly string[], now: number): void {
-    const isMade = this.#automatic.some((cache) => keys.every((key) => cache.keys.has(key)));
+    const isMade = this.#automatic.all.some((cache) => keys.every((key) => cache.keys.has(key)));
     if (isMade) return;
-    if (this.#automatic.length >= AUTOMATIC.quota) this.#automatic.shift();
-    this.#automatic.push({
+    this.#automatic.add({
       keys: new Set(keys),
       readyAtMs: now + this.#creationTimeMs,
       usedAtMs: undefined,
     });
     this.#made += 1;
-  }
-
-  #use(cache: AutomaticCache, now: number): void {
-    cache.usedAtMs = now;
-    this.#automatic = [...this.#automatic.filter((each) => each !== cache), cache];
-  }
-
-  #letExpire(now: number): void {
-    this.#automatic = this.#automatic.filter(({ readyAtMs, usedAtMs }) =>
-      usedAtMs === undefined ? now - readyAtMs < AUTOMATIC.unusedFor : now - usedAtMs < AUTOMATIC.usedFor,
-    );
   }
 }
 

@@ -2,19 +2,7 @@
 import { surveyCandidates } from '../../src/core/decision/match/matcher.ts';
 import type { ClusterIndex } from '../../src/index/cluster-index.ts';
 import { cacheObject, decideFor, podObject, type Decided, type Json } from '../support/objects.ts';
-import {
-  normalise,
-  type OracleAnswer,
-  type OracleCache,
-  type OracleOptions,
-  type OraclePod,
-} from './oracle.ts';
-
-/** The key of an image in `sizes`. */
-export function keyOf(text: string): string {
-  const { name: repository, version } = normalise(text);
-  return repository + version;
-}
+import type { OracleAnswer, OracleCache, OracleOptions, OraclePod } from './oracle.ts';
 
 export function toObject(each: OracleCache): Json {
   return cacheObject({

@@ -1,7 +1,9 @@
 /**
- * A plain and slow matcher, which applies every rule of docs/architecture.md and docs/domain.md to every cache. It
- * shares no code with src/, so that a mistake on either side shows as a difference.
+ * A plain and slow decision, which applies every rule of docs/architecture.md and docs/domain.md to every cache. It shares
+ * no code with the webhook's decision: only the matcher of the stand-in, which does not either. So a mistake on either side
+ * shows as a difference.
  */
+import { distinctImages, gradeOf, matchesOf } from '../../src/core/simulation/matching.ts';
 
 export interface OracleCache {
   readonly name: string;
@@ -51,82 +53,28 @@ export interface OracleAnswer {
   readonly order: readonly string[];
 }
 
-interface Graded {
-  readonly cache: OracleCache;
-  readonly exact: number;
-  readonly other: number;
-}
-
-interface Normalised {
-  readonly name: string;
-  readonly version: string;
-}
-
-const normalised = new Map<string, Normalised>();
-
-/** Remembers each result, because a population has the same images a thousand times. */
-export function normalise(image: string): Normalised {
-  const known = normalised.get(image) ?? normaliseAnew(image);
-  normalised.set(image, known);
-  return known;
-}
-
-/** Normalises only images of the form that the generators make: `[registry/]name[:tag][@digest]`. */
-function normaliseAnew(image: string): Normalised {
-  const [beforeDigest = '', digest] = image.split('@');
-  const parts = beforeDigest.split('/');
-  const [last = '', tag = 'latest'] = (parts.pop() ?? '').split(':');
-  let path = [...parts, last];
-  const first = path[0] ?? '';
-  const hasRegistry =
-    path.length > 1 && (first.includes('.') || first.includes(':') || first === 'localhost');
-  if (!hasRegistry) path = ['docker.io', ...path];
-  if (path[0] === 'docker.io' && path.length === 2) path = ['docker.io', 'library', path[1] ?? ''];
-  return { name: path.join('/'), version: digest === undefined ? `:${tag}` : `@${digest}` };
-}
-
 export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: OracleOptions): OracleAnswer {
-  const wanted = new Map(
-    pod.images.map((image) => [normalise(image).name + normalise(image).version, normalise(image)]),
-  );
-  if (wanted.size > 100) return { outcome: 'skipped', cacheId: null, order: [] };
+  const wanted = distinctImages(pod.images);
+  if (wanted.length > 100) return { outcome: 'skipped', cacheId: null, order: [] };
   const storage = Math.max(30 + pod.extraGiB, pod.requestedGiB);
   const system = pod.system ?? 'linux';
   const [architecture, ...others] = architecturesOf(pod);
 
-  const degree = (cache: OracleCache): { exact: number; other: number } => {
-    const held = cache.images.map(normalise);
-    let exact = 0;
-    let other = 0;
-    for (const image of wanted.values()) {
-      if (held.some((each) => each.name === image.name && each.version === image.version)) exact++;
-      else if (held.some((each) => each.name === image.name)) other++;
-    }
-    return { exact, other };
-  };
-  const qualifies = ({ cache, exact, other }: Graded): boolean => {
+  const fits = (cache: OracleCache): boolean => {
     if (cache.phase !== 'Ready' || cache.id === null) return false;
     if (cache.expires !== null && cache.expires <= options.now + options.expiryMargin) return false;
     if (cache.deleting) return false;
     if (cache.region !== null && options.region !== '' && cache.region !== options.region) return false;
     if (cache.architecture !== architecture || cache.system !== system) return false;
-    if (cache.sizeGiB > storage) return false;
-    if (pod.perfect) return exact === wanted.size;
-    if (pod.count !== null) return exact >= pod.count;
-    return exact >= 1 || (options.minimumMatch === 'repository' && other >= 1);
+    return cache.sizeGiB <= storage;
   };
-  const total = [...wanted.keys()].reduce((sum, key) => sum + (options.sizes[key] ?? 0), 0);
-  const order = caches
-    .map((cache) => ({ cache, ...degree(cache), distance: Math.abs(cache.sizeGiB * 1024 ** 3 - total) }))
-    .filter(qualifies)
-    .sort((x, y) => {
-      if (x.exact !== y.exact) return y.exact - x.exact;
-      if (x.other !== y.other) return y.other - x.other;
-      if (x.distance !== y.distance) return x.distance - y.distance;
-      if (x.cache.created !== y.cache.created) return y.cache.created - x.cache.created;
-      return x.cache.name < y.cache.name ? -1 : 1;
-    })
-    .map(({ cache }) => cache);
+  const order = matchesOf(caches.filter(fits), {
+    images: pod.images,
+    perfect: pod.perfect,
+    count: pod.count,
+    minimumMatch: options.minimumMatch,
+    sizes: options.sizes,
+  });
 
   const names = order.map((cache) => cache.name);
   if (pod.pin !== null) {
@@ -144,7 +92,8 @@ export function oracle(pod: OraclePod, caches: readonly OracleCache[], options: 
   if (others.length > 0) return { outcome: 'skipped', cacheId: null, order: [] };
   const [best] = order;
   if (!best) return { outcome: 'miss', cacheId: null, order: names };
-  if (degree(best).exact === wanted.size) return { outcome: 'hit', cacheId: best.id, order: names };
+  if (gradeOf(wanted, best).exact === wanted.length)
+    return { outcome: 'hit', cacheId: best.id, order: names };
   return { outcome: 'partial', cacheId: usesPartial(pod, options) ? best.id : null, order: names };
 }
 

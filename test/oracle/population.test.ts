@@ -13,7 +13,8 @@ import {
   type CacheDescription,
 } from '../bench/population.ts';
 import { nodeObject, NOW } from '../support/objects.ts';
-import { askIndex, keyOf, toObject } from './asking.ts';
+import { fullReference } from '../../src/core/simulation/matching.ts';
+import { askIndex, toObject } from './asking.ts';
 import { oracle, type OracleCache, type OracleOptions, type OraclePod } from './oracle.ts';
 
 const CACHES = 3000;
@@ -24,7 +25,9 @@ const SIZES = Object.fromEntries(
   Array.from({ length: 60 }, (_, i) => [imageOfRank(i), (1 + (i % 12)) * 2 ** 30]),
 );
 
-const ORACLE_SIZES = Object.fromEntries(Object.entries(SIZES).map(([image, bytes]) => [keyOf(image), bytes]));
+const ORACLE_SIZES = Object.fromEntries(
+  Object.entries(SIZES).map(([image, bytes]) => [fullReference(image), bytes]),
+);
 
 /** A cache that most numbers make usable; the other numbers make it fail a filter. */
 function various({ name, id, images, sizeGiB, createdAt }: CacheDescription, i: number): OracleCache {

@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import { NOW } from '../support/objects.ts';
-import { keyOf } from './asking.ts';
+import { fullReference } from '../../src/core/simulation/matching.ts';
 import type { OracleCache, OracleOptions, OraclePod } from './oracle.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
@@ -81,7 +81,9 @@ export const options: fc.Arbitrary<OracleOptions> = fc.record({
       fc.constantFrom(1, 5, 10, 30).map((gib) => gib * 2 ** 30),
       { maxKeys: 4 },
     )
-    .map((sizes) => Object.fromEntries(Object.entries(sizes).map(([key, bytes]) => [keyOf(key), bytes]))),
+    .map((sizes) =>
+      Object.fromEntries(Object.entries(sizes).map(([key, bytes]) => [fullReference(key), bytes])),
+    ),
   now: fc.constant(NOW),
 });
 
