@@ -1,13 +1,15 @@
 /** Reads the flags of a command line. */
 import { parseArgs } from 'node:util';
-import { flagName } from '../config/settings.ts';
+import { flagName, SETTINGS } from '../config/settings.ts';
 import { suggestName } from '../config/suggest.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
-import { settingFlags, UsageError, type Command, type Flags } from './command.ts';
+import { settingFlags, UsageError, type Command, type Flag, type Flags } from './command.ts';
 
 /** @throws UsageError */
 export function readFlags(command: Command, args: readonly string[]): Flags {
-  const known = [...command.flags, ...settingFlags(command)];
+  const settings = SETTINGS.filter(({ path }) => command.settings.includes(path));
+  const aliases = settings.flatMap(({ alias }) => (alias === undefined ? [] : [aliasFlag(alias)]));
+  const known = [...command.flags, ...settingFlags(command), ...aliases];
   const options = Object.fromEntries(
     known.map((flag) => [
       flag.name,
@@ -19,10 +21,19 @@ export function readFlags(command: Command, args: readonly string[]): Flags {
   for (const { name, many } of known) {
     if (all(name).length > 1 && many !== true) throw new UsageError(`--${name} is given more than once`);
   }
-  const settings = command.settings.flatMap((path) =>
-    all(flagName(path)).map((value) => [path, value] as const),
-  );
-  return { one: (name) => all(name)[0], all, settings: new Map(settings) };
+  const given = new Map<string, string>();
+  for (const { path, alias = path } of settings) {
+    const texts = new Set([path, alias].flatMap((name) => all(flagName(name))));
+    if (texts.size > 1)
+      throw new UsageError(`--${flagName(path)} and --${flagName(alias)} are the same: give one`);
+    for (const value of texts) given.set(path, value);
+  }
+  return { one: (name) => all(name)[0], all, settings: given };
+}
+
+/** Accepted, and not shown in the help. */
+function aliasFlag(alias: string): Flag {
+  return { name: flagName(alias), value: '', help: '' };
 }
 
 function parseFlags(

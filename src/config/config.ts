@@ -9,6 +9,14 @@ export interface Config extends DecisionOptions {
   readonly kubeconfig: string;
   /** Name of a kubeconfig context; empty: the current one. */
   readonly kubeContext: string;
+  readonly region: DecisionOptions['region'] & {
+    /** Whether ECI's API is asked for the caches of the region. */
+    readonly api: boolean;
+    /** `HOST[:PORT]`, or `http://HOST:PORT`; empty: the region's own. */
+    readonly endpoint: string;
+    readonly pollIntervalMs: number;
+    readonly maxStalenessMs: number;
+  };
   readonly createOnMiss: DecisionOptions['createOnMiss'] & {
     /** How many pods must miss a cache before the controller makes it. */
     readonly after: number;

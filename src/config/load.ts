@@ -66,7 +66,9 @@ function readConfigFile(file: string): unknown {
 }
 
 function environmentLayer(environment: Readonly<Record<string, string | undefined>>): Layer {
-  const pathOf = new Map(PATHS.map((path) => [environmentName(path), path]));
+  const pathOf = new Map(
+    SETTINGS.flatMap(({ path, alias = path }) => [path, alias].map((name) => [environmentName(name), path])),
+  );
   const values = new Map<string, unknown>();
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(environment)) {

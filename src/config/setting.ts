@@ -7,4 +7,6 @@ export interface Setting {
   readonly type: ValueType;
   readonly default: unknown;
   readonly help: string;
+  /** A shorter name that means the same: `region` for `region.name`. In a file, it is a text in place of the group. */
+  readonly alias?: string;
 }

@@ -1,7 +1,7 @@
 /** Validates a configuration: finds all faults at once, and says where each fault is and what is allowed. */
 import { isObject } from '../core/kubernetes/json.ts';
 import type { Setting } from './setting.ts';
-import { SETTINGS } from './settings.ts';
+import { SETTINGS, settingOf } from './settings.ts';
 import { suggestName } from './suggest.ts';
 
 /** Thrown if a configuration is invalid. */
@@ -59,6 +59,9 @@ function siblings(name: string, known: readonly string[]): readonly string[] {
 /** The shortest lifetime of a managed CA, in milliseconds. */
 const SHORTEST_LIFETIME = 30_000;
 
+/** Milliseconds between two lists of the region's caches: the vendor throttles an account that asks more often. */
+const SHORTEST_POLL = 1000;
+
 /** Finds invalid combinations of values, and well-formed values that make no sense. */
 export function validateTogether(values: ReadonlyMap<string, unknown>, faults: string[]): void {
   const isSet = (path: string): boolean => values.get(path) !== '';
@@ -74,6 +77,16 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
   if (given.length > 1) faults.push(`${given.join(' and ')} cannot be combined: give one of them`);
   if (!isSet('tls.clientCa') && values.get('tls.clientNames')?.toString() !== '')
     faults.push('tls.clientNames needs tls.clientCa: without a CA any client could claim any name');
+  if (values.get('region.api') === true && !isSet('region.name'))
+    faults.push("region.api needs region.name: ECI's API has an address for each region");
+  const pollInterval = values.get('region.pollInterval');
+  const regionStaleness = values.get('region.maxStaleness');
+  if (typeof pollInterval === 'number' && pollInterval < SHORTEST_POLL)
+    faults.push(`region.pollInterval is ${pollInterval} ms; it must be at least 1s`);
+  if (Number(regionStaleness) < 2 * Number(pollInterval))
+    faults.push(
+      'region.maxStaleness must be at least twice region.pollInterval, or one late answer makes the list stale',
+    );
   const leaseDuration = values.get('controller.leaseDuration');
   if (typeof leaseDuration === 'number' && (leaseDuration < 1000 || leaseDuration % 1000 !== 0))
     faults.push(`controller.leaseDuration is ${leaseDuration} ms; it must be whole seconds, at least one`);
@@ -90,12 +103,13 @@ export function flatten(value: unknown, prefix = ''): { values: Map<string, unkn
   const unknown: string[] = [];
   for (const [key, item] of isObject(value) ? Object.entries(value) : []) {
     const path = prefix + key;
-    if (SETTINGS.some((setting) => setting.path === path)) values.set(path, item);
-    else if (isGroup(path) && isObject(item)) {
+    const setting = settingOf(path);
+    if (isGroup(path) && isObject(item)) {
       const inner = flatten(item, `${path}.`);
       for (const [innerPath, innerItem] of inner.values) values.set(innerPath, innerItem);
       unknown.push(...inner.unknown);
-    } else unknown.push(path);
+    } else if (setting) values.set(setting.path, item);
+    else unknown.push(path);
   }
   return { values, unknown };
 }

@@ -10,6 +10,7 @@ import type { Situation } from '../core/controller/plan.ts';
 import { comingPods, type PrewarmOptions } from '../core/controller/prewarm.ts';
 import { protectedCaches } from '../core/controller/protection.ts';
 import { usageOf, type UsageById } from '../core/controller/uses.ts';
+import { quotaWithin, withUseInRegion, type RegionFacts } from '../core/controller/region-facts.ts';
 import type { WaitingPod } from '../core/controller/waiting.ts';
 import { costsMore } from '../core/controller/worth.ts';
 import { Holdings, tenantOfNamespace } from '../core/controller/tenants.ts';
@@ -30,6 +31,8 @@ export interface LookOptions {
 
 export interface Look {
   readonly situation: Situation;
+  /** How many caches the controller may keep now. */
+  readonly quota: number;
   /** The pods with our scheduling gate. */
   readonly waiting: readonly WaitingPod[];
   /** How the pods that are present use each cache, by ID. */
@@ -52,6 +55,7 @@ export class Looking {
   readonly #uses: UseRecords;
   readonly #log: CreationLog;
   readonly #backoffs: Backoffs;
+  readonly #region: RegionFacts;
   /** When this replica first saw the mark of a cache, by uid: clocks of earlier leaders may differ from ours. */
   #markSeenAtMs = new Map<string, number>();
 
@@ -62,6 +66,7 @@ export class Looking {
     uses: UseRecords,
     log: CreationLog,
     backoffs: Backoffs,
+    region: RegionFacts,
   ) {
     this.#cluster = cluster;
     this.#view = view;
@@ -69,11 +74,12 @@ export class Looking {
     this.#uses = uses;
     this.#log = log;
     this.#backoffs = backoffs;
+    this.#region = region;
   }
 
   /** @param now milliseconds since 1970 */
   async look(now: number, signal: AbortSignal): Promise<Look> {
-    const { prewarm, quota } = this.#options;
+    const { prewarm } = this.#options;
     if (prewarm) this.#injected.learn(this.#cluster.pods(), () => this.#cluster.workloads());
     const coming = prewarm
       ? comingPods(this.#cluster, this.#view, prewarm, now)
@@ -98,8 +104,9 @@ export class Looking {
     }
     const usage = usageOf(this.#cluster.pods());
     const own = this.#withFirstSight(this.#cluster.ownCaches(), now).map((cache) =>
-      this.#uses.withUse(cache, usage),
+      withUseInRegion(this.#uses.withUse(cache, usage), this.#region),
     );
+    const quota = quotaWithin(this.#options.quota, own, this.#region);
     const tenantOf = (namespace: string): string => this.#tenantOf(namespace);
     const namespacesOf = (cache: OwnCache): readonly string[] => {
       const waiting = misses.byName.get(firstNameOf(cache.name))?.pods.keys() ?? [];
@@ -135,6 +142,7 @@ export class Looking {
         neededGib: (keys) => neededGib(keys, { maxSizeGib: Infinity }, this.#view),
         isBlocked: (name) => this.#backoffs.isWaiting(name, now),
       },
+      quota,
       waiting: waitingPods,
       usage,
       isNeededNow: ({ id }) => id !== undefined && protectedNow().has(id),

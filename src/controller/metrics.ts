@@ -22,7 +22,7 @@ export interface ControllerMetrics {
   readonly problems: Counter;
 }
 
-const PREFIX = 'imagecache_controller_';
+export const PREFIX = 'imagecache_controller_';
 /** Seconds. Pulling images and taking a snapshot takes minutes. */
 const READY_BUCKETS = [10, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600];
 

@@ -10,6 +10,7 @@ import { FAILED, READY } from '../core/image-cache.ts';
 import { oldestOf, stalenessOf } from '../core/staleness.ts';
 import type { CacheOptions, OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type PlanOptions, type Refused } from '../core/controller/plan.ts';
+import { NO_REGION, type RegionFacts } from '../core/controller/region-facts.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
 import type { TrackedView } from '../core/decision/view.ts';
 import { Backoffs } from './backoffs.ts';
@@ -71,6 +72,7 @@ export class Reconciler {
     config: ReconcilerOptions,
     events: ReconcilerEvents,
     clock: Clock,
+    region: RegionFacts = NO_REGION,
   ) {
     this.#cluster = cluster;
     this.#view = view;
@@ -80,7 +82,7 @@ export class Reconciler {
     this.#clock = clock;
     const log = new CreationLog();
     const backoffs = new Backoffs();
-    this.#looking = new Looking(cluster, view, config, this.#uses, log, backoffs);
+    this.#looking = new Looking(cluster, view, config, this.#uses, log, backoffs, region);
     const onCreated: ChangeEvents['onCreated'] = (name, creation) => {
       events.onCreated(name, creation);
       this.#podEvents.created(name, creation.miss);
@@ -151,12 +153,13 @@ export class Reconciler {
     this.#uses.note(this.#cluster.takeUses(), this.#cluster.ownCaches());
     const began = this.#clock.elapsed();
     const look = await this.#looking.look(now, signal);
-    const planned = plan(look.situation, this.#config, now);
+    const options = { ...this.#config, quota: look.quota };
+    const planned = plan(look.situation, options, now);
     this.#lookTook = this.#clock.elapsed() - began;
     const { misses } = look.situation;
     for (const { name } of failed) this.#podEvents.failed(name, misses.get(firstNameOf(name)));
     this.#events.onRefused(planned.refused);
-    this.#podEvents.refused(planned.refused, this.#config, now);
+    this.#podEvents.refused(planned.refused, options, now);
     this.#podEvents.starting(this.#cluster.pods(), this.#view, now);
     const mayAct = (): boolean => !signal.aborted && this.#staleness(this.#clock.now()) === undefined;
     const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct, signal);

@@ -123,6 +123,7 @@ export const CACHE_ARCHITECTURE = 'k8s.aliyun.com/imc-cpu-arch';
 export const CACHE_OPERATING_SYSTEM = 'k8s.aliyun.com/imc-os-type';
 
 /** On a pod, written by ECI: the ID of the cache that the pod started from. */
+export const ECI_INSTANCE = 'k8s.aliyun.com/eci-instance-id';
 export const MATCHED_CACHE = 'k8s.aliyun.com/eci-matched-image-cache';
 
 /** On a pod, value: JSON such as `{"encrypted":"true"}`; asks for encrypted temporary storage. */

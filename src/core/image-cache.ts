@@ -41,7 +41,18 @@ export interface ImageCache {
   readonly hasRegistryCredentials: boolean;
   /** Its annotations for insecure and plain-HTTP registries, as JSON; empty if it has none. */
   readonly insecureRegistries: string;
+  /** An ImageCache object of this cluster, ECI's API, or both. */
+  readonly knownFrom: KnownFrom;
+  /** The phase that ECI's API says; undefined if the API is not asked, or does not say. */
+  readonly apiPhase: string | undefined;
+  /** Whether ECI may remove the cache by itself, as far as its API says: an automatic cache, or one with LRU. */
+  readonly mayVanish: boolean;
 }
+
+export type KnownFrom = 'object' | 'api' | 'both';
+
+/** What an object says of itself before ECI's API is asked. */
+export const NOT_ASKED = { knownFrom: 'object', apiPhase: undefined, mayVanish: false } as const;
 
 /** How many images an ImageCache holds at most (docs/domain.md, "ImageCache"). */
 export const MAX_CACHE_IMAGES = 20;
@@ -57,7 +68,12 @@ export const ENDED: ReadonlySet<string> = new Set([READY, ...HOPELESS]);
 
 /** Whether the state of the cache allows pods to use it; the filters say in words what is wrong with the state. */
 export function isUsable(cache: ImageCache): boolean {
-  return cache.phase === READY && cache.id !== undefined && !cache.deleting;
+  return isReady(cache) && !cache.deleting;
+}
+
+/** Whether a cache is Ready, and has an ID. A cache that both its object and ECI's API know is Ready if both say so. */
+export function isReady({ id, phase, apiPhase = READY }: ImageCache): boolean {
+  return id !== undefined && phase === READY && apiPhase === READY;
 }
 
 /** `Creating 40%`, `Ready`, `without a phase yet`: the state of a cache, for people. */
@@ -86,6 +102,9 @@ const PLAIN_FIELDS = Object.keys({
   secretNamespaces: true,
   hasRegistryCredentials: true,
   insecureRegistries: true,
+  knownFrom: true,
+  apiPhase: true,
+  mayVanish: true,
 } satisfies Record<Exclude<keyof ImageCache, 'images'>, true>);
 
 /** Whether two states of a cache are the same in every field. */

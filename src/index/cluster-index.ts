@@ -11,9 +11,12 @@ import { LifeIndex } from './life-index.ts';
 import { NamespaceIndex } from './namespace-index.ts';
 import { NodeIndex } from './node-index.ts';
 import { ProfileIndex } from './profile-index.ts';
+import { RegionCaches } from './region-caches.ts';
 
 export class ClusterIndex implements TrackedView {
   readonly imageCaches = new ImageCacheIndex();
+  /** What writes the ImageCaches. */
+  readonly regionCaches = new RegionCaches(this.imageCaches);
   readonly profiles = new ProfileIndex();
   readonly nodes = new NodeIndex();
   readonly namespaces = new NamespaceIndex();

@@ -62,6 +62,10 @@ export class ImageCacheIndex {
     else for (const cache of turned) this.#changes.note(cache);
   }
 
+  get(name: string): ImageCache | undefined {
+    return this.#caches[this.#numbers.get(name) ?? -1];
+  }
+
   byId(id: string): ImageCache | undefined {
     return this.#claimants.get(id)?.[0];
   }
@@ -169,12 +173,11 @@ export class ImageCacheIndex {
 
   /** Adds a cache, or replaces the cache of the same name. @returns whether anything changed */
   apply(cache: ImageCache): boolean {
-    const number = this.#numbers.get(cache.name);
-    const before = number === undefined ? undefined : this.#caches[number];
+    const before = this.get(cache.name);
     if (before && isSame(before, cache)) return false;
-    if (before && number !== undefined && hasSameImages(before, cache)) {
+    if (before && hasSameImages(before, cache)) {
       this.#forget(before);
-      this.#keep({ ...cache, images: before.images }, number);
+      this.#keep({ ...cache, images: before.images }, this.#numbers.get(cache.name)!);
       return true;
     }
     if (before) this.delete(cache.name);
@@ -185,7 +188,7 @@ export class ImageCacheIndex {
   /** @returns whether there was a cache with this name */
   delete(name: string): boolean {
     const number = this.#numbers.get(name);
-    const cache = number === undefined ? undefined : this.#caches[number];
+    const cache = this.get(name);
     if (number === undefined || !cache) return false;
     this.#forget(cache);
     for (const { key } of cache.images) removeFrom(this.#images, key, number, ({ numbers }) => numbers);

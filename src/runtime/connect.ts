@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Cluster } from '../controller/cluster.ts';
 import type { JsonObject } from '../core/kubernetes/json.ts';
+import type { PodEvent } from '../core/simulation/pod-start.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import { FilesCluster } from '../sources/files/files-cluster.ts';
 import { FilesSource } from '../sources/files/files-source.ts';
@@ -112,12 +113,17 @@ export async function connectController(
   };
 }
 
-/** The ImageCaches as objects, for `imc status` and the simulator. */
+/** What ECI reads and writes in a cluster, for `imc status` and the simulator. */
 export interface ImageCacheObjects {
   /** All ImageCaches, as they are now. @throws if they cannot be read */
   caches(): Promise<readonly JsonObject[]>;
   setStatus(object: JsonObject, status: JsonObject): Promise<void>;
   delete(object: JsonObject): Promise<void>;
+  /** All nodes, and all pods. @throws if they cannot be read */
+  nodesAndPods(): Promise<{ readonly nodes: readonly JsonObject[]; readonly pods: readonly JsonObject[] }>;
+  annotatePod(pod: JsonObject, annotations: Readonly<Record<string, string>>): Promise<void>;
+  /** Does nothing if Events have no place in the source. */
+  recordEvent(pod: JsonObject, event: PodEvent): Promise<void>;
 }
 
 /**

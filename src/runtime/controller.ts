@@ -9,13 +9,16 @@ import { podCount, type Miss } from '../core/controller/misses.ts';
 import { REFUSAL_CODES } from '../core/controller/plan.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { withoutWrites } from '../controller/dry-run.ts';
-import { createControllerMetrics } from '../controller/metrics.ts';
+import { createControllerMetrics, PREFIX } from '../controller/metrics.ts';
 import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
 import { buildHealthServer } from '../http/health-server.ts';
 import { listenAll } from '../http/listen-all.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
+import { createRegionMetrics } from '../http/region-metrics.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
+import type { RegionSource, RegionSourceEvents } from '../sources/region/region-source.ts';
 import { connectController, type ConnectedController } from './connect.ts';
+import { connectRegion, countRegion } from './region.ts';
 import { reconcilerOptions } from './reconciler-options.ts';
 import { kindsAsOf, secondsSince, shownProblems } from './readiness.ts';
 
@@ -63,6 +66,14 @@ export async function startController(
     },
     clock,
   );
+  const region = config.region.api
+    ? connectRegion(
+        config,
+        index,
+        regionListeners(index, metrics, onStep, onProblem, () => reconciler.wake()),
+        clock,
+      )
+    : undefined;
   const { dryRun } = config.controller;
   const reconciler = new Reconciler(
     dryRun
@@ -74,16 +85,19 @@ export async function startController(
     reconcilerOptions(config),
     reconcilerListeners(metrics, log, onProblem),
     clock,
+    region && { listed: (id) => index.regionCaches.get(id), manualQuota: () => region.usage()?.manual },
   );
 
-  const readiness = (): Readiness => controllerReadiness(connection, index, clock.now());
+  const readiness = (): Readiness => controllerReadiness(connection, region, index, clock.now());
   const app = buildMetricsServer({ registry: metrics.registry, log, readiness });
   const healthApp = config.healthPort === 0 ? undefined : buildHealthServer(log, { readiness });
   const [address = ''] = await listenAll([
     [app, config.host, config.metricsPort],
     ...(healthApp ? ([[healthApp, config.host, config.healthPort]] as const) : []),
   ]);
-  const synced = Promise.all([connection.source.start(), connection.cluster.start()]).then(() => undefined);
+  // The first list of the region is waited for, well or not: with it the controller makes no cache that there is already.
+  const starts = [connection.source.start(), connection.cluster.start(), region?.start()];
+  const synced = Promise.all(starts).then(() => undefined);
   // A leader must know the cluster before it acts.
   let electing = Promise.resolve();
   synced
@@ -101,11 +115,23 @@ export async function startController(
       await electing;
       await connection.cluster.stop();
       await connection.source.stop();
+      await region?.stop();
       await app.close();
       await healthApp?.close();
       log.info('stopped');
     },
   };
+}
+
+function regionListeners(
+  index: ClusterIndex,
+  { registry }: ReturnType<typeof createControllerMetrics>,
+  onProgress: (message: string) => void,
+  onProblem: (problem: string) => void,
+  onChange: () => void,
+): RegionSourceEvents {
+  const { polls } = createRegionMetrics(registry, PREFIX, () => countRegion(index));
+  return { onProblem, onProgress, onChange, onPoll: (code) => polls.inc({ code }) };
 }
 
 function reconcilerListeners(
@@ -173,17 +199,22 @@ function causeOf(miss: Miss): object {
 /** Ready once the cluster has been read, whether this replica leads or not. */
 function controllerReadiness(
   { source, cluster }: ConnectedController,
+  region: RegionSource | undefined,
   index: ClusterIndex,
   now: number,
 ): Readiness {
+  const parts = [source, cluster, ...(region ? [region] : [])];
   const oldest = oldestOf([index.confirmedAtMs(), cluster.confirmedAtMs()]);
-  const kinds: KindReadiness[] = kindsAsOf([...source.status(), ...cluster.status()], now);
+  const kinds: KindReadiness[] = kindsAsOf(
+    parts.flatMap((part) => part.status()),
+    now,
+  );
   return {
     ready: oldest !== undefined,
     status: oldest === undefined ? 'the cluster has not been read yet' : 'ready',
     sourceAgeSeconds: secondsSince(oldest, now),
     kinds,
-    problems: shownProblems(source, cluster),
+    problems: shownProblems(...parts),
   };
 }
 

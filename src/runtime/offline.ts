@@ -10,6 +10,7 @@ import type { DecisionOptions } from '../core/decision/options.ts';
 import type { View } from '../core/decision/view.ts';
 import { patchFor, type Operation } from '../webhook/json-patch.ts';
 import { connectSource } from './connect.ts';
+import { connectRegion } from './region.ts';
 
 export type { Operation };
 
@@ -47,7 +48,20 @@ export async function loadIndex(
   } finally {
     await source.stop();
   }
+  if (config.region.api) await readRegion(config, index, onProblem);
   return index;
+}
+
+/** What the API says is a help and no need: a command goes on without it. */
+async function readRegion(
+  config: Config,
+  index: ClusterIndex,
+  onProblem: (problem: string) => void,
+): Promise<void> {
+  const events = { onProblem, onProgress: ignore, onChange: ignore, onPoll: ignore };
+  const region = connectRegion(config, index, events, SYSTEM_CLOCK);
+  await region.start();
+  await region.stop();
 }
 
 function ignore(): void {

@@ -15,7 +15,7 @@ export function shownProblems(...parts: readonly { problems(): readonly string[]
 /** @param now milliseconds since 1970 */
 export function webhookReadiness(
   index: ClusterIndex,
-  source: Source,
+  sources: readonly Source[],
   certificate: CertificateSource,
   draining: boolean,
   maxStalenessMs: number,
@@ -25,8 +25,11 @@ export function webhookReadiness(
   return {
     ...describe(index, certificate, draining, stalenessOf(confirmedAtMs, maxStalenessMs, now)),
     sourceAgeSeconds: secondsSince(confirmedAtMs, now),
-    kinds: kindsAsOf(source.status(), now),
-    problems: shownProblems(certificate, source),
+    kinds: kindsAsOf(
+      sources.flatMap((source) => source.status()),
+      now,
+    ),
+    problems: shownProblems(certificate, ...sources),
   };
 }
 

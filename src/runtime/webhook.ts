@@ -9,15 +9,18 @@ import type { Config } from '../config/config.ts';
 import { liftPatch } from '../core/decision/lift.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { BodyBudget } from '../webhook/body-budget.ts';
-import { createMetrics, type Metrics } from '../webhook/metrics.ts';
+import { createMetrics, PREFIX, type Metrics } from '../webhook/metrics.ts';
 import { AddressList } from '../http/address-list.ts';
 import type { Readiness } from '../http/health.ts';
 import { buildHealthServer } from '../http/health-server.ts';
 import { listenAll } from '../http/listen-all.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
+import { createRegionMetrics } from '../http/region-metrics.ts';
 import { buildApp, renewCertificate } from '../webhook/app.ts';
 import type { Source, SourceEvents } from '../sources/source.ts';
+import type { RegionSourceEvents } from '../sources/region/region-source.ts';
 import { connectSource } from './connect.ts';
+import { connectRegion, countRegion } from './region.ts';
 import { kindsAsOf, webhookReadiness, secondsSince } from './readiness.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
 import { keepTickShape } from './next-tick-workaround.ts';
@@ -48,26 +51,30 @@ export async function startWebhook(
 ): Promise<Webhook> {
   keepTickShape();
   const index = new ClusterIndex();
-  let source: Source | undefined;
+  let sources: readonly Source[] = [];
   const metrics = createMetrics({
     cachesByPhase: () => index.imageCaches.countByPhase,
     ageSeconds: () => secondsSince(index.confirmedAtMs(), clock.now()),
-    problems: () => certificate.problems().length + (source?.problems().length ?? 0),
-    kinds: () => kindsAsOf(source?.status() ?? [], clock.now()),
+    problems: () => [certificate, ...sources].flatMap((part) => part.problems()).length,
+    kinds: () =>
+      kindsAsOf(
+        sources.flatMap((source) => source.status()),
+        clock.now(),
+      ),
     certificateEnds: () => certificate.ends(),
   });
-  const connected = await connectSource(
-    { ...config, recordEvents: true },
-    index,
-    sourceListeners(config, index, metrics, log),
-    clock,
-    (pod) => liftPatch(pod, index, config, clock.now()),
+  const listeners = sourceListeners(config, index, metrics, log);
+  const connected = await connectSource({ ...config, recordEvents: true }, index, listeners, clock, (pod) =>
+    liftPatch(pod, index, config, clock.now()),
   );
-  source = connected.source;
+  const region = config.region.api
+    ? connectRegion(config, index, regionListeners(index, metrics, listeners), clock)
+    : undefined;
+  sources = region ? [connected.source, region] : [connected.source];
   const clients = readTrustedClients(config);
   let draining = false;
   const readiness = (): Readiness =>
-    webhookReadiness(index, connected.source, certificate, draining, config.maxStalenessMs, clock.now());
+    webhookReadiness(index, sources, certificate, draining, config.maxStalenessMs, clock.now());
   const app = buildApp({
     view: index,
     decision: config,
@@ -91,6 +98,8 @@ export async function startWebhook(
   ]);
   certificate.start((renewed) => renewCertificate(app, renewed, clients));
   const synced = connected.source.start();
+  // Nothing waits for the API: pods come before it answers, and if it never does.
+  void region?.start();
   return {
     address,
     metricsAddress,
@@ -102,11 +111,20 @@ export async function startWebhook(
       await app.close();
       await metricsApp.close();
       await healthApp?.close();
-      await connected.source.stop();
+      await Promise.all(sources.map((source) => source.stop()));
       await certificate.stop();
       log.info('stopped');
     },
   };
+}
+
+function regionListeners(
+  index: ClusterIndex,
+  { registry }: Metrics,
+  listeners: SourceEvents,
+): RegionSourceEvents {
+  const { polls } = createRegionMetrics(registry, PREFIX, () => countRegion(index));
+  return { ...listeners, onChange: () => undefined, onPoll: (code) => polls.inc({ code }) };
 }
 
 function sourceListeners(

@@ -31,7 +31,7 @@ export interface Metrics {
   readonly boundPods: Counter<'found'>;
 }
 
-const PREFIX = 'imagecache_webhook_';
+export const PREFIX = 'imagecache_webhook_';
 /** Images with a series of their own; the dashboard shows the first twenty. */
 const MISSED_IMAGES = 100;
 /** Seconds; decisions take microseconds. */

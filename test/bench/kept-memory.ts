@@ -4,6 +4,7 @@
  */
 import { Looking } from '../../src/controller/look.ts';
 import type { Cluster } from '../../src/controller/cluster.ts';
+import { NO_REGION } from '../../src/core/controller/region-facts.ts';
 import { Backoffs } from '../../src/controller/backoffs.ts';
 import { CreationLog } from '../../src/controller/creation-log.ts';
 import { UseRecords } from '../../src/controller/use-records.ts';
@@ -126,6 +127,7 @@ const looking = new Looking(
   new UseRecords(),
   new CreationLog(),
   new Backoffs(),
+  NO_REGION,
 );
 const before = process.cpuUsage();
 const { situation } = await looking.look(NOW, new AbortController().signal);

@@ -2,7 +2,7 @@
  * Makes the clusters and pods for the measurements, the same ones for the same seed: caches of five images whose
  * popularity follows Zipf's law, with one sidecar image in nearly all of them.
  */
-import type { ImageCache } from '../../src/core/image-cache.ts';
+import { NOT_ASKED, type ImageCache } from '../../src/core/image-cache.ts';
 import { byKey, parseImageReference, type ImageReference } from '../../src/core/image/reference.ts';
 import { GIB } from '../../src/core/kubernetes/quantity.ts';
 
@@ -97,6 +97,7 @@ export function toImageCache(description: CacheDescription): ImageCache {
     secretNamespaces: '',
     hasRegistryCredentials: false,
     insecureRegistries: '',
+    ...NOT_ASKED,
   };
 }
 

@@ -42,7 +42,7 @@ describe('the configuration', () => {
       kubeContext: '',
       bindTime: false,
       scope: 'eci',
-      region: '',
+      region: { name: '', api: false, endpoint: '', pollIntervalMs: 60_000, maxStalenessMs: 300_000 },
       minimumMatch: 'image',
       expiryMarginMs: 600_000,
       maxStalenessMs: 60_000,

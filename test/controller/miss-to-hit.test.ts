@@ -49,7 +49,10 @@ describe('on a folder of manifests', () => {
     const playing = simulate(
       config,
       { creationTime: 1000, failing: ['broken'] },
+      undefined,
       {
+        onServing: () => undefined,
+        onStart: () => undefined,
         onState: (name, phase, progress) => states.push(`${name} ${phase} ${progress}`),
         onProblem: (problem) => problems.push(problem),
       },

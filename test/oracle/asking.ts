@@ -69,7 +69,7 @@ export function decideAsked(index: ClusterIndex, asked: OraclePod, chosen: Oracl
       partialHits: chosen.partialHits,
       createOnMiss: { by: chosen.by },
       expiryMarginMs: chosen.expiryMargin,
-      region: chosen.region,
+      region: { name: chosen.region },
       pin: { notReady: chosen.notReady, unknown: chosen.unknown },
     },
     chosen.now,

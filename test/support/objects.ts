@@ -4,7 +4,7 @@ import { patchFor, type Operation } from '../../src/webhook/json-patch.ts';
 import { decideOnJson, type Decision } from '../../src/core/decision/decide.ts';
 import { explanationOf, type Explanation } from '../../src/core/decision/explanation.ts';
 import type { DecisionOptions } from '../../src/core/decision/options.ts';
-import type { ImageCache } from '../../src/core/image-cache.ts';
+import { NOT_ASKED, type ImageCache } from '../../src/core/image-cache.ts';
 import type { Pod } from '../../src/core/pod.ts';
 import { GIB } from '../../src/core/kubernetes/quantity.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -109,6 +109,7 @@ export function indexedCache(i: number, change: Partial<ImageCache> = {}): Image
     secretNamespaces: '',
     hasRegistryCredentials: false,
     insecureRegistries: '',
+    ...NOT_ASKED,
     ...change,
   };
 }

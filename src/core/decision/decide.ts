@@ -90,7 +90,7 @@ export function decide(
     return leftAlone(untouched, 'TooManyImages', why, [why]);
   }
 
-  const placement = placementOf(user, view, options.region);
+  const placement = placementOf(user, view, options.region.name);
   const waitsForNode =
     options.bindTime &&
     moment === 'creation' &&

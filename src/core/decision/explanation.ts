@@ -1,5 +1,6 @@
 /** The explanation: a view of a decision as plain data. The log and the CLI show it, so that both say the same. */
 import { MAX_POD_IMAGES } from '../image/image-set.ts';
+import type { KnownFrom } from '../image-cache.ts';
 import { describeAllowed, type Placement } from './placement.ts';
 import type { Request } from './request.ts';
 import type { Decision } from './decide.ts';
@@ -69,6 +70,9 @@ export interface ExplainedCandidate {
   readonly id: string | null;
   readonly phase: string;
   readonly progress: string;
+  readonly knownFrom: KnownFrom;
+  /** The phase that ECI's API says; null if the API is not asked, or does not know the cache. */
+  readonly apiPhase: string | null;
   readonly degree: Degree;
   readonly sizeBytes: number;
   /** ISO 8601; null if unknown. */
@@ -170,6 +174,8 @@ function explainVerdict(
     id: cache.id ?? null,
     phase: cache.phase,
     progress: cache.progress,
+    knownFrom: cache.knownFrom,
+    apiPhase: cache.apiPhase ?? null,
     degree,
     sizeBytes: cache.sizeBytes,
     createdAt: cache.createdAtMs === 0 ? null : new Date(cache.createdAtMs).toISOString(),

@@ -15,7 +15,7 @@ export interface DecisionOptions extends CostOptions {
   readonly bindTime: boolean;
   readonly scope: Scope;
   /** The cluster's region; empty if unknown. */
-  readonly region: string;
+  readonly region: { readonly name: string };
   readonly onInvalidAnnotation: 'warn' | 'deny';
   readonly pin: {
     readonly notReady: 'deny' | 'warn' | 'auto';

@@ -47,6 +47,23 @@ export function ownerOf(cache: ImageCache, { namespace, namespaceUid, sharing }:
   return 'everybody';
 }
 
+/**
+ * Why a pod is not given a cache that ECI's API alone knows, as a clause about the cache; undefined if it is known otherwise,
+ * or the pod may have it. ECI may remove it at any time, and the API does not say whose secrets made it (docs/region.md).
+ */
+export function whyOnlyKnown(
+  cache: ImageCache,
+  isComplete: boolean,
+  { sharing }: Tenant,
+): string | undefined {
+  if (cache.knownFrom !== 'api') return undefined;
+  if (cache.mayVanish) return 'ECI removes it by itself';
+  if (!isComplete) return 'it does not hold all images';
+  return sharing === 'cluster'
+    ? undefined
+    : 'nobody knows whose secrets made it, and sharing.mode is not cluster';
+}
+
 /** Whether the tenant neither gets the cache nor sees it. */
 export function isHidden(cache: ImageCache, tenant: Tenant): boolean {
   const owner = ownerOf(cache, tenant);

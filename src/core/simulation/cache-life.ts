@@ -5,7 +5,7 @@
  */
 import { FLASH, LEGACY_REUSE, RETENTION_DAYS, REUSE } from '../annotations.ts';
 import { isObject, partOf, readText, textsIn, type JsonObject } from '../kubernetes/json.ts';
-import { FAILED, READY } from '../image-cache.ts';
+import { FAILED, HOPELESS, READY } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import { DAY, formatTime, parseTime } from '../kubernetes/time.ts';
 
@@ -42,11 +42,12 @@ export function nextState(object: JsonObject, options: LifeOptions, now: number)
   const status = partOf(object, 'status');
   if ((parseTime(status['expireDateTime']) ?? Infinity) <= now) return { kind: 'expired' };
   const phase = readText(status['phase']) ?? '';
-  if (phase === READY || phase === FAILED) return undefined;
+  if (phase === READY || HOPELESS.has(phase)) return undefined;
 
   const startTime = readText(status['startTime']) ?? formatTime(now);
   const elapsed = (now - Date.parse(startTime)) / creationTimeOf(object, options);
-  const next = stageAt(elapsed, failingImage(object, options.failing));
+  const stage = stageAt(elapsed, failingImage(object, options.failing));
+  const next = phase === UPDATING ? ofUpdate(stage) : stage;
   if (next.phase === phase && next.progress === readText(status['progress'])) return undefined;
   const isNew = next.phase !== phase;
   return {
@@ -62,6 +63,14 @@ export function nextState(object: JsonObject, options: LifeOptions, now: number)
       ...expiryOf(object, next.phase, now),
     },
   };
+}
+
+/** The phase of a cache that is made anew from other images, with the same ID. */
+export const UPDATING = 'Updating';
+
+function ofUpdate(stage: Stage): Stage {
+  if (stage.phase === READY) return stage;
+  return { ...stage, phase: stage.phase === FAILED ? 'UpdateFailed' : UPDATING };
 }
 
 interface Stage {

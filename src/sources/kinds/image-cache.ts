@@ -3,7 +3,12 @@
  * "ImageCache").
  */
 import { isBeingDeleted } from '../../core/kubernetes/object.ts';
-import { IMAGE_CACHE_API_VERSION, insecureRegistriesOf, type ImageCache } from '../../core/image-cache.ts';
+import {
+  IMAGE_CACHE_API_VERSION,
+  insecureRegistriesOf,
+  NOT_ASKED,
+  type ImageCache,
+} from '../../core/image-cache.ts';
 import { byKey, parseImageReference, type ImageReference } from '../../core/image/reference.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
 import { readStringMap, readText, textsIn, type StringMap } from '../../core/kubernetes/json.ts';
@@ -73,6 +78,7 @@ export function readImageCache(manifest: Manifest, problems: Unreadable[] = []):
     secretNamespaces: secretNamespacesOf(spec['imagePullSecrets']),
     hasRegistryCredentials: ACR_CREDENTIAL_KEYS.some((key) => annotations.has(key)),
     insecureRegistries: insecureRegistriesOf(annotations),
+    ...NOT_ASKED,
   };
 }
 
@@ -153,7 +159,7 @@ function readOneOf(
 }
 
 /** Distinct by key and sorted by key, as ImageCache.images must be. */
-function readImages(value: unknown): ImageReference[] {
+export function readImages(value: unknown): ImageReference[] {
   if (!Array.isArray(value) || value.length === 0) {
     throw new Unreadable('spec.images', 'must be an array of at least one image');
   }

@@ -41,9 +41,9 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
       read: (manifest) => {
         const problems: Unreadable[] = [];
         const cache = readImageCache(manifest, problems);
-        return { apply: (index) => index.imageCaches.apply(cache), problems };
+        return { apply: (index) => index.regionCaches.applyObject(cache), problems };
       },
-      delete: (index, { name }) => index.imageCaches.delete(name),
+      delete: (index, { name }) => index.regionCaches.deleteObject(name),
     },
   ],
   [

@@ -1,9 +1,11 @@
 /**
- * The ImageCaches of a cluster, as the simulator reads and changes them. Each poll lists all of them, which is enough
+ * The ImageCaches and the pods of a cluster, as the simulator reads and changes them. Each poll lists all of them, which is enough
  * to try things out.
  */
 import { isObject, objectsIn, type JsonObject } from '../../core/kubernetes/json.ts';
-import { objectName } from '../../core/kubernetes/object.ts';
+import { objectName, objectReference } from '../../core/kubernetes/object.ts';
+import { formatTime } from '../../core/kubernetes/time.ts';
+import type { PodEvent } from '../../core/simulation/pod-start.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { IMAGE_CACHES, imageCachePath } from '../kinds/image-cache.ts';
 
@@ -17,9 +19,48 @@ export class ClusterImageCaches {
     this.#signal = signal;
   }
 
-  async caches(): Promise<readonly JsonObject[]> {
-    const list = await this.#call({ path: IMAGE_CACHES });
+  caches(): Promise<readonly JsonObject[]> {
+    return this.#list(IMAGE_CACHES);
+  }
+
+  async nodesAndPods(): Promise<{ nodes: readonly JsonObject[]; pods: readonly JsonObject[] }> {
+    const [nodes, pods] = await Promise.all([this.#list('/api/v1/nodes'), this.#list('/api/v1/pods')]);
+    return { nodes, pods };
+  }
+
+  async #list(path: string): Promise<readonly JsonObject[]> {
+    const list = await this.#call({ path });
     return isObject(list) ? objectsIn(list['items']) : [];
+  }
+
+  async annotatePod(pod: JsonObject, annotations: Readonly<Record<string, string>>): Promise<void> {
+    const { namespace, name } = objectReference(pod, 'v1', 'Pod');
+    await this.#call({
+      path: `/api/v1/namespaces/${namespace}/pods/${name}`,
+      method: 'PATCH',
+      contentType: 'merge-patch+json',
+      body: { metadata: { annotations } },
+    });
+  }
+
+  async recordEvent(pod: JsonObject, { type, reason, message }: PodEvent): Promise<void> {
+    const about = objectReference(pod, 'v1', 'Pod');
+    const at = formatTime(Date.now());
+    const event = { type, reason, message, source: { component: 'virtual-kubelet' } };
+    await this.#call({
+      path: `/api/v1/namespaces/${about.namespace}/events`,
+      method: 'POST',
+      body: {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { generateName: `${about.name}.`, namespace: about.namespace },
+        involvedObject: { ...about },
+        ...event,
+        firstTimestamp: at,
+        lastTimestamp: at,
+        count: 1,
+      },
+    });
   }
 
   /** Does nothing if the object is gone. */

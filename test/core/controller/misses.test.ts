@@ -361,7 +361,7 @@ describe('the platform of a miss', () => {
     expect(desiredFor(X86, indexOf(cacheObject(making)))).toHaveLength(0);
     expect(desiredFor(X86, indexOf(cacheObject({ ...making, size: 500 })))).toHaveLength(1);
     const index = indexOf(cacheObject({ ...making, region: 'cn-hangzhou' }));
-    const change: ConfigChange = { ...BY_CONTROLLER, region: 'cn-beijing' };
+    const change: ConfigChange = { ...BY_CONTROLLER, region: { name: 'cn-beijing' } };
     expect(missed([createdPod(X86, index, change)], index, change)).toHaveLength(1);
   });
 });

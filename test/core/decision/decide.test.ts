@@ -417,6 +417,7 @@ describe('filters', () => {
   it('are in their documented order', () => {
     expect(FILTERS.map(({ code }) => code)).toEqual([
       'NotShared',
+      'OnlyInRegion',
       'OtherRegistry',
       'NotReady',
       'Expiring',
@@ -486,17 +487,17 @@ describe('filters', () => {
       'a cache in another region',
       {},
       cacheObject({ name: 'x', region: 'cn-hangzhou' }),
-      { region: 'cn-beijing' },
+      { region: { name: 'cn-beijing' } },
       'is in cn-hangzhou, the pod in cn-beijing',
     ],
     [
       'a cache in the same region',
       {},
       cacheObject({ name: 'x', region: 'cn-beijing' }),
-      { region: 'cn-beijing' },
+      { region: { name: 'cn-beijing' } },
       undefined,
     ],
-    ['a cache whose region is unknown', {}, READY, { region: 'cn-beijing' }, undefined],
+    ['a cache whose region is unknown', {}, READY, { region: { name: 'cn-beijing' } }, undefined],
     ['a pod whose region is unknown', {}, cacheObject({ name: 'x', region: 'cn-beijing' }), {}, undefined],
     ['a cache as large as the storage', {}, cacheObject({ name: 'x', size: 30 }), {}, undefined],
     [
@@ -562,7 +563,7 @@ describe('filters', () => {
     const far = cacheObject({ name: 'x', region: 'cn-hangzhou' });
     const region = { 'topology.kubernetes.io/region': 'cn-hangzhou' };
     const containers = [{ name: 'c', image: 'app:1' }];
-    const change = { region: 'cn-beijing' };
+    const change = { region: { name: 'cn-beijing' } };
     expect(outcomeOf({}, [far], change)[0]).toBe('miss');
     expect(
       outcomeOf({ spec: { nodeName: 'vk', containers } }, [far, nodeObject('vk', region)], change)[0],

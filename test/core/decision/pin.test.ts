@@ -127,7 +127,7 @@ describe('a pinned cache', () => {
       },
     });
     const { decision } = decideFor(pod, indexOf(cacheObject({ name: 'p', region: 'cn-hangzhou' })), {
-      region: 'cn-beijing',
+      region: { name: 'cn-beijing' },
     });
     expect(decision.warnings).toEqual([expect.stringContaining('is in cn-hangzhou, the pod in cn-beijing')]);
   });

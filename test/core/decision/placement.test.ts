@@ -211,7 +211,7 @@ describe('the region', () => {
       'linux/amd64 in a',
     ],
   ])('%s', (_title, spec, region, expected) => {
-    expect(placed(spec, { region })).toBe(expected);
+    expect(placed(spec, { region: { name: region } })).toBe(expected);
   });
 });
 

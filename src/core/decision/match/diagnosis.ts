@@ -10,7 +10,9 @@ export function describeMatch(match: MatchResult, imageCount: number): string {
   if (winner) {
     const { cache, degree } = winner;
     const other = degree.sameRepository > 0 ? ` and ${degree.sameRepository} in another version` : '';
-    const runnerUp = verdicts.find((verdict) => verdict.lostBecause !== undefined);
+    const runnerUp = verdicts.find(
+      ({ lostBecause, cache: { knownFrom } }) => lostBecause !== undefined && knownFrom !== 'api',
+    );
     const tie = runnerUp ? `; before ${runnerUp.cache.name}, as it ${runnerUp.lostBecause}` : '';
     const better = verdicts.find((each) => each.refusal && compareDegree(each.degree, degree) < 0);
     const missed = better?.refusal

@@ -2,14 +2,14 @@
  * The filters of automatic matching, in order. Each filter accepts or refuses a candidate, and can say why; if several
  * filters refuse a candidate, the first one counts.
  */
-import { describePhase, READY, TOO_MANY_REGISTRIES } from '../../image-cache.ts';
+import { describePhase, isReady, READY, TOO_MANY_REGISTRIES } from '../../image-cache.ts';
 import { formatBytes } from '../../kubernetes/quantity.ts';
 import { formatTime } from '../../kubernetes/time.ts';
 import type { Candidate } from '../view.ts';
 import type { FilterCode } from '../reasons.ts';
 import type { Placement } from '../placement.ts';
 import { quote } from '../../kubernetes/problem.ts';
-import { isHidden, type Tenant } from '../sharing.ts';
+import { isHidden, whyOnlyKnown, type Tenant } from '../sharing.ts';
 import type { Degree } from './degree.ts';
 
 /** How many of the pod's images a cache must hold: all, at least a number, or no more than MinimumMatch asks. */
@@ -55,6 +55,14 @@ export const FILTERS: readonly Filter[] = [
       `belongs to the namespaces ${quote(cache.namespaces ?? cache.secretNamespaces)}, and is shown to nobody else`,
   },
   {
+    // Left out before anything is counted too, because what the API alone knows is nobody's to see in a cluster.
+    code: 'OnlyInRegion',
+    refuses: ({ cache, degree }, { imageCount, tenant }) =>
+      whyOnlyKnown(cache, degree.exact === imageCount, tenant) !== undefined,
+    describe: ({ cache, degree }, { imageCount, tenant }) =>
+      `is known from ECI's API alone, and ${whyOnlyKnown(cache, degree.exact === imageCount, tenant)}`,
+  },
+  {
     code: 'OtherRegistry',
     refuses: ({ cache }, { insecureRegistries }) =>
       cache.insecureRegistries !== '' &&
@@ -63,9 +71,11 @@ export const FILTERS: readonly Filter[] = [
   },
   {
     code: 'NotReady',
-    refuses: ({ cache }) => cache.phase !== READY || cache.id === undefined,
-    describe: ({ cache }) =>
-      cache.phase === READY ? 'is Ready but has no imageCacheId' : `is ${describePhase(cache)}, not Ready`,
+    refuses: ({ cache }) => !isReady(cache),
+    describe: ({ cache }) => {
+      if (cache.phase !== READY) return `is ${describePhase(cache)}, not Ready`;
+      return cache.id === undefined ? 'is Ready but has no imageCacheId' : 'is not Ready in the region';
+    },
   },
   {
     code: 'Expiring',
@@ -167,7 +177,7 @@ export const PIN_WARNING_FILTERS = filtersNamed(
 
 /** The filters that a cache must pass once it is Ready, or it will not serve the pod. */
 export const SUITABILITY_FILTERS = [
-  ...filtersNamed('NotShared', 'Expiring', 'Retiring'),
+  ...filtersNamed('NotShared', 'OnlyInRegion', 'Expiring', 'Retiring'),
   ...PIN_WARNING_FILTERS,
 ];
 

@@ -15,7 +15,7 @@ import {
 } from './filters.ts';
 import { compareDegree, compareTies, firstInOrder, nextBetter, whyBefore } from './order.ts';
 import type { FilterCode } from '../reasons.ts';
-import { isHidden } from '../sharing.ts';
+import { isHidden, whyOnlyKnown } from '../sharing.ts';
 import { NO_MATCH, type Degree } from './degree.ts';
 
 /** What the pod needs of a cache. */
@@ -61,21 +61,24 @@ export function findBestMatch(request: MatchRequest, view: View): MatchResult {
   return { request, winner, verdicts, considered, refused };
 }
 
-/** The levels without the caches of other namespaces, which nothing of a decision may show. */
+/**
+ * The levels without the caches of other namespaces, and without those that ECI's API alone knows and no pod gets: nothing
+ * of a decision may show them.
+ */
 function visibleLevels(
   levels: readonly CandidateLevel[],
-  { tenant }: MatchRequest,
+  { tenant, images }: MatchRequest,
 ): readonly CandidateLevel[] {
-  if (tenant.sharing === 'cluster') return levels;
-  const visible = (caches: readonly ImageCache[]): readonly ImageCache[] =>
-    caches.filter((cache) => !isHidden(cache, tenant));
   return levels.map((level) => ({
     degree: level.degree,
     get usable() {
-      return visible(level.usable);
+      const isComplete = level.degree.exact === images.length;
+      return level.usable.filter(
+        (cache) => !isHidden(cache, tenant) && whyOnlyKnown(cache, isComplete, tenant) === undefined,
+      );
     },
     get unusable() {
-      return visible(level.unusable);
+      return level.unusable.filter((cache) => !isHidden(cache, tenant) && cache.knownFrom !== 'api');
     },
   }));
 }

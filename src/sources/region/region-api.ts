@@ -1,0 +1,180 @@
+/**
+ * The calls of ECI's API that are needed here, on the vendor's SDK (version 2018-08-08, RPC style). The SDK is an optional
+ * dependency, and is loaded only here. No message of the SDK is passed on, because they quote the request with its
+ * credentials.
+ */
+import type OpenApi from '@alicloud/openapi-client';
+import { isObject, objectsIn, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
+import { loadCredentials } from './credentials.ts';
+import { loadSdk } from './sdk.ts';
+
+export interface RegionApiOptions {
+  /** `cn-hangzhou` */
+  readonly region: string;
+  /** `HOST[:PORT]`, or `http://HOST:PORT` for a stand-in; empty: the region's own. */
+  readonly endpoint: string;
+}
+
+/** What a pod asks of ECI's own matcher. */
+export interface MatchQuestion {
+  readonly images: readonly string[];
+  readonly perfect: boolean;
+  readonly count: number | undefined;
+}
+
+/** The region's quotas; undefined if the API does not say. */
+export interface RegionUsage {
+  readonly manual: Quota | undefined;
+  readonly automatic: Quota | undefined;
+}
+
+export interface Quota {
+  readonly used: number;
+  readonly most: number;
+}
+
+/** A call that failed, in words that hold no credential. */
+export class RegionApiError extends Error {
+  readonly code: string;
+
+  constructor(code: string, action: string) {
+    super(`${action}: ${explain(code, action)}`);
+    this.code = code;
+  }
+}
+
+const VERSION = '2018-08-08';
+/** Caches a page, and pages of one list: 10,000 caches, twenty times the usual quota. */
+const PAGE = { size: 50, most: 200 };
+/** Milliseconds. */
+const TIMEOUTS = { connectTimeout: 5000, readTimeout: 10_000 };
+
+type Call = (action: string, query: Readonly<Record<string, string>>) => Promise<JsonObject>;
+
+export class RegionApi {
+  readonly #call: Call;
+  readonly #region: string;
+
+  constructor(call: Call, region: string) {
+    this.#call = call;
+    this.#region = region;
+  }
+
+  /**
+   * All caches of the region, as the API describes them.
+   * @throws RegionApiError; then nothing of the list is known
+   */
+  async caches(): Promise<JsonObject[]> {
+    const byId = new Map<string, JsonObject>();
+    let token: string | undefined;
+    for (let page = 0; page < PAGE.most; page++) {
+      const query = { Limit: `${PAGE.size}`, ...(token !== undefined && { NextToken: token }) };
+      // oxlint-disable-next-line no-await-in-loop -- each page names the next
+      const answer = await this.#ask('DescribeImageCaches', query);
+      for (const cache of objectsIn(answer['ImageCaches']))
+        byId.set(readText(cache['ImageCacheId']) ?? '', cache);
+      const next = readText(answer['NextToken']);
+      if (next === undefined) return [...byId.values()];
+      if (next === token) throw new RegionApiError('RepeatedToken', 'DescribeImageCaches');
+      token = next;
+    }
+    throw new RegionApiError('TooManyPages', 'DescribeImageCaches');
+  }
+
+  /**
+   * The caches that ECI's own matcher finds, the best first.
+   * @throws RegionApiError
+   */
+  async match({ images, perfect, count }: MatchQuestion): Promise<JsonObject[]> {
+    const wanted = Object.fromEntries(images.map((image, i) => [`MatchImage.${i + 1}`, image]));
+    const answer = await this.#ask('DescribeImageCaches', {
+      Limit: `${PAGE.size}`,
+      ...wanted,
+      ...(perfect && { ImageFullMatch: 'true' }),
+      ...(!perfect && count !== undefined && { ImageMatchCountRequest: `${count}` }),
+    });
+    return objectsIn(answer['ImageCaches']);
+  }
+
+  /** @throws RegionApiError */
+  async usage(): Promise<RegionUsage> {
+    const attributes = partOf(await this.#ask('ListUsage', {}), 'Attributes');
+    const quota = (used: unknown, most: unknown): Quota | undefined =>
+      typeof used === 'number' && typeof most === 'number' ? { used, most } : undefined;
+    return {
+      manual: quota(attributes['UsedImageCacheCount'], attributes['MaxImageCacheCount']),
+      automatic: quota(attributes['UsedAutoImageCacheCount'], attributes['MaxAutoImageCacheCount']),
+    };
+  }
+
+  #ask(action: string, query: Readonly<Record<string, string>>): Promise<JsonObject> {
+    return this.#call(action, { RegionId: this.#region, ...query });
+  }
+}
+
+/** @throws Error if the SDK is not installed */
+export function connectRegionApi({ region, endpoint }: RegionApiOptions): RegionApi {
+  const sdk = loadSdk<typeof OpenApi>('@alicloud/openapi-client');
+  const isPlain = endpoint.startsWith('http://');
+  const client = new sdk.default(
+    new sdk.Config({
+      credential: loadCredentials(),
+      regionId: region,
+      endpoint: endpoint === '' ? `eci.${region}.aliyuncs.com` : endpoint.replace(/^https?:\/\//, ''),
+      protocol: isPlain ? 'HTTP' : 'HTTPS',
+      ...TIMEOUTS,
+    }),
+  );
+  return new RegionApi(async (action, query) => {
+    const params = new sdk.Params({
+      action,
+      version: VERSION,
+      protocol: isPlain ? 'HTTP' : 'HTTPS',
+      pathname: '/',
+      method: 'POST',
+      authType: 'AK',
+      style: 'RPC',
+      reqBodyType: 'formData',
+      bodyType: 'json',
+    });
+    try {
+      const answer: unknown = await client.callApi(params, new sdk.OpenApiRequest({ query }), NO_RETRIES);
+      return isObject(answer) ? partOf(answer, 'body') : {};
+    } catch (error) {
+      throw new RegionApiError(codeOf(error), action);
+    }
+  }, region);
+}
+
+/** The callers wait and try again by themselves. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-explicit-any -- RuntimeOptions of a package of the SDK
+const NO_RETRIES = { autoretry: false, ...TIMEOUTS } as any;
+
+/** The code of the API (`Throttling.User`), or of the network (`ECONNREFUSED`); nothing else of the error is safe to show. */
+function codeOf(error: unknown): string {
+  if (!isObject(error)) return 'Unknown';
+  if (/Timeout/.test(`${String(error['name'])} ${String(error['code'])}`)) return 'Timeout';
+  const code = readText(error['code']) ?? readText(partOf(error, 'data')['Code']);
+  return code !== undefined && /^[\w.-]{1,64}$/.test(code) ? code : 'Unknown';
+}
+
+/** What to do about the codes of Alibaba Cloud, by how they begin. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/^Throttling/, 'too many calls; they are made less often for a while'],
+  [
+    /^InvalidTimeStamp/,
+    "the clock of this machine differs from Alibaba Cloud's by more than 15 minutes: set it",
+  ],
+  [/^InvalidSecurityToken/, 'the session token is not valid, or has expired: get a new one'],
+  [/^(?:InvalidAccessKeyId|SignatureDoesNotMatch|IncompleteSignature)/, 'the access key is not valid'],
+  [/^(?:Forbidden|NoPermission)/, 'the RAM policy does not allow it; docs/region.md has the policy'],
+  [/^NoCredentials/, 'no credentials were found; docs/region.md says where they may be'],
+  [/^(?:ECONN|ENOTFOUND|EAI_AGAIN|Timeout|EHOSTUNREACH)/, 'the API cannot be reached'],
+];
+
+function explain(code: string, action: string): string {
+  const advice = ADVICE.find(([pattern]) => pattern.test(code))?.[1];
+  return advice === undefined
+    ? `ECI's API answered ${code}`
+    : `${advice.replace('it;', `eci:${action};`)} (${code})`;
+}
