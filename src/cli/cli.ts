@@ -9,6 +9,7 @@ import { formatHelp } from './help.ts';
 import { check } from './check.ts';
 import { controller } from './controller.ts';
 import { explain } from './explain.ts';
+import { verify } from './verify.ts';
 import { liftGatesCommand } from './lift-gates.ts';
 import { replay } from './replay.ts';
 import { serve } from './serve.ts';
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   serve,
   controller,
   explain,
+  verify,
   status,
   check,
   certs,

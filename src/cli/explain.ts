@@ -2,12 +2,13 @@
 import { loadConfig } from '../config/load.ts';
 import { explanationOf } from '../core/decision/explanation.ts';
 import { surveyCandidates } from '../core/decision/match/matcher.ts';
-import { WORKLOAD_KINDS, type WorkloadPod } from '../core/kubernetes/workload.ts';
+import type { WorkloadPod } from '../core/kubernetes/workload.ts';
 import type { Config } from '../config/config.ts';
 import type { View } from '../core/decision/view.ts';
-import { decideOffline, loadIndex, readPods } from '../runtime/offline.ts';
-import { CONFIG_FLAG, requireSource, UsageError, type Command, type Flags, type Io } from './command.ts';
-import { chosenFormat, readTextFile } from './flag-values.ts';
+import { decideOffline, loadIndex } from '../runtime/offline.ts';
+import { CONFIG_FLAG, requireSource, UsageError, type Command, type Io } from './command.ts';
+import { chosenFormat } from './flag-values.ts';
+import { FILENAME_FLAG, NAMESPACE_FLAG, readManifests } from './manifests.ts';
 import { formatExplanation, type PodExplanation } from './explain-table.ts';
 
 /** How many usable candidates, and how many unusable ones, to show at most. */
@@ -26,19 +27,8 @@ export const explain: Command = {
   usage:
     'imc explain -f POD.yaml|- [--source kubernetes|files:DIR] [--namespace NAME] [--config FILE] [-o table|json]',
   flags: [
-    {
-      name: 'filename',
-      short: 'f',
-      value: 'FILE',
-      many: true,
-      help: `YAML or JSON with any number of pods or workloads (${WORKLOAD_KINDS.join(', ')}); - is standard input.`,
-    },
-    {
-      name: 'namespace',
-      short: 'n',
-      value: 'NAME',
-      help: 'Namespace of the pods, instead of the one in the manifest.',
-    },
+    FILENAME_FLAG,
+    NAMESPACE_FLAG,
     {
       name: 'output',
       short: 'o',
@@ -73,7 +63,9 @@ export const explain: Command = {
     const format = chosenFormat(flags, FORMATS);
     const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
-    const { pods, failed } = await readManifests(flags, io);
+    if (flags.all('filename').length === 0)
+      throw new UsageError('no manifest: give -f FILE, or -f - for standard input');
+    const { pods, failed } = await readManifests('explain', flags, io);
     const now = Date.now();
     const onProblem = (problem: string): unknown => io.err.write(`imc explain: source: ${problem}\n`);
     const index = await loadIndex(config, onProblem, () => now);
@@ -82,25 +74,6 @@ export const explain: Command = {
     return failed ? 1 : 0;
   },
 };
-
-async function readManifests(flags: Flags, io: Io): Promise<{ pods: WorkloadPod[]; failed: boolean }> {
-  const files = flags.all('filename');
-  if (files.length === 0) throw new UsageError('no manifest: give -f FILE, or -f - for standard input');
-  const pods: WorkloadPod[] = [];
-  let failed = false;
-  for (const file of files) {
-    // oxlint-disable-next-line no-await-in-loop -- standard input can be read only once
-    const text = file === '-' ? await io.readInput() : readTextFile(file);
-    const read = readPods(file === '-' ? 'standard input' : file, text);
-    pods.push(...read.pods);
-    for (const problem of read.problems) io.err.write(`imc explain: ${problem}\n`);
-    failed ||= read.problems.length > 0;
-  }
-  if (pods.length === 0 && !failed) {
-    throw new Error(`no pod in ${files.join(', ')}; a manifest may hold any of ${WORKLOAD_KINDS.join(', ')}`);
-  }
-  return { pods, failed };
-}
 
 function explainPod(
   { title, namespace: written, pod }: WorkloadPod,

@@ -141,7 +141,7 @@ export async function connectImageCaches(
 }
 
 /**
- * The pods, Jobs and ReplicaSets of the source, as objects, for `imc replay`.
+ * The pods, Jobs and ReplicaSets of the source, as objects, for `imc replay` and `imc verify`.
  * @throws if they cannot be read
  */
 export async function readHistory(config: Config): Promise<readonly JsonObject[]> {

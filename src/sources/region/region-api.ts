@@ -64,36 +64,40 @@ export class RegionApi {
    * All caches of the region, as the API describes them.
    * @throws RegionApiError; then nothing of the list is known
    */
-  async caches(): Promise<JsonObject[]> {
-    const byId = new Map<string, JsonObject>();
-    let token: string | undefined;
-    for (let page = 0; page < PAGE.most; page++) {
-      const query = { Limit: `${PAGE.size}`, ...(token !== undefined && { NextToken: token }) };
-      // oxlint-disable-next-line no-await-in-loop -- each page names the next
-      const answer = await this.#ask('DescribeImageCaches', query);
-      for (const cache of objectsIn(answer['ImageCaches']))
-        byId.set(readText(cache['ImageCacheId']) ?? '', cache);
-      const next = readText(answer['NextToken']);
-      if (next === undefined) return [...byId.values()];
-      if (next === token) throw new RegionApiError('RepeatedToken', 'DescribeImageCaches');
-      token = next;
-    }
-    throw new RegionApiError('TooManyPages', 'DescribeImageCaches');
+  caches(): Promise<JsonObject[]> {
+    return this.#list({});
   }
 
   /**
    * The caches that ECI's own matcher finds, the best first.
    * @throws RegionApiError
    */
-  async match({ images, perfect, count }: MatchQuestion): Promise<JsonObject[]> {
+  match({ images, perfect, count }: MatchQuestion): Promise<JsonObject[]> {
     const wanted = Object.fromEntries(images.map((image, i) => [`MatchImage.${i + 1}`, image]));
-    const answer = await this.#ask('DescribeImageCaches', {
-      Limit: `${PAGE.size}`,
+    return this.#list({
       ...wanted,
       ...(perfect && { ImageFullMatch: 'true' }),
       ...(!perfect && count !== undefined && { ImageMatchCountRequest: `${count}` }),
     });
-    return objectsIn(answer['ImageCaches']);
+  }
+
+  async #list(filters: Readonly<Record<string, string>>): Promise<JsonObject[]> {
+    const byId = new Map<string, JsonObject>();
+    let token: string | undefined;
+    for (let page = 0; page < PAGE.most; page++) {
+      const query = { ...filters, Limit: `${PAGE.size}`, ...(token !== undefined && { NextToken: token }) };
+      // oxlint-disable-next-line no-await-in-loop -- each page names the next
+      const answer = await this.#ask('DescribeImageCaches', query);
+      for (const cache of objectsIn(answer['ImageCaches'])) {
+        const id = readText(cache['ImageCacheId']);
+        if (id !== undefined) byId.set(id, cache);
+      }
+      const next = readText(answer['NextToken']);
+      if (next === undefined) return [...byId.values()];
+      if (next === token) throw new RegionApiError('RepeatedToken', 'DescribeImageCaches');
+      token = next;
+    }
+    throw new RegionApiError('TooManyPages', 'DescribeImageCaches');
   }
 
   /** @throws RegionApiError */
@@ -169,6 +173,11 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^(?:InvalidAccessKeyId|SignatureDoesNotMatch|IncompleteSignature)/, 'the access key is not valid'],
   [/^(?:Forbidden|NoPermission)/, 'the RAM policy does not allow it; docs/region.md has the policy'],
   [/^NoCredentials/, 'no credentials were found; docs/region.md says where they may be'],
+  [/^RepeatedToken/, 'the same page of the list came twice: nothing of it is used'],
+  [
+    /^TooManyPages/,
+    `the region lists more than ${PAGE.size * PAGE.most} caches: nothing of the list is used`,
+  ],
   [/^(?:ECONN|ENOTFOUND|EAI_AGAIN|Timeout|EHOSTUNREACH)/, 'the API cannot be reached'],
 ];
 
