@@ -13,12 +13,15 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build
 
-# The optional dependencies are Node itself, one for each processor, of which npm installs the right one.
+# Among the optional dependencies is Node itself, one for each processor, of which npm installs the right one.
 FROM ${BUILD} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-RUN mv node_modules/node-linux-*/bin/node node && rm -r node_modules/node-linux-* node_modules/.bin
+RUN mv node_modules/node-linux-*/bin/node node && rm -r node_modules/node-linux-*
+# The vendor's SDK is optional too, for `region.api`: 20 packages, which other images do without.
+ARG REGION_API=false
+RUN if [ "$REGION_API" != true ]; then npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund; fi && rm -rf node_modules/.bin
 
 FROM ${BASE}
 ENV NODE_ENV=production

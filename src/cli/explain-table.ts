@@ -2,16 +2,30 @@
 import { styleText } from 'node:util';
 import type { ExplainedCandidate, Explanation } from '../core/decision/explanation.ts';
 import type { Operation } from '../runtime/offline.ts';
-import { describePhase } from '../core/image-cache.ts';
+import { describePhase, type KnownFrom } from '../core/image-cache.ts';
+import type { LearnedCache } from '../core/truth/survey.ts';
 import { isObject } from '../core/kubernetes/json.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { alignColumns, formatAge } from './columns.ts';
 
 /** The explanation of one pod, and the workload that the pod comes from; `-o json` prints one object per line. */
 export interface PodExplanation extends Explanation {
+  /** What the region knows of the cache that the pod pins; null if it pins none, or nothing is known. */
+  readonly pinned: ExplainedPin | null;
+  /** A cache that ECI's own matching would find, and that holds all images where the chosen one does not; its ID. */
+  readonly completeInRegion: string | null;
+  /** Caches that pods of the same namespace were given and that share an image with this pod, known in no other way. */
+  readonly knownFromPods: readonly LearnedCache[];
   readonly workload: string;
   readonly namespace: string;
   readonly patch: readonly Operation[];
+}
+
+export interface ExplainedPin {
+  readonly id: string;
+  readonly phase: string;
+  readonly knownFrom: KnownFrom;
+  readonly images: readonly string[];
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -36,6 +50,7 @@ export function formatExplanation(explanation: PodExplanation, colour: boolean, 
     ...requestFacts(explanation),
     ['outcome', `${paint(['bold', OUTCOME_STYLES[outcome]], outcome)}${result(explanation)}`],
     ['why', why],
+    ...regionFacts(explanation),
     ...warnings.map((warning, i): [string, string] => [i === 0 ? 'warnings' : '', paint('yellow', warning)]),
   ];
   const sections = [
@@ -72,6 +87,20 @@ function requestFacts(explanation: PodExplanation): [string, string][] {
   ];
 }
 
+/** What ECI's API, or other pods, add: nothing of it is ever written into a pod. */
+function regionFacts({ pinned, completeInRegion, knownFromPods }: PodExplanation): [string, string][] {
+  const facts: string[] = [];
+  if (pinned) {
+    const { id, phase, knownFrom, images } = pinned;
+    facts.push(`${id} is ${phase}, known from ${knownFrom}, and holds ${images.join(', ')}`);
+  }
+  if (completeInRegion !== null)
+    facts.push(`${completeInRegion} holds all images: ECI's own matching would find it`);
+  for (const { id, pods, images } of knownFromPods)
+    facts.push(`${id}, known from ${pods} pods alone, holds at least ${images.join(', ')}`);
+  return facts.map((fact, i) => [i === 0 ? 'in region' : '', fact]);
+}
+
 function runsOn({ placement }: PodExplanation): string {
   if (!placement) return 'not known';
   const { platform, region, unknown } = placement;
@@ -84,7 +113,9 @@ function formatCandidates(
   paint: Paint,
   now: number,
 ): string {
-  const header = ['CANDIDATE', 'CACHEID', 'EXACT', 'OTHER VERSION', 'SIZE', 'AGE', 'PHASE', 'VERDICT'];
+  const hasRegion = candidates.some(({ knownFrom }) => knownFrom !== 'object');
+  const columns = ['CANDIDATE', 'CACHEID', 'EXACT', 'OTHER VERSION', 'SIZE', 'AGE', 'PHASE'];
+  const header = [...columns, ...(hasRegion ? ['KNOWN FROM'] : []), 'VERDICT'];
   const rows = candidates.map((candidate) => [
     candidate.name,
     candidate.id ?? '-',
@@ -92,7 +123,8 @@ function formatCandidates(
     `${candidate.degree.sameRepository}`,
     formatBytes(candidate.sizeBytes),
     candidate.createdAt === null ? '-' : formatAge(now - Date.parse(candidate.createdAt)),
-    candidate.phase === '' ? '-' : describePhase(candidate),
+    phaseOf(candidate),
+    ...(hasRegion ? [candidate.knownFrom] : []),
     verdict(candidate),
   ]);
   const lines = alignColumns([header, ...rows]).map((line, i) => {
@@ -101,6 +133,12 @@ function formatCandidates(
   });
   const more = considered > candidates.length ? [`  … and ${considered - candidates.length} more`] : [];
   return [...lines, ...more].join('\n');
+}
+
+function phaseOf(candidate: ExplainedCandidate): string {
+  const { phase, apiPhase } = candidate;
+  const ofObject = phase === '' ? '-' : describePhase(candidate);
+  return apiPhase === null || apiPhase === phase ? ofObject : `${ofObject} (region: ${apiPhase})`;
 }
 
 function verdict({ verdict: word, filter, because }: ExplainedCandidate): string {

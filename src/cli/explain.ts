@@ -1,18 +1,25 @@
 /** `imc explain`: shows the decision for the pods of a manifest, and why, without creating them. */
 import { loadConfig } from '../config/load.ts';
-import { explanationOf } from '../core/decision/explanation.ts';
+import { READY, describePhase } from '../core/image-cache.ts';
+import { parseImageReference } from '../core/image/reference.ts';
+import type { Decision } from '../core/decision/decide.ts';
+import { explanationOf, type Explanation } from '../core/decision/explanation.ts';
 import { surveyCandidates } from '../core/decision/match/matcher.ts';
 import type { WorkloadPod } from '../core/kubernetes/workload.ts';
 import type { Config } from '../config/config.ts';
 import type { View } from '../core/decision/view.ts';
+import type { LearnedCache } from '../core/truth/survey.ts';
+import { readGroundTruth } from '../runtime/ground-truth.ts';
 import { decideOffline, loadIndex } from '../runtime/offline.ts';
 import { CONFIG_FLAG, requireSource, UsageError, type Command, type Io } from './command.ts';
 import { chosenFormat } from './flag-values.ts';
 import { FILENAME_FLAG, NAMESPACE_FLAG, readManifests } from './manifests.ts';
-import { formatExplanation, type PodExplanation } from './explain-table.ts';
+import { formatExplanation, type ExplainedPin, type PodExplanation } from './explain-table.ts';
 
 /** How many usable candidates, and how many unusable ones, to show at most. */
 const SURVEYED = 20;
+/** Caches that pods alone show, at most. */
+const MOST_LEARNED = 5;
 
 type Format = (explanation: PodExplanation, io: Io, now: number) => string;
 
@@ -69,21 +76,83 @@ export const explain: Command = {
     const now = Date.now();
     const onProblem = (problem: string): unknown => io.err.write(`imc explain: source: ${problem}\n`);
     const index = await loadIndex(config, onProblem, () => now);
-    for (const pod of pods)
-      io.out.write(format(explainPod(pod, flags.one('namespace'), index, config, now), io, now));
+    const readLearned = remembered((namespace: string) => learnedIn(namespace, config, onProblem));
+    for (const pod of pods) {
+      const namespace = flags.one('namespace') ?? pod.namespace ?? 'default';
+      // oxlint-disable-next-line no-await-in-loop -- the pods of a namespace are read once
+      const learned = await readLearned(namespace);
+      io.out.write(format(explainPod(pod, namespace, index, learned, config, now), io, now));
+    }
     return failed ? 1 : 0;
   },
 };
 
+/** What pods of a namespace show of caches. Who may read caches need not be allowed to read pods and Events. */
+async function learnedIn(
+  namespace: string,
+  config: Config,
+  onProblem: (problem: string) => void,
+): Promise<readonly LearnedCache[]> {
+  const { caches } = await readGroundTruth(config, namespace, onProblem);
+  return caches;
+}
+
+function remembered<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (key) => {
+    const reading = known.get(key) ?? read(key);
+    known.set(key, reading);
+    return reading;
+  };
+}
+
 function explainPod(
-  { title, namespace: written, pod }: WorkloadPod,
-  asked: string | undefined,
+  { title, pod }: WorkloadPod,
+  namespace: string,
   view: View,
+  learned: readonly LearnedCache[],
   config: Config,
   now: number,
 ): PodExplanation {
-  const namespace = asked ?? written ?? 'default';
   const { decision, patch } = decideOffline(pod, namespace, view, config, now);
   const survey = decision.match && surveyCandidates(decision.match, view, SURVEYED);
-  return { workload: title, namespace, ...explanationOf(decision, survey), patch };
+  const explanation = explanationOf(decision, survey);
+  return {
+    workload: title,
+    namespace,
+    ...explanation,
+    pinned: pinnedIn(decision, view),
+    completeInRegion: completeInRegion(explanation),
+    knownFromPods: sharing(explanation.images, learned, view),
+    patch,
+  };
+}
+
+function pinnedIn({ request }: Decision, view: View): ExplainedPin | null {
+  const id = request?.pin;
+  const cache = id === undefined ? undefined : view.cacheById(id);
+  if (!cache || id === undefined) return null;
+  const { knownFrom, images } = cache;
+  return { id, phase: describePhase(cache), knownFrom, images: images.map(({ key }) => key) };
+}
+
+/** The ID of a cache that the API alone knows, that holds all images, and that the decision leaves alone. */
+function completeInRegion({ outcome, images, candidates }: Explanation): string | null {
+  if (outcome !== 'partial' && outcome !== 'miss') return null;
+  const complete = candidates.find(
+    ({ knownFrom, phase, degree }) =>
+      knownFrom === 'api' && phase === READY && degree.exact === images.length,
+  );
+  return complete?.id ?? null;
+}
+
+/** The learned caches that hold one of the images, and that the index does not know. */
+function sharing(images: readonly string[], learned: readonly LearnedCache[], view: View): LearnedCache[] {
+  const wanted = new Set(images);
+  return learned
+    .filter(({ id, images: held }) => {
+      const holds = held.some((image) => wanted.has(parseImageReference(image)?.key ?? ''));
+      return holds && view.cacheById(id) === undefined;
+    })
+    .slice(0, MOST_LEARNED);
 }

@@ -1,92 +1,112 @@
-/** `imc status`: shows all ImageCaches in a table. */
+/** `imc status`: shows all ImageCaches in a table, the region's quotas, and what became of the pods. */
 import { loadConfig } from '../config/load.ts';
 import { READY } from '../core/image-cache.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
-import { readStatus, type CacheStatus } from '../runtime/status.ts';
+import { readGroundTruth, type GroundTruth } from '../runtime/ground-truth.ts';
+import { readStatus, type CacheStatus, type RegionStatus } from '../runtime/status.ts';
 import { alignColumns, formatAge } from './columns.ts';
-import { requireSource, type Command } from './command.ts';
+import { CONFIG_FLAG, requireSource, type Command } from './command.ts';
 import { chosenFormat } from './flag-values.ts';
+import { formatTruth } from './truth-table.ts';
 
-const HEADER = [
-  'NAME',
-  'CACHEID',
-  'PHASE',
-  'SIZE',
-  'AGE',
-  'LAST USED',
-  'HITS',
-  'SETS',
-  'MADE BY',
-  'EXPIRES',
-  'IMAGES',
+interface Column {
+  readonly title: string;
+  readonly of: (cache: CacheStatus, now: number) => string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'NAME', of: ({ name }) => name },
+  { title: 'CACHEID', of: ({ id }) => id ?? '-' },
+  { title: 'PHASE', of: phaseOf },
+  { title: 'SIZE', of: ({ sizeBytes }) => formatBytes(sizeBytes) },
+  { title: 'AGE', of: ({ createdAt }, now) => since(createdAt, now) },
+  { title: 'LAST USED', of: ({ lastUsedAt }, now) => since(lastUsedAt, now) },
+  { title: 'HITS', of: ({ hits }) => (hits === null ? '-' : `${hits}`) },
+  { title: 'SETS', of: ({ sets }) => (sets === null ? '-' : `${sets.length}`) },
+  { title: 'MADE BY', of: ({ madeBy }) => madeBy },
+  { title: 'KNOWN FROM', of: ({ knownFrom }) => knownFrom },
+  { title: 'EXPIRES', of: ({ expiresAt }, now) => describeExpiry(expiresAt, now) },
+  { title: 'IMAGES', of: ({ images }) => images.join(', ') },
 ];
 
-type Format = (caches: readonly CacheStatus[], now: number) => string;
+type Format = (status: RegionStatus, truth: GroundTruth, now: number) => string;
 
 const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
+  ['table', formatTables],
   [
-    'table',
-    (caches, now) => [...alignColumns([HEADER, ...caches.map((each) => row(each, now))]), ''].join('\n'),
+    'json',
+    ({ caches, usage }, truth) =>
+      [...caches, { usage, groundTruth: truth }].map((each) => `${JSON.stringify(each)}\n`).join(''),
   ],
-  ['json', (caches) => caches.map((each) => `${JSON.stringify(each)}\n`).join('')],
 ]);
 
 export const status: Command = {
   name: 'status',
   summary:
-    'Show all ImageCaches: what they hold, how far they are, who made them, and whether they are used.',
-  usage: 'imc status --source kubernetes|files:DIR [-o table|json]',
+    'Show all ImageCaches: what they hold, how far they are, who made them, and whether they are used; and what ECI did with the pods.',
+  usage: 'imc status --source kubernetes|files:DIR [--config FILE] [-o table|json]',
   flags: [
     {
       name: 'output',
       short: 'o',
       value: 'FORMAT',
-      help: 'table, or json: one object an ImageCache, one a line. Default table.',
+      help: 'table, or json: one object an ImageCache, one a line, and a last one with quotas and ground truth. Default table.',
     },
+    CONFIG_FLAG,
   ],
-  settings: ['source', 'kubeconfig', 'kubeContext'],
+  settings: [
+    'source',
+    'kubeconfig',
+    'kubeContext',
+    'scope',
+    'region.name',
+    'region.api',
+    'region.endpoint',
+    'tls.managed.webhookConfiguration',
+  ],
   run: async (flags, io) => {
     const format = chosenFormat(flags, FORMATS);
-    const config = loadConfig(undefined, flags.settings);
+    const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
     const problems: string[] = [];
-    const caches = await readStatus(config, (problem) => problems.push(problem));
-    io.out.write(format(caches, Date.now()));
-    for (const problem of problems) io.err.write(`imc status: ${problem}\n`);
-    return problems.length > 0 ? 1 : 0;
+    const onProblem = (problem: string): unknown => problems.push(problem);
+    const caches = await readStatus(config, onProblem);
+    const failed = problems.length > 0;
+    // Who may read caches need not be allowed to read pods and Events.
+    const truth = await readGroundTruth(config, undefined, onProblem);
+    io.out.write(format(caches, truth, Date.now()));
+    for (const problem of new Set(problems)) io.err.write(`imc status: ${problem}\n`);
+    return failed ? 1 : 0;
   },
 };
 
-function row(cache: CacheStatus, now: number): string[] {
-  const {
-    name,
-    id,
-    phase,
-    progress,
-    sizeBytes,
-    createdAt,
-    lastUsedAt,
-    hits,
-    madeBy,
-    sets,
-    expiresAt,
-    images,
-  } = cache;
-  const since = (time: string | null): string => (time === null ? '-' : formatAge(now - Date.parse(time)));
+function formatTables({ caches, usage }: RegionStatus, truth: GroundTruth, now: number): string {
+  // Where all caches are known from their objects alone, the column says nothing.
+  const hasRegion = usage !== null || caches.some(({ knownFrom }) => knownFrom !== 'object');
+  const columns = COLUMNS.filter(({ title }) => hasRegion || title !== 'KNOWN FROM');
+  const rows = caches.map((cache) => columns.map((column) => column.of(cache, now)));
+  const table = [...alignColumns([columns.map(({ title }) => title), ...rows])].join('\n');
+  const known = new Set(caches.map(({ id }) => id));
+  const sections = [table, ...formatQuotas(usage), ...formatTruth(truth, known)];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function formatQuotas(usage: RegionStatus['usage']): string[] {
+  if (usage === null) return [];
+  const parts = Object.entries(usage).flatMap(([kind, quota]) =>
+    quota === undefined ? [] : `${quota.used} of ${quota.most} ${kind} caches`,
+  );
+  return [`Quotas of the region: ${parts.join(', ')}.`];
+}
+
+function phaseOf({ phase, progress, apiPhase }: CacheStatus): string {
   const isUnderWay = phase !== READY && progress !== '';
-  return [
-    name,
-    id ?? '-',
-    phase === '' ? '-' : `${phase}${isUnderWay ? ` ${progress}` : ''}`,
-    formatBytes(sizeBytes),
-    since(createdAt),
-    since(lastUsedAt),
-    hits === null ? '-' : `${hits}`,
-    sets === null ? '-' : `${sets.length}`,
-    madeBy,
-    describeExpiry(expiresAt, now),
-    images.join(', '),
-  ];
+  const ofObject = phase === '' ? '-' : `${phase}${isUnderWay ? ` ${progress}` : ''}`;
+  return apiPhase === null || apiPhase === phase ? ofObject : `${ofObject} (region: ${apiPhase})`;
+}
+
+function since(time: string | null, now: number): string {
+  return time === null ? '-' : formatAge(now - Date.parse(time));
 }
 
 /** @param expiresAt ISO 8601; null: never */

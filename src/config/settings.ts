@@ -18,6 +18,7 @@ import {
   TEXTS,
 } from './value-type.ts';
 import { CONTROLLER_SETTINGS } from './controller-settings.ts';
+import { REGION_SETTINGS } from './region-settings.ts';
 import type { Setting } from './setting.ts';
 
 export const SETTINGS: readonly Setting[] = [
@@ -51,37 +52,7 @@ export const SETTINGS: readonly Setting[] = [
     default: false,
     help: 'For hybrid clusters: if a pod may run on a normal node, decide when the pod is bound, and only if its node is virtual.',
   },
-  {
-    path: 'region.name',
-    alias: 'region',
-    type: TEXT,
-    default: '',
-    help: "The cluster's region. A cache labelled with another `topology.kubernetes.io/region` is not chosen.",
-  },
-  {
-    path: 'region.api',
-    type: BOOLEAN,
-    default: false,
-    help: "Whether to ask ECI's API for all caches of the region. Needs `region.name`, credentials, and the vendor's SDK.",
-  },
-  {
-    path: 'region.endpoint',
-    type: TEXT,
-    default: '',
-    help: "Host of ECI's API, if it is not `eci.REGION.aliyuncs.com`. `http://127.0.0.1:PORT` is a stand-in: `imc simulate-eci --api`.",
-  },
-  {
-    path: 'region.pollInterval',
-    type: DURATION,
-    default: '60s',
-    help: "How long to wait between two lists of the region's caches, give or take a tenth; longer after a failure.",
-  },
-  {
-    path: 'region.maxStaleness',
-    type: DURATION,
-    default: '5m',
-    help: "How long the last list of the region's caches counts; afterwards only the ImageCache objects do.",
-  },
+  ...REGION_SETTINGS,
   {
     path: 'minimumMatch',
     type: oneOf('image', 'repository'),

@@ -1,4 +1,5 @@
 /** The Prometheus metrics of the controller: their names, labels and meaning. */
+import { TopTally } from '../http/top-tally.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Values that the gauges read when Prometheus scrapes them. */
@@ -20,11 +21,25 @@ export interface ControllerMetrics {
   /** Misses that got no cache when the controller last looked. */
   readonly refused: Gauge<'reason'>;
   readonly problems: Counter;
+  readonly starts: Counter<'predicted' | 'result'>;
+  readonly unanswered: Counter;
+  readonly pulls: Counter<'start' | 'found'>;
+  readonly pullSeconds: Readonly<Record<'warm' | 'cold', TopTally>>;
 }
 
 export const PREFIX = 'imagecache_controller_';
 /** Seconds. Pulling images and taking a snapshot takes minutes. */
 const READY_BUCKETS = [10, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600];
+
+/** Images with a series of their own. */
+const BY_IMAGE = { label: 'image', limit: 100 };
+
+function pullSeconds(start: string, whose: string): { name: string; help: string } {
+  return {
+    name: `${PREFIX}${start}_pull_seconds_total`,
+    help: `Seconds that pulling took ${whose}, by image; only those that took the longest have a series.`,
+  };
+}
 
 export function createControllerMetrics(state: ControllerState): ControllerMetrics {
   const registry = new Registry();
@@ -94,6 +109,33 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
       labelNames: ['reason'],
       registers,
     }),
+    starts: new Counter({
+      name: `${PREFIX}pod_starts_total`,
+      help: 'Pods that ECI has placed, by the predicted outcome (none: the pod carries no decision) and the result: right, wrong, eci (its own choice), unpredicted.',
+      labelNames: ['predicted', 'result'],
+      registers,
+    }),
+    unanswered: new Counter({
+      name: `${PREFIX}unanswered_pods_total`,
+      help: 'Pods that the API server had to send to the webhook, and that carry no decision: no replica answered.',
+      registers,
+    }),
+    pulls: new Counter({
+      name: `${PREFIX}image_pulls_total`,
+      help: 'Images of pods on ECI, by start (warm: from a cache, or cold) and by whether the image was pulled or present.',
+      labelNames: ['start', 'found'],
+      registers,
+    }),
+    pullSeconds: {
+      warm: new TopTally(
+        { ...pullSeconds('warm', 'of pods that ECI started from a cache'), ...BY_IMAGE },
+        registry,
+      ),
+      cold: new TopTally(
+        { ...pullSeconds('cold', 'of pods that ECI started from no cache'), ...BY_IMAGE },
+        registry,
+      ),
+    },
     problems: new Counter({
       name: `${PREFIX}problems_total`,
       help: 'New problems: with the API server, with the Lease, or with an object that the API server refuses.',

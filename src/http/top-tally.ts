@@ -35,21 +35,22 @@ export class TopTally {
     });
   }
 
-  inc(value: string): void {
+  /** @param by seconds, or another amount; not below 0 */
+  inc(value: string, by = 1): void {
     const known = this.#counts.get(value);
     if (known) {
-      known.count += 1;
+      known.count += by;
       return;
     }
     if (this.#counts.size >= this.#limit) {
       if (this.#turnedAway < this.#limit * PATIENCE) {
         this.#turnedAway += 1;
-        this.#others += 1;
+        this.#others += by;
         return;
       }
       this.#giveUpRarer();
     }
-    this.#counts.set(value, { count: 1 });
+    this.#counts.set(value, { count: by });
   }
 
   /**

@@ -11,7 +11,7 @@ import type { CandidateLevel } from '../core/decision/view.ts';
 import { ChangeLog } from './change-log.ts';
 import { ExpiryClock } from './expiry-clock.ts';
 
-/** An image, and the numbers of the caches that hold it. To save memory, these caches share one reference object. */
+/** An image, and the caches that hold it. To save memory, these share one reference object. */
 interface HeldImage {
   readonly reference: ImageReference;
   readonly numbers: number[];
@@ -45,12 +45,11 @@ export class ImageCacheIndex {
     return this.#numbers.size;
   }
 
-  /** How many caches are in each phase; for metrics. */
+  /** For metrics. */
   get countByPhase(): ReadonlyMap<string, number> {
     return this.#countByPhase;
   }
 
-  /** See ChangeLog. */
   hasChangedSince(generation: number, names: readonly string[], atLeast: number): boolean {
     return this.#changes.hasChangedSince(generation, names, atLeast);
   }
@@ -67,7 +66,7 @@ export class ImageCacheIndex {
   }
 
   byId(id: string): ImageCache | undefined {
-    return this.#claimants.get(id)?.[0];
+    return this.claimants(id)[0];
   }
 
   claimants(id: string): readonly ImageCache[] {
@@ -81,10 +80,9 @@ export class ImageCacheIndex {
     const { length, common } = this.#count(images);
     // A degree as one number, exact * stride + sameRepository: neither part exceeds the number of images.
     const stride = images.length + 1;
-    const ofCommon = stride;
     const degrees = new Map<number, Degree>();
     const isKnown = new Uint8Array(stride * stride);
-    if (common.length > 0) degrees.set(ofCommon, { exact: 1, sameRepository: 0 });
+    if (common.length > 0) degrees.set(stride, { exact: 1, sameRepository: 0 });
     for (let i = 0; i < length; i++) {
       const number = touched[i]!;
       const tally = tallies[number]!;
@@ -98,7 +96,7 @@ export class ImageCacheIndex {
     }
     const select = (key: number, usable: boolean): ImageCache[] => {
       if (lookUp !== this.#lookUps) throw new Error('the candidates are those of an earlier look-up');
-      return this.#select(length, key, usable, key === ofCommon ? common : NO_NUMBERS);
+      return this.#select(length, key, usable, key === stride ? common : NO_NUMBERS);
     };
     return Array.from(degrees)
       .toSorted(([a], [b]) => b - a)
@@ -260,7 +258,7 @@ export class ImageCacheIndex {
   }
 }
 
-/** More than a pod has images (MAX_POD_IMAGES), so that the two parts of a tally never meet. */
+/** More than a pod has images, so that the two parts of a tally never meet. */
 const EXACT = 0x1_0000;
 
 interface Counts {

@@ -11,6 +11,8 @@ export interface RegionEntry {
   readonly cache: ImageCache & { readonly id: string };
   /** When a pod last started from it, in milliseconds since 1970; undefined: never, or not known. */
   readonly lastMatchedAtMs: number | undefined;
+  /** Whether ECI made it by itself. */
+  readonly isAutomatic: boolean;
 }
 
 /** The name in the index of a cache that the API alone knows: no ImageCache object can have it. */

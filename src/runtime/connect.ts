@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Cluster } from '../controller/cluster.ts';
 import type { JsonObject } from '../core/kubernetes/json.ts';
+import { objectReference } from '../core/kubernetes/object.ts';
 import type { PodEvent } from '../core/simulation/pod-start.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import { FilesCluster } from '../sources/files/files-cluster.ts';
@@ -10,6 +11,7 @@ import { FilesSource } from '../sources/files/files-source.ts';
 import { ObjectFolder } from '../sources/files/object-folder.ts';
 import { FolderImageCaches } from '../sources/files/image-cache-files.ts';
 import type { ControllerEvents } from '../sources/kubernetes/connect.ts';
+import type { Aftermath } from '../sources/kubernetes/history.ts';
 import type { WebhookSourceOptions } from '../sources/kubernetes/webhook-source.ts';
 import type { KindStatus, Source, SourceEvents } from '../sources/source.ts';
 import type { FindUnboundPod } from '../webhook/answer.ts';
@@ -104,10 +106,10 @@ export async function connectController(
     const options = { ...config, podLives: podLivesIn(config) };
     return connectControllerSources(options, identity, index, events, clock);
   }
-  const { onProblem, onStep, onChange, onLead } = events;
+  const { onProblem, onStep, onChange, onPlaced, onLead } = events;
   return {
     source: new FilesSource(folder, index, { onProblem, onProgress: onStep, onChange }, clock),
-    cluster: new FilesCluster(folder, { onProblem, onChange }, clock),
+    cluster: new FilesCluster(folder, { onProblem, onChange, onPlaced }, clock),
     // A folder has one controller, which always leads.
     election: { run: onLead },
   };
@@ -149,4 +151,23 @@ export async function readHistory(config: Config): Promise<readonly JsonObject[]
   if (folder !== undefined) return (await new ObjectFolder(folder).objects()).map(({ object }) => object);
   const { readClusterHistory } = await import('../sources/kubernetes/connect.ts');
   return readClusterHistory(config.kubeconfig, config.kubeContext);
+}
+
+/**
+ * The pods of the source, and what became of them. What may not be read is empty, and a problem.
+ * @param namespace of the pods; undefined: all
+ */
+export async function readAftermath(config: Config, namespace?: string): Promise<Aftermath> {
+  const folder = folderOf(config);
+  if (folder === undefined) {
+    const { readClusterAftermath } = await import('../sources/kubernetes/connect.ts');
+    const { webhookConfiguration } = config.tls.managed;
+    return readClusterAftermath(config.kubeconfig, config.kubeContext, namespace, webhookConfiguration);
+  }
+  const objects = (await new ObjectFolder(folder).objects()).map(({ object }) => object);
+  const inNamespace = (object: JsonObject): boolean =>
+    namespace === undefined || objectReference(object, '', '').namespace === namespace;
+  const ofKind = (kind: string): JsonObject[] =>
+    objects.filter((object) => object['kind'] === kind && inNamespace(object));
+  return { pods: ofKind('Pod'), events: ofKind('Event'), configuration: undefined, problems: [] };
 }

@@ -10,6 +10,7 @@ import { REFUSAL_CODES } from '../core/controller/plan.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { withoutWrites } from '../controller/dry-run.ts';
 import { createControllerMetrics, PREFIX } from '../controller/metrics.ts';
+import { PodTruths, type TruthEvents } from '../controller/pod-truths.ts';
 import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
 import { buildHealthServer } from '../http/health-server.ts';
 import { listenAll } from '../http/listen-all.ts';
@@ -50,6 +51,7 @@ export async function startController(
     log.warn({ problem }, 'controller problem');
   };
   const onStep = (message: string): void => log.info({ step: message }, 'controller step');
+  const truths = new PodTruths(index, config, truthListeners(metrics, log), clock);
   const connection: ConnectedController = await connectController(
     config,
     `${hostname()}-${randomUUID().slice(0, 8)}`,
@@ -58,6 +60,10 @@ export async function startController(
       onProblem,
       onStep,
       onChange: () => reconciler.wake(),
+      // The replica that leads counts.
+      onPlaced: (pod) => leading && truths.placed(pod),
+      onPull: (pull) => leading && truths.pulled(pull),
+      onScope: (scope) => truths.setScope(scope),
       onLead: async (signal) => {
         leading = true;
         await reconciler.run(signal);
@@ -96,8 +102,11 @@ export async function startController(
     ...(healthApp ? ([[healthApp, config.host, config.healthPort]] as const) : []),
   ]);
   // The first list of the region is waited for, well or not: with it the controller makes no cache that there is already.
-  const starts = [connection.source.start(), connection.cluster.start(), region?.start()];
-  const synced = Promise.all(starts).then(() => undefined);
+  const synced = Promise.all([
+    connection.source.start(),
+    connection.cluster.start(),
+    region ? region.start() : Promise.resolve(),
+  ]).then(() => undefined);
   // A leader must know the cluster before it acts.
   let electing = Promise.resolve();
   synced
@@ -119,6 +128,26 @@ export async function startController(
       await app.close();
       await healthApp?.close();
       log.info('stopped');
+    },
+  };
+}
+
+function truthListeners(
+  { starts, unanswered, pulls, pullSeconds }: ReturnType<typeof createControllerMetrics>,
+  log: FastifyBaseLogger,
+): TruthEvents {
+  return {
+    onStart: ({ namespace, name, predicted, result, written, used }) => {
+      starts.inc({ predicted, result });
+      log.debug({ namespace, pod: name, predicted, result, written, used }, 'ECI has placed a pod');
+    },
+    onUnanswered: ({ namespace, name }) => {
+      unanswered.inc();
+      log.warn({ namespace, pod: name }, 'no replica of the webhook answered for this pod');
+    },
+    onPull: ({ image, seconds, wasPresent }, start) => {
+      pulls.inc({ start, found: wasPresent ? 'present' : 'pulled' });
+      if (!wasPresent) pullSeconds[start].inc(image, seconds);
     },
   };
 }

@@ -16,7 +16,8 @@ import {
 import { isBeingDeleted, objectName } from '../core/kubernetes/object.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { nextState, type LifeOptions } from '../core/simulation/cache-life.ts';
-import { eventsOf, groundTruth, isPlaced, startOf } from '../core/simulation/pod-start.ts';
+import { eventsOf, groundTruth, startOf } from '../core/simulation/pod-start.ts';
+import { isPlaced } from '../core/truth/pod-truth.ts';
 import { Region, type Quotas } from '../core/simulation/region.ts';
 import { connectImageCaches, type ImageCacheObjects } from './connect.ts';
 import { startStandIn, type StandInOptions } from './stand-in-api.ts';

@@ -6,7 +6,8 @@ import { verify, whyNotAsked, type EciAnswer, type Verification } from '../core/
 import { readText, type JsonObject } from '../core/kubernetes/json.ts';
 import { podsOf, type WorkloadPod } from '../core/kubernetes/workload.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
-import { RegionApiError, type MatchQuestion, type RegionApi } from '../sources/region/region-api.ts';
+import type { MatchQuestion, RegionApi } from '../sources/region/region-api.ts';
+import { RegionApiError } from '../sources/region/region-error.ts';
 import { readHistory } from './connect.ts';
 import { decideOffline, loadIndex } from './offline.ts';
 import { connectApi } from './region.ts';

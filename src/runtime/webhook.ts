@@ -55,7 +55,7 @@ export async function startWebhook(
   const metrics = createMetrics({
     cachesByPhase: () => index.imageCaches.countByPhase,
     ageSeconds: () => secondsSince(index.confirmedAtMs(), clock.now()),
-    problems: () => [certificate, ...sources].flatMap((part) => part.problems()).length,
+    problems: () => certificate.problems().length + (sources[0]?.problems().length ?? 0),
     kinds: () =>
       kindsAsOf(
         sources.flatMap((source) => source.status()),

@@ -592,11 +592,19 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const config = new KubeConfig();
     config.loadFromString(await kubeconfigOf(`${RELEASE}-controller`));
     const { signal } = new AbortController();
-    const events = { onFailure: () => undefined, onStep: () => undefined, onChange: () => undefined };
+    const ignore = (): void => undefined;
+    const events = {
+      onFailure: ignore,
+      onStep: ignore,
+      onChange: ignore,
+      onPlaced: ignore,
+      onPull: ignore,
+      onScope: ignore,
+    };
     const source = new ControllerSource(
       new ApiClient(() => config),
       events,
-      { maxStalenessMs: 60_000, prewarm: false, podLives: undefined },
+      { maxStalenessMs: 60_000, prewarm: false, podLives: undefined, webhookConfiguration: 'x' },
       SYSTEM_CLOCK,
     );
     expect(await source.delete(ownCache(name, 0, { uid: 'of-another', resourceVersion }), signal)).toBe(

@@ -1,7 +1,7 @@
 /** A stand-in for ECI's API over real HTTP, and the vendor's SDK as its client. */
 import { afterAll, vi } from 'vitest';
 import { Region, type Quotas } from '../../src/core/simulation/region.ts';
-import { RpcError } from '../../src/core/simulation/rpc.ts';
+import type { RpcError } from '../../src/core/simulation/rpc.ts';
 import { startStandIn, type StandIn, type StandInOptions } from '../../src/runtime/stand-in-api.ts';
 import { connectRegionApi, type RegionApi } from '../../src/sources/region/region-api.ts';
 

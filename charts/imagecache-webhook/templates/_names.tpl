@@ -67,13 +67,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 source: kubernetes
 healthPort: 8081
 tls:
+  managed:
+    webhookConfiguration: {{ include "imagecache-webhook.fullname" . }}
 {{- if eq .Values.certificates.mode "managed" }}
+    secret: {{ .Release.Namespace }}/{{ include "imagecache-webhook.certificateSecret" . }}
+    lifetime: {{ .Values.certificates.lifetime }}
   dnsNames:
     {{- include "imagecache-webhook.dnsNames" . | nindent 4 }}
-  managed:
-    secret: {{ .Release.Namespace }}/{{ include "imagecache-webhook.certificateSecret" . }}
-    webhookConfiguration: {{ include "imagecache-webhook.fullname" . }}
-    lifetime: {{ .Values.certificates.lifetime }}
 {{- else }}
   cert: /etc/imagecache-webhook/tls/tls.crt
   key: /etc/imagecache-webhook/tls/tls.key
@@ -113,6 +113,18 @@ tls:
 {{- with $config }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* With RRSA, the RAM role that a service account takes on to ask ECI's API. */}}
+{{- define "imagecache-webhook.roleAnnotations" -}}
+{{- with .Values.regionRole }}
+pod-identity.alibabacloud.com/role-name: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Whether ECI's API is asked: not empty if so. */}}
+{{- define "imagecache-webhook.asksRegion" -}}
+{{- if and (kindIs "map" .Values.config.region) .Values.config.region.api }}true{{ end }}
 {{- end -}}
 
 {{/* Of the controller, and of its Lease, and of the ConfigMap in which it publishes how long pods live. */}}

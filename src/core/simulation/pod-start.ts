@@ -1,6 +1,6 @@
 /**
- * What ECI reads from a pod that it starts, and what it writes on it afterwards: the ground truth (docs/domain.md, "What ECI
- * writes on a pod"). Reads the annotations by itself, without the webhook's request, so that a mistake there shows.
+ * What ECI reads from a pod that it starts, and what it writes on it afterwards (docs/region.md, "Ground truth"). Reads the
+ * annotations by itself, without the webhook's request, so that a mistake there shows.
  */
 import {
   AUTO,
@@ -52,11 +52,6 @@ export function groundTruth(asked: Start, { cache, runs }: Started): Readonly<Re
     [ECI_INSTANCE]: instanceIdOf(asked),
     ...(cache && { [MATCHED_CACHE]: cache.id }),
   };
-}
-
-/** Whether ECI has placed the pod already. */
-export function isPlaced(object: JsonObject): boolean {
-  return readText(partOf(partOf(object, 'metadata'), 'annotations')[ECI_INSTANCE]) !== undefined;
 }
 
 export interface PodEvent {

@@ -2,30 +2,14 @@
  * The image caches of a simulated region: those of ImageCache objects, those made through the API, and those that ECI makes
  * by itself. Says which cache a pod starts from. Time comes in from outside (docs/region.md).
  */
-import { CACHE_ARCHITECTURE, CACHE_OPERATING_SYSTEM, CACHE_SIZE } from '../annotations.ts';
 import { READY } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
-import { partOf, readText, textsIn, type JsonObject } from '../kubernetes/json.ts';
-import { formatTime, parseTime } from '../kubernetes/time.ts';
+import { partOf, textsIn, type JsonObject } from '../kubernetes/json.ts';
+import { formatTime } from '../kubernetes/time.ts';
 import { AUTOMATIC, AutomaticCaches, type AutomaticCache } from './automatic-caches.ts';
 import { nextState, UPDATING, type LifeOptions } from './cache-life.ts';
-import { fullReference, matchesOf, type Matchable, type Question } from './matching.ts';
-
-/** A cache of the region. `created` and the other times are milliseconds since 1970. */
-export interface RegionCache extends Matchable {
-  readonly id: string;
-  readonly phase: string;
-  readonly progress: string;
-  readonly expires: number | undefined;
-  readonly madeBy: 'object' | 'api' | 'eci';
-  /** ECI removes it if there is no room. */
-  readonly isLru: boolean;
-  readonly lastMatched: number | undefined;
-  readonly architecture: string;
-  readonly system: string;
-  /** Its Events, in the form of Kubernetes' Events. */
-  readonly events: readonly JsonObject[];
-}
+import { fullReference, matchesOf, type Question } from './matching.ts';
+import { idOf, readCache, type RegionCache } from './region-cache.ts';
 
 /** What a pod asks of ECI, from its annotations as they are once it has been admitted. */
 export interface Start {
@@ -142,8 +126,7 @@ export class Region {
   }
 
   #countManual(): number {
-    const ofObjects = this.#objects.filter((each) => partOf(each, 'status')['imageCacheId'] !== undefined);
-    return this.#manual.size + ofObjects.length;
+    return this.#manual.size + this.#objects.filter((each) => idOf(each) !== '').length;
   }
 
   /**
@@ -240,7 +223,7 @@ export class Region {
     };
     const next = nextState({ ...object, metadata }, this.#life, now);
     const status = next?.kind === 'status' ? next.status : {};
-    const id = readText(status['imageCacheId']) ?? '';
+    const id = idOf({ status });
     return { id, object: { ...object, metadata, status }, isLru, readyAtMs: now, usedAtMs: undefined };
   }
 
@@ -253,26 +236,8 @@ export class Region {
   }
 
   #read(object: JsonObject, madeBy: RegionCache['madeBy'], isLru: boolean): RegionCache {
-    const [metadata, spec, status] = ['metadata', 'spec', 'status'].map((part) => partOf(object, part));
-    const annotations = partOf(metadata ?? {}, 'annotations');
-    const id = readText(status?.['imageCacheId']) ?? '';
-    const sizes = [spec?.['imageCacheSize'], annotations[CACHE_SIZE]].map(Number).filter((each) => each > 0);
-    return {
-      id,
-      name: readText(metadata?.['name']) ?? id,
-      images: textsIn(spec?.['images']),
-      sizeGiB: sizes.length === 0 ? 20 : Math.max(...sizes),
-      phase: readText(status?.['phase']) ?? '',
-      progress: readText(status?.['progress']) ?? '',
-      created: parseTime(metadata?.['creationTimestamp']) ?? parseTime(status?.['startTime']) ?? 0,
-      expires: parseTime(status?.['expireDateTime']),
-      madeBy,
-      isLru,
-      lastMatched: this.#lastMatched.get(id),
-      architecture: readText(annotations[CACHE_ARCHITECTURE])?.toLowerCase() ?? 'amd64',
-      system: readText(annotations[CACHE_OPERATING_SYSTEM])?.toLowerCase() ?? 'linux',
-      events: eventsIn(status?.['events']),
-    };
+    const id = idOf(object);
+    return { ...readCache(object), id, madeBy, isLru, lastMatched: this.#lastMatched.get(id) };
   }
 }
 
@@ -290,8 +255,4 @@ function hitOf({ id }: RegionCache): Started['events'][number] {
 function presentIn(cache: RegionCache | undefined, images: readonly string[]): Set<string> {
   const held = new Set(cache?.images.map(fullReference));
   return new Set(images.filter((image) => held.has(fullReference(image))));
-}
-
-function eventsIn(events: unknown): JsonObject[] {
-  return Array.isArray(events) ? events : [];
 }

@@ -7,7 +7,8 @@ import { FLASH, RETENTION_DAYS, REUSE } from '../annotations.ts';
 import { MAX_CACHE_IMAGES } from '../image-cache.ts';
 import type { JsonObject } from '../kubernetes/json.ts';
 import { formatTime } from '../kubernetes/time.ts';
-import type { Region, RegionCache } from './region.ts';
+import type { Region } from './region.ts';
+import type { RegionCache } from './region-cache.ts';
 
 export type Parameters = ReadonlyMap<string, string>;
 

@@ -13,6 +13,7 @@ import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
 import { Uses, type UsageById } from '../../core/controller/uses.ts';
 import { namesOf, readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
 import { readWatchedWorkload, type WatchedWorkload } from '../../core/controller/watched-workload.ts';
+import { isPlaced } from '../../core/truth/pod-truth.ts';
 import { isWorkload } from '../kinds/workload.ts';
 import { readManifest } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
@@ -26,7 +27,10 @@ export class FilesCluster implements Cluster {
   readonly #folder: ObjectFolder;
   readonly #onChange: () => void;
   readonly #onProblem: (problem: string) => void;
+  readonly #onPlaced: (pod: JsonObject) => void;
   readonly #clock: Clock;
+  /** The pods that ECI had not placed when the folder was last read. */
+  #unplaced: ReadonlySet<string> = new Set();
   #pods: readonly WatchedPod[] = [];
   /** The pods on nodes whose use is counted already. */
   #counted: ReadonlySet<string> = new Set();
@@ -41,12 +45,18 @@ export class FilesCluster implements Cluster {
 
   constructor(
     path: string,
-    events: { readonly onChange: () => void; readonly onProblem: (problem: string) => void },
+    events: {
+      readonly onChange: () => void;
+      readonly onProblem: (problem: string) => void;
+      /** ECI has placed a pod that was there before. */
+      readonly onPlaced: (pod: JsonObject) => void;
+    },
     clock: Clock,
   ) {
     this.#folder = new ObjectFolder(path);
     this.#onChange = events.onChange;
     this.#onProblem = events.onProblem;
+    this.#onPlaced = events.onPlaced;
     this.#clock = clock;
   }
 
@@ -157,6 +167,11 @@ export class FilesCluster implements Cluster {
     return 'done';
   }
 
+  #tellPlaced(pods: readonly JsonObject[]): void {
+    for (const pod of pods) if (isPlaced(pod) && this.#unplaced.has(nameOfObject(pod))) this.#onPlaced(pod);
+    this.#unplaced = new Set(pods.filter((pod) => !isPlaced(pod)).map(nameOfObject));
+  }
+
   /** Writes nothing, because a folder has no Events; the log says the same. */
   recordEvent(): void {
     // Nothing to do.
@@ -165,6 +180,7 @@ export class FilesCluster implements Cluster {
   async #poll(): Promise<void> {
     const all = await this.#folder.objects();
     const ofKind = (kind: string): StandingObject[] => all.filter(({ object }) => object['kind'] === kind);
+    this.#tellPlaced(ofKind('Pod').map(({ object }) => object));
     this.#pods = ofKind('Pod').flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
     this.#workloads = all.flatMap((each) =>
       tryTo(() => (isWorkload(each.object) ? [readWatchedWorkload(asOfItsFile(each))] : [])).flat(),

@@ -4,13 +4,14 @@ import type { JsonObject } from '../../core/kubernetes/json.ts';
 import type { ClusterIndex } from '../../index/cluster-index.ts';
 import type { SourceEvents } from '../source.ts';
 import { ApiClient } from './api-client.ts';
-import { listHistory } from './history.ts';
+import { listAftermath, listHistory, type Aftermath } from './history.ts';
 import { liftAll, type LiftAllOptions } from './lift-all.ts';
 import { loadKubeConfig } from './kube-config.ts';
 import { WebhookSource, type WebhookSourceOptions } from './webhook-source.ts';
 import { LeaderElection } from './lease.ts';
 import { ControllerSource } from './controller-source.ts';
 import type { ReflectorEvents } from './reflector.ts';
+import type { TruthEvents } from './truth-source.ts';
 import { KubernetesPodDryRuns } from './pod-dry-run.ts';
 import { ClusterImageCaches } from './image-cache-objects.ts';
 import { KubernetesCaBundleApi, type CaBundleApiOptions } from './ca-bundle-api.ts';
@@ -44,7 +45,9 @@ export function connectCaBundle(
   return new KubernetesCaBundleApi(clientFor(kubeconfig, context), options, events, clock);
 }
 
-export interface ControllerEvents {
+export interface ControllerEvents extends TruthEvents {
+  /** ECI has placed a pod that was there before. */
+  readonly onPlaced: (pod: JsonObject) => void;
   readonly onProblem: (problem: string) => void;
   readonly onStep: (message: string) => void;
   readonly onChange: () => void;
@@ -59,13 +62,14 @@ export interface ControllerOptions {
   readonly prewarm: boolean;
   /** `namespace/name` of the ConfigMap with the lives of pods; undefined: the controller publishes none. */
   readonly podLives: string | undefined;
+  readonly tls: { readonly managed: { readonly webhookConfiguration: string } };
   /** `namespace/name` of the Lease, and for how many milliseconds it is valid. */
   readonly controller: { readonly lease: string; readonly leaseDurationMs: number };
 }
 
 /** @param identity of this replica; no two replicas have the same */
 export function connectControllerSources(
-  { kubeconfig, kubeContext, maxStalenessMs, prewarm, podLives, controller }: ControllerOptions,
+  { kubeconfig, kubeContext, maxStalenessMs, prewarm, podLives, tls, controller }: ControllerOptions,
   identity: string,
   index: ClusterIndex,
   events: ControllerEvents,
@@ -98,8 +102,9 @@ export function connectControllerSources(
     },
     clock,
   );
-  const listeners = { onFailure: onProblem, onStep, onChange };
-  const cluster = new ControllerSource(api, listeners, { maxStalenessMs, prewarm, podLives }, clock);
+  const { webhookConfiguration } = tls.managed;
+  const options = { maxStalenessMs, prewarm, podLives, webhookConfiguration };
+  const cluster = new ControllerSource(api, { ...events, onFailure: onProblem }, options, clock);
   const [namespace = '', name = ''] = controller.lease.split('/');
   const lease = { namespace, name, identity, durationMs: controller.leaseDurationMs };
   // A client of its own, so that no other request is in the way of the renewal.
@@ -135,6 +140,17 @@ export function liftAllGates(
 /** Lists what the cluster knows of its pods. @throws if it cannot be read */
 export function readClusterHistory(kubeconfig: string, context: string): Promise<JsonObject[]> {
   return listHistory(clientFor(kubeconfig, context), new AbortController().signal);
+}
+
+/** Reads pods, and what became of them. @param namespace of the pods; undefined: all */
+export function readClusterAftermath(
+  kubeconfig: string,
+  context: string,
+  namespace: string | undefined,
+  webhookConfiguration: string,
+): Promise<Aftermath> {
+  const { signal } = new AbortController();
+  return listAftermath(clientFor(kubeconfig, context), namespace, webhookConfiguration, signal);
 }
 
 function clientFor(kubeconfig: string, context: string): ApiClient {

@@ -26,6 +26,7 @@ import type { Resource, Store } from './list-all.ts';
 import { Reflector, type ReflectorEvents } from './reflector.ts';
 import { timingFor } from './reflector-timing.ts';
 import { ObjectStore } from './object-store.ts';
+import { truthKinds, type TruthEvents } from './truth-source.ts';
 import { WorkloadSource } from './workload-source.ts';
 
 const OWN_CACHES: Resource = {
@@ -35,7 +36,9 @@ const OWN_CACHES: Resource = {
   mayBeAbsent: true,
 };
 
-export interface ControllerSourceEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'> {
+export interface ControllerSourceEvents extends Pick<ReflectorEvents, 'onFailure' | 'onStep'>, TruthEvents {
+  /** ECI has placed a pod that was there before. */
+  readonly onPlaced: (pod: JsonObject) => void;
   /** Something that the plan depends on has changed. */
   readonly onChange: () => void;
 }
@@ -47,6 +50,8 @@ export interface ControllerSourceOptions {
   readonly prewarm: boolean;
   /** `namespace/name` of the ConfigMap with the lives of pods; undefined: it is not written. */
   readonly podLives: string | undefined;
+  /** The name of the webhook's MutatingWebhookConfiguration. */
+  readonly webhookConfiguration: string;
 }
 
 export class ControllerSource implements Cluster {
@@ -57,6 +62,7 @@ export class ControllerSource implements Cluster {
   readonly #ownKind: ReflectedKind;
   /** Undefined without pre-warming. */
   readonly #workloads: WorkloadSource | undefined;
+  readonly #truth: readonly ReflectedKind[];
   readonly #recorder: EventRecorder;
   readonly #podLives: string | undefined;
   readonly #synced = Promise.withResolvers<void>();
@@ -64,7 +70,7 @@ export class ControllerSource implements Cluster {
   constructor(
     api: ApiClient,
     events: ControllerSourceEvents,
-    { maxStalenessMs, prewarm, podLives }: ControllerSourceOptions,
+    { maxStalenessMs, prewarm, podLives, webhookConfiguration }: ControllerSourceOptions,
     clock: Clock,
   ) {
     this.#api = api;
@@ -90,13 +96,14 @@ export class ControllerSource implements Cluster {
     });
     this.#pods = new EciPods(reflect, (kind, until) => this.#group.run(kind, until), events, clock);
     this.#ownKind = reflect(OWN_CACHES, this.#own);
+    this.#truth = truthKinds(reflect, webhookConfiguration, events);
     if (prewarm) this.#workloads = new WorkloadSource(reflect, listeners, clock);
   }
 
   /** @returns once the pods and the controller's ImageCaches have been listed */
   start(): Promise<void> {
     this.#pods.start();
-    this.#group.start([this.#ownKind, ...(this.#workloads?.kinds ?? [])]);
+    this.#group.start([this.#ownKind, ...(this.#workloads?.kinds ?? []), ...this.#truth]);
     return this.#synced.promise;
   }
 
@@ -222,7 +229,7 @@ export class ControllerSource implements Cluster {
   }
 
   #all(): readonly ReflectedKind[] {
-    return [...this.#pods.kinds(), this.#ownKind, ...(this.#workloads?.kinds ?? [])];
+    return [...this.#pods.kinds(), this.#ownKind, ...(this.#workloads?.kinds ?? []), ...this.#truth];
   }
 
   #confirm(): void {

@@ -6,6 +6,7 @@ import type { Clock } from '../../clock.ts';
 import { Lives } from '../../core/controller/lives.ts';
 import { Uses, type UsageById } from '../../core/controller/uses.ts';
 import type { PodLives } from '../../core/decision/pod-life.ts';
+import type { JsonObject } from '../../core/kubernetes/json.ts';
 import type { WatchedPod } from '../../core/controller/watched-pod.ts';
 import type { Resource, Store } from './list-all.ts';
 import { PodContents, PodStore, type PodStoreEvents } from './pod-store.ts';
@@ -31,6 +32,8 @@ interface FollowedNode extends ReflectedKind {
 export interface EciPodsEvents {
   readonly onChange: () => void;
   readonly onFailure: (message: string) => void;
+  /** ECI has placed a pod. */
+  readonly onPlaced: (pod: JsonObject) => void;
 }
 
 export class EciPods {
@@ -67,7 +70,7 @@ export class EciPods {
     this.#unboundKind = reflect(UNBOUND, this.#unbound);
   }
 
-  #storeWith(events: Pick<PodStoreEvents, 'onNew' | 'onGone' | 'onLife'>): PodStore {
+  #storeWith(events: Pick<PodStoreEvents, 'onNew' | 'onGone' | 'onLife' | 'onPlaced'>): PodStore {
     return new PodStore(this.#contents, {
       ...events,
       onChange: this.#events.onChange,
@@ -92,6 +95,7 @@ export class EciPods {
       if (this.#nodes.size >= MOST_NODES) break;
       const store = this.#storeWith({
         onNew: (watched) => this.#noteUse(watched),
+        onPlaced: this.#events.onPlaced,
         onLife: (...life) => this.#lives.add(...life, this.#clock.now()),
       });
       const { reflector } = this.#reflect(

@@ -13,6 +13,7 @@ import {
   type PodContent,
   type WatchedPod,
 } from '../../core/controller/watched-pod.ts';
+import { isPlaced } from '../../core/truth/pod-truth.ts';
 import type { Store } from './list-all.ts';
 
 /**
@@ -104,12 +105,16 @@ export interface PodStoreEvents {
    * @param milliseconds that it has lived
    */
   readonly onLife?: (watched: WatchedPod, milliseconds: number, hasEnded: boolean) => void;
+  /** ECI has placed a pod that this store had before. */
+  readonly onPlaced?: (pod: JsonObject) => void;
   readonly now: () => number;
 }
 
 export class PodStore implements Store {
   /** Undefined for a pod that does not matter, or cannot be read. */
   readonly #pods = new Map<string, WatchedPod | undefined>();
+  /** The keys of all pods that ECI has not placed yet, also of those that do not matter. */
+  readonly #unplaced = new Set<string>();
   readonly #contents: PodContents;
   readonly #events: PodStoreEvents;
 
@@ -119,6 +124,7 @@ export class PodStore implements Store {
   }
 
   apply(key: string, object: JsonObject): void {
+    this.#notePlacing(key, object);
     const before = this.#pods.get(key);
     const after = this.#read(object);
     this.#pods.set(key, after);
@@ -126,6 +132,14 @@ export class PodStore implements Store {
     if (before?.content) this.#contents.release(before.content);
     if (after && before?.subject.uid !== after.subject.uid) this.#events.onNew?.(after);
     if (!isSame(before, after)) this.#events.onChange();
+  }
+
+  /** A pod that was placed before it was seen is not reported: an earlier leader did. */
+  #notePlacing(key: string, object: JsonObject): void {
+    const { onPlaced } = this.#events;
+    if (!onPlaced) return;
+    if (!isPlaced(object)) this.#unplaced.add(key);
+    else if (this.#unplaced.delete(key)) onPlaced(object);
   }
 
   #read(object: JsonObject): WatchedPod | undefined {
@@ -153,6 +167,7 @@ export class PodStore implements Store {
   #remove(key: string, isEnd: boolean): void {
     const before = this.#pods.get(key);
     this.#pods.delete(key);
+    this.#unplaced.delete(key);
     if (!before) return;
     this.#noteEnd(before, isEnd);
     if (before.content) this.#contents.release(before.content);

@@ -4,7 +4,7 @@
  * looking after a failure.
  */
 import type Sdk from '@alicloud/credentials';
-import { RegionApiError } from './region-api.ts';
+import { RegionApiError } from './region-error.ts';
 import { loadSdk } from './sdk.ts';
 
 type Credential = Sdk.default;
@@ -20,7 +20,7 @@ interface Provider {
 
 /** @returns for the SDK's client, which asks it for credentials at each call */
 export function loadCredentials(): Credential {
-  const sdk = loadSdk<typeof Sdk>('@alicloud/credentials');
+  const sdk = loadSdk('@alicloud/credentials');
   // Each of them reads its environment variables and files by itself, and keeps its session until that ends.
   const builders: readonly (() => Provider)[] = [
     () => sdk.EnvironmentVariableCredentialsProvider.builder().build(),

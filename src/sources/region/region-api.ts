@@ -1,11 +1,10 @@
 /**
  * The calls of ECI's API that are needed here, on the vendor's SDK (version 2018-08-08, RPC style). The SDK is an optional
- * dependency, and is loaded only here. No message of the SDK is passed on, because they quote the request with its
- * credentials.
+ * dependency, and is loaded only if the API is asked.
  */
-import type OpenApi from '@alicloud/openapi-client';
 import { isObject, objectsIn, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { loadCredentials } from './credentials.ts';
+import { codeOf, RegionApiError } from './region-error.ts';
 import { loadSdk } from './sdk.ts';
 
 export interface RegionApiOptions {
@@ -31,16 +30,6 @@ export interface RegionUsage {
 export interface Quota {
   readonly used: number;
   readonly most: number;
-}
-
-/** A call that failed, in words that hold no credential. */
-export class RegionApiError extends Error {
-  readonly code: string;
-
-  constructor(code: string, action: string) {
-    super(`${action}: ${explain(code, action)}`);
-    this.code = code;
-  }
 }
 
 const VERSION = '2018-08-08';
@@ -103,11 +92,9 @@ export class RegionApi {
   /** @throws RegionApiError */
   async usage(): Promise<RegionUsage> {
     const attributes = partOf(await this.#ask('ListUsage', {}), 'Attributes');
-    const quota = (used: unknown, most: unknown): Quota | undefined =>
-      typeof used === 'number' && typeof most === 'number' ? { used, most } : undefined;
     return {
-      manual: quota(attributes['UsedImageCacheCount'], attributes['MaxImageCacheCount']),
-      automatic: quota(attributes['UsedAutoImageCacheCount'], attributes['MaxAutoImageCacheCount']),
+      manual: quotaOf(attributes['UsedImageCacheCount'], attributes['MaxImageCacheCount']),
+      automatic: quotaOf(attributes['UsedAutoImageCacheCount'], attributes['MaxAutoImageCacheCount']),
     };
   }
 
@@ -116,9 +103,13 @@ export class RegionApi {
   }
 }
 
+function quotaOf(used: unknown, most: unknown): Quota | undefined {
+  return typeof used === 'number' && typeof most === 'number' ? { used, most } : undefined;
+}
+
 /** @throws Error if the SDK is not installed */
 export function connectRegionApi({ region, endpoint }: RegionApiOptions): RegionApi {
-  const sdk = loadSdk<typeof OpenApi>('@alicloud/openapi-client');
+  const sdk = loadSdk('@alicloud/openapi-client');
   const isPlain = endpoint.startsWith('http://');
   const client = new sdk.default(
     new sdk.Config({
@@ -153,37 +144,3 @@ export function connectRegionApi({ region, endpoint }: RegionApiOptions): Region
 /** The callers wait and try again by themselves. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-explicit-any -- RuntimeOptions of a package of the SDK
 const NO_RETRIES = { autoretry: false, ...TIMEOUTS } as any;
-
-/** The code of the API (`Throttling.User`), or of the network (`ECONNREFUSED`); nothing else of the error is safe to show. */
-function codeOf(error: unknown): string {
-  if (!isObject(error)) return 'Unknown';
-  if (/Timeout/.test(`${String(error['name'])} ${String(error['code'])}`)) return 'Timeout';
-  const code = readText(error['code']) ?? readText(partOf(error, 'data')['Code']);
-  return code !== undefined && /^[\w.-]{1,64}$/.test(code) ? code : 'Unknown';
-}
-
-/** What to do about the codes of Alibaba Cloud, by how they begin. */
-const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/^Throttling/, 'too many calls; they are made less often for a while'],
-  [
-    /^InvalidTimeStamp/,
-    "the clock of this machine differs from Alibaba Cloud's by more than 15 minutes: set it",
-  ],
-  [/^InvalidSecurityToken/, 'the session token is not valid, or has expired: get a new one'],
-  [/^(?:InvalidAccessKeyId|SignatureDoesNotMatch|IncompleteSignature)/, 'the access key is not valid'],
-  [/^(?:Forbidden|NoPermission)/, 'the RAM policy does not allow it; docs/region.md has the policy'],
-  [/^NoCredentials/, 'no credentials were found; docs/region.md says where they may be'],
-  [/^RepeatedToken/, 'the same page of the list came twice: nothing of it is used'],
-  [
-    /^TooManyPages/,
-    `the region lists more than ${PAGE.size * PAGE.most} caches: nothing of the list is used`,
-  ],
-  [/^(?:ECONN|ENOTFOUND|EAI_AGAIN|Timeout|EHOSTUNREACH)/, 'the API cannot be reached'],
-];
-
-function explain(code: string, action: string): string {
-  const advice = ADVICE.find(([pattern]) => pattern.test(code))?.[1];
-  return advice === undefined
-    ? `ECI's API answered ${code}`
-    : `${advice.replace('it;', `eci:${action};`)} (${code})`;
-}

@@ -20,7 +20,7 @@ export function readRegionCache(item: unknown, region: string): RegionEntry {
   if (!isObject(item)) throw new Unreadable('ImageCaches[]', 'must be an object');
   const id = readText(item['ImageCacheId']);
   if (id === undefined) throw new Unreadable('ImageCacheId', 'is missing');
-  const name = readText(item['ImageCacheName']) ?? '';
+  const isAutomatic = readText(item['ImageCacheName'])?.startsWith(AUTOMATIC_NAME) === true;
   const size = item['ImageCacheSize'];
   const phase = readText(item['Status']) ?? '';
   const cache: ImageCache & { id: string } = {
@@ -45,7 +45,18 @@ export function readRegionCache(item: unknown, region: string): RegionEntry {
     hasRegistryCredentials: false,
     insecureRegistries: '',
     knownFrom: 'api',
-    mayVanish: name.startsWith(AUTOMATIC_NAME) || readText(item['EliminationStrategy']) !== undefined,
+    mayVanish: isAutomatic || readText(item['EliminationStrategy']) !== undefined,
   };
-  return { cache, lastMatchedAtMs: parseTime(item['LastMatchedTime']) };
+  return { cache, lastMatchedAtMs: parseTime(item['LastMatchedTime']), isAutomatic };
+}
+
+/** Leaves out a cache without images or without an ID, which is of no use to a decision. */
+export function readRegionCaches(items: readonly unknown[], region: string): RegionEntry[] {
+  return items.flatMap((item) => {
+    try {
+      return [readRegionCache(item, region)];
+    } catch {
+      return [];
+    }
+  });
 }

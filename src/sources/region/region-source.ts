@@ -6,7 +6,7 @@ import type { Clock } from '../../clock.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import type { RegionCaches, RegionEntry } from '../../index/region-caches.ts';
 import type { KindStatus, Source } from '../source.ts';
-import { readRegionCache } from './region-cache.ts';
+import { readRegionCaches } from './region-cache.ts';
 import type { RegionApi, RegionUsage } from './region-api.ts';
 
 export interface RegionSourceOptions {
@@ -124,7 +124,7 @@ export class RegionSource implements Source {
       const items = await this.#api.caches();
       this.#usage = await this.#api.usage();
       if (this.#stopping.signal.aborted) return false;
-      this.#take(this.#read(items));
+      this.#take(readRegionCaches(items, this.#options.region));
       // What the API said is as old as the beginning of the poll.
       this.#confirmedAtMs = began;
       this.#problem = undefined;
@@ -138,17 +138,6 @@ export class RegionSource implements Source {
       this.#events.onPoll(error instanceof Error && 'code' in error ? String(error.code) : 'Unknown');
       return false;
     }
-  }
-
-  #read(items: readonly unknown[]): RegionEntry[] {
-    return items.flatMap((item) => {
-      try {
-        return [readRegionCache(item, this.#options.region)];
-      } catch {
-        // A cache without images or without an ID is of no use to a decision.
-        return [];
-      }
-    });
   }
 
   #take(entries: readonly RegionEntry[]): void {

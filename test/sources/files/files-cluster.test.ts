@@ -24,7 +24,7 @@ beforeEach(() => {
   problems.length = 0;
   cluster = new FilesCluster(
     folder.path,
-    { onChange: () => changes++, onProblem: (problem) => problems.push(problem) },
+    { onChange: () => changes++, onProblem: (problem) => problems.push(problem), onPlaced: () => undefined },
     clock,
   );
 });

@@ -19,8 +19,15 @@ function sourceOf(scripted: ScriptedApi): ControllerSource {
   const ignore = (): void => undefined;
   return new ControllerSource(
     scripted.client(),
-    { onChange: ignore, onFailure: ignore, onStep: ignore },
-    { maxStalenessMs: 60_000, prewarm: false, podLives: undefined },
+    {
+      onChange: ignore,
+      onFailure: ignore,
+      onStep: ignore,
+      onPlaced: ignore,
+      onPull: ignore,
+      onScope: ignore,
+    },
+    { maxStalenessMs: 60_000, prewarm: false, podLives: undefined, webhookConfiguration: 'x' },
     SYSTEM_CLOCK,
   );
 }

@@ -23,7 +23,7 @@ beforeEach(() => {
       return { reflector: { resource } as unknown as ReflectedKind['reflector'], store };
     },
     (kind, until) => until?.addEventListener('abort', () => stopped.push(selectorOf(kind))),
-    { onChange: () => undefined, onFailure: (message) => failures.push(message) },
+    { onChange: () => undefined, onFailure: (message) => failures.push(message), onPlaced: () => undefined },
     clock,
   );
 });

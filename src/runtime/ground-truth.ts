@@ -1,0 +1,51 @@
+/** What became of the pods of the source, read once: whether predictions were right, how long images took, who was missed. */
+import type { Config } from '../config/config.ts';
+import { partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import { truthOf } from '../core/truth/pod-truth.ts';
+import { readPull } from '../core/truth/pull.ts';
+import { surveyTruths, type TruthSurvey } from '../core/truth/survey.ts';
+import { isUnanswered, readWebhookScope } from '../core/truth/unanswered.ts';
+import type { ClusterIndex } from '../index/cluster-index.ts';
+import { readAftermath } from './connect.ts';
+import { loadIndex } from './offline.ts';
+
+export interface GroundTruth extends TruthSurvey {
+  /** `namespace/name` of pods that no replica of the webhook answered; null if it is not known which pods it is asked about. */
+  readonly unanswered: readonly string[] | null;
+}
+
+/**
+ * @param namespace of the pods; undefined: all. In one namespace, nobody looks for unanswered pods.
+ * @param onProblem called for what may not be read
+ * @throws if the source cannot be read
+ */
+export async function readGroundTruth(
+  config: Config,
+  namespace: string | undefined,
+  onProblem: (problem: string) => void,
+): Promise<GroundTruth> {
+  const { pods, events, configuration, problems } = await readAftermath(config, namespace);
+  for (const problem of problems) onProblem(problem);
+  const truths = pods.flatMap((pod) => truthOf(pod) ?? []);
+  const pulls = events.flatMap((event) => readPull(event) ?? []);
+  const unanswered = configuration && (await findUnanswered(config, configuration, pods, onProblem));
+  return { ...surveyTruths(truths, pulls), unanswered: unanswered ?? null };
+}
+
+async function findUnanswered(
+  config: Config,
+  configuration: JsonObject,
+  pods: readonly JsonObject[],
+  onProblem: (problem: string) => void,
+): Promise<string[]> {
+  const now = Date.now();
+  const scope = readWebhookScope(configuration);
+  const index: ClusterIndex = await loadIndex(config, onProblem, () => now);
+  return pods
+    .filter((pod) => isUnanswered(pod, scope, index, config, now))
+    .map((pod) => {
+      const { namespace, name } = partOf(pod, 'metadata');
+      return `${readText(namespace) ?? 'default'}/${readText(name) ?? ''}`;
+    })
+    .toSorted();
+}
