@@ -147,7 +147,7 @@ export class RegionSource implements Source {
   }
 
   #isStale(): boolean {
-    return this.#clock.now() - (this.#confirmedAtMs ?? 0) > this.#options.maxStalenessMs;
+    return this.#clock.now() - (this.#confirmedAtMs ?? 0) >= this.#options.maxStalenessMs;
   }
 }
 

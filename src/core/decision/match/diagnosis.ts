@@ -10,9 +10,7 @@ export function describeMatch(match: MatchResult, imageCount: number): string {
   if (winner) {
     const { cache, degree } = winner;
     const other = degree.sameRepository > 0 ? ` and ${degree.sameRepository} in another version` : '';
-    const runnerUp = verdicts.find(
-      ({ lostBecause, cache: { knownFrom } }) => lostBecause !== undefined && knownFrom !== 'api',
-    );
+    const runnerUp = verdicts.find((verdict) => verdict.lostBecause !== undefined);
     const tie = runnerUp ? `; before ${runnerUp.cache.name}, as it ${runnerUp.lostBecause}` : '';
     const better = verdicts.find((each) => each.refusal && compareDegree(each.degree, degree) < 0);
     const missed = better?.refusal

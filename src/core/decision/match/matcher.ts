@@ -15,7 +15,7 @@ import {
 } from './filters.ts';
 import { compareDegree, compareTies, firstInOrder, nextBetter, whyBefore } from './order.ts';
 import type { FilterCode } from '../reasons.ts';
-import { isHidden, whyOnlyKnown } from '../sharing.ts';
+import { isHidden } from '../sharing.ts';
 import { NO_MATCH, type Degree } from './degree.ts';
 
 /** What the pod needs of a cache. */
@@ -62,23 +62,22 @@ export function findBestMatch(request: MatchRequest, view: View): MatchResult {
 }
 
 /**
- * The levels without the caches of other namespaces, and without those that ECI's API alone knows and no pod gets: nothing
- * of a decision may show them.
+ * The levels without the caches of other namespaces, and without those that ECI's API alone knows and the pod does not get:
+ * nothing of a decision may show them.
  */
-function visibleLevels(
-  levels: readonly CandidateLevel[],
-  { tenant, images }: MatchRequest,
-): readonly CandidateLevel[] {
+function visibleLevels(levels: readonly CandidateLevel[], request: MatchRequest): readonly CandidateLevel[] {
+  const { tenant } = request;
   return levels.map((level) => ({
     degree: level.degree,
     get usable() {
-      const isComplete = level.degree.exact === images.length;
-      return level.usable.filter(
-        (cache) => !isHidden(cache, tenant) && whyOnlyKnown(cache, isComplete, tenant) === undefined,
+      return level.usable.filter((cache) =>
+        cache.knownFrom === 'api'
+          ? refusingFilter({ cache, degree: level.degree }, request) === undefined
+          : !isHidden(cache, tenant),
       );
     },
     get unusable() {
-      return level.unusable.filter((cache) => !isHidden(cache, tenant) && cache.knownFrom !== 'api');
+      return level.unusable.filter((cache) => cache.knownFrom !== 'api' && !isHidden(cache, tenant));
     },
   }));
 }
@@ -161,7 +160,10 @@ function considerLevel(
   if (!best) return undefined;
   const winner = { cache: best, degree };
   account.countAndName([best], degree);
-  const after = caches.filter((cache) => compareTies(best, cache, targetBytes) < 0);
+  // One that the API alone knows is named only if it is chosen.
+  const after = caches.filter(
+    (cache) => cache.knownFrom !== 'api' && compareTies(best, cache, targetBytes) < 0,
+  );
   account.countAndName(firstInOrder(after, 1, targetBytes), degree, winner);
   return winner;
 }
