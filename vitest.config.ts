@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // They need a control plane: make e2e.
     exclude: ['test/e2e/**'],
+    globalSetup: ['test/support/build.ts'],
     // Several times what the longest takes on the slowest machine so far: what this ends, hangs.
     testTimeout: 120_000,
     // By default one core is left free, which doubles the time on a machine with two.

@@ -135,6 +135,7 @@ it('the core has no clock, no randomness and no promise', () => {
 const FEATURES = new Set([
   'test/cli/cli.test.ts',
   'test/controller/miss-to-hit.test.ts',
+  'test/core/decision/region.test.ts',
   'test/tls/certificates.test.ts',
   'test/webhook/certificate-renewal.test.ts',
   'test/webhook/examples.test.ts',

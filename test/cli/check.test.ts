@@ -6,13 +6,12 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { kubeconfig } from '../e2e/support/control-plane.ts';
-import { build, imc, killRunning, type Result } from '../support/imc.ts';
+import { imc, killRunning, type Result } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
 import { CA, SERVING_CERTIFICATE, temporaryFolder } from '../support/webhook.ts';
 
-beforeAll(build, 120_000);
 afterEach(killRunning);
 
 /** Runs the check against a server. @returns its result, and the requests that the server got */

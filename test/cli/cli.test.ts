@@ -4,19 +4,17 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import supertest from 'supertest';
 import { admissionReview } from '../support/admission.ts';
 import { cacheObject, podObject, type Json } from '../support/objects.ts';
-import { build, imc, killRunning, start } from '../support/imc.ts';
+import { imc, killRunning, start } from '../support/imc.ts';
 import { operationsOf } from '../support/patch.ts';
 import { runWebhook, temporaryFolder } from '../support/webhook.ts';
 
 const EXAMPLES = 'test/examples';
 const SOURCE = ['--source', `files:${EXAMPLES}/cluster`];
-
-beforeAll(build, 120_000);
 
 afterEach(killRunning);
 

@@ -17,6 +17,7 @@ import type { Json } from '../support/objects.ts';
 import { applied, operationsOf } from '../support/patch.ts';
 import type { AdmissionResponse } from '../support/webhook.ts';
 import { showMissToHit } from './miss-to-hit.ts';
+import { showWarmedByEci } from './warmed-by-eci.ts';
 
 const EXAMPLES = 'test/examples';
 const CERTS = 'certs';
@@ -52,6 +53,7 @@ try {
   await stop();
 }
 await showMissToHit(CERTS);
+await showWarmedByEci(CERTS);
 
 /** Starts the webhook as a process of its own, as in a cluster. */
 async function serve(): Promise<{ address: string; stop: () => Promise<void> }> {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { build, imc, killRunning, start } from '../support/imc.ts';
+import { imc, killRunning, start } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
 import { sendHttps } from '../support/https.ts';
 import { temporaryFolder } from '../support/webhook.ts';
@@ -24,7 +24,6 @@ const KUBERNETES = ['--source', 'kubernetes', '--kubeconfig', file];
 
 let plane: ControlPlane;
 beforeAll(async () => {
-  build();
   plane = await startCluster();
   await putImageCache(plane.api, {
     name: 'sample',

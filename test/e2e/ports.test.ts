@@ -8,11 +8,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { admissionReview } from '../support/admission.ts';
 import { eventually } from '../support/eventually.ts';
 import { sendHttps } from '../support/https.ts';
-import { build, killRunning, start } from '../support/imc.ts';
+import { killRunning, start } from '../support/imc.ts';
 import { podObject } from '../support/objects.ts';
 import { CA, SERVING_CERTIFICATE, temporaryFolder } from '../support/webhook.ts';
 
@@ -28,7 +28,6 @@ let healthPort: number;
 let pid: number;
 let base: number;
 
-beforeAll(build);
 afterAll(() => folder.remove());
 beforeEach(async () => {
   [port, healthPort] = [await freePort(), await freePort()];

@@ -1,5 +1,5 @@
 /** Runs the command line as a user has it: the built program, as a process. */
-import { execFileSync, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { spawnOwned } from './owned-process.ts';
 
@@ -13,10 +13,6 @@ const running: ChildProcess[] = [];
 
 export function killRunning(): void {
   for (const child of running.splice(0)) child.kill('SIGKILL');
-}
-
-export function build(): void {
-  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
 }
 
 export function start(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {

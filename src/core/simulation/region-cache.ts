@@ -28,8 +28,19 @@ export function idOf(object: JsonObject): string {
   return readText(partOf(object, 'status')['imageCacheId']) ?? '';
 }
 
+type Stated = Omit<RegionCache, 'id' | 'madeBy' | 'isLru' | 'lastMatched'>;
+
+/** Each page of a list reads all caches; an object that changes is another object. */
+const known = new WeakMap<JsonObject, Stated>();
+
 /** What stands in the object itself. */
-export function readCache(object: JsonObject): Omit<RegionCache, 'id' | 'madeBy' | 'isLru' | 'lastMatched'> {
+export function readCache(object: JsonObject): Stated {
+  const stated = known.get(object) ?? readAnew(object);
+  known.set(object, stated);
+  return stated;
+}
+
+function readAnew(object: JsonObject): Stated {
   const metadata = partOf(object, 'metadata');
   const spec = partOf(object, 'spec');
   const status = partOf(object, 'status');
