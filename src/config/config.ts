@@ -84,6 +84,8 @@ export interface Config extends DecisionOptions {
     /** The controller deletes a cache that no pod used for this many days. */
     readonly idleDays: number;
     readonly reuse: boolean;
+    /** Whether a cache of which a tag has moved is made anew. */
+    readonly refresh: 'never' | 'digest';
     readonly flash: boolean;
     /** Days after which ECI deletes a cache; 0: never. */
     readonly retentionDays: number;

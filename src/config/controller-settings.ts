@@ -88,6 +88,12 @@ export const CONTROLLER_SETTINGS: readonly Setting[] = [
     help: "Whether ECI reuses layers of other caches for the controller's ImageCaches.",
   },
   {
+    path: 'controller.refresh',
+    type: oneOf('never', 'digest'),
+    default: 'never',
+    help: 'Whether the controller makes a cache anew once the statuses of pods show that one of its tags has another digest. The former one goes once the new one is Ready.',
+  },
+  {
     path: 'controller.flash',
     type: BOOLEAN,
     default: false,

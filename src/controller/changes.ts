@@ -10,12 +10,14 @@ import {
   type CacheOptions,
   type OwnCache,
 } from '../core/controller/own-cache.ts';
-import { nameOfAttempt } from '../core/controller/desired-cache.ts';
+import { firstNameOf, nameOfAttempt } from '../core/controller/desired-cache.ts';
 import { setOf } from '../core/controller/image-sets.ts';
 import { PACKER, type Merge } from '../core/controller/packing.ts';
 import type { Creation, Plan } from '../core/controller/plan.ts';
+import type { Refresh } from '../core/controller/refresh.ts';
 import type { Deletion } from '../core/controller/retirement.ts';
 import { LAST_USED, RETIRING } from '../core/annotations.ts';
+import { partOf, type JsonObject } from '../core/kubernetes/json.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { formatTime } from '../core/kubernetes/time.ts';
 import type { Backoffs } from './backoffs.ts';
@@ -30,6 +32,8 @@ const FAULTS_OF_ALL = 3;
 export interface ChangeEvents {
   readonly onCreated: (name: string, creation: Creation) => void;
   readonly onMerge: (merge: Merge) => void;
+  /** @param name of the cache that takes the place of the one with the moved tag */
+  readonly onRefresh: (name: string, refresh: Refresh) => void;
   readonly onMarked: (deletion: Deletion) => void;
   readonly onUnmarked: (cache: OwnCache) => void;
   readonly onDeleted: (deletion: Deletion) => void;
@@ -77,7 +81,7 @@ export class Changes {
    * @throws if the API server gives no answer, or can serve nobody now
    */
   async carryOut(planned: Plan, look: Look, mayAct: () => boolean, signal: AbortSignal): Promise<number> {
-    const { marks, unmarks, deletions, creations, merges } = planned;
+    const { marks, unmarks, deletions, creations, merges, refreshes } = planned;
     const own = this.#cluster.ownCaches();
     const isWaiting = ({ name }: OwnCache): boolean =>
       this.#backoffs.isWaiting(recordName(name), this.#clock.now());
@@ -90,6 +94,7 @@ export class Changes {
       ...deletions.map((deletion) => () => this.#delete(deletion, look)),
       ...merges.map((merge) => () => this.#merge(merge)),
       ...creations.map((creation) => () => this.#create(creation)),
+      ...refreshes.map((refresh) => () => this.#refresh(refresh)),
       ...records.map((record) => () => this.#record(record)),
     ];
     for (const change of changes) {
@@ -181,6 +186,24 @@ export class Changes {
     );
   }
 
+  /** Makes the same cache anew, from what the tags mean now. */
+  async #refresh(refresh: Refresh): Promise<void> {
+    const { cache, attempt } = refresh;
+    const { contents, sizeGib, sets, users, madeFor } = cache;
+    const desired = { ...contents, sizeGib, largestGib: sizeGib, fixedSizeGib: undefined };
+    const made = { attempt, firstAttemptAtMs: this.#clock.now(), sizeGib, namespace: madeFor, sets, users };
+    const name = nameOfAttempt(firstNameOf(cache.name), attempt);
+    const object = withName(cacheObject(desired, this.#options, made), name);
+    await this.#change(
+      name,
+      () => this.#cluster.create(object, this.#signal),
+      () => {
+        this.#log.created(name, madeFor, this.#clock.now());
+        this.#events.onRefresh(name, refresh);
+      },
+    );
+  }
+
   async #record(record: UseRecord): Promise<void> {
     const { cache, annotations } = record;
     await this.#change(
@@ -216,6 +239,11 @@ export class Changes {
     if (answer === 'done') onDone();
     return answer === 'done';
   }
+}
+
+/** The name of a cache does not follow from its contents if its size was fixed. */
+function withName(object: JsonObject, name: string): JsonObject {
+  return { ...object, metadata: { ...partOf(object, 'metadata'), name } };
 }
 
 /** The record of a use is put off by itself: that it is refused does not keep the cache from being deleted. */

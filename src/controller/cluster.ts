@@ -35,6 +35,8 @@ export interface Cluster extends Workloads {
    */
   lives(now: number, published: PodLives): PodLives;
   ownCaches(): readonly OwnCache[];
+  /** The images of a cache whose tags have moved, as the statuses of pods show it. */
+  moved(cache: OwnCache): readonly string[];
   /** When the API server last confirmed the pods and ImageCaches; undefined before the first time. */
   confirmedAtMs(): number | undefined;
   /** Creates an ImageCache; `outdated` if one of that name exists. */

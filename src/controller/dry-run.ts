@@ -33,6 +33,7 @@ export function withoutWrites(
     pods: () => cluster.pods(),
     takeUses: () => cluster.takeUses(),
     ownCaches: () => cluster.ownCaches(),
+    moved: (cache) => cluster.moved(cache),
     lives: (now, published) => cluster.lives(now, published),
     patchPod: () => Promise.resolve('outdated'),
     publishLives: () => Promise.resolve('done'),

@@ -138,6 +138,7 @@ export class Looking {
         tenantOf,
         recent: this.#log.recent(own, tenantOf, now),
         confirmedAtMs: this.#cluster.confirmedAtMs() ?? 0,
+        moved: (cache) => this.#cluster.moved(cache),
         // Without the limit for a cache, which would make everything seem to fit.
         neededGib: (keys) => neededGib(keys, { maxSizeGib: Infinity }, this.#view),
         isBlocked: (name) => this.#backoffs.isWaiting(name, now),

@@ -75,7 +75,7 @@ export function createControllerMetrics(state: ControllerState): ControllerMetri
     registry,
     created: new Counter({
       name: `${PREFIX}created_total`,
-      help: 'ImageCaches created, by cause: miss, template (of a workload, before its first pod), merge or split.',
+      help: 'ImageCaches created, by cause: miss, template (of a workload, before its first pod), merge, split, or refresh (a tag moved).',
       labelNames: ['cause'],
       registers,
     }),

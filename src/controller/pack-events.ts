@@ -1,7 +1,8 @@
-/** Events on the ImageCaches that the controller merges or takes apart. */
+/** Events on the ImageCaches that the controller merges, takes apart, or makes anew. */
 import { IMAGE_CACHE_API_VERSION } from '../core/image-cache.ts';
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import type { Merge } from '../core/controller/packing.ts';
+import type { Refresh } from '../core/controller/refresh.ts';
 import type { RecordEvent } from './cluster.ts';
 
 /** Tells each part of a new pack; a pack has at most 20 parts, and two are in the making. */
@@ -14,6 +15,12 @@ export function tellParts({ name, parts, sets }: Merge, recordEvent: RecordEvent
       : `the quota is nearly used up: ImageCache ${name} is being made for the image sets of this one and ${others} others, and takes their places once it is Ready`;
   const reason = others === 0 ? 'ImageCacheSplit' : 'ImageCacheMerged';
   for (const part of parts) recordEvent(referenceTo(part), 'Normal', reason, message);
+}
+
+/** Tells a cache that it is made anew. */
+export function tellMoved(name: string, { cache, images }: Refresh, recordEvent: RecordEvent): void {
+  const message = `the tag of ${images.join(', ')} has moved: ImageCache ${name} is being made, and takes the place of this one once it is Ready`;
+  recordEvent(referenceTo(cache), 'Normal', 'ImageCacheRefreshed', message);
 }
 
 function referenceTo({ name, uid }: OwnCache): Parameters<RecordEvent>[0] {

@@ -19,7 +19,7 @@ import type { Cluster } from './cluster.ts';
 import { CreationLog } from './creation-log.ts';
 import { LifePublication } from './life-publication.ts';
 import { Looking, type LookOptions } from './look.ts';
-import { tellParts } from './pack-events.ts';
+import { tellMoved, tellParts } from './pack-events.ts';
 import { PodEvents } from './pod-events.ts';
 import { UseRecords } from './use-records.ts';
 import { Waits, type WaitEvents } from './waits.ts';
@@ -91,7 +91,11 @@ export class Reconciler {
       events.onMerge(merge);
       tellParts(merge, (...said) => cluster.recordEvent(...said));
     };
-    const told = { ...events, onCreated, onMerge };
+    const onRefresh: ChangeEvents['onRefresh'] = (name, refresh) => {
+      events.onRefresh(name, refresh);
+      tellMoved(name, refresh, (...said) => cluster.recordEvent(...said));
+    };
+    const told = { ...events, onCreated, onMerge, onRefresh };
     this.#publication = new LifePublication(cluster, view, events.onProblem);
     this.#waits = new Waits(cluster, view, config.decision, backoffs, events, clock);
     this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, told, clock);

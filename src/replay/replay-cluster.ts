@@ -87,6 +87,11 @@ export class ReplayCluster implements Cluster {
     return this.#uses.take();
   }
 
+  /** In a replay no tag moves: a new version has a new tag. */
+  moved(): readonly string[] {
+    return [];
+  }
+
   ownCaches(): readonly OwnCache[] {
     return Array.from(this.#caches.values(), ({ own }) => own);
   }

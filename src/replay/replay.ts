@@ -91,6 +91,7 @@ class Replay {
       { ...policy, longestRest: Infinity },
       {
         onCreated: () => this.#noteKept(),
+        onRefresh: ignore,
         onMerge: () => {
           this.#noteKept();
           this.#packs += 1;

@@ -182,6 +182,10 @@ function reconcilerListeners(
         'ImageCache created',
       );
     },
+    onRefresh: (name, { cache, images }) => {
+      metrics.created.inc({ cause: 'refresh' });
+      log.info({ imageCache: name, insteadOf: cache.name, moved: images }, 'ImageCache is made anew');
+    },
     onMerge: ({ name, parts, sets }) => {
       const cause = parts.length === 1 ? 'split' : 'merge';
       metrics.created.inc({ cause });

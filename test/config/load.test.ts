@@ -86,6 +86,7 @@ describe('the configuration', () => {
         exceptNamespaces: ['kube-system'],
         idleDays: 30,
         reuse: false,
+        refresh: 'never',
         flash: false,
         retentionDays: 0,
         privateImages: 'namespace',

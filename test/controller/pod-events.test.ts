@@ -57,6 +57,7 @@ const OPTIONS: PlanOptions = {
   quota: 7,
   packing: false,
   missesBefore: 1,
+  refresh: 'never',
   idleAfter: 0,
   retireWait: 0,
   tenantCreationsPerHour: 5,

@@ -26,6 +26,7 @@ const OPTIONS = {
   retireWait: 2 * MINUTE,
   packing: false,
   missesBefore: 1,
+  refresh: 'never' as const,
   tenantCreationsPerHour: 100,
   creationsPerHour: 100,
   tenantLabel: '',
@@ -74,6 +75,7 @@ const cluster: Cluster = {
     uses = new Map();
     return taken;
   },
+  moved: () => [],
   ownCaches: () => own,
   lives: (now, published) => lives.expected(pods, published, now),
   patchPod: async ({ name }, patchOf) => {
@@ -147,6 +149,7 @@ function start(options = OPTIONS): void {
     {
       onCreated: (name) => events.push(`created ${name}`),
       onMerge: ({ name }) => events.push(`merged ${name}`),
+      onRefresh: (name) => events.push(`refreshed ${name}`),
       onMarked: ({ reason }) => events.push(`marked ${reason}`),
       onUnmarked: ({ name }) => events.push(`unmarked ${name}`),
       onDeleted: ({ reason }) => events.push(`deleted ${reason}`),

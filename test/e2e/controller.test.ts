@@ -604,7 +604,13 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     const source = new ControllerSource(
       new ApiClient(() => config),
       events,
-      { maxStalenessMs: 60_000, prewarm: false, podLives: undefined, webhookConfiguration: 'x' },
+      {
+        maxStalenessMs: 60_000,
+        prewarm: false,
+        podLives: undefined,
+        webhookConfiguration: 'x',
+        hasDigests: false,
+      },
       SYSTEM_CLOCK,
     );
     expect(await source.delete(ownCache(name, 0, { uid: 'of-another', resourceVersion }), signal)).toBe(

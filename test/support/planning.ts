@@ -14,6 +14,7 @@ export const OPTIONS: PlanOptions = {
   quota: 3,
   packing: false,
   missesBefore: 1,
+  refresh: 'never',
   idleAfter: 30 * DAY,
   retireWait: 2 * MINUTE,
   tenantCreationsPerHour: 1000,
@@ -81,6 +82,8 @@ export interface Setting {
   readonly blocked?: readonly string[];
   /** Names of caches that cost more than they save. */
   readonly tooDear?: readonly string[];
+  /** Names of caches of which a tag has moved. */
+  readonly moved?: readonly string[];
   readonly neededGib?: Situation['neededGib'] | undefined;
   readonly now?: number;
 }
@@ -95,6 +98,7 @@ export function planFor(setting: Setting): Plan {
     needed: new Set(needed),
     usersOf,
     tenantOf: (namespace) => namespace,
+    moved: ({ name }) => (setting.moved?.includes(name) === true ? ['a:1'] : []),
     neededGib: setting.neededGib ?? (() => 20),
     recent,
     confirmedAtMs: setting.confirmedAtMs ?? now,

@@ -11,6 +11,7 @@ import { Alarm } from './alarm.ts';
 import { nameOfAttempt } from './desired-cache.ts';
 import { CreationRate, type RateOptions, type RateRefusal, type RecentCreation } from './creation-rate.ts';
 import { LEAST_QUOTA, LEFT_TO_PACKS, PACKER, isPack, planPacks, type Merge } from './packing.ts';
+import { planRefreshes, type Refresh } from './refresh.ts';
 import { Retirement, type Deletion, type RetirementOptions, type Standing } from './retirement.ts';
 import { Room } from './room.ts';
 
@@ -21,6 +22,8 @@ export interface PlanOptions extends RateOptions, RetirementOptions {
   readonly packing: boolean;
   /** How many pods must miss a cache before it is made. */
   readonly missesBefore: number;
+  /** Whether a cache of which a tag has moved is replaced. */
+  readonly refresh: 'never' | 'digest';
 }
 
 /** The state of the cluster that the plan is made for. */
@@ -30,6 +33,8 @@ export interface Situation extends Standing {
   readonly tenantOf: (namespace: string) => string;
   /** The creations of the last hour. */
   readonly recent: readonly RecentCreation[];
+  /** The images of a cache whose tags have moved, as far as pods show it. */
+  readonly moved: (cache: OwnCache) => readonly string[];
   /** GiB that a cache of these images needs. */
   readonly neededGib: (keys: readonly string[]) => number;
 }
@@ -65,6 +70,8 @@ export interface Plan {
   readonly creations: readonly Creation[];
   /** Packs that are made; their parts go later. */
   readonly merges: readonly Merge[];
+  /** Caches that are made anew because a tag has moved; the former ones go later. */
+  readonly refreshes: readonly Refresh[];
   /** Misses that get no cache, not even once the marked caches are gone. */
   readonly refused: readonly Refused[];
   /** When time alone changes the plan, in milliseconds since 1970; Infinity: never. */
@@ -92,11 +99,7 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
   const { merges: wanted, inFlight } = isPacking
     ? planPacks({ ...situation, kept, isMarked }, options.quota, now)
     : { merges: [], inFlight: new Set<OwnCache>() };
-  const merges = wanted.filter(() => {
-    const isRefused = rateRefusal(PACKER, rate, alarm) !== undefined;
-    if (!isRefused) rate.count(PACKER);
-    return !isRefused;
-  });
+  const merges = wanted.filter(() => mayBeMade(PACKER, rate, alarm));
   const room = new Room(
     {
       kept,
@@ -120,7 +123,23 @@ export function plan(situation: Situation, options: PlanOptions, now: number): P
   room.shrinkToQuota();
   const { creations, refused } = serve(situation, options, rate, retirement, room, alarm, now);
   const { marks, unmarks, deletions } = retirement;
-  return { marks, unmarks, deletions, creations, merges, refused, reconcileAgainAtMs: alarm.atMs };
+  const refreshes =
+    options.refresh === 'never'
+      ? []
+      : planRefreshes(
+          retirement.latest().filter((cache) => !situation.isBlocked(cache.name)),
+          situation.moved,
+          options.quota - retirement.kept().length - merges.length - creations.length,
+          (cache) => mayBeMade(usersOf(cache)[0] ?? '', rate, alarm),
+          alarm,
+        );
+  return { marks, unmarks, deletions, creations, merges, refreshes, refused, reconcileAgainAtMs: alarm.atMs };
+}
+
+function mayBeMade(tenant: string, rate: CreationRate, alarm: Alarm): boolean {
+  const isRefused = rateRefusal(tenant, rate, alarm) !== undefined;
+  if (!isRefused) rate.count(tenant);
+  return !isRefused;
 }
 
 /** Finds a cache, or a place for one, for each miss. */

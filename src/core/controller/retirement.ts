@@ -98,6 +98,12 @@ export class Retirement {
     return new Set(this.#marked);
   }
 
+  /** The latest attempt of each cache, without those that go. */
+  latest(): OwnCache[] {
+    const latest = Array.from(this.#attempts.values(), (attempts) => attempts.at(-1)!);
+    return latest.filter((cache) => !this.#marked.has(cache) && !this.#deleted.has(cache));
+  }
+
   isMarked(cache: OwnCache): boolean {
     return this.#marked.has(cache);
   }
@@ -122,10 +128,15 @@ export class Retirement {
       else if (cache.doNotEvict) continue;
       else if (!this.isNeeded(cache)) {
         const ofLatest = replaced.has(cache) ? 'Packed' : this.#reasonToGo(cache);
-        const reason = isLatest(cache) ? ofLatest : 'Superseded';
+        const reason = isLatest(cache) || this.#isStillGiven(cache) ? ofLatest : 'Superseded';
         if (reason !== undefined) this.retire(cache, reason);
       }
     }
+  }
+
+  /** Whether pods are given the cache until the attempt that replaces it is Ready. */
+  #isStillGiven(cache: OwnCache): boolean {
+    return this.#mayBeGiven(cache) && this.lastAttempt(firstNameOf(cache.name))?.phase !== READY;
   }
 
   /** @returns whether the cache goes at once, or is marked and goes later */

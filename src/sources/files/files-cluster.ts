@@ -9,6 +9,7 @@ import type { PodLives } from '../../core/decision/pod-life.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { withAnnotations, type ObjectReference } from '../../core/kubernetes/object.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
+import { Digests } from '../../core/controller/digests.ts';
 import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
 import { Uses, type UsageById } from '../../core/controller/uses.ts';
 import { namesOf, readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
@@ -34,6 +35,7 @@ export class FilesCluster implements Cluster {
   #pods: readonly WatchedPod[] = [];
   /** The pods on nodes whose use is counted already. */
   #counted: ReadonlySet<string> = new Set();
+  readonly #digests = new Digests();
   #workloads: readonly WatchedWorkload[] = [];
   /** Names of pull secrets, by `namespace/name` of the ServiceAccount. */
   #accounts: ReadonlyMap<string, readonly string[]> = new Map();
@@ -108,6 +110,10 @@ export class FilesCluster implements Cluster {
     return this.#accounts.get(`${namespace}/${account}`) ?? [];
   }
 
+  moved(cache: OwnCache): readonly string[] {
+    return this.#digests.moved(cache);
+  }
+
   ownCaches(): readonly OwnCache[] {
     return Array.from(this.#own.values(), ({ cache }) => cache);
   }
@@ -180,6 +186,7 @@ export class FilesCluster implements Cluster {
   async #poll(): Promise<void> {
     const all = await this.#folder.objects();
     const ofKind = (kind: string): StandingObject[] => all.filter(({ object }) => object['kind'] === kind);
+    for (const { object } of ofKind('Pod')) this.#digests.note(object);
     this.#tellPlaced(ofKind('Pod').map(({ object }) => object));
     this.#pods = ofKind('Pod').flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
     this.#workloads = all.flatMap((each) =>

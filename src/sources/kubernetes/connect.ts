@@ -64,7 +64,11 @@ export interface ControllerOptions {
   readonly podLives: string | undefined;
   readonly tls: { readonly managed: { readonly webhookConfiguration: string } };
   /** `namespace/name` of the Lease, and for how many milliseconds it is valid. */
-  readonly controller: { readonly lease: string; readonly leaseDurationMs: number };
+  readonly controller: {
+    readonly lease: string;
+    readonly leaseDurationMs: number;
+    readonly refresh: 'never' | 'digest';
+  };
 }
 
 /** @param identity of this replica; no two replicas have the same */
@@ -103,7 +107,8 @@ export function connectControllerSources(
     clock,
   );
   const { webhookConfiguration } = tls.managed;
-  const options = { maxStalenessMs, prewarm, podLives, webhookConfiguration };
+  const hasDigests = controller.refresh === 'digest';
+  const options = { maxStalenessMs, prewarm, podLives, hasDigests, webhookConfiguration };
   const cluster = new ControllerSource(api, { ...events, onFailure: onProblem }, options, clock);
   const [namespace = '', name = ''] = controller.lease.split('/');
   const lease = { namespace, name, identity, durationMs: controller.leaseDurationMs };

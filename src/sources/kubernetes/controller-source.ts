@@ -50,6 +50,8 @@ export interface ControllerSourceOptions {
   readonly prewarm: boolean;
   /** `namespace/name` of the ConfigMap with the lives of pods; undefined: it is not written. */
   readonly podLives: string | undefined;
+  /** Whether to remember which digests pods show. */
+  readonly hasDigests: boolean;
   /** The name of the webhook's MutatingWebhookConfiguration. */
   readonly webhookConfiguration: string;
 }
@@ -70,7 +72,7 @@ export class ControllerSource implements Cluster {
   constructor(
     api: ApiClient,
     events: ControllerSourceEvents,
-    { maxStalenessMs, prewarm, podLives, webhookConfiguration }: ControllerSourceOptions,
+    { maxStalenessMs, prewarm, podLives, hasDigests, webhookConfiguration }: ControllerSourceOptions,
     clock: Clock,
   ) {
     this.#api = api;
@@ -94,7 +96,8 @@ export class ControllerSource implements Cluster {
       reflector: new Reflector(resource, api, store, timing, reflectorEvents, clock),
       store,
     });
-    this.#pods = new EciPods(reflect, (kind, until) => this.#group.run(kind, until), events, clock);
+    const run = (kind: ReflectedKind, until?: AbortSignal): void => this.#group.run(kind, until);
+    this.#pods = new EciPods(reflect, run, events, clock, hasDigests);
     this.#ownKind = reflect(OWN_CACHES, this.#own);
     this.#truth = truthKinds(reflect, webhookConfiguration, events);
     if (prewarm) this.#workloads = new WorkloadSource(reflect, listeners, clock);
@@ -130,6 +133,10 @@ export class ControllerSource implements Cluster {
 
   ownCaches(): readonly OwnCache[] {
     return [...this.#own.values()];
+  }
+
+  moved(cache: OwnCache): readonly string[] {
+    return this.#pods.moved(cache);
   }
 
   workloads(): Iterable<WatchedWorkload> {

@@ -3,7 +3,9 @@
  * virtual node. So it sees every pod of ECI, marked or not, and no pod of a normal node.
  */
 import type { Clock } from '../../clock.ts';
+import { Digests } from '../../core/controller/digests.ts';
 import { Lives } from '../../core/controller/lives.ts';
+import type { OwnCache } from '../../core/controller/own-cache.ts';
 import { Uses, type UsageById } from '../../core/controller/uses.ts';
 import type { PodLives } from '../../core/decision/pod-life.ts';
 import type { JsonObject } from '../../core/kubernetes/json.ts';
@@ -47,6 +49,8 @@ export class EciPods {
   readonly #nodes = new Map<string, FollowedNode>();
   readonly #uses = new Uses(MOST_USES);
   readonly #lives = new Lives();
+  /** Undefined if nobody asks which tags have moved. */
+  readonly #digests: Digests | undefined;
   /** By uid: pods that were unbound a moment ago, and until when they count. */
   readonly #binding = new Map<string, { readonly watched: WatchedPod; readonly untilMs: number }>();
   #isOverLimit = false;
@@ -54,13 +58,16 @@ export class EciPods {
   /**
    * @param reflect makes a reflector for a store
    * @param run starts a reflector, until the signal
+   * @param hasDigests whether to remember which digests pods show
    */
   constructor(
     reflect: (resource: Resource, store: Store) => ReflectedKind,
     run: (kind: ReflectedKind, signal?: AbortSignal) => void,
     events: EciPodsEvents,
     clock: Clock,
+    hasDigests = false,
   ) {
+    if (hasDigests) this.#digests = new Digests();
     this.#reflect = reflect;
     this.#run = run;
     this.#events = events;
@@ -70,7 +77,7 @@ export class EciPods {
     this.#unboundKind = reflect(UNBOUND, this.#unbound);
   }
 
-  #storeWith(events: Pick<PodStoreEvents, 'onNew' | 'onGone' | 'onLife' | 'onPlaced'>): PodStore {
+  #storeWith(events: Pick<PodStoreEvents, 'onNew' | 'onGone' | 'onLife' | 'onPlaced' | 'onPod'>): PodStore {
     return new PodStore(this.#contents, {
       ...events,
       onChange: this.#events.onChange,
@@ -96,6 +103,7 @@ export class EciPods {
       const store = this.#storeWith({
         onNew: (watched) => this.#noteUse(watched),
         onPlaced: this.#events.onPlaced,
+        ...(this.#digests && { onPod: (pod) => this.#digests?.note(pod) }),
         onLife: (...life) => this.#lives.add(...life, this.#clock.now()),
       });
       const { reflector } = this.#reflect(
@@ -131,6 +139,10 @@ export class EciPods {
 
   lives(now: number, published: PodLives): PodLives {
     return this.#lives.expected(this.pods(), published, now);
+  }
+
+  moved(cache: OwnCache): readonly string[] {
+    return this.#digests?.moved(cache) ?? [];
   }
 
   takeUses(): UsageById {

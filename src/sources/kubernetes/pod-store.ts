@@ -105,6 +105,8 @@ export interface PodStoreEvents {
    * @param milliseconds that it has lived
    */
   readonly onLife?: (watched: WatchedPod, milliseconds: number, hasEnded: boolean) => void;
+  /** A pod as the API server has it, with each change. */
+  readonly onPod?: (pod: JsonObject) => void;
   /** ECI has placed a pod that this store had before. */
   readonly onPlaced?: (pod: JsonObject) => void;
   readonly now: () => number;
@@ -124,6 +126,7 @@ export class PodStore implements Store {
   }
 
   apply(key: string, object: JsonObject): void {
+    this.#events.onPod?.(object);
     this.#notePlacing(key, object);
     const before = this.#pods.get(key);
     const after = this.#read(object);

@@ -335,6 +335,7 @@ describe('whatever happens', () => {
     quota: 14,
     packing: true,
     missesBefore: 1,
+    refresh: 'never',
     idleAfter: 30 * DAY,
     retireWait: 2 * MINUTE,
     tenantCreationsPerHour: 1000,

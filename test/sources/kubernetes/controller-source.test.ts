@@ -27,7 +27,13 @@ function sourceOf(scripted: ScriptedApi): ControllerSource {
       onPull: ignore,
       onScope: ignore,
     },
-    { maxStalenessMs: 60_000, prewarm: false, podLives: undefined, webhookConfiguration: 'x' },
+    {
+      maxStalenessMs: 60_000,
+      prewarm: false,
+      podLives: undefined,
+      webhookConfiguration: 'x',
+      hasDigests: false,
+    },
     SYSTEM_CLOCK,
   );
 }
