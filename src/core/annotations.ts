@@ -46,6 +46,9 @@ export const OWN_PREFIX = 'imagecache-webhook.io/';
 /** The decision: the outcome, the request and what was written, as JSON (provenance.ts). */
 export const DECISION = `${OWN_PREFIX}decision`;
 
+/** Label of a pod, for people: the outcome of its decision. The record of the decision does not name it. */
+export const OUTCOME = `${OWN_PREFIX}outcome`;
+
 /** Value: the hash of an image set that no cache holds yet. Written as annotation and as label. */
 export const CREATE_ON_MISS = `${OWN_PREFIX}create-on-miss`;
 

@@ -25,14 +25,10 @@ export function patchFor(seen: Pod, { outcome, pod }: Decision): readonly Operat
   return outcome === 'denied' ? [] : patchBetween(seen, pod, seen.present);
 }
 
-/** The patch of a Binding, whose annotations the API server merges into the pod's. */
-export function patchForBinding({ binding, annotations }: BindingDecision): readonly Operation[] {
-  const rest = { labels: EMPTY_MAP, gates: [], containers: [] };
-  return patchBetween(
-    { ...rest, annotations: binding.annotations },
-    { ...rest, annotations },
-    binding.present,
-  );
+/** The patch of a Binding, whose annotations and labels the API server merges into the pod's. */
+export function patchForBinding({ binding, annotations, labels }: BindingDecision): readonly Operation[] {
+  const rest = { gates: [], containers: [] };
+  return patchBetween({ ...rest, ...binding }, { ...rest, annotations, labels }, binding.present);
 }
 
 function patchBetween(from: Changeable, to: Changeable, present: Pod['present']): readonly Operation[] {

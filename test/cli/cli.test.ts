@@ -120,6 +120,7 @@ describe('imc explain', () => {
       reason: 'BestMatch',
       warnings: [],
       patch: [
+        { op: 'add', path: '/metadata/labels/imagecache-webhook.io~1outcome', value: 'hit' },
         {
           op: 'add',
           path: '/metadata/annotations/k8s.aliyun.com~1eci-imc-id',

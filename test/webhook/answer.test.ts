@@ -106,6 +106,7 @@ describe('a caller that is not known to be an API server', () => {
       [`${P}eci-imc-id`]: 'imc-c',
       'imagecache-webhook.io/decision':
         '{"outcome":"hit","wrote":{"annotations":{"k8s.aliyun.com/eci-imc-id":"imc-c"}}}',
+      '/metadata/labels': { 'imagecache-webhook.io/outcome': 'hit' },
     });
     expect(response).not.toHaveProperty('warnings');
   });

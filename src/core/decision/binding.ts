@@ -1,8 +1,9 @@
 /**
  * The decision when a pod is bound, and its node is known. The API server merges the annotations of a Binding into the
- * pod in the same write that sets the node. It merges nothing else, and removes nothing (docs/domain.md, "Bindings").
+ * pod in the same write that sets the node, and later versions its labels. It merges nothing else, and removes nothing
+ * (docs/domain.md, "Bindings").
  */
-import { AUTO, CREATE_ON_MISS, DECISION, PIN } from '../annotations.ts';
+import { AUTO, CREATE_ON_MISS, DECISION, OUTCOME, PIN } from '../annotations.ts';
 import type { DecisionOptions } from './options.ts';
 import { decide, type Decision } from './decide.ts';
 import { isObject, readStringMap, readText, type StringMap } from '../kubernetes/json.ts';
@@ -18,6 +19,7 @@ export interface Binding {
   readonly podUid: string | undefined;
   readonly nodeName: string;
   readonly annotations: StringMap;
+  readonly labels: StringMap;
   readonly present: Pod['present'];
 }
 
@@ -44,7 +46,12 @@ export function readBinding(value: unknown, namespace: string | undefined): Bind
     podUid: readText(metadata['uid']),
     nodeName,
     annotations,
-    present: { metadata: true, annotations: isObject(metadata['annotations']), labels: true },
+    labels: readStringMap(metadata['labels'], 'metadata.labels'),
+    present: {
+      metadata: true,
+      annotations: isObject(metadata['annotations']),
+      labels: isObject(metadata['labels']),
+    },
   };
 }
 
@@ -55,6 +62,8 @@ export interface BindingDecision {
   readonly decision: Decision;
   /** The annotations that the Binding should get; if the pod is denied, the annotations that the Binding has. */
   readonly annotations: StringMap;
+  /** The labels that the Binding should get. Kubernetes before 1.35 does not merge them into the pod. */
+  readonly labels: StringMap;
 }
 
 /**
@@ -71,9 +80,21 @@ export function decideOnBinding(
   const before = new Map([...pod.annotations, ...binding.annotations]);
   const seen = { ...pod, annotations: before, nodeName: binding.nodeName };
   const decision = decide(seen, view, options, nowMs, 'binding');
-  if (decision.outcome === 'denied') return { binding, seen, decision, annotations: binding.annotations };
+  const { outcome } = decision;
+  if (outcome === 'denied') return { binding, seen, decision, ...asItIs(binding) };
   const written = [...decision.pod.annotations].filter(([key, value]) => before.get(key) !== value);
-  return { binding, seen, decision, annotations: new Map([...binding.annotations, ...written]) };
+  if (written.length === 0) return { binding, seen, decision, ...asItIs(binding) };
+  return {
+    binding,
+    seen,
+    decision,
+    annotations: new Map([...binding.annotations, ...written]),
+    labels: new Map(binding.labels).set(OUTCOME, outcome),
+  };
+}
+
+function asItIs({ annotations, labels }: Binding): Pick<BindingDecision, 'annotations' | 'labels'> {
+  return { annotations, labels };
 }
 
 /** Annotations that say no more than what a decision chose. */
@@ -83,7 +104,13 @@ const CHOSEN: readonly string[] = [PIN.modern, PIN.legacy, AUTO.modern, AUTO.leg
  * The decision as a caller may see it who is not known to be an API server, and could ask about any pod: the ID, the
  * marker and the switches that this decision writes, with a record of them, and nothing that was read from the pod.
  */
-export function forUnknownCaller({ binding, seen, decision, annotations }: BindingDecision): BindingDecision {
+export function forUnknownCaller({
+  binding,
+  seen,
+  decision,
+  annotations,
+  labels,
+}: BindingDecision): BindingDecision {
   const { outcome, cacheId, createOnMiss } = decision;
   const chosenId = outcome === 'hit' || outcome === 'partial' ? cacheId : undefined;
   const values = new Set([chosenId, createOnMiss, 'true', 'false']);
@@ -106,5 +133,6 @@ export function forUnknownCaller({ binding, seen, decision, annotations }: Bindi
       ...(outcome === 'denied' ? [] : written),
       ...(outcome !== 'denied' && written.length > 0 ? [[DECISION, record] as const] : []),
     ]),
+    labels: written.length > 0 ? labels : binding.labels,
   };
 }

@@ -7,7 +7,7 @@ import type { Container, Pod } from '../pod.ts';
 import type { Profile } from './profile/effects.ts';
 import { isObject, readStringMap, type StringMap } from '../kubernetes/json.ts';
 import { annotationsFit, MAX_ANNOTATION_BYTES, utf8Length } from '../kubernetes/metadata-syntax.ts';
-import { CREATE_ON_MISS, DECISION, REQUEST_KEYS, WAIT_FOR_CACHE } from '../annotations.ts';
+import { CREATE_ON_MISS, DECISION, OUTCOME, REQUEST_KEYS, WAIT_FOR_CACHE } from '../annotations.ts';
 
 /** The part of the annotation that is for people. */
 export interface DecisionSummary {
@@ -19,7 +19,7 @@ export interface DecisionSummary {
 type WrittenValue = string | { readonly fnv1a: string } | null;
 
 /** The labels that we write. */
-const LABELS: readonly string[] = [CREATE_ON_MISS, WAIT_FOR_CACHE];
+const LABELS: readonly string[] = [CREATE_ON_MISS, OUTCOME, WAIT_FOR_CACHE];
 /** The most bytes of the record. */
 export const MAX_RECORD_BYTES = 4096;
 /** Records of earlier releases may be longer; a text beyond this many characters is no record of ours. */
@@ -151,7 +151,7 @@ export function recordDecision(summary: DecisionSummary, user: Pod, written: Pod
       request: Object.fromEntries(request),
       wrote: {
         annotations: difference(user.annotations, written.annotations, longest),
-        labels: difference(user.labels, written.labels, Infinity),
+        labels: difference(user.labels, without(written.labels, [OUTCOME]), Infinity),
         ...(enforced.length > 0 && { imagePullPolicy: enforced }),
       },
     });

@@ -1,5 +1,5 @@
 /** The pod with everything that a decision writes into it: annotations, labels, scheduling gate, and the record of all this. */
-import { CREATE_ON_MISS, DECISION, WAIT_FOR_CACHE } from '../annotations.ts';
+import { CREATE_ON_MISS, DECISION, OUTCOME, WAIT_FOR_CACHE } from '../annotations.ts';
 import type { Pod } from '../pod.ts';
 import type { DecisionContext, StepResult } from './context.ts';
 import { recordDecision } from './provenance.ts';
@@ -8,7 +8,7 @@ import { withoutRemovals, writeAnnotations } from './write.ts';
 /** @returns undefined if the annotations, or the record of our changes, would be too large */
 export function writtenPod(
   { moment, seen, user, metadata, request, options }: DecisionContext,
-  { outcome, why, writing, waitMs }: StepResult,
+  { outcome, reason, why, writing, waitMs }: StepResult,
   pod: Pod,
 ): Pod | undefined {
   // Effects only add keys, so equal sizes mean that the effects added nothing, and no record is needed.
@@ -30,5 +30,7 @@ export function writtenPod(
   const record = recordDecision({ outcome, why }, user, written);
   if (record === undefined) return undefined;
   annotations.set(DECISION, record);
-  return written;
+  // A binding says the outcome in its own labels, and cannot change one that the pod has.
+  if (moment === 'binding' || reason === 'NodeNotKnown') return written;
+  return { ...written, labels: new Map(written.labels).set(OUTCOME, outcome) };
 }

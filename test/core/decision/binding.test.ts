@@ -118,11 +118,14 @@ describe('at binding', () => {
     const own = binding({ 'example.com/gpu': '0' });
     const { annotations, patch } = bind(podObject(PLAIN), [{ name: 'x' }], { binding: own });
     expect(annotations).toMatchObject({ [PIN]: 'imc-x', 'example.com/gpu': '0' });
-    expect(patch.every(({ op, path }) => op === 'add' && path.startsWith('/metadata/annotations/'))).toBe(
-      true,
-    );
-    const [first] = bind(podObject(PLAIN), [{ name: 'x' }]).patch;
-    expect(first).toMatchObject({ op: 'add', path: '/metadata/annotations' });
+    const ofLabels = ({ path }: { path: string }): boolean => path.startsWith('/metadata/labels');
+    for (const { op, path } of patch.filter((each) => !ofLabels(each)))
+      expect(`${op} ${path}`).toMatch(/^add \/metadata\/annotations\//);
+    // Versions that merge the labels of a Binding show the outcome on the pod; the others ignore them.
+    const outcome = { 'imagecache-webhook.io/outcome': 'hit' };
+    expect(patch.filter(ofLabels)).toEqual([{ op: 'add', path: '/metadata/labels', value: outcome }]);
+    const bare = bind(podObject(PLAIN), [{ name: 'x' }]).patch.map(({ path }) => path);
+    expect(bare.toSorted()).toEqual(['/metadata/annotations', '/metadata/labels']);
   });
 
   it('the region of the node counts', () => {

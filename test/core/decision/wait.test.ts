@@ -182,7 +182,7 @@ describe('a pod that is let go', () => {
           [PIN]: 'imc-x',
           'imagecache-webhook.io/decision': expect.stringContaining('"outcome":"hit"') as unknown,
         },
-        labels: { [MARKER]: null, [WAIT]: null },
+        labels: { [MARKER]: null, [WAIT]: null, 'imagecache-webhook.io/outcome': 'hit' },
       },
       spec: { schedulingGates: [] },
     });

@@ -271,6 +271,7 @@ describe('the patch', () => {
   it('is minimal: it has no operation for a value that stays the same', () => {
     const { explanation } = decideFor(podObject({ annotations: { keep: 'me', [AUTO]: 'true' } }), HIT);
     expect(explanation.patch.map(({ op, path }) => `${op} ${path}`)).toEqual([
+      'add /metadata/labels/imagecache-webhook.io~1outcome',
       'add /metadata/annotations/k8s.aliyun.com~1eci-imc-id',
       'add /metadata/annotations/imagecache-webhook.io~1decision',
     ]);
