@@ -86,6 +86,8 @@ export interface Config extends DecisionOptions {
     readonly reuse: boolean;
     /** Whether a cache of which a tag has moved is made anew. */
     readonly refresh: 'never' | 'digest';
+    /** Whether caches for more than a thousand pods get snapshot copies. */
+    readonly snapshotCopies: boolean;
     readonly flash: boolean;
     /** Days after which ECI deletes a cache; 0: never. */
     readonly retentionDays: number;

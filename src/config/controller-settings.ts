@@ -94,6 +94,12 @@ export const CONTROLLER_SETTINGS: readonly Setting[] = [
     help: 'Whether the controller makes a cache anew once the statuses of pods show that one of its tags has another digest. The former one goes once the new one is Ready.',
   },
   {
+    path: 'controller.snapshotCopies',
+    type: BOOLEAN,
+    default: false,
+    help: 'Whether a cache that more than 1,000 pods miss gets one more snapshot for each further 1,000, before pods are given it. Needs `region.api`.',
+  },
+  {
     path: 'controller.flash',
     type: BOOLEAN,
     default: false,

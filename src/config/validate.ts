@@ -79,6 +79,8 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
     faults.push('tls.clientNames needs tls.clientCa: without a CA any client could claim any name');
   if (values.get('region.api') === true && !isSet('region.name'))
     faults.push("region.api needs region.name: ECI's API has an address for each region");
+  if (values.get('controller.snapshotCopies') === true && values.get('region.api') !== true)
+    faults.push("controller.snapshotCopies needs region.api: only ECI's API can make them");
   const pollInterval = values.get('region.pollInterval');
   const regionStaleness = values.get('region.maxStaleness');
   if (typeof pollInterval === 'number' && pollInterval < SHORTEST_POLL)

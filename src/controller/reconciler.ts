@@ -16,6 +16,7 @@ import type { TrackedView } from '../core/decision/view.ts';
 import { Backoffs } from './backoffs.ts';
 import { Changes, type ChangeEvents } from './changes.ts';
 import type { Cluster } from './cluster.ts';
+import { Copies } from './copies.ts';
 import { CreationLog } from './creation-log.ts';
 import { LifePublication } from './life-publication.ts';
 import { Looking, type LookOptions } from './look.ts';
@@ -26,6 +27,8 @@ import { Waits, type WaitEvents } from './waits.ts';
 
 export interface ReconcilerOptions extends PlanOptions, CacheOptions, LookOptions {
   readonly decision: DecisionOptions;
+  /** Whether caches for more than a thousand pods get snapshot copies. */
+  readonly snapshotCopies: boolean;
   /** Milliseconds between two reconciliations at most, because the system clock may be set. */
   readonly longestRest: number;
 }
@@ -57,6 +60,7 @@ export class Reconciler {
   readonly #changes: Changes;
   readonly #publication: LifePublication;
   readonly #waits: Waits;
+  readonly #copies: Copies;
   /** The phases of the last reconciliation, by uid. Undefined before the first, which reports no change of phase. */
   #phases: ReadonlyMap<string, string> | undefined;
   #problem: string | undefined;
@@ -97,6 +101,7 @@ export class Reconciler {
     };
     const told = { ...events, onCreated, onMerge, onRefresh };
     this.#publication = new LifePublication(cluster, view, events.onProblem);
+    this.#copies = new Copies(cluster, region, config.snapshotCopies, events.onProblem, clock);
     this.#waits = new Waits(cluster, view, config.decision, backoffs, events, clock);
     this.#changes = new Changes(cluster, config, backoffs, this.#uses, log, told, clock);
   }
@@ -167,6 +172,7 @@ export class Reconciler {
     this.#podEvents.starting(this.#cluster.pods(), this.#view, now);
     const mayAct = (): boolean => !signal.aborted && this.#staleness(this.#clock.now()) === undefined;
     const changeAgainAtMs = await this.#changes.carryOut(planned, look, mayAct, signal);
+    const copiesAgainAtMs = await this.#copies.carryOut(misses, mayAct, signal);
     // Afterwards, because it shows whether the API server takes the caches that pods wait for.
     const waitsAgainAtMs = await this.#waits.end(look, planned, mayAct, signal);
     this.#problem = undefined;
@@ -178,6 +184,7 @@ export class Reconciler {
       planned.reconcileAgainAtMs,
       look.reconcileAgainAtMs,
       waitsAgainAtMs,
+      copiesAgainAtMs,
       changeAgainAtMs,
       publishAgainAtMs,
     );

@@ -98,6 +98,11 @@ export const DO_NOT_EVICT = `${OWN_PREFIX}do-not-evict`;
 /** Annotation of an ImageCache that the controller will delete: why, and since when: `Quota 2026-11-30T12:00:00Z`. */
 export const RETIRING = `${OWN_PREFIX}retiring`;
 
+/**
+ * On an ImageCache that the controller holds back until ECI has made snapshot copies of it. Value: how many.
+ */
+export const COPIES = `${OWN_PREFIX}copies`;
+
 /** Annotation of an ImageCache: the namespaces that may use it, separated by commas; without it, all may. */
 export const NAMESPACES = `${OWN_PREFIX}namespaces`;
 /** Annotation of such a cache that the controller made: the uid of the namespace, because one made anew is another. */

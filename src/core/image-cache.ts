@@ -66,6 +66,14 @@ export const HOPELESS: ReadonlySet<string> = new Set([FAILED, 'UpdateFailed']);
 /** The phases of a cache that is not being made. */
 export const ENDED: ReadonlySet<string> = new Set([READY, ...HOPELESS]);
 
+/** The phase of a cache that is made anew in place. */
+export const UPDATING = 'Updating';
+
+/** The phase by which a cache is judged: one that is held back for its snapshot copies is about to be updated. */
+export function phaseOf(status: string, isHeldBack: boolean): string {
+  return isHeldBack && status === READY ? UPDATING : status;
+}
+
 /** Whether the state of the cache allows pods to use it; the filters say in words what is wrong with the state. */
 export function isUsable(cache: ImageCache): boolean {
   return isReady(cache) && !cache.deleting;

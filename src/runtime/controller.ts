@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { oldestOf } from '../core/staleness.ts';
 import { podCount, type Miss } from '../core/controller/misses.ts';
+import type { RegionFacts } from '../core/controller/region-facts.ts';
 import { REFUSAL_CODES } from '../core/controller/plan.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { withoutWrites } from '../controller/dry-run.ts';
@@ -91,7 +92,7 @@ export async function startController(
     reconcilerOptions(config),
     reconcilerListeners(metrics, log, onProblem),
     clock,
-    region && { listed: (id) => index.regionCaches.get(id), manualQuota: () => region.usage()?.manual },
+    region && factsOf(region, index),
   );
 
   const readiness = (): Readiness => controllerReadiness(connection, region, index, clock.now());
@@ -149,6 +150,18 @@ function truthListeners(
       pulls.inc({ start, found: wasPresent ? 'present' : 'pulled' });
       if (!wasPresent) pullSeconds[start].inc(image, seconds);
     },
+  };
+}
+
+function factsOf(region: RegionSource, { regionCaches }: ClusterIndex): RegionFacts {
+  return {
+    listed: (id) => {
+      const entry = regionCaches.get(id);
+      return entry && { lastMatchedAtMs: entry.lastMatchedAtMs, phase: entry.cache.phase };
+    },
+    readAtMs: () => region.confirmedAtMs(),
+    copy: (id, count) => region.copy(id, count),
+    manualQuota: () => region.usage()?.manual,
   };
 }
 

@@ -11,6 +11,8 @@ export function reconcilerOptions(config: Config): ReconcilerOptions {
   const { idleDays, retentionDays, webhookTimeoutMs, maxSize, exceptNamespaces } = config.controller;
   return {
     ...config.controller,
+    // What is only said changes nothing in the region either.
+    snapshotCopies: config.controller.snapshotCopies && !config.controller.dryRun,
     missesBefore: config.createOnMiss.after,
     idleAfter: idleDays * DAY,
     retireWait: config.maxStalenessMs + webhookTimeoutMs + ARRIVAL,

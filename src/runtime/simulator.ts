@@ -67,6 +67,8 @@ export async function simulate(
       // oxlint-disable-next-line no-await-in-loop -- each round reads what the round before wrote
       await playCaches(imageCaches, life, events);
       // oxlint-disable-next-line no-await-in-loop
+      if (region) await playUpdates(imageCaches, region);
+      // oxlint-disable-next-line no-await-in-loop
       if (region && poll % POLLS_A_LOOK === 0) await playPods(imageCaches, region, events);
       problem = undefined;
     } catch (error) {
@@ -93,6 +95,15 @@ async function playCaches(
     await (next.kind === 'expired' ? imageCaches.delete(object) : imageCaches.setStatus(object, next.status));
     if (next.kind === 'expired') events.onState(name, 'Deleted', '');
     else events.onState(name, next.phase, next.progress);
+  }
+}
+
+/** Shows on the objects which caches are updated through the API. */
+async function playUpdates(imageCaches: ImageCacheObjects, region: Region): Promise<void> {
+  for (const object of await imageCaches.caches()) {
+    const status = region.takeUpdate(object);
+    // oxlint-disable-next-line no-await-in-loop -- caches in the same file are written one after the other
+    if (status) await imageCaches.setStatus(object, status);
   }
 }
 

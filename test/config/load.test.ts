@@ -87,6 +87,7 @@ describe('the configuration', () => {
         idleDays: 30,
         reuse: false,
         refresh: 'never',
+        snapshotCopies: false,
         flash: false,
         retentionDays: 0,
         privateImages: 'namespace',

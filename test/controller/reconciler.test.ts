@@ -27,6 +27,7 @@ const OPTIONS = {
   packing: false,
   missesBefore: 1,
   refresh: 'never' as const,
+  snapshotCopies: false,
   tenantCreationsPerHour: 100,
   creationsPerHour: 100,
   tenantLabel: '',

@@ -19,6 +19,8 @@ export function ownCache(name: string, atMs: number, change: Partial<OwnCache> =
     resourceVersion: '1',
     id: `imc-${name}`,
     phase: 'Ready',
+    isMade: true,
+    copies: undefined,
     createdAtMs: atMs,
     updatedAtMs: atMs,
     expiresAtMs: undefined,

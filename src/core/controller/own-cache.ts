@@ -38,8 +38,12 @@ export interface OwnCache {
   readonly resourceVersion: string;
   /** Undefined until ECI has assigned one. */
   readonly id: string | undefined;
-  /** Empty until ECI has set one. */
+  /** Empty until ECI has set one; that of an update while the cache is held back for its copies. */
   readonly phase: string;
+  /** Whether ECI says that it is Ready. */
+  readonly isMade: boolean;
+  /** How many snapshot copies it is held back for; undefined: it is not. */
+  readonly copies: number | undefined;
   readonly createdAtMs: number;
   /** When ECI last reported a change; when the object was created if it reported none. */
   readonly updatedAtMs: number;

@@ -6,13 +6,24 @@ import type { OwnCache } from './own-cache.ts';
 
 export interface RegionFacts {
   /** Of a cache with this ID; undefined if the API is not asked, or does not list it. */
-  readonly listed: (id: string) => { readonly lastMatchedAtMs: number | undefined } | undefined;
+  readonly listed: (
+    id: string,
+  ) => { readonly lastMatchedAtMs: number | undefined; readonly phase: string } | undefined;
+  /** When the list was read, in milliseconds since 1970; undefined: not yet. */
+  readonly readAtMs: () => number | undefined;
+  /** Has ECI make snapshot copies of a cache; undefined if the API is not asked. Throws if ECI refuses. */
+  readonly copy: ((id: string, count: number) => Promise<void>) | undefined;
   /** The account's quota of manual caches in the region; undefined if it is not known. */
   readonly manualQuota: () => { readonly used: number; readonly most: number } | undefined;
 }
 
 /** The API is not asked. */
-export const NO_REGION: RegionFacts = { listed: () => undefined, manualQuota: () => undefined };
+export const NO_REGION: RegionFacts = {
+  listed: () => undefined,
+  readAtMs: () => undefined,
+  copy: undefined,
+  manualQuota: () => undefined,
+};
 
 /**
  * How many caches the controller may keep: what it is configured to, and what the region leaves beside the caches that others

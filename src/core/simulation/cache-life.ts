@@ -5,7 +5,7 @@
  */
 import { FLASH, LEGACY_REUSE, RETENTION_DAYS, REUSE } from '../annotations.ts';
 import { isObject, partOf, readText, textsIn, type JsonObject } from '../kubernetes/json.ts';
-import { FAILED, HOPELESS, READY } from '../image-cache.ts';
+import { FAILED, HOPELESS, READY, UPDATING } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import { DAY, formatTime, parseTime } from '../kubernetes/time.ts';
 
@@ -64,9 +64,6 @@ export function nextState(object: JsonObject, options: LifeOptions, now: number)
     },
   };
 }
-
-/** The phase of a cache that is made anew from other images, with the same ID. */
-export const UPDATING = 'Updating';
 
 function ofUpdate(stage: Stage): Stage {
   if (stage.phase === READY) return stage;

@@ -2,12 +2,12 @@
  * The image caches of a simulated region: those of ImageCache objects, those made through the API, and those that ECI makes
  * by itself. Says which cache a pod starts from. Time comes in from outside (docs/region.md).
  */
-import { READY } from '../image-cache.ts';
+import { READY, UPDATING } from '../image-cache.ts';
 import { sha256Hex } from '../image/sha256.ts';
 import { partOf, textsIn, type JsonObject } from '../kubernetes/json.ts';
 import { formatTime } from '../kubernetes/time.ts';
 import { AUTOMATIC, AutomaticCaches, type AutomaticCache } from './automatic-caches.ts';
-import { nextState, UPDATING, type LifeOptions } from './cache-life.ts';
+import { nextState, type LifeOptions } from './cache-life.ts';
 import { fullReference, matchesOf, type Question } from './matching.ts';
 import { idOf, readCache, type RegionCache } from './region-cache.ts';
 
@@ -62,6 +62,10 @@ export class Region {
   /** By ID; never more than the quota. */
   readonly #manual = new Map<string, Made>();
   readonly #automatic: AutomaticCaches<Made>;
+  /** By ID, of caches with an object: when an update was asked for that the object does not show yet. */
+  readonly #updates = new Map<string, number>();
+  /** By ID, how many snapshots a cache has, if that is more than one. */
+  readonly #copies = new Map<string, number>();
   /** By ID, of caches that exist. */
   readonly #lastMatched = new Map<string, number>();
   /** The bytes of images, by their full reference. */
@@ -96,7 +100,8 @@ export class Region {
     }
     this.#automatic.letExpire(now);
     const existing = new Set(this.caches().map(({ id }) => id));
-    for (const id of this.#lastMatched.keys()) if (!existing.has(id)) this.#lastMatched.delete(id);
+    for (const facts of [this.#lastMatched, this.#updates, this.#copies])
+      for (const id of facts.keys()) if (!existing.has(id)) facts.delete(id);
   }
 
   /** All caches, the newest first. */
@@ -141,16 +146,41 @@ export class Region {
     return made.id;
   }
 
-  /** Makes a cache anew, with the same ID. @returns whether it was possible: the cache is done, and has no object */
-  update(id: string, changes: JsonObject, now: number): 'done' | 'unknown' | 'not done yet' {
-    const made = this.#manual.get(id);
-    if (!made) return 'unknown';
-    const { phase } = this.#read(made.object, 'api', false);
+  /**
+   * Makes a cache anew, with the same ID; one with an object from what the object says.
+   * @param copies how many snapshots it has then; undefined: as many as before
+   */
+  update(
+    id: string,
+    changes: JsonObject,
+    copies: number | undefined,
+    now: number,
+  ): 'done' | 'unknown' | 'not done yet' {
+    const phase = this.caches().find((cache) => cache.id === id)?.phase;
+    if (phase === undefined) return 'unknown';
     if (phase !== READY && phase !== 'UpdateFailed') return 'not done yet';
+    if (copies !== undefined) this.#copies.set(id, copies);
+    const made = this.#manual.get(id);
+    if (!made) {
+      this.#updates.set(id, now);
+      return 'done';
+    }
     const spec = { ...partOf(made.object, 'spec'), ...changes };
-    const status = { imageCacheId: id, phase: UPDATING, progress: '0%', startTime: formatTime(now) };
-    made.object = { ...made.object, spec, status };
+    made.object = { ...made.object, spec, status: updating(id, now) };
     return 'done';
+  }
+
+  /** The status that the object of a cache should get because of an update; undefined if it shows it already. */
+  takeUpdate(object: JsonObject): JsonObject | undefined {
+    const id = idOf(object);
+    const at = this.#updates.get(id);
+    this.#updates.delete(id);
+    return at === undefined ? undefined : { ...partOf(object, 'status'), ...updating(id, at) };
+  }
+
+  /** How many snapshots a cache has. */
+  copiesOf(id: string): number {
+    return this.#copies.get(id) ?? 1;
   }
 
   /** @returns whether the cache exists and has no ImageCache object, whose deletion deletes it */
@@ -237,13 +267,18 @@ export class Region {
 
   #read(object: JsonObject, madeBy: RegionCache['madeBy'], isLru: boolean): RegionCache {
     const id = idOf(object);
-    return { ...readCache(object), id, madeBy, isLru, lastMatched: this.#lastMatched.get(id) };
+    const read = { ...readCache(object), id, madeBy, isLru, lastMatched: this.#lastMatched.get(id) };
+    return this.#updates.has(id) ? { ...read, phase: UPDATING } : read;
   }
 }
 
 /** The ID of the ECI instance that runs a pod. */
 export function instanceIdOf({ uid, name }: Pick<Start, 'uid' | 'name'>): string {
   return `eci-${sha256Hex(`${name} ${uid}`).slice(0, 20)}`;
+}
+
+function updating(id: string, now: number): JsonObject {
+  return { imageCacheId: id, phase: UPDATING, progress: '0%', startTime: formatTime(now) };
 }
 
 const MISSED = { reason: 'ImageCacheMissed', message: 'no image cache matches' };

@@ -142,7 +142,7 @@ function createImageCache(parameters: Parameters, region: Region, now: number): 
 function updateImageCache(parameters: Parameters, region: Region, now: number): JsonObject {
   const id = required(parameters, 'ImageCacheId');
   const images = parameters.has('Image.1') ? { images: imagesOf(parameters) } : {};
-  switch (region.update(id, images, now)) {
+  switch (region.update(id, images, numberIn(parameters, 'StandardCopyCount'), now)) {
     case 'unknown':
       throw notFound(id);
     case 'not done yet':

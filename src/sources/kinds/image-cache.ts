@@ -7,6 +7,7 @@ import {
   IMAGE_CACHE_API_VERSION,
   insecureRegistriesOf,
   NOT_ASKED,
+  phaseOf,
   type ImageCache,
 } from '../../core/image-cache.ts';
 import { byKey, parseImageReference, type ImageReference } from '../../core/image/reference.ts';
@@ -19,6 +20,7 @@ import {
   CACHE_ARCHITECTURE,
   CACHE_OPERATING_SYSTEM,
   CACHE_SIZE,
+  COPIES,
   MADE_BY,
   NAMESPACE_UID,
   NAMESPACES,
@@ -54,6 +56,7 @@ export function readImageCache(manifest: Manifest, problems: Unreadable[] = []):
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp');
   const startedAt = readTime(status['startTime'], 'status.startTime');
   const labels = readLabels(metadata);
+  const isOwn = labels.get(MADE_BY.label) === MADE_BY.controller;
 
   return {
     name,
@@ -62,17 +65,17 @@ export function readImageCache(manifest: Manifest, problems: Unreadable[] = []):
     // The vendor does not say which of two sizes counts. The larger size is safe: a cache that does not fit into the
     // pod's storage is never chosen.
     sizeBytes: Math.round((sizes.length === 0 ? DEFAULT_SIZE_GIB : Math.max(...sizes)) * GIB),
-    phase: readText(status['phase']) ?? '',
+    phase: phaseOf(readText(status['phase']) ?? '', isOwn && annotations.has(COPIES)),
     progress: readText(status['progress']) ?? '',
     createdAtMs: createdAtMs ?? startedAt ?? 0,
     expiresAtMs: readExpiry(manifest, problems),
     deleting: isBeingDeleted(metadata),
-    retiring: labels.get(MADE_BY.label) === MADE_BY.controller && annotations.has(RETIRING),
+    retiring: isOwn && annotations.has(RETIRING),
     // An ImageCache states no region; if caches of several regions are in one cluster, this label distinguishes them.
     region: labels.get(REGION_LABEL),
     architecture: readOneOf(annotations, CACHE_ARCHITECTURE, ARCHITECTURES, problems),
     operatingSystem: readOneOf(annotations, CACHE_OPERATING_SYSTEM, OPERATING_SYSTEMS, problems),
-    madeByController: labels.get(MADE_BY.label) === MADE_BY.controller,
+    madeByController: isOwn,
     namespaces: namespacesIn(annotations.get(NAMESPACES)),
     namespaceUid: readText(annotations.get(NAMESPACE_UID)),
     secretNamespaces: secretNamespacesOf(spec['imagePullSecrets']),

@@ -3,6 +3,7 @@ import {
   ATTEMPT,
   CACHE_ARCHITECTURE,
   CACHE_OPERATING_SYSTEM,
+  COPIES,
   DO_NOT_EVICT,
   FIRST_ATTEMPT,
   HITS,
@@ -20,7 +21,8 @@ import type { Unsized } from '../../core/controller/desired-cache.ts';
 import { readSets } from '../../core/controller/image-sets.ts';
 import { DEFAULT_PLATFORM } from '../../core/decision/placement.ts';
 import { parseImageReference } from '../../core/image/reference.ts';
-import { FAILED } from '../../core/image-cache.ts';
+import { MOST_COPIES } from '../../core/controller/copies.ts';
+import { FAILED, phaseOf, READY } from '../../core/image-cache.ts';
 import { isBeingDeleted, resourceVersionOf } from '../../core/kubernetes/object.ts';
 import {
   isObject,
@@ -45,7 +47,9 @@ export function readOwnCache(manifest: Manifest): OwnCache {
   const { name, metadata, object } = manifest;
   const status = readPart(object, 'status');
   const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
-  const phase = readText(status['phase']) ?? '';
+  const stated = readText(status['phase']) ?? '';
+  const copies = countIn(annotations.get(COPIES));
+  const phase = phaseOf(stated, annotations.has(COPIES));
   const size = readPart(object, 'spec')['imageCacheSize'];
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp') ?? 0;
   const contents = contentsOf(manifest, annotations);
@@ -56,6 +60,8 @@ export function readOwnCache(manifest: Manifest): OwnCache {
     resourceVersion: resourceVersionOf(object),
     id: readText(status['imageCacheId']),
     phase,
+    isMade: stated === READY,
+    copies: annotations.has(COPIES) ? Math.min(copies ?? 1, MOST_COPIES) : undefined,
     createdAtMs,
     updatedAtMs: readTime(status['lastUpdatedTime'], 'status.lastUpdatedTime') ?? createdAtMs,
     expiresAtMs: readExpiry(manifest),

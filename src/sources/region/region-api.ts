@@ -89,6 +89,14 @@ export class RegionApi {
     throw new RegionApiError('TooManyPages', 'DescribeImageCaches');
   }
 
+  /**
+   * Has ECI keep this many snapshots of a cache, and update it for that.
+   * @throws RegionApiError
+   */
+  async copy(id: string, count: number): Promise<void> {
+    await this.#ask('UpdateImageCache', { ImageCacheId: id, StandardCopyCount: `${count}` });
+  }
+
   /** @throws RegionApiError */
   async usage(): Promise<RegionUsage> {
     const attributes = partOf(await this.#ask('ListUsage', {}), 'Attributes');

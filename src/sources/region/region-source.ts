@@ -80,6 +80,17 @@ export class RegionSource implements Source {
     return [{ kind: KIND, state, objects: this.#size, confirmedAtMs: this.#confirmedAtMs }];
   }
 
+  /** When the API last listed the caches, in milliseconds since 1970; undefined: not yet. */
+  confirmedAtMs(): number | undefined {
+    return this.#confirmedAtMs;
+  }
+
+  /** Has ECI make snapshot copies of a cache, which is not Ready meanwhile. @throws Error */
+  async copy(id: string, count: number): Promise<void> {
+    this.#api ??= this.#connect();
+    await this.#api.copy(id, count);
+  }
+
   /** The quotas as the API last said; undefined if it did not say, or too long ago. */
   usage(): RegionUsage | undefined {
     return this.#isStale() ? undefined : this.#usage;

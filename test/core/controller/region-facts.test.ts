@@ -14,8 +14,9 @@ function region(
   listed: Readonly<Record<string, number | undefined>>,
 ): RegionFacts {
   return {
+    ...NO_REGION,
     manualQuota: () => ({ used, most }),
-    listed: (id) => (id in listed ? { lastMatchedAtMs: listed[id] } : undefined),
+    listed: (id) => (id in listed ? { lastMatchedAtMs: listed[id], phase: 'Ready' } : undefined),
   };
 }
 

@@ -128,18 +128,19 @@ describe('a cache that is made through the API', () => {
   it('becomes Ready, and keeps its ID when it is updated', () => {
     const eci = region();
     const id = eci.create(object('a:1'), false, NOW)!;
-    expect(eci.update(id, {}, NOW)).toBe('not done yet');
+    expect(eci.update(id, {}, undefined, NOW)).toBe('not done yet');
     eci.advance(NOW + MINUTE);
     expect(phaseOf(eci)).toEqual(['Ready']);
-    expect(eci.update(id, { images: ['a:2'] }, NOW + MINUTE)).toBe('done');
+    expect(eci.update(id, { images: ['a:2'] }, 3, NOW + MINUTE)).toBe('done');
     expect(phaseOf(eci)).toEqual(['Updating']);
     eci.advance(NOW + 2 * MINUTE);
     expect(eci.caches()).toMatchObject([{ id, phase: 'Ready', images: ['a:2'] }]);
-    eci.update(id, { images: ['broken:1'] }, NOW + 2 * MINUTE);
+    expect(eci.copiesOf(id)).toBe(3);
+    eci.update(id, { images: ['broken:1'] }, undefined, NOW + 2 * MINUTE);
     eci.advance(NOW + 3 * MINUTE);
     expect(phaseOf(eci)).toEqual(['UpdateFailed']);
     expect(eci.delete(id)).toBe(true);
-    expect(eci.update(id, {}, NOW)).toBe('unknown');
+    expect(eci.update(id, {}, undefined, NOW)).toBe('unknown');
   });
 
   it('needs room, which only a cache with LRU makes', () => {
