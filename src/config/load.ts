@@ -76,6 +76,8 @@ function environmentLayer(environment: Readonly<Record<string, string | undefine
       continue;
     const path = pathOf.get(name);
     if (path === undefined) unknown.push(name);
+    else if (values.has(path) && values.get(path) !== value)
+      throw new ConfigError([`${name} and ${environmentName(path)} are the same setting: give one`]);
     else values.set(path, value);
   }
   return {

@@ -59,6 +59,8 @@ function siblings(name: string, known: readonly string[]): readonly string[] {
 /** The shortest lifetime of a managed CA, in milliseconds. */
 const SHORTEST_LIFETIME = 30_000;
 
+const LOOPBACK = /^http:\/\/(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d{1,5})?$/;
+
 /** Milliseconds between two lists of the region's caches: the vendor throttles an account that asks more often. */
 const SHORTEST_POLL = 1000;
 
@@ -77,18 +79,7 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
   if (given.length > 1) faults.push(`${given.join(' and ')} cannot be combined: give one of them`);
   if (!isSet('tls.clientCa') && values.get('tls.clientNames')?.toString() !== '')
     faults.push('tls.clientNames needs tls.clientCa: without a CA any client could claim any name');
-  if (values.get('region.api') === true && !isSet('region.name'))
-    faults.push("region.api needs region.name: ECI's API has an address for each region");
-  if (values.get('controller.snapshotCopies') === true && values.get('region.api') !== true)
-    faults.push("controller.snapshotCopies needs region.api: only ECI's API can make them");
-  const pollInterval = values.get('region.pollInterval');
-  const regionStaleness = values.get('region.maxStaleness');
-  if (typeof pollInterval === 'number' && pollInterval < SHORTEST_POLL)
-    faults.push(`region.pollInterval is ${pollInterval} ms; it must be at least 1s`);
-  if (Number(regionStaleness) < 2 * Number(pollInterval))
-    faults.push(
-      'region.maxStaleness must be at least twice region.pollInterval, or one late answer makes the list stale',
-    );
+  validateRegion(values, faults);
   const leaseDuration = values.get('controller.leaseDuration');
   if (typeof leaseDuration === 'number' && (leaseDuration < 1000 || leaseDuration % 1000 !== 0))
     faults.push(`controller.leaseDuration is ${leaseDuration} ms; it must be whole seconds, at least one`);
@@ -96,6 +87,26 @@ export function validateTogether(values: ReadonlyMap<string, unknown>, faults: s
   if (typeof lifetime === 'number' && lifetime < SHORTEST_LIFETIME)
     faults.push(
       `tls.managed.lifetime is ${lifetime} ms; it must be at least 30s, because certificates count in seconds`,
+    );
+}
+
+function validateRegion(values: ReadonlyMap<string, unknown>, faults: string[]): void {
+  if (values.get('region.api') === true && values.get('region.name') === '')
+    faults.push("region.api needs region.name: ECI's API has an address for each region");
+  if (values.get('controller.snapshotCopies') === true && values.get('region.api') !== true)
+    faults.push("controller.snapshotCopies needs region.api: only ECI's API can make them");
+  const endpoint = values.get('region.endpoint');
+  if (typeof endpoint === 'string' && endpoint.startsWith('http://') && !LOOPBACK.test(endpoint))
+    faults.push(
+      `region.endpoint is ${endpoint}; http:// is for a stand-in on the loopback interface alone, because calls carry credentials`,
+    );
+  const pollInterval = values.get('region.pollInterval');
+  const regionStaleness = values.get('region.maxStaleness');
+  if (typeof pollInterval === 'number' && pollInterval < SHORTEST_POLL)
+    faults.push(`region.pollInterval is ${pollInterval} ms; it must be at least 1s`);
+  if (Number(regionStaleness) < 2 * Number(pollInterval))
+    faults.push(
+      'region.maxStaleness must be at least twice region.pollInterval, or one late answer makes the list stale',
     );
 }
 

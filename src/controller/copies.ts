@@ -6,30 +6,35 @@
 import type { Clock } from '../clock.ts';
 import { COPIES } from '../core/annotations.ts';
 import { cachesToHold } from '../core/controller/copies.ts';
+import { describeCopies } from '../core/controller/held-copies.ts';
 import type { Miss } from '../core/controller/misses.ts';
 import type { OwnCache } from '../core/controller/own-cache.ts';
 import type { RegionFacts } from '../core/controller/region-facts.ts';
-import { READY } from '../core/image-cache.ts';
+import { HOPELESS, READY } from '../core/image-cache.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import type { Cluster } from './cluster.ts';
 
 /** Milliseconds after which a cache goes although ECI has not said that the copies are made. */
 const LONGEST_HOLD = 1_800_000;
+/** Milliseconds: the annotation says the second. */
+const WHOLE_SECONDS = 1000;
 /** Milliseconds until the next look while caches are held back. */
 const LOOK_EVERY = 5000;
 
+export interface CopyingRegion extends RegionFacts {
+  /** Has ECI make snapshot copies of a cache; undefined if the API is not asked. Rejects if ECI refuses. */
+  readonly copy?: ((id: string, count: number) => Promise<void>) | undefined;
+}
+
 export class Copies {
   readonly #cluster: Cluster;
-  readonly #region: RegionFacts;
+  readonly #region: CopyingRegion;
   readonly #isOn: boolean;
   readonly #onProblem: (problem: string) => void;
   readonly #clock: Clock;
-  /** By uid, when the copies were asked for, in milliseconds since 1970; as many as caches are held back. */
-  #askedAtMs = new Map<string, number>();
-
   constructor(
     cluster: Cluster,
-    region: RegionFacts,
+    region: CopyingRegion,
     isOn: boolean,
     onProblem: (problem: string) => void,
     clock: Clock,
@@ -54,42 +59,44 @@ export class Copies {
     const own = this.#cluster.ownCaches();
     for (const { cache, copies } of this.#isOn ? cachesToHold(own, misses) : [])
       // oxlint-disable-next-line no-await-in-loop -- one change after the other
-      if (mayAct()) await this.#annotate(cache, `${copies}`, signal);
-    const asked = new Map<string, number>();
+      if (mayAct()) await this.#annotate(cache, describeCopies(copies), signal);
+    let isHolding = false;
     for (const cache of own.filter(({ copies }) => copies !== undefined)) {
-      const askedAtMs = this.#askedAtMs.get(cache.uid);
-      if (askedAtMs !== undefined) asked.set(cache.uid, askedAtMs);
-      // While it is made, or updated, there is nothing to ask for.
-      if (!cache.isMade || !mayAct()) continue;
-      // oxlint-disable-next-line no-await-in-loop
-      const nextAtMs = await this.#next(cache, askedAtMs, signal);
-      // oxlint-disable-next-line no-await-in-loop
-      if (nextAtMs === undefined) await this.#annotate(cache, null, signal);
-      else asked.set(cache.uid, nextAtMs);
+      if (!mayAct()) break;
+      // oxlint-disable-next-line no-await-in-loop -- one change after the other
+      isHolding = (await this.#goOn(cache, signal)) || isHolding;
     }
-    this.#askedAtMs = asked;
-    return asked.size > 0 ? this.#clock.now() + LOOK_EVERY : Infinity;
+    return isHolding ? this.#clock.now() + LOOK_EVERY : Infinity;
   }
 
-  /** @returns when the copies were asked for; undefined if the cache may go */
-  async #next(
-    cache: OwnCache,
-    askedAtMs: number | undefined,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const { name, id = '', copies = 1 } = cache;
-    const now = this.#clock.now();
+  /** @returns whether the cache is held back still */
+  async #goOn(cache: OwnCache, signal: AbortSignal): Promise<boolean> {
+    const { name, id = '', phase, isMade, copies } = cache;
+    const { count = 1, askedAtMs } = copies ?? {};
     if (askedAtMs !== undefined) {
-      const isDone = (this.#region.readAtMs() ?? 0) > askedAtMs && this.#region.listed(id)?.phase === READY;
-      return isDone || now - askedAtMs > LONGEST_HOLD ? undefined : askedAtMs;
+      const isRead = isMade && (this.#region.readAtMs() ?? 0) > askedAtMs + WHOLE_SECONDS;
+      const isDone = isRead && this.#region.listed(id)?.phase === READY;
+      const isOver = HOPELESS.has(phase) || this.#clock.now() - askedAtMs > LONGEST_HOLD;
+      if (!isDone && !isOver) return true;
+      await this.#annotate(cache, null, signal);
+      return false;
     }
-    if (!this.#isOn || !this.#region.copy) return undefined;
+    // While it is made there is nothing to ask for.
+    if (!isMade) return false;
+    const isAsked = await this.#ask(name, id, count, signal);
+    await this.#annotate(cache, isAsked ? describeCopies(count, this.#clock.now()) : null, signal);
+    return isAsked;
+  }
+
+  /** @returns whether ECI makes the copies */
+  async #ask(name: string, id: string, count: number, signal: AbortSignal): Promise<boolean> {
+    if (!this.#isOn || !this.#region.copy) return false;
     try {
-      await this.#region.copy(id, copies);
-      return now;
+      await this.#region.copy(id, count);
+      return true;
     } catch (error) {
       if (!signal.aborted) this.#onProblem(`ImageCache ${name} gets no snapshot copies: ${messageOf(error)}`);
-      return undefined;
+      return false;
     }
   }
 

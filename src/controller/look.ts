@@ -106,7 +106,7 @@ export class Looking {
     const own = this.#withFirstSight(this.#cluster.ownCaches(), now).map((cache) =>
       withUseInRegion(this.#uses.withUse(cache, usage), this.#region),
     );
-    const quota = quotaWithin(this.#options.quota, own, this.#region);
+    const quota = quotaWithin(this.#options.quota, this.#region);
     const tenantOf = (namespace: string): string => this.#tenantOf(namespace);
     const namespacesOf = (cache: OwnCache): readonly string[] => {
       const waiting = misses.byName.get(firstNameOf(cache.name))?.pods.keys() ?? [];

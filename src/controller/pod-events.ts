@@ -141,7 +141,9 @@ export class PodEvents {
   #add(watched: WatchedPod, view: View, nowMs: number): void {
     const cache = cacheFor(watched, view, this.#options, nowMs);
     if (!cache) return;
-    const found = isUsable(cache) ? 'SuccessfulHitImageCache' : 'ImageCacheNotComplete';
+    const found = isUsable({ ...cache, apiPhase: undefined })
+      ? 'SuccessfulHitImageCache'
+      : 'ImageCacheNotComplete';
     const key = `${found} ${cache.name} ${watched.subject.namespace}`;
     if (this.#groups.size >= MOST_REMEMBERED && !this.#groups.has(key)) return;
     const known = this.#groups.get(key);
@@ -179,7 +181,8 @@ function cacheFor(
   if (id !== undefined) {
     const cache = view.cacheById(id);
     const tenant = tenantOf(subject.namespace, view, options.sharing.mode);
-    return cache && !isHidden(cache, tenant) ? cache : undefined;
+    // What ECI's API alone knows is nobody's to see in a cluster.
+    return cache && cache.knownFrom !== 'api' && !isHidden(cache, tenant) ? cache : undefined;
   }
   if (!content) return undefined;
   const { pod } = content;

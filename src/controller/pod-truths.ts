@@ -65,7 +65,8 @@ export class PodTruths {
   /** Call it with each Event; the same one may come again. */
   pulled(pull: Pull): void {
     if (this.#clock.now() - pull.atMs > OLDEST) return;
-    const key = `${pull.podUid} ${pull.image} ${pull.atMs}`;
+    // A container that starts again finds its image present: that says nothing about the start of the pod.
+    const key = `${pull.podUid} ${pull.image}`;
     if (this.#counted.get(key)) return;
     this.#counted.set(key, true);
     const start = this.#starts.get(pull.podUid);

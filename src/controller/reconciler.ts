@@ -10,13 +10,13 @@ import { FAILED, READY } from '../core/image-cache.ts';
 import { oldestOf, stalenessOf } from '../core/staleness.ts';
 import type { CacheOptions, OwnCache } from '../core/controller/own-cache.ts';
 import { plan, type PlanOptions, type Refused } from '../core/controller/plan.ts';
-import { NO_REGION, type RegionFacts } from '../core/controller/region-facts.ts';
+import { NO_REGION } from '../core/controller/region-facts.ts';
 import { firstNameOf } from '../core/controller/desired-cache.ts';
 import type { TrackedView } from '../core/decision/view.ts';
 import { Backoffs } from './backoffs.ts';
 import { Changes, type ChangeEvents } from './changes.ts';
 import type { Cluster } from './cluster.ts';
-import { Copies } from './copies.ts';
+import { Copies, type CopyingRegion } from './copies.ts';
 import { CreationLog } from './creation-log.ts';
 import { LifePublication } from './life-publication.ts';
 import { Looking, type LookOptions } from './look.ts';
@@ -76,7 +76,7 @@ export class Reconciler {
     config: ReconcilerOptions,
     events: ReconcilerEvents,
     clock: Clock,
-    region: RegionFacts = NO_REGION,
+    region: CopyingRegion = NO_REGION,
   ) {
     this.#cluster = cluster;
     this.#view = view;

@@ -24,6 +24,9 @@ export class RegionCaches {
   readonly #index: ImageCacheIndex;
   /** By ID; the source says how many there may be. */
   #entries: ReadonlyMap<string, RegionEntry> = new Map();
+  /** By ID, of caches whose object has gone: how many lists had begun by then. As many as entries, at most. */
+  readonly #left = new Map<string, number>();
+  #lists = 0;
 
   constructor(index: ImageCacheIndex) {
     this.#index = index;
@@ -37,10 +40,21 @@ export class RegionCaches {
     return this.#entries.values();
   }
 
-  /** Takes the API's whole list in place of the one before; an empty one if it is too old to be trusted. */
-  reset(entries: readonly RegionEntry[]): void {
+  /** Call it before the API is asked for a list. @returns the number of the list, for `reset` */
+  begin(): number {
+    this.#lists += 1;
+    return this.#lists;
+  }
+
+  /**
+   * Takes the API's whole list in place of the one before; an empty one if it is too old to be trusted.
+   * @param list its number; undefined if no list was asked for
+   */
+  reset(entries: readonly RegionEntry[], list?: number): void {
     const before = this.#entries;
     this.#entries = new Map(entries.map((entry) => [entry.cache.id, entry]));
+    for (const [id, begun] of this.#left)
+      if (!this.#entries.has(id) || (list !== undefined && begun < list)) this.#left.delete(id);
     for (const id of new Set([...before.keys(), ...this.#entries.keys()])) this.#settle(id);
   }
 
@@ -60,8 +74,11 @@ export class RegionCaches {
     return wasThere;
   }
 
+  /** A list that began before may still have a cache that goes with its object. */
   #objectIsGone(id: string | undefined): void {
-    if (id !== undefined && this.#entries.has(id)) this.#settle(id);
+    if (id === undefined || !this.#entries.has(id)) return;
+    this.#left.set(id, this.#lists);
+    this.#settle(id);
   }
 
   /** Brings the index in line for one ID: its objects, or the API's entry if it has none. */
@@ -69,7 +86,8 @@ export class RegionCaches {
     const ofObjects = this.#index.claimants(id).filter(({ knownFrom }) => knownFrom !== 'api');
     const entry = this.#entries.get(id);
     for (const cache of ofObjects) this.#index.apply(this.#joined(cache));
-    if (ofObjects.length === 0 && entry) this.#index.apply(entry.cache);
+    const mayVanish = entry?.cache.mayVanish === true || this.#left.has(id);
+    if (ofObjects.length === 0 && entry) this.#index.apply({ ...entry.cache, mayVanish });
     else this.#index.delete(nameInRegion(id));
   }
 

@@ -6,21 +6,19 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { oldestOf } from '../core/staleness.ts';
 import { podCount, type Miss } from '../core/controller/misses.ts';
-import type { RegionFacts } from '../core/controller/region-facts.ts';
 import { REFUSAL_CODES } from '../core/controller/plan.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { withoutWrites } from '../controller/dry-run.ts';
-import { createControllerMetrics, PREFIX } from '../controller/metrics.ts';
+import { createControllerMetrics } from '../controller/metrics.ts';
 import { PodTruths, type TruthEvents } from '../controller/pod-truths.ts';
 import { Reconciler, type ReconcilerEvents } from '../controller/reconciler.ts';
 import { buildHealthServer } from '../http/health-server.ts';
 import { listenAll } from '../http/listen-all.ts';
 import { buildMetricsServer } from '../http/metrics-server.ts';
-import { createRegionMetrics } from '../http/region-metrics.ts';
 import type { KindReadiness, Readiness } from '../http/health.ts';
-import type { RegionSource, RegionSourceEvents } from '../sources/region/region-source.ts';
+import type { RegionSource } from '../sources/region/region-source.ts';
 import { connectController, type ConnectedController } from './connect.ts';
-import { connectRegion, countRegion } from './region.ts';
+import { connectControllerRegion } from './controller-region.ts';
 import { reconcilerOptions } from './reconciler-options.ts';
 import { kindsAsOf, secondsSince, shownProblems } from './readiness.ts';
 
@@ -74,10 +72,12 @@ export async function startController(
     clock,
   );
   const region = config.region.api
-    ? connectRegion(
+    ? connectControllerRegion(
         config,
         index,
-        regionListeners(index, metrics, onStep, onProblem, () => reconciler.wake()),
+        metrics,
+        () => connection.cluster.ownCaches(),
+        { onProblem, onProgress: onStep, onChange: () => reconciler.wake() },
         clock,
       )
     : undefined;
@@ -92,10 +92,10 @@ export async function startController(
     reconcilerOptions(config),
     reconcilerListeners(metrics, log, onProblem),
     clock,
-    region && factsOf(region, index),
+    region?.facts,
   );
 
-  const readiness = (): Readiness => controllerReadiness(connection, region, index, clock.now());
+  const readiness = (): Readiness => controllerReadiness(connection, region?.source, index, clock.now());
   const app = buildMetricsServer({ registry: metrics.registry, log, readiness });
   const healthApp = config.healthPort === 0 ? undefined : buildHealthServer(log, { readiness });
   const [address = ''] = await listenAll([
@@ -106,7 +106,7 @@ export async function startController(
   const synced = Promise.all([
     connection.source.start(),
     connection.cluster.start(),
-    region ? region.start() : Promise.resolve(),
+    region ? region.source.start() : Promise.resolve(),
   ]).then(() => undefined);
   // A leader must know the cluster before it acts.
   let electing = Promise.resolve();
@@ -125,7 +125,7 @@ export async function startController(
       await electing;
       await connection.cluster.stop();
       await connection.source.stop();
-      await region?.stop();
+      await region?.source.stop();
       await app.close();
       await healthApp?.close();
       log.info('stopped');
@@ -151,29 +151,6 @@ function truthListeners(
       if (!wasPresent) pullSeconds[start].inc(image, seconds);
     },
   };
-}
-
-function factsOf(region: RegionSource, { regionCaches }: ClusterIndex): RegionFacts {
-  return {
-    listed: (id) => {
-      const entry = regionCaches.get(id);
-      return entry && { lastMatchedAtMs: entry.lastMatchedAtMs, phase: entry.cache.phase };
-    },
-    readAtMs: () => region.confirmedAtMs(),
-    copy: (id, count) => region.copy(id, count),
-    manualQuota: () => region.usage()?.manual,
-  };
-}
-
-function regionListeners(
-  index: ClusterIndex,
-  { registry }: ReturnType<typeof createControllerMetrics>,
-  onProgress: (message: string) => void,
-  onProblem: (problem: string) => void,
-  onChange: () => void,
-): RegionSourceEvents {
-  const { polls } = createRegionMetrics(registry, PREFIX, () => countRegion(index));
-  return { onProblem, onProgress, onChange, onPoll: (code) => polls.inc({ code }) };
 }
 
 function reconcilerListeners(

@@ -5,16 +5,18 @@ import type { ClusterIndex } from '../index/cluster-index.ts';
 import { connectRegionApi, type RegionApi } from '../sources/region/region-api.ts';
 import { RegionSource, type RegionSourceEvents } from '../sources/region/region-source.ts';
 
+/** @param hasUsage whether the quotas are asked for too */
 export function connectRegion(
   { region }: Pick<Config, 'region'>,
   index: ClusterIndex,
   events: RegionSourceEvents,
   clock: Clock,
+  hasUsage = false,
 ): RegionSource {
   return new RegionSource(
     () => connectApi({ region }),
     index.regionCaches,
-    { ...region, region: region.name },
+    { ...region, region: region.name, hasUsage },
     events,
     clock,
   );

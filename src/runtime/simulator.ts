@@ -59,6 +59,7 @@ export async function simulate(
   void stopped.then(() => stopping.abort());
   const imageCaches = await connectImageCaches(config, signal);
   const region = api && new Region(life, api.quotas);
+  const told = new Set<string>();
   const standIn = region && (await startStandIn(region, { ...api, now: Date.now }));
   if (standIn) events.onServing(standIn.endpoint);
   let problem: string | undefined;
@@ -69,7 +70,7 @@ export async function simulate(
       // oxlint-disable-next-line no-await-in-loop
       if (region) await playUpdates(imageCaches, region);
       // oxlint-disable-next-line no-await-in-loop
-      if (region && poll % POLLS_A_LOOK === 0) await playPods(imageCaches, region, events);
+      if (region && poll % POLLS_A_LOOK === 0) await playPods(imageCaches, region, told, events);
       problem = undefined;
     } catch (error) {
       if (signal.aborted) break;
@@ -107,10 +108,14 @@ async function playUpdates(imageCaches: ImageCacheObjects, region: Region): Prom
   }
 }
 
-/** Starts each pod that a virtual node has and that ECI has not placed yet. */
+/**
+ * Starts each pod that a virtual node has and that ECI has not placed yet.
+ * @param told the uids of pods that cannot start and were told so; as many as there are pods
+ */
 async function playPods(
   imageCaches: ImageCacheObjects,
   region: Region,
+  told: Set<string>,
   events: SimulatorEvents,
 ): Promise<void> {
   const caches = await imageCaches.caches();
@@ -123,7 +128,7 @@ async function playPods(
     if (nodeName === undefined || !virtual.has(nodeName)) continue;
     if (isPlaced(pod) || isBeingDeleted(partOf(pod, 'metadata'))) continue;
     // oxlint-disable-next-line no-await-in-loop -- a pod starts from what the pod before it made
-    await startPod(pod, imageCaches, region, events);
+    await startPod(pod, imageCaches, region, told, events);
   }
 }
 
@@ -131,12 +136,14 @@ async function startPod(
   pod: JsonObject,
   imageCaches: ImageCacheObjects,
   region: Region,
+  told: Set<string>,
   events: SimulatorEvents,
 ): Promise<void> {
   const asked = startOf(pod);
   const started = region.start(asked, Date.now());
-  if (!started.runs) return;
-  await imageCaches.annotatePod(pod, groundTruth(asked, started));
+  if (!started.runs && told.has(asked.uid)) return;
+  if (started.runs) await imageCaches.annotatePod(pod, groundTruth(asked, started));
+  else told.add(asked.uid);
   for (const event of eventsOf(asked, started, (image) => region.bytesOf(image)))
     // oxlint-disable-next-line no-await-in-loop -- in their order
     await imageCaches.recordEvent(pod, event);

@@ -62,6 +62,7 @@ export async function verifyPods(
   const index = await loadIndex(config, onProblem, () => now);
   const api = connectApi(config);
   const phases = phasesOf(await patiently(() => api.caches()));
+  const isRegionRead = [...index.regionCaches.all()].length > 0;
   const groups = groupPods(pods, asked, index, config, now);
   const questions = new Map<string, MatchQuestion>();
   for (const { decision } of groups) {
@@ -77,7 +78,7 @@ export async function verifyPods(
       left += group.pods;
       return [];
     }
-    const answer: EciAnswer = { matched, phases, isRegionRead: config.region.api };
+    const answer: EciAnswer = { matched, phases, isRegionRead };
     return [{ ...group, images: imagesAsWritten(decision), ...verify(decision, index, answer) }];
   });
   return { rows, left };

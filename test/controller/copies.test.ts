@@ -4,9 +4,9 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Cluster } from '../../src/controller/cluster.ts';
-import { Copies } from '../../src/controller/copies.ts';
+import { Copies, type CopyingRegion } from '../../src/controller/copies.ts';
 import type { Miss } from '../../src/core/controller/misses.ts';
-import { NO_REGION, type RegionFacts } from '../../src/core/controller/region-facts.ts';
+import { NO_REGION } from '../../src/core/controller/region-facts.ts';
 import { withAnnotations } from '../../src/core/kubernetes/object.ts';
 import { RpcError } from '../../src/core/simulation/rpc.ts';
 import { ClusterIndex } from '../../src/index/cluster-index.ts';
@@ -25,7 +25,7 @@ const { signal } = new AbortController();
 let played: PlayedRegion;
 let clock: FakeClock;
 let source: RegionSource;
-let facts: RegionFacts;
+let facts: CopyingRegion;
 let object: Json;
 let problems: string[];
 let copies: Copies;
@@ -40,7 +40,7 @@ beforeEach(async () => {
   source = new RegionSource(
     () => played.connect(),
     index.regionCaches,
-    { region: REGION, pollIntervalMs: 60_000, maxStalenessMs: 300_000 },
+    { region: REGION, pollIntervalMs: 60_000, maxStalenessMs: 300_000, hasUsage: true },
     { onProblem: ignore, onProgress: ignore, onChange: ignore, onPoll: ignore },
     clock,
   );
@@ -70,7 +70,7 @@ function madeByController(phase: string): Json {
   return { ...made, metadata: { ...(made['metadata'] as Json), labels, uid: 'u' } };
 }
 
-function copiesWith(region: RegionFacts, isOn = true): Copies {
+function copiesWith(region: CopyingRegion, isOn = true): Copies {
   const cluster: Pick<Cluster, 'ownCaches' | 'annotate'> = {
     ownCaches: () => [readOwnCache(manifestOf('eci.alibabacloud.com/ImageCache', object))],
     annotate: (_cache, annotations) => {
@@ -97,7 +97,7 @@ function become(phase: string): void {
 function seen(): string {
   const manifest = manifestOf('eci.alibabacloud.com/ImageCache', object);
   const { annotations } = object['metadata'] as { annotations?: Record<string, string> };
-  return `${annotations?.[COPIES] ?? 'none'} ${readImageCache(manifest).phase}`;
+  return `${annotations?.[COPIES]?.split(' ')[0] ?? 'none'} ${readImageCache(manifest).phase}`;
 }
 
 describe('a cache for 2,500 pods', () => {
@@ -118,7 +118,7 @@ describe('a cache for 2,500 pods', () => {
     expect(played.calls.filter((call) => call === 'UpdateImageCache')).toHaveLength(1);
     played.region.takeUpdate(object);
     played.region.setCluster([object], {});
-    await clock.advance(1);
+    await clock.advance(2000);
     await source.start();
     await round();
     expect(seen()).toBe('none Ready');
@@ -138,12 +138,31 @@ describe('a cache for 2,500 pods', () => {
     await round();
     become('Ready');
     await round();
-    await clock.advance(1_800_000);
+    await clock.advance(1_799_000);
     await round();
     expect(seen()).toBe('3 Updating');
-    await clock.advance(1);
+    await clock.advance(2000);
     await round();
     expect(seen()).toBe('none Ready');
+  });
+
+  it('is made anew if the update fails', async () => {
+    await round();
+    become('Ready');
+    await round();
+    become('UpdateFailed');
+    await round();
+    expect(seen()).toBe('none UpdateFailed');
+  });
+
+  it('is not asked about twice by the next leader', async () => {
+    await round();
+    become('Ready');
+    await round();
+    copies = copiesWith(facts);
+    await round();
+    expect(played.calls).toEqual(['UpdateImageCache']);
+    expect(seen()).toBe('3 Updating');
   });
 
   it.each<[string, () => Copies]>([

@@ -126,6 +126,14 @@ describe('a pod without a decision', () => {
       ),
       false,
     ],
+    [
+      'is none of ours if only its node shows that it goes to ECI, which the webhook could not know',
+      {
+        ...pod('p', {}, { labels: {} }),
+        spec: { nodeName: 'virtual-kubelet', containers: [{ name: 'c', image: 'a:1' }] },
+      },
+      false,
+    ],
     ['is none of ours if nothing shows that it goes to ECI', pod('p', {}, { labels: {} }), false],
     [
       'may be answered if a decision would write nothing',

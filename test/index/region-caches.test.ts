@@ -78,6 +78,19 @@ describe('a cache', () => {
   });
 });
 
+it('a cache whose object has gone may be gone too, until a list that began afterwards has it', () => {
+  const mayVanish = (): boolean | undefined => index.byId('imc-1')?.mayVanish;
+  region.reset([entry('imc-1')], region.begin());
+  region.applyObject(object('web', 'imc-1'));
+  const underWay = region.begin();
+  region.deleteObject('web');
+  expect(mayVanish()).toBe(true);
+  region.reset([entry('imc-1')], underWay);
+  expect(mayVanish()).toBe(true);
+  region.reset([entry('imc-1')], region.begin());
+  expect(mayVanish()).toBe(false);
+});
+
 it('the index is the same in whatever order objects and lists come', () => {
   const id = fc.constantFrom('imc-1', 'imc-2', 'imc-3');
   const phase = fc.constantFrom('Ready', 'Failed');
@@ -108,6 +121,8 @@ it('the index is the same in whatever order objects and lists come', () => {
       const direct = new RegionCaches(anew);
       for (const each of objects.values()) direct.applyObject(each);
       direct.reset(list);
+      // Lists that began after all of this.
+      joined.reset(list, joined.begin());
       for (const each of ['imc-1', 'imc-2', 'imc-3'])
         expect(after.claimants(each)).toEqual(anew.claimants(each));
       expect(after.size).toBe(anew.size);

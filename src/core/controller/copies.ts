@@ -6,11 +6,10 @@
 import { ENDED } from '../image-cache.ts';
 import { podCount, type Miss } from './misses.ts';
 import { firstNameOf } from './desired-cache.ts';
+import { MOST_COPIES } from './held-copies.ts';
 import type { OwnCache } from './own-cache.ts';
 
 const PODS_A_COPY = 1000;
-/** More than any workload needs; what a user writes into the annotation is no more than this either. */
-export const MOST_COPIES = 20;
 
 /** The caches that are being made, that nobody holds back yet, and how many copies each should get. */
 export function cachesToHold(

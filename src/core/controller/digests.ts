@@ -6,71 +6,66 @@ import { MATCHED_CACHE } from '../annotations.ts';
 import { parseImageReference } from '../image/reference.ts';
 import { objectsIn, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
 import { parseTime } from '../kubernetes/time.ts';
+import { Memory } from '../memoize.ts';
 import type { OwnCache } from './own-cache.ts';
 
-/** Images, and caches, that are remembered; of an image, the digests that were seen first the latest. */
-const MOST = { images: 10_000, caches: 10_000, digests: 4 };
+/** Images, and images of caches, that are remembered at least: the latest; at most twice as many. */
+const MOST = 10_000;
+
+interface Shown {
+  readonly key: string;
+  readonly digest: string;
+  /** Whether the kubelet asks the registry each time the container starts. */
+  readonly isPulled: boolean;
+}
 
 export class Digests {
-  /** By image key, when a pod that shows each digest was first started, in milliseconds since 1970. */
-  readonly #seen = new Map<string, Map<string, number>>();
-  /** By cache ID and image key: the digest that the first pod showed that started from the cache. */
-  readonly #held = new Map<string, string>();
+  /** By image key: the digest that the registry last gave to a pod, and when that pod was started. */
+  readonly #current = new Memory<{ readonly digest: string; readonly atMs: number }>(MOST);
+  /** By cache ID and image key: the digest that the cache holds. */
+  readonly #held = new Memory<string>(MOST);
 
   /** @param pod in any state; one that has not pulled its images yet shows nothing */
   note(pod: JsonObject): void {
-    const status = partOf(pod, 'status');
-    const startedAtMs = parseTime(status['startTime']);
-    if (startedAtMs === undefined) return;
+    const atMs = parseTime(partOf(pod, 'status')['startTime']);
+    if (atMs === undefined) return;
     const used = readText(partOf(partOf(pod, 'metadata'), 'annotations')[MATCHED_CACHE]);
-    for (const { key, digest } of digestsOf(pod)) {
-      const seen = this.#seen.get(key) ?? new Map<string, number>();
-      if (!this.#seen.has(key) && this.#seen.size >= MOST.images) continue;
-      this.#seen.set(key, seen);
-      seen.set(digest, Math.min(seen.get(digest) ?? Infinity, startedAtMs));
-      if (seen.size > MOST.digests) seen.delete(firstOf(seen, (a, b) => a < b));
-      const place = `${used} ${key}`;
-      if (used !== undefined && !this.#held.has(place) && this.#held.size < MOST.caches)
-        this.#held.set(place, digest);
+    for (const { key, digest, isPulled } of digestsOf(pod)) {
+      // What a pod took from a cache says what the cache holds, and nothing about the registry.
+      if (used !== undefined && !isPulled) this.#held.set(`${used} ${key}`, digest);
+      else if ((this.#current.get(key)?.atMs ?? 0) <= atMs) this.#current.set(key, { digest, atMs });
     }
   }
 
   /**
-   * The images of a cache, as it pulled them, whose tag has moved: a pod that started later than every pod with the digest of
-   * the cache shows another one. Empty if no pod that started from the cache has been seen.
+   * The images of a cache, as it pulled them, whose tag has moved: since the cache was made, the registry gave another digest
+   * than pods took from the cache. Empty if no pod has shown both.
    */
-  moved({ id, contents }: OwnCache): string[] {
+  moved({ id, contents, createdAtMs }: OwnCache): string[] {
     return contents.images.flatMap(({ key, text }) => {
       const held = this.#held.get(`${id} ${key}`);
-      const seen = this.#seen.get(key);
-      if (held === undefined || !seen) return [];
-      return firstOf(seen, (a, b) => a > b) === held ? [] : [text];
+      const current = this.#current.get(key);
+      const hasMoved = held !== undefined && current && current.atMs > createdAtMs && current.digest !== held;
+      return hasMoved ? [text] : [];
     });
   }
 }
 
-/** The digest whose time is before all others, in the order that is given. */
-function firstOf(seen: ReadonlyMap<string, number>, isBefore: (a: number, b: number) => boolean): string {
-  let [first = '', at = 0]: readonly [string?, number?] = [...seen][0] ?? [];
-  for (const [digest, time] of seen) if (isBefore(time, at)) [first, at] = [digest, time];
-  return first;
-}
-
 /** What a status shows of images with a tag; an image that is named by digest never moves. */
-function digestsOf(pod: JsonObject): { readonly key: string; readonly digest: string }[] {
+function digestsOf(pod: JsonObject): Shown[] {
   const [spec, status] = [partOf(pod, 'spec'), partOf(pod, 'status')];
-  const images = new Map<string, string>();
+  const containers = new Map<string, JsonObject>();
   for (const field of ['initContainers', 'containers'])
-    for (const { name, image } of objectsIn(spec[field]))
-      if (typeof name === 'string' && typeof image === 'string') images.set(name, image);
+    for (const container of objectsIn(spec[field])) containers.set(String(container['name']), container);
   const statuses = ['initContainerStatuses', 'containerStatuses'].flatMap((field) =>
     objectsIn(status[field]),
   );
   return statuses.flatMap(({ name, imageID }) => {
-    const reference = parseImageReference(images.get(typeof name === 'string' ? name : '') ?? '');
+    const { image, imagePullPolicy } = containers.get(String(name)) ?? {};
+    const reference = parseImageReference(readText(image) ?? '');
     // A bare ID is that of the configuration, which is no digest of a registry.
     const [, digest] = /@(sha256:[0-9a-f]{64})$/.exec(readText(imageID) ?? '') ?? [];
     if (!reference || digest === undefined || reference.key.includes('@')) return [];
-    return { key: reference.key, digest };
+    return { key: reference.key, digest, isPulled: imagePullPolicy === 'Always' };
   });
 }

@@ -18,6 +18,7 @@ import { DEFAULT_PLATFORM, isSamePlatform } from '../decision/placement.ts';
 import { IMAGE_CACHE_API_VERSION } from '../image-cache.ts';
 import { partOf, type JsonObject } from '../kubernetes/json.ts';
 import { formatTime } from '../kubernetes/time.ts';
+import type { HeldCopies } from './held-copies.ts';
 import { cacheName, nameOfAttempt, type DesiredCache, type Unsized } from './desired-cache.ts';
 import { describeSets, type CachedSet } from './image-sets.ts';
 
@@ -42,8 +43,8 @@ export interface OwnCache {
   readonly phase: string;
   /** Whether ECI says that it is Ready. */
   readonly isMade: boolean;
-  /** How many snapshot copies it is held back for; undefined: it is not. */
-  readonly copies: number | undefined;
+  /** The snapshot copies that it is held back for; undefined: it is not. */
+  readonly copies: HeldCopies | undefined;
   readonly createdAtMs: number;
   /** When ECI last reported a change; when the object was created if it reported none. */
   readonly updatedAtMs: number;

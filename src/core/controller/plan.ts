@@ -4,7 +4,7 @@
  */
 import type { OwnCache } from './own-cache.ts';
 import { podCount, type Miss } from './misses.ts';
-import { FAILED } from '../image-cache.ts';
+import { FAILED, HOPELESS } from '../image-cache.ts';
 import { DAY } from '../kubernetes/time.ts';
 import { enlarged } from '../cache-size.ts';
 import { Alarm } from './alarm.ts';
@@ -208,7 +208,7 @@ function nextAttempt(
   { phase, attempt, updatedAtMs, firstAttemptAtMs, failedForSpace, sizeGib }: OwnCache,
   alarm: Alarm,
 ): NextAttempt | undefined {
-  if (phase !== FAILED) return undefined;
+  if (!HOPELESS.has(phase)) return undefined;
   const wait = Math.min(ATTEMPT_WAIT_MS.first * 2 ** Math.min(attempt - 1, 30), ATTEMPT_WAIT_MS.longest);
   if (alarm.isDue(firstAttemptAtMs + GIVEN_UP_AFTER) || !alarm.isDue(updatedAtMs + wait)) return undefined;
   const size = failedForSpace ? enlarged(sizeGib, desired.largestGib) : Math.max(sizeGib, desired.sizeGib);

@@ -11,30 +11,23 @@ export interface RegionFacts {
   ) => { readonly lastMatchedAtMs: number | undefined; readonly phase: string } | undefined;
   /** When the list was read, in milliseconds since 1970; undefined: not yet. */
   readonly readAtMs: () => number | undefined;
-  /** Has ECI make snapshot copies of a cache; undefined if the API is not asked. Throws if ECI refuses. */
-  readonly copy: ((id: string, count: number) => Promise<void>) | undefined;
-  /** The account's quota of manual caches in the region; undefined if it is not known. */
-  readonly manualQuota: () => { readonly used: number; readonly most: number } | undefined;
+  /**
+   * How many manual caches the account may have beside those that others made, as it was when the API was asked; undefined if
+   * it is not known. What we make and delete afterwards does not change it.
+   */
+  readonly places: () => number | undefined;
 }
 
 /** The API is not asked. */
 export const NO_REGION: RegionFacts = {
   listed: () => undefined,
   readAtMs: () => undefined,
-  copy: undefined,
-  manualQuota: () => undefined,
+  places: () => undefined,
 };
 
-/**
- * How many caches the controller may keep: what it is configured to, and what the region leaves beside the caches that others
- * made. Those that it has made or deleted since the API was asked do not change what others have.
- */
-export function quotaWithin(configured: number, own: readonly OwnCache[], region: RegionFacts): number {
-  const quota = region.manualQuota();
-  if (!quota) return configured;
-  const ours = own.filter(({ id }) => id !== undefined && region.listed(id) !== undefined).length;
-  const ofOthers = Math.max(quota.used - ours, 0);
-  return Math.max(Math.min(configured, quota.most - ofOthers), 0);
+/** How many caches the controller may keep: what it is configured to, and what the region leaves. */
+export function quotaWithin(configured: number, region: RegionFacts): number {
+  return Math.max(Math.min(configured, region.places() ?? configured), 0);
 }
 
 /** The cache, last used when the API says, if that is later than what the cluster shows. */

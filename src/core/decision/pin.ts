@@ -8,7 +8,7 @@ import { denied, filterContext, indexStaleness, type DecisionContext, type StepR
 import { NO_MATCH } from './match/degree.ts';
 import { describePinRefusal } from './match/diagnosis.ts';
 import { PIN_FILTERS, refusalOf, PIN_WARNING_FILTERS } from './match/filters.ts';
-import { isReady, type ImageCache } from '../image-cache.ts';
+import type { ImageCache } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
 import { isHidden, ownerOf, tenantOf } from './sharing.ts';
 import type { Writing } from './write.ts';
@@ -28,22 +28,17 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
   }
 
   const tenant = tenantOf(user.namespace, view, options.sharing.mode);
-  const claimants = view.cachesById(id);
-  const cache = claimants.find((each) => each.knownFrom !== 'api' && !isHidden(each, tenant));
+  // What ECI's API alone knows decides no pin: replicas may have read other lists, and `imc explain` shows it.
+  const claimants = view.cachesById(id).filter(({ knownFrom }) => knownFrom !== 'api');
+  const cache = claimants.find((each) => !isHidden(each, tenant));
   if (!cache && claimants.some((each) => ownerOf(each, tenant) === 'others')) {
     // Names only what the user wrote: the cache itself is another namespace's.
     const why = `image cache ${quote(id)} belongs to another namespace`;
     return denied('NotShared', `${why}: remove ${PIN.modern}, or ask for one of your own`, id);
   }
-  if (!cache && claimants.some(({ knownFrom }) => knownFrom !== 'api')) {
+  if (!cache && claimants.length > 0) {
     const why = `${quote(id)} is kept unchecked: it was made with pull secrets of another namespace`;
     return { ...kept, reason: 'PinnedUnchecked', why, warnings: [`image cache ${why}`] };
-  }
-  if (!cache && claimants[0]) {
-    const why = `${quote(id)} has no ImageCache in this cluster, and is known in the region`;
-    const hint = isReady(claimants[0]) ? [] : [`image cache ${why}; the pod fails if it is not Ready there`];
-    const warnings = [...hint, ...pinWarnings(context, undefined, id)];
-    return { ...kept, reason: 'PinnedInRegion', why, warnings };
   }
   if (!cache) {
     const why = `${quote(id)} has no ImageCache in this cluster`;

@@ -9,7 +9,6 @@ export const REASONS = {
   PartialMatchLeftToEci: 'the best cache lacks some of the images, and the choice is left to ECI',
   Pinned: "the user's cache is Ready",
   PinnedUnknown: "the user's cache has no ImageCache object in this cluster; ECI itself may know it",
-  PinnedInRegion: "the user's cache has no ImageCache object in this cluster, and ECI's API knows it",
   PinnedNotReady: "the user's cache is not Ready, and pin.notReady is warn",
   PinnedUnchecked: "the user's cache could not be looked up in an index that is not up to date",
   NoCacheHoldsImages: 'no cache shares an image with the pod',

@@ -57,7 +57,7 @@ export function whyOnlyKnown(
   { sharing }: Tenant,
 ): string | undefined {
   if (cache.knownFrom !== 'api') return undefined;
-  if (cache.mayVanish) return 'ECI removes it by itself';
+  if (cache.mayVanish) return 'it may be gone at any time';
   if (!isComplete) return 'it does not hold all images';
   return sharing === 'cluster'
     ? undefined

@@ -82,7 +82,13 @@ export function verify(decision: Decision, view: View, answer: EciAnswer): Verif
     const because = 'minimumMatch is repository, and ECI looks for the same image';
     return explained(ours, eci, rules.add('MinimumMatch'), [because]);
   }
-  return { verdict: 'differs', ours, eci, rules: [...rules], because: `ECI's matcher does not find ${ours}` };
+  return {
+    verdict: 'differs',
+    ours,
+    eci,
+    rules: [...rules],
+    because: `ECI's matcher does not find ${ours}${answer.phases.has(ours) ? '' : ', which the region does not list: it is another region or account, or the cache is gone'}`,
+  };
 }
 
 /** The rules for which a decision looks for no cache at all. */
@@ -93,7 +99,7 @@ const RULE_OF_REASON: ReadonlyMap<ReasonCode, VerificationRule> = new Map<Reason
   ['IndexStale', 'Staleness'],
 ]);
 
-const STALE = 'the ImageCache object says Ready, and the region does not';
+const STALE = 'the ImageCache object says Ready, and the region has another phase';
 
 function explained(
   ours: string | null,
@@ -105,9 +111,9 @@ function explained(
   return { verdict, ours, eci, rules: [...rules], because: reasons.join('; ') };
 }
 
-/** Whether the region does not have the cache Ready, although the decision would use it. */
+/** Whether the region has the cache, but not Ready, although the decision would use it. */
 function isStale(id: string | null, { phases }: EciAnswer): boolean {
-  return id !== null && phases.get(id) !== READY;
+  return id !== null && (phases.get(id) ?? READY) !== READY;
 }
 
 /** The rule for which the decision does not choose a cache that ECI prefers; undefined if there is none. */

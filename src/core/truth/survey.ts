@@ -50,8 +50,12 @@ export function surveyTruths(truths: Iterable<PodTruth>, pulls: Iterable<Pull>):
   }
   const images = new Map<string, { warm: Totals; cold: Totals }>();
   const all = { warm: new Totals(), cold: new Totals() };
-  for (const pull of pulls) {
-    if (!usedBy.has(pull.podUid)) continue;
+  const told = new Set<string>();
+  for (const pull of [...pulls].toSorted((a, b) => a.atMs - b.atMs)) {
+    // What a pod shows of an image later, it shows of what it has pulled itself.
+    const what = `${pull.podUid} ${pull.image}`;
+    if (!usedBy.has(pull.podUid) || told.has(what)) continue;
+    told.add(what);
     const used = usedBy.get(pull.podUid);
     const start = used === undefined ? 'cold' : 'warm';
     all[start].add(pull);

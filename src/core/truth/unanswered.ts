@@ -54,7 +54,9 @@ export function isUnanswered(
   if ((parseTime(metadata['creationTimestamp']) ?? 0) <= scope.sinceMs) return false;
   if (partOf(metadata, 'annotations')[DECISION] !== undefined) return false;
   try {
-    const pod = readPod(object, undefined);
+    const read = readPod(object, undefined);
+    // Without bindTime the webhook has seen the pod before it had a node.
+    const pod = options.bindTime ? read : { ...read, nodeName: undefined };
     const labels = withName(view.namespaceLabels(pod.namespace), pod.namespace);
     const isAsked = scope.selectors.some(
       ({ namespace, object: ofPod }) => matchesLabels(namespace, labels) && matchesLabels(ofPod, pod.labels),

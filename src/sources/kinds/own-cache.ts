@@ -21,7 +21,7 @@ import type { Unsized } from '../../core/controller/desired-cache.ts';
 import { readSets } from '../../core/controller/image-sets.ts';
 import { DEFAULT_PLATFORM } from '../../core/decision/placement.ts';
 import { parseImageReference } from '../../core/image/reference.ts';
-import { MOST_COPIES } from '../../core/controller/copies.ts';
+import { readCopies } from '../../core/controller/held-copies.ts';
 import { FAILED, phaseOf, READY } from '../../core/image-cache.ts';
 import { isBeingDeleted, resourceVersionOf } from '../../core/kubernetes/object.ts';
 import {
@@ -48,7 +48,6 @@ export function readOwnCache(manifest: Manifest): OwnCache {
   const status = readPart(object, 'status');
   const annotations = readStringMap(metadata['annotations'], 'metadata.annotations');
   const stated = readText(status['phase']) ?? '';
-  const copies = countIn(annotations.get(COPIES));
   const phase = phaseOf(stated, annotations.has(COPIES));
   const size = readPart(object, 'spec')['imageCacheSize'];
   const createdAtMs = readTime(metadata['creationTimestamp'], 'metadata.creationTimestamp') ?? 0;
@@ -61,7 +60,7 @@ export function readOwnCache(manifest: Manifest): OwnCache {
     id: readText(status['imageCacheId']),
     phase,
     isMade: stated === READY,
-    copies: annotations.has(COPIES) ? Math.min(copies ?? 1, MOST_COPIES) : undefined,
+    copies: readCopies(annotations.get(COPIES)),
     createdAtMs,
     updatedAtMs: readTime(status['lastUpdatedTime'], 'status.lastUpdatedTime') ?? createdAtMs,
     expiresAtMs: readExpiry(manifest),

@@ -1,7 +1,7 @@
 /**
  * Finds the credentials for Alibaba Cloud, with the vendor's package: an access key in the environment, the role of the
- * service account (RRSA), or a profile in a file. Unlike the package's own chain it asks no metadata server, and goes on
- * looking after a failure.
+ * service account (RRSA), or a profile in a file. Unlike the package's own chain it asks no metadata server by itself, and
+ * goes on looking after a failure.
  */
 import type Sdk from '@alicloud/credentials';
 import { RegionApiError } from './region-error.ts';
@@ -44,7 +44,10 @@ export function loadCredentials(): Credential {
         const type = securityToken ? 'sts' : 'access_key';
         return new sdk.CredentialModel({ accessKeyId, accessKeySecret, securityToken, type });
       } catch {
-        // Its variables or its file are missing, or are not valid: the next one may have some.
+        // With the variables of a role, another identity from a file would be a surprise.
+        if (provider instanceof sdk.OIDCRoleArnCredentialsProvider)
+          throw new RegionApiError('RoleNotAssumed', 'credentials');
+        // The variables or the file are missing, or are not valid: the next one may have some.
       }
     }
     throw new RegionApiError('NoCredentials', 'credentials');

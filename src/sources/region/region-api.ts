@@ -81,6 +81,7 @@ export class RegionApi {
         const id = readText(cache['ImageCacheId']);
         if (id !== undefined) byId.set(id, cache);
       }
+      if (byId.size > PAGE.size * PAGE.most) throw new RegionApiError('TooManyPages', 'DescribeImageCaches');
       const next = readText(answer['NextToken']);
       if (next === undefined) return [...byId.values()];
       if (next === token) throw new RegionApiError('RepeatedToken', 'DescribeImageCaches');

@@ -1,5 +1,5 @@
 /** Reads a cache as ECI's API describes it (DescribeImageCaches, version 2018-08-08) into the form of the index. */
-import type { ImageCache } from '../../core/image-cache.ts';
+import { MAX_CACHE_IMAGES, type ImageCache } from '../../core/image-cache.ts';
 import { isObject, readText } from '../../core/kubernetes/json.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
 import { Unreadable } from '../../core/kubernetes/problem.ts';
@@ -20,6 +20,8 @@ export function readRegionCache(item: unknown, region: string): RegionEntry {
   if (!isObject(item)) throw new Unreadable('ImageCaches[]', 'must be an object');
   const id = readText(item['ImageCacheId']);
   if (id === undefined) throw new Unreadable('ImageCacheId', 'is missing');
+  if (Array.isArray(item['Images']) && item['Images'].length > MAX_CACHE_IMAGES)
+    throw new Unreadable('Images', `must be at most ${MAX_CACHE_IMAGES}`);
   const isAutomatic = readText(item['ImageCacheName'])?.startsWith(AUTOMATIC_NAME) === true;
   const size = item['ImageCacheSize'];
   const phase = readText(item['Status']) ?? '';

@@ -32,6 +32,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^InvalidSecurityToken/, 'the session token is not valid, or has expired: get a new one'],
   [/^(?:InvalidAccessKeyId|SignatureDoesNotMatch|IncompleteSignature)/, 'the access key is not valid'],
   [/^(?:Forbidden|NoPermission)/, 'the RAM policy does not allow it; docs/region.md has the policy'],
+  [
+    /^RoleNotAssumed/,
+    'the role of the service account could not be taken on (RRSA): look at the role and its trust',
+  ],
   [/^NoCredentials/, 'no credentials were found; docs/region.md says where they may be'],
   [/^RepeatedToken/, 'the same page of the list came twice: nothing of it is used'],
   [/^TooManyPages/, 'the region lists more than 10,000 caches: nothing of the list is used'],

@@ -8,6 +8,7 @@ import type { RegionCaches, RegionEntry } from '../../index/region-caches.ts';
 import type { KindStatus, Source } from '../source.ts';
 import { readRegionCaches } from './region-cache.ts';
 import type { RegionApi, RegionUsage } from './region-api.ts';
+import { RegionApiError } from './region-error.ts';
 
 export interface RegionSourceOptions {
   readonly region: string;
@@ -15,6 +16,8 @@ export interface RegionSourceOptions {
   readonly pollIntervalMs: number;
   /** The list is forgotten if it has not been read anew for longer than this, in milliseconds. */
   readonly maxStalenessMs: number;
+  /** Whether the quotas are asked for too. */
+  readonly hasUsage: boolean;
 }
 
 export interface RegionSourceEvents {
@@ -132,27 +135,59 @@ export class RegionSource implements Source {
     const began = this.#clock.now();
     try {
       this.#api ??= this.#connect();
-      const items = await this.#api.caches();
-      this.#usage = await this.#api.usage();
+      const list = this.#caches.begin();
+      const items = await this.#inTime(this.#api.caches());
       if (this.#stopping.signal.aborted) return false;
-      this.#take(readRegionCaches(items, this.#options.region));
+      this.#problem = undefined;
+      if (this.#options.hasUsage) await this.#readUsage(this.#api);
       // What the API said is as old as the beginning of the poll.
       this.#confirmedAtMs = began;
-      this.#problem = undefined;
+      this.#take(readRegionCaches(items, this.#options.region), list);
       this.#events.onPoll('OK');
       return true;
     } catch (error) {
-      if (this.#stopping.signal.aborted) return false;
-      const problem = `caches of the region: ${messageOf(error)}`;
-      if (problem !== this.#problem) this.#events.onProblem(problem);
-      this.#problem = problem;
-      this.#events.onPoll(error instanceof Error && 'code' in error ? String(error.code) : 'Unknown');
+      this.#failed(error);
       return false;
     }
   }
 
-  #take(entries: readonly RegionEntry[]): void {
-    this.#caches.reset(entries);
+  /** Without the quotas the list counts all the same. */
+  async #readUsage(api: RegionApi): Promise<void> {
+    this.#usage = undefined;
+    try {
+      this.#usage = await this.#inTime(api.usage());
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** A list has many pages: all of them together must come while the list before still counts. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const ended = new AbortController();
+    const { signal } = this.#stopping;
+    const late = this.#clock.sleep(this.#options.maxStalenessMs / 2, AbortSignal.any([signal, ended.signal]));
+    try {
+      return await Promise.race([
+        answer,
+        late.then((): never => {
+          throw new RegionApiError('Timeout', 'DescribeImageCaches');
+        }),
+      ]);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    const problem = `caches of the region: ${messageOf(error)}`;
+    if (problem !== this.#problem) this.#events.onProblem(problem);
+    this.#problem = problem;
+    this.#events.onPoll(error instanceof RegionApiError ? error.code : 'Unknown');
+  }
+
+  #take(entries: readonly RegionEntry[], list?: number): void {
+    this.#caches.reset(entries, list);
     this.#size = entries.length;
     this.#events.onChange();
   }

@@ -69,7 +69,7 @@ describe('a cache that the API alone knows is given to a pod', () => {
       cache: { id: ID, knownFrom: 'api' },
       refusal: {
         code: 'OnlyInRegion',
-        message: expect.stringContaining('ECI removes it by itself') as string,
+        message: expect.stringContaining('it may be gone at any time') as string,
       },
     });
   });
@@ -108,16 +108,19 @@ describe('a cache that an object and the API know', () => {
 describe('a pin that the API alone knows', () => {
   const pod = podObject({ annotations: { [PIN]: ID } });
 
-  it.each(['warn', 'deny'] as const)('is known, and not warned about (pin.unknown: %s)', (unknown) => {
-    const { decision } = decideFor(pod, withRegion([], listed()), { pin: { unknown } });
-    expect(decision).toMatchObject({ outcome: 'pinned', reason: 'PinnedInRegion', warnings: [] });
-  });
-
-  it('is never denied, not even if it has failed', () => {
-    const index = withRegion([], listed({ Status: 'Failed' }));
-    const { decision } = decideFor(pod, index, { pin: { unknown: 'deny', notReady: 'deny' } });
-    expect(decision).toMatchObject({ outcome: 'pinned', reason: 'PinnedInRegion' });
-    expect(decision.warnings).toEqual([expect.stringContaining('fails if it is not Ready')]);
+  it.each<[string, ConfigChange, Json]>([
+    ['warned about', {}, {}],
+    ['warned about', {}, { Status: 'Failed' }],
+    ['denied', { pin: { unknown: 'deny' } }, {}],
+  ])('is %s as an unknown one is, so that replicas with other lists agree', (_title, change, listing) => {
+    const { decision, annotations } = decideFor(pod, withRegion([], listed(listing)), change);
+    const without = decideFor(pod, withRegion([]), change);
+    expect([decision.outcome, decision.why, decision.warnings]).toEqual([
+      without.decision.outcome,
+      without.decision.why,
+      without.decision.warnings,
+    ]);
+    expect(annotations).toEqual(without.annotations);
   });
 });
 

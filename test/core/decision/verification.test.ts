@@ -50,13 +50,6 @@ describe('the decision and the matcher', () => {
       ['Staleness'],
     ],
     [
-      'the object is Ready and the region has no such cache',
-      [BEST],
-      [],
-      { phases: new Map() },
-      ['Staleness'],
-    ],
-    [
       'the region has failed since',
       [BEST, SECOND],
       ['imc-second'],
@@ -72,6 +65,12 @@ describe('the decision and the matcher', () => {
     ['ECI does not find what the decision chooses', [BEST], []],
   ])('differ if %s', (_title, objects, matched) => {
     expect(check(objects, matched)).toMatchObject({ verdict: 'differs', rules: [] });
+  });
+
+  it('differ if the region does not have the cache at all: it is gone, or it is another region', () => {
+    const result = check([BEST], [], { phases: new Map() });
+    expect(result).toMatchObject({ verdict: 'differs', rules: [] });
+    expect(result.because).toContain('another region or account');
   });
 
   it('differ by rule although a later cache of the answer is the same', () => {

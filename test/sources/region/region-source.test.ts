@@ -27,7 +27,7 @@ beforeEach(async () => {
   source = new RegionSource(
     () => played.connect(),
     index.regionCaches,
-    { region: REGION, pollIntervalMs: MINUTE, maxStalenessMs: 5 * MINUTE },
+    { region: REGION, pollIntervalMs: MINUTE, maxStalenessMs: 5 * MINUTE, hasUsage: true },
     {
       onProblem: (problem) => problems.push(problem),
       onProgress: (step) => problems.push(step),
@@ -122,12 +122,40 @@ it.each([
   await nextPoll(1);
 });
 
+it('keeps the list although the quotas may not be read, and says so', async () => {
+  const id = makeCache(played, 'one', ['a:1']);
+  const counted = played.calls.push.bind(played.calls);
+  played.calls.push = (action: string) => {
+    if (action === 'ListUsage') played.faults.unshift(new RpcError(403, 'Forbidden.RAM', 'x'));
+    return counted(action);
+  };
+  await source.start();
+  expect(index.cacheById(id)).toBeDefined();
+  expect(source.usage()).toBeUndefined();
+  expect(source.problems()[0]).toMatch(/eci:ListUsage/);
+});
+
+it('gives a list up that does not come to its end while the one before counts', async () => {
+  const { promise: forever } = Promise.withResolvers<never>();
+  source = new RegionSource(
+    () => new RegionApi(() => forever, REGION),
+    index.regionCaches,
+    { region: REGION, pollIntervalMs: MINUTE, maxStalenessMs: 5 * MINUTE, hasUsage: true },
+    { onProblem: (problem) => problems.push(problem), onProgress: ignore, onChange: ignore, onPoll: ignore },
+    clock,
+  );
+  const started = source.start();
+  await clock.advance(2.5 * MINUTE);
+  await started;
+  expect(problems).toEqual([expect.stringContaining('cannot be reached (Timeout)')]);
+});
+
 it('stops although a call is under way that is not answered', async () => {
   const { promise: forever } = Promise.withResolvers<never>();
   const hanging = new RegionSource(
     () => new RegionApi(() => forever, REGION),
     index.regionCaches,
-    { region: REGION, pollIntervalMs: MINUTE, maxStalenessMs: 5 * MINUTE },
+    { region: REGION, pollIntervalMs: MINUTE, maxStalenessMs: 5 * MINUTE, hasUsage: true },
     { onProblem: ignore, onProgress: ignore, onChange: ignore, onPoll: ignore },
     clock,
   );
