@@ -318,7 +318,7 @@ describe('requests of other kinds', () => {
       expect(pod.annotations).toEqual(hit('imc-copied'));
       return pod;
     });
-    expect(copy.labels).toEqual(ECI);
+    expect(copy.labels).toEqual({ ...ECI, 'imagecache-webhook.io/outcome': 'hit' });
     expect(copy.annotations).not.toHaveProperty(['imagecache-webhook.io/create-on-miss']);
   });
 });
