@@ -16,8 +16,8 @@ import type { Cluster } from './cluster.ts';
 
 /** Milliseconds after which a cache goes although ECI has not said that the copies are made. */
 const LONGEST_HOLD = 1_800_000;
-/** Milliseconds: the annotation says the second. */
-const WHOLE_SECONDS = 1000;
+/** Milliseconds that the call may take, and a second more, because the annotation says whole ones. */
+const ASKING_TAKES = 20_000;
 /** Milliseconds until the next look while caches are held back. */
 const LOOK_EVERY = 5000;
 
@@ -32,6 +32,7 @@ export class Copies {
   readonly #isOn: boolean;
   readonly #onProblem: (problem: string) => void;
   readonly #clock: Clock;
+
   constructor(
     cluster: Cluster,
     region: CopyingRegion,
@@ -74,7 +75,7 @@ export class Copies {
     const { name, id = '', phase, isMade, copies } = cache;
     const { count = 1, askedAtMs } = copies ?? {};
     if (askedAtMs !== undefined) {
-      const isRead = isMade && (this.#region.readAtMs() ?? 0) > askedAtMs + WHOLE_SECONDS;
+      const isRead = isMade && (this.#region.readAtMs() ?? 0) > askedAtMs + ASKING_TAKES;
       const isDone = isRead && this.#region.listed(id)?.phase === READY;
       const isOver = HOPELESS.has(phase) || this.#clock.now() - askedAtMs > LONGEST_HOLD;
       if (!isDone && !isOver) return true;
@@ -83,26 +84,29 @@ export class Copies {
     }
     // While it is made there is nothing to ask for.
     if (!isMade) return false;
-    const isAsked = await this.#ask(name, id, count, signal);
-    await this.#annotate(cache, isAsked ? describeCopies(count, this.#clock.now()) : null, signal);
-    return isAsked;
-  }
-
-  /** @returns whether ECI makes the copies */
-  async #ask(name: string, id: string, count: number, signal: AbortSignal): Promise<boolean> {
-    if (!this.#isOn || !this.#region.copy) return false;
+    const { copy } = this.#region;
+    if (!this.#isOn || !copy) {
+      await this.#annotate(cache, null, signal);
+      return false;
+    }
+    // That ECI is asked is written first: if it could not be written afterwards, ECI would be asked again and again.
+    const isWritten = await this.#annotate(cache, describeCopies(count, this.#clock.now()), signal);
+    if (!isWritten) return true;
     try {
-      await this.#region.copy(id, count);
+      await copy(id, count);
       return true;
     } catch (error) {
       if (!signal.aborted) this.#onProblem(`ImageCache ${name} gets no snapshot copies: ${messageOf(error)}`);
+      await this.#annotate(cache, null, signal);
       return false;
     }
   }
 
-  async #annotate(cache: OwnCache, copies: string | null, signal: AbortSignal): Promise<void> {
+  /** @returns whether it is written; if not, the next round tries again with the object as it is then */
+  async #annotate(cache: OwnCache, copies: string | null, signal: AbortSignal): Promise<boolean> {
     const written = await this.#cluster.annotate(cache, { [COPIES]: copies }, signal);
     if (typeof written === 'object')
       this.#onProblem(`ImageCache ${cache.name} is refused by the API server: ${written.refused}`);
+    return written === 'done';
   }
 }

@@ -118,7 +118,7 @@ describe('a cache for 2,500 pods', () => {
     expect(played.calls.filter((call) => call === 'UpdateImageCache')).toHaveLength(1);
     played.region.takeUpdate(object);
     played.region.setCluster([object], {});
-    await clock.advance(2000);
+    await clock.advance(21_000);
     await source.start();
     await round();
     expect(seen()).toBe('none Ready');
