@@ -1,7 +1,7 @@
 /** The vendor's SDK against the stand-in, over HTTP: lists, the matcher, and every way in which a call fails. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RpcError } from '../../../src/core/simulation/rpc.ts';
-import { connectRegionApi } from '../../../src/sources/region/region-api.ts';
+import { connectRegionApi, RegionApi } from '../../../src/sources/region/region-api.ts';
 import { KEY, makeCache, playRegion, REGION, useKey } from '../../support/region.ts';
 
 beforeEach(() => useKey());
@@ -49,11 +49,51 @@ describe('the list of caches', () => {
     for (const id of ids.filter((each) => each !== ids[3])) expect(seen).toContain(id);
   });
 
-  it('ends if the API names the same page again and again', async () => {
-    const played = await playRegion();
-    const api = played.connect();
-    vi.spyOn(played.region, 'caches').mockReturnValue([]);
-    await expect(api.caches()).resolves.toEqual([]);
+  it.each<
+    [string, readonly (readonly [readonly string[], string | undefined])[], readonly string[] | string]
+  >([
+    [
+      'with a short page and an empty one',
+      [
+        [['a'], '1'],
+        [[], '2'],
+        [['b', 'c'], undefined],
+      ],
+      ['a', 'b', 'c'],
+    ],
+    [
+      'of which two pages hold the same cache',
+      [
+        [['a', 'b'], '1'],
+        [['b', 'c'], undefined],
+      ],
+      ['a', 'b', 'c'],
+    ],
+    [
+      'that names the same page again and again',
+      [
+        [['a'], '1'],
+        [['a'], '1'],
+      ],
+      'came twice',
+    ],
+  ])('%s', async (_title, pages, expected) => {
+    let page = 0;
+    const api = new RegionApi(() => {
+      const [ids = [], token] = pages[page++] ?? [];
+      return Promise.resolve({ ImageCaches: ids.map((id) => ({ ImageCacheId: id })), NextToken: token });
+    }, REGION);
+    const listed = api.caches().then((caches) => caches.map((cache) => cache['ImageCacheId']));
+    if (typeof expected === 'string') await expect(listed).rejects.toThrow(expected);
+    else await expect(listed).resolves.toEqual(expected);
+  });
+
+  it('of more than ten thousand caches is not used', async () => {
+    let id = 0;
+    const many = (): object[] => Array.from({ length: 3000 }, () => ({ ImageCacheId: `imc-${id++}` }));
+    const api = new RegionApi(() => Promise.resolve({ ImageCaches: many(), NextToken: `${id}` }), REGION);
+    await expect(api.caches()).rejects.toThrow('more than 10,000');
+    expect(id).toBe(12_000);
   });
 });
 

@@ -2,11 +2,21 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RpcError } from '../../../src/core/simulation/rpc.ts';
 import { ClusterIndex } from '../../../src/index/cluster-index.ts';
+import { readEntry } from '../../../src/sources/kinds/index-entry.ts';
+import { readManifest } from '../../../src/sources/kinds/manifest.ts';
 import { RegionApi } from '../../../src/sources/region/region-api.ts';
 import { RegionSource } from '../../../src/sources/region/region-source.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { eventually } from '../../support/eventually.ts';
-import { makeCache, playRegion, REGION, useKey, type PlayedRegion } from '../../support/region.ts';
+import { cacheObject, decideFor, NOW, podObject } from '../../support/objects.ts';
+import {
+  CREATION_TIME,
+  makeCache,
+  playRegion,
+  REGION,
+  useKey,
+  type PlayedRegion,
+} from '../../support/region.ts';
 
 const MINUTE = 60_000;
 
@@ -92,6 +102,35 @@ describe('the caches of the region', () => {
     expect(index.cacheById(id)).toBeDefined();
     expect(source.problems()).toEqual([]);
     expect(source.usage()?.manual).toEqual({ used: 1, most: 500 });
+  });
+});
+
+describe('a cache that turns Failed between a poll and a decision', () => {
+  const chosen = (): string | undefined =>
+    decideFor(podObject({ images: ['a:1'] }), index, { sharing: { mode: 'cluster' } }).decision.cacheId;
+
+  it('is not chosen if it has an object, whatever the last list says', async () => {
+    const id = makeCache(played, 'one', ['a:1']);
+    index.confirm(NOW);
+    await source.start();
+    expect(chosen()).toBe(id);
+    const change = (phase: string): void =>
+      readEntry(readManifest(cacheObject({ name: 'web', id, images: ['a:1'], phase }))).apply(index);
+    change('Ready');
+    expect(chosen()).toBe(id);
+    change('Failed');
+    expect(chosen()).toBeUndefined();
+  });
+
+  it('is not chosen from the next list on, if the API alone knows it', async () => {
+    const id = makeCache(played, 'one', ['a:1']);
+    index.confirm(NOW);
+    await source.start();
+    played.region.update(id, { images: ['broken:1'] }, undefined, played.clock.now);
+    expect(chosen()).toBe(id);
+    played.clock.now += 2 * CREATION_TIME;
+    await nextPoll(MINUTE);
+    expect(chosen()).toBeUndefined();
   });
 });
 
