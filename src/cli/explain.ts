@@ -76,7 +76,7 @@ export const explain: Command = {
     const now = Date.now();
     const onProblem = (problem: string): unknown => io.err.write(`imc explain: source: ${problem}\n`);
     const index = await loadIndex(config, onProblem, () => now);
-    const readLearned = remembered((namespace: string) => learnedIn(namespace, config, onProblem));
+    const readLearned = remembered((namespace: string) => learnedIn(namespace, config));
     for (const pod of pods) {
       const namespace = flags.one('namespace') ?? pod.namespace ?? 'default';
       // oxlint-disable-next-line no-await-in-loop -- the pods of a namespace are read once
@@ -88,12 +88,8 @@ export const explain: Command = {
 };
 
 /** What pods of a namespace show of caches. Who may read caches need not be allowed to read pods and Events. */
-async function learnedIn(
-  namespace: string,
-  config: Config,
-  onProblem: (problem: string) => void,
-): Promise<readonly LearnedCache[]> {
-  const { caches } = await readGroundTruth(config, namespace, onProblem);
+async function learnedIn(namespace: string, config: Config): Promise<readonly LearnedCache[]> {
+  const { caches } = await readGroundTruth(config, namespace, () => undefined);
   return caches;
 }
 

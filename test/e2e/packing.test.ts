@@ -61,6 +61,15 @@ const podOf = (name: string, app: string): Json => ({
   },
 });
 
+/**
+ * Creates a pod that has started: one that has not would need the cache that it was given for the image of the sidecar, and
+ * which one that is depends on the second in which each was made.
+ */
+async function run(name: string, app: string): Promise<void> {
+  await plane.api.create(PODS, podOf(name, app));
+  await plane.api.merge(`${PODS}/${name}/status`, { status: { phase: 'Running' } });
+}
+
 function startController(...flags: readonly string[]): ChildProcess {
   return start([
     'controller',
@@ -134,7 +143,7 @@ describe('near the quota', () => {
   it('caches are merged into a pack that takes their places, although the controller is killed on the way', async () => {
     const first = startController();
     const missed = APPS.slice(0, 8);
-    for (const [i, app] of missed.slice(0, 7).entries()) await plane.api.create(PODS, podOf(`pod-${i}`, app));
+    for (const [i, app] of missed.slice(0, 7).entries()) await run(`pod-${i}`, app);
     const kept = await eventually(async () => {
       const all = await caches();
       expect(all.filter(({ phase }) => phase === 'Ready')).toHaveLength(7);
@@ -146,7 +155,7 @@ describe('near the quota', () => {
       { metadata: { annotations: { 'imagecache-webhook.io/do-not-evict': 'true' } } },
       { 'content-type': 'application/merge-patch+json' },
     );
-    await plane.api.create(PODS, podOf('pod-7', APPS[7]!));
+    await run('pod-7', APPS[7]!);
     const isPack = ({ images }: Cache): boolean => images.length > 2;
     const made = await eventually(async () => {
       const [pack, ...others] = (await caches()).filter(isPack);
