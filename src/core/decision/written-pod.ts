@@ -30,7 +30,7 @@ export function writtenPod(
   const record = recordDecision({ outcome, why }, user, written);
   if (record === undefined) return undefined;
   annotations.set(DECISION, record);
-  // A binding says the outcome in its own labels, and cannot change one that the pod has.
+  // At a binding the label goes onto the Binding; a pod whose node is not known yet is decided then.
   if (moment === 'binding' || reason === 'NodeNotKnown') return written;
   return { ...written, labels: new Map(written.labels).set(OUTCOME, outcome) };
 }
