@@ -45,6 +45,8 @@ export class RegionSource implements Source {
   #size = 0;
   #usage: RegionUsage | undefined;
   #problem: string | undefined;
+  /** The problem that was told last, and not over since. */
+  #told: string | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(
@@ -123,7 +125,7 @@ export class RegionSource implements Source {
       await this.#clock.sleep(Math.max(untilStale, 0), signal);
       if (signal.aborted) return;
       this.#take([]);
-      this.#events.onProgress(`the caches of the region are forgotten: the last list is too old`);
+      this.#events.onProgress('the caches of the region are forgotten: the last list is too old');
       await this.#clock.sleep(wait - Math.max(untilStale, 0), signal);
       return;
     }
@@ -140,6 +142,7 @@ export class RegionSource implements Source {
       if (this.#stopping.signal.aborted) return false;
       this.#problem = undefined;
       if (this.#options.hasUsage) await this.#readUsage(this.#api);
+      this.#told = this.#problem;
       // What the API said is as old as the beginning of the poll.
       this.#confirmedAtMs = began;
       this.#take(readRegionCaches(items, this.#options.region), list);
@@ -181,8 +184,9 @@ export class RegionSource implements Source {
   #failed(error: unknown): void {
     if (this.#stopping.signal.aborted) return;
     const problem = `caches of the region: ${messageOf(error)}`;
-    if (problem !== this.#problem) this.#events.onProblem(problem);
+    if (problem !== this.#told) this.#events.onProblem(problem);
     this.#problem = problem;
+    this.#told = problem;
     this.#events.onPoll(error instanceof RegionApiError ? error.code : 'Unknown');
   }
 

@@ -172,6 +172,9 @@ it('keeps the list although the quotas may not be read, and says so', async () =
   expect(index.cacheById(id)).toBeDefined();
   expect(source.usage()).toBeUndefined();
   expect(source.problems()[0]).toMatch(/eci:ListUsage/);
+  await clock.advance(MINUTE);
+  await eventually(() => expect(polls).toHaveLength(4));
+  expect(problems).toHaveLength(1);
 });
 
 it('gives a list up that does not come to its end while the one before counts', async () => {
