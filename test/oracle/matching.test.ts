@@ -36,7 +36,7 @@ describe('index and matcher agree with the oracle on outcome, cache and order', 
           expect(index.imageCaches.size).toBe(model.size);
         },
       ),
-      { numRuns: 8000 },
+      { numRuns: 4000 },
     );
   });
 

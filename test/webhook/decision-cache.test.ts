@@ -177,7 +177,7 @@ describe('a remembered decision', () => {
             }
           },
         ),
-        { numRuns: 1500 },
+        { numRuns: 800 },
       );
     },
   );

@@ -271,7 +271,7 @@ describe('whatever the state of the cluster', () => {
         expect(new Set(after.map(({ name }) => name)).size).toBe(after.length);
         settle(given);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -285,7 +285,7 @@ describe('whatever the state of the cluster', () => {
         const neededCount = after.filter(({ id, deleting }) => !deleting && needed.includes(id ?? '')).length;
         expect(after.filter(counts).length).toBeLessThanOrEqual(Math.max(quota - neededCount, 0));
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -299,7 +299,7 @@ describe('whatever the state of the cluster', () => {
         if (placed.length > 0)
           expect(count).toBeLessThanOrEqual(quota + planned.creations.length - placed.length);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -310,7 +310,7 @@ describe('whatever the state of the cluster', () => {
         const interrupted = carryOut(own, planFor({ own, misses, needed, options: { quota } }), NOW, steps);
         expect(settle({ ...given, own: interrupted }).length).toBe(settle(given).length);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 });

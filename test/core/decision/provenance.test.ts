@@ -134,7 +134,7 @@ describe('mutating twice', () => {
         const once = mutate(object, view, config);
         expect(decideFor(once, view, config).explanation.patch).toEqual([]);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -148,7 +148,7 @@ describe('mutating twice', () => {
         fc.pre(!isDenied(object, view, config) && !isDenied(fresh, view, config));
         expect(mutate(again, view, config)).toEqual(mutate(fresh, view, config));
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 });
@@ -174,7 +174,7 @@ describe('a manifest copied from a live pod', () => {
         },
       ),
       // In two of five runs the pod is not denied later: in some 3,000 runs the metadata are compared.
-      { numRuns: 5000 },
+      { numRuns: 2500 },
     );
   });
 

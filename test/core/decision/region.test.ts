@@ -169,6 +169,6 @@ it('nothing of what the API alone knows shows in a pod, its warnings or its expl
         if (given.startsWith('imc-hidden')) expect(sharing).toBe('cluster');
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
