@@ -1,4 +1,5 @@
-/** Formats tables and ages for people, as kubectl does. */
+/** Formats tables and their cells for people, as kubectl does. */
+import { describePhase, type ImageCache } from '../core/image-cache.ts';
 
 /** Makes each column as wide as its widest cell; the last column is not padded. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
@@ -18,4 +19,13 @@ export function formatAge(milliseconds: number): string {
   if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
   return `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** @param cache apiPhase: what ECI's API says; null if it is not asked */
+export function formatPhase(
+  cache: Pick<ImageCache, 'phase' | 'progress'> & { readonly apiPhase: string | null },
+): string {
+  const { phase, apiPhase } = cache;
+  const ofObject = phase === '' ? '-' : describePhase(cache);
+  return apiPhase === null || apiPhase === phase ? ofObject : `${ofObject} (region: ${apiPhase})`;
 }

@@ -2,11 +2,11 @@
 import { styleText } from 'node:util';
 import type { ExplainedCandidate, Explanation } from '../core/decision/explanation.ts';
 import type { Operation } from '../runtime/offline.ts';
-import { describePhase, type KnownFrom } from '../core/image-cache.ts';
+import type { KnownFrom } from '../core/image-cache.ts';
 import type { LearnedCache } from '../core/truth/survey.ts';
 import { isObject } from '../core/kubernetes/json.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
-import { alignColumns, formatAge } from './columns.ts';
+import { alignColumns, formatAge, formatPhase } from './columns.ts';
 
 /** The explanation of one pod, and the workload that the pod comes from; `-o json` prints one object per line. */
 export interface PodExplanation extends Explanation {
@@ -123,7 +123,7 @@ function formatCandidates(
     `${candidate.degree.sameRepository}`,
     formatBytes(candidate.sizeBytes),
     candidate.createdAt === null ? '-' : formatAge(now - Date.parse(candidate.createdAt)),
-    phaseOf(candidate),
+    formatPhase(candidate),
     ...(hasRegion ? [candidate.knownFrom] : []),
     verdict(candidate),
   ]);
@@ -133,12 +133,6 @@ function formatCandidates(
   });
   const more = considered > candidates.length ? [`  … and ${considered - candidates.length} more`] : [];
   return [...lines, ...more].join('\n');
-}
-
-function phaseOf(candidate: ExplainedCandidate): string {
-  const { phase, apiPhase } = candidate;
-  const ofObject = phase === '' ? '-' : describePhase(candidate);
-  return apiPhase === null || apiPhase === phase ? ofObject : `${ofObject} (region: ${apiPhase})`;
 }
 
 function verdict({ verdict: word, filter, because }: ExplainedCandidate): string {

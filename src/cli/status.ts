@@ -1,10 +1,9 @@
 /** `imc status`: shows all ImageCaches in a table, the region's quotas, and what became of the pods. */
 import { loadConfig } from '../config/load.ts';
-import { READY } from '../core/image-cache.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { readGroundTruth, type GroundTruth } from '../runtime/ground-truth.ts';
 import { readStatus, type CacheStatus, type RegionStatus } from '../runtime/status.ts';
-import { alignColumns, formatAge } from './columns.ts';
+import { alignColumns, formatAge, formatPhase } from './columns.ts';
 import { CONFIG_FLAG, requireSource, type Command } from './command.ts';
 import { chosenFormat } from './flag-values.ts';
 import { formatTruth } from './truth-table.ts';
@@ -17,7 +16,7 @@ interface Column {
 const COLUMNS: readonly Column[] = [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'CACHEID', of: ({ id }) => id ?? '-' },
-  { title: 'PHASE', of: phaseOf },
+  { title: 'PHASE', of: formatPhase },
   { title: 'SIZE', of: ({ sizeBytes }) => formatBytes(sizeBytes) },
   { title: 'AGE', of: ({ createdAt }, now) => since(createdAt, now) },
   { title: 'LAST USED', of: ({ lastUsedAt }, now) => since(lastUsedAt, now) },
@@ -97,12 +96,6 @@ function formatQuotas(usage: RegionStatus['usage']): string[] {
     quota === undefined ? [] : `${quota.used} of ${quota.most} ${kind} caches`,
   );
   return [`Quotas of the region: ${parts.join(', ')}.`];
-}
-
-function phaseOf({ phase, progress, apiPhase }: CacheStatus): string {
-  const isUnderWay = phase !== READY && progress !== '';
-  const ofObject = phase === '' ? '-' : `${phase}${isUnderWay ? ` ${progress}` : ''}`;
-  return apiPhase === null || apiPhase === phase ? ofObject : `${ofObject} (region: ${apiPhase})`;
 }
 
 function since(time: string | null, now: number): string {

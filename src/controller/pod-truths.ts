@@ -58,7 +58,9 @@ export class PodTruths {
       this.#events.onUnanswered(truth);
     const start = truth.used === undefined ? 'cold' : 'warm';
     this.#starts.set(truth.uid, start);
-    for (const pull of this.#early.get(truth.uid) ?? []) this.#events.onPull(pull, start);
+    const early = this.#early.get(truth.uid);
+    if (!early) return;
+    for (const pull of early) this.#events.onPull(pull, start);
     this.#early.set(truth.uid, []);
   }
 

@@ -98,9 +98,7 @@ export const DO_NOT_EVICT = `${OWN_PREFIX}do-not-evict`;
 /** Annotation of an ImageCache that the controller will delete: why, and since when: `Quota 2026-11-30T12:00:00Z`. */
 export const RETIRING = `${OWN_PREFIX}retiring`;
 
-/**
- * On an ImageCache that the controller holds back until ECI has made snapshot copies of it. Value: how many.
- */
+/** Annotation of an ImageCache that the controller holds back until ECI has copied its snapshot. Value: how many copies. */
 export const COPIES = `${OWN_PREFIX}copies`;
 
 /** Annotation of an ImageCache: the namespaces that may use it, separated by commas; without it, all may. */
@@ -130,8 +128,9 @@ export const RETENTION_DAYS = 'k8s.aliyun.com/imc-retention-days';
 export const CACHE_ARCHITECTURE = 'k8s.aliyun.com/imc-cpu-arch';
 export const CACHE_OPERATING_SYSTEM = 'k8s.aliyun.com/imc-os-type';
 
-/** On a pod, written by ECI: the ID of the cache that the pod started from. */
+/** On a pod, written by ECI: the ID of the instance that runs the pod. */
 export const ECI_INSTANCE = 'k8s.aliyun.com/eci-instance-id';
+/** On a pod, written by ECI: the ID of the cache that the pod started from. */
 export const MATCHED_CACHE = 'k8s.aliyun.com/eci-matched-image-cache';
 
 /** On a pod, value: JSON such as `{"encrypted":"true"}`; asks for encrypted temporary storage. */

@@ -56,6 +56,8 @@ export const NOT_ASKED = { knownFrom: 'object', apiPhase: undefined, mayVanish: 
 
 /** How many images an ImageCache holds at most (docs/domain.md, "ImageCache"). */
 export const MAX_CACHE_IMAGES = 20;
+/** The size of an ImageCache that states none, in GiB. */
+export const DEFAULT_CACHE_GIB = 20;
 
 /** The phase in which a pod can use the cache. */
 export const READY = 'Ready';

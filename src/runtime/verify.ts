@@ -65,14 +65,12 @@ export async function verifyPods(
   const isRegionRead = [...index.regionCaches.all()].length > 0;
   const groups = groupPods(pods, asked, index, config, now);
   const questions = new Map<string, MatchQuestion>();
-  for (const { decision } of groups) {
-    const question = questionOf(decision);
+  for (const { question } of groups) {
     if (question && questions.size < mostQuestions) questions.set(JSON.stringify(question), question);
   }
   const answers = await askAll(questions, api);
   let left = 0;
-  const rows = groups.flatMap(({ decision, ...group }): Verified[] => {
-    const question = questionOf(decision);
+  const rows = groups.flatMap(({ decision, question, ...group }): Verified[] => {
     const matched = question ? answers.get(JSON.stringify(question)) : [];
     if (!matched) {
       left += group.pods;
@@ -89,6 +87,8 @@ interface Group {
   readonly namespace: string;
   readonly pods: number;
   readonly decision: Decision;
+  /** Undefined if there is nothing to ask the matcher. */
+  readonly question: MatchQuestion | undefined;
 }
 
 /** Pods that nothing shows to go to ECI are left out. */
@@ -105,9 +105,13 @@ function groupPods(
     const { decision } = decideOffline(pod, namespace, index, config, now);
     if (decision.reason === 'NotForEci') continue;
     const { reason, cacheId } = decision;
-    const key = JSON.stringify([namespace, questionOf(decision), reason, cacheId, decision.request]);
+    const question = questionOf(decision);
+    const key = JSON.stringify([namespace, question, reason, cacheId, decision.request]);
     const known = groups.get(key);
-    groups.set(key, known ? { ...known, pods: known.pods + 1 } : { title, namespace, pods: 1, decision });
+    groups.set(
+      key,
+      known ? { ...known, pods: known.pods + 1 } : { title, namespace, pods: 1, decision, question },
+    );
   }
   return [...groups.values()];
 }

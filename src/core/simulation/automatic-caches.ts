@@ -10,8 +10,14 @@ export interface AutomaticCache {
   usedAtMs: number | undefined;
 }
 
-/** The vendor's quota a region, the lives of caches, and the size of one without extra storage. */
-export const AUTOMATIC = { quota: 25, unusedFor: 7 * DAY, usedFor: 30 * DAY, gib: 30 };
+/** The vendor's quota a region, the lives of caches, the size of one without extra storage, and how its name begins. */
+export const AUTOMATIC = {
+  quota: 25,
+  unusedFor: 7 * DAY,
+  usedFor: 30 * DAY,
+  gib: 30,
+  namePrefix: 'auto-create-for-',
+};
 
 export class AutomaticCaches<T extends AutomaticCache> {
   readonly #quota: number;

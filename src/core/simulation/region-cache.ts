@@ -1,5 +1,6 @@
 /** A cache of the simulated region, read from an object in the form of an ImageCache. */
 import { CACHE_ARCHITECTURE, CACHE_OPERATING_SYSTEM, CACHE_SIZE } from '../annotations.ts';
+import { DEFAULT_CACHE_GIB } from '../image-cache.ts';
 import { objectName } from '../kubernetes/object.ts';
 import { objectsIn, partOf, readText, textsIn, type JsonObject } from '../kubernetes/json.ts';
 import { parseTime } from '../kubernetes/time.ts';
@@ -20,8 +21,6 @@ export interface RegionCache extends Matchable {
   /** Its Events, in the form of Kubernetes' Events. */
   readonly events: readonly JsonObject[];
 }
-
-const DEFAULT_SIZE_GIB = 20;
 
 /** The ID that ECI has given the cache; empty if it has given none yet. */
 export function idOf(object: JsonObject): string {
@@ -49,7 +48,7 @@ function readAnew(object: JsonObject): Stated {
   return {
     name: objectName(object),
     images: textsIn(spec['images']),
-    sizeGiB: sizes.length === 0 ? DEFAULT_SIZE_GIB : Math.max(...sizes),
+    sizeGiB: sizes.length === 0 ? DEFAULT_CACHE_GIB : Math.max(...sizes),
     phase: readText(status['phase']) ?? '',
     progress: readText(status['progress']) ?? '',
     created: parseTime(metadata['creationTimestamp']) ?? parseTime(status['startTime']) ?? 0,

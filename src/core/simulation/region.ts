@@ -234,7 +234,7 @@ export class Region {
     });
     if (isMade || this.#quotas.automatic === 0) return [];
     const object = {
-      metadata: { name: `auto-create-for-${instanceIdOf(asked)}` },
+      metadata: { name: `${AUTOMATIC.namePrefix}${instanceIdOf(asked)}` },
       spec: { images: [...new Set(asked.images)], imageCacheSize: AUTOMATIC.gib + asked.extraGiB },
     };
     const made = this.#begin(object, true, now);

@@ -7,6 +7,7 @@ import { FLASH, RETENTION_DAYS, REUSE } from '../annotations.ts';
 import { MAX_CACHE_IMAGES } from '../image-cache.ts';
 import type { JsonObject } from '../kubernetes/json.ts';
 import { formatTime } from '../kubernetes/time.ts';
+import { AUTOMATIC } from './automatic-caches.ts';
 import type { Region } from './region.ts';
 import type { RegionCache } from './region-cache.ts';
 
@@ -104,7 +105,9 @@ function describe(cache: RegionCache): JsonObject {
     ...(expires !== undefined && { ExpireDateTime: formatTime(expires) }),
     ...(lastMatched !== undefined && { LastMatchedTime: formatTime(lastMatched) }),
     ...(isLru && { EliminationStrategy: 'LRU' }),
-    ...(name.startsWith('auto-create-for-') && { ContainerGroupId: name.replace('auto-create-for-', '') }),
+    ...(name.startsWith(AUTOMATIC.namePrefix) && {
+      ContainerGroupId: name.slice(AUTOMATIC.namePrefix.length),
+    }),
     SnapshotId: `s-${id.replace('imc-', '')}`,
     Events: cache.events.map(({ reason, message, type, firstTimestamp, lastTimestamp, count }) => ({
       Name: reason,

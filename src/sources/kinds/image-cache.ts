@@ -4,6 +4,7 @@
  */
 import { isBeingDeleted } from '../../core/kubernetes/object.ts';
 import {
+  DEFAULT_CACHE_GIB,
   IMAGE_CACHE_API_VERSION,
   insecureRegistriesOf,
   NOT_ASKED,
@@ -38,9 +39,6 @@ export function imageCachePath(name: string): string {
   return `${IMAGE_CACHES}/${name}`;
 }
 
-/** The size of a cache that states none. */
-const DEFAULT_SIZE_GIB = 20;
-
 /**
  * @param problems takes the parts that cannot be used and count as absent
  * @throws Unreadable if nothing of the object can be used
@@ -64,7 +62,7 @@ export function readImageCache(manifest: Manifest, problems: Unreadable[] = []):
     images,
     // The vendor does not say which of two sizes counts. The larger size is safe: a cache that does not fit into the
     // pod's storage is never chosen.
-    sizeBytes: Math.round((sizes.length === 0 ? DEFAULT_SIZE_GIB : Math.max(...sizes)) * GIB),
+    sizeBytes: Math.round((sizes.length === 0 ? DEFAULT_CACHE_GIB : Math.max(...sizes)) * GIB),
     phase: phaseOf(readText(status['phase']) ?? '', isOwn && annotations.has(COPIES)),
     progress: readText(status['progress']) ?? '',
     createdAtMs: createdAtMs ?? startedAt ?? 0,

@@ -1,5 +1,5 @@
 /** Reads a cache as ECI's API describes it (DescribeImageCaches, version 2018-08-08) into the form of the index. */
-import { MAX_CACHE_IMAGES, type ImageCache } from '../../core/image-cache.ts';
+import { DEFAULT_CACHE_GIB, MAX_CACHE_IMAGES, type ImageCache } from '../../core/image-cache.ts';
 import { isObject, readText } from '../../core/kubernetes/json.ts';
 import { GIB } from '../../core/kubernetes/quantity.ts';
 import { Unreadable } from '../../core/kubernetes/problem.ts';
@@ -9,7 +9,6 @@ import { readImages } from '../kinds/image-cache.ts';
 
 /** How ECI names the caches that it makes by itself; nothing else in the API's answer distinguishes them. */
 const AUTOMATIC_NAME = 'auto-create-for-';
-const DEFAULT_SIZE_GIB = 20;
 
 /**
  * The API says neither architecture nor operating system, nor whose secrets made the cache: it counts as one for linux on
@@ -29,7 +28,7 @@ export function readRegionCache(item: unknown, region: string): RegionEntry {
     name: nameInRegion(id),
     id,
     images: readImages(item['Images']),
-    sizeBytes: (typeof size === 'number' && size > 0 ? size : DEFAULT_SIZE_GIB) * GIB,
+    sizeBytes: (typeof size === 'number' && size > 0 ? size : DEFAULT_CACHE_GIB) * GIB,
     phase,
     apiPhase: phase,
     progress: readText(item['Progress']) ?? '',
