@@ -12,7 +12,8 @@ import { onlyNamed, type Store } from './list-all.ts';
 import { Reflector, type ReflectorEvents } from './reflector.ts';
 import { timingFor } from './reflector-timing.ts';
 
-const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+/** The path of all MutatingWebhookConfigurations at the API server. */
+export const WEBHOOK_CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 export interface CaBundleApiOptions {
   /** Namespace of the Secret. */
@@ -50,7 +51,7 @@ export class KubernetesCaBundleApi implements CaBundleApi {
     );
     this.#configuration = this.#reflect(
       'MutatingWebhookConfiguration',
-      CONFIGURATIONS,
+      WEBHOOK_CONFIGURATIONS,
       configurationName,
       (object) => onTrust(object && readTrust(object)),
     );
@@ -87,7 +88,7 @@ export class KubernetesCaBundleApi implements CaBundleApi {
   /** A strategic merge patch finds each webhook by its name. */
   writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean> {
     return this.#write(this.#configuration, {
-      path: `${CONFIGURATIONS}/${this.#options.configurationName}`,
+      path: `${WEBHOOK_CONFIGURATIONS}/${this.#options.configurationName}`,
       contentType: 'strategic-merge-patch+json',
       body: {
         metadata: { resourceVersion },

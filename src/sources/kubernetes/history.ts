@@ -6,6 +6,7 @@ import { isObject, objectsIn, partOf, readText, type JsonObject } from '../../co
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import { PULLED } from '../../core/truth/pull.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
+import { WEBHOOK_CONFIGURATIONS } from './ca-bundle-api.ts';
 
 /** With their kinds, because the items of a list do not say theirs. */
 const PATHS = [
@@ -16,7 +17,6 @@ const PATHS = [
 const PAGE = 500;
 /** Pages of one kind; more objects than these would not fit into memory. */
 const MOST_PAGES = 200;
-const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 /** @throws if a kind cannot be listed, or has more than a hundred thousand objects */
 export async function listHistory(api: ApiClient, signal: AbortSignal): Promise<JsonObject[]> {
@@ -61,7 +61,7 @@ export async function listAftermath(
   const home = namespace === undefined ? '/api/v1' : `/api/v1/namespaces/${namespace}`;
   const pods = await tried(listPages(api, `${home}/pods`, undefined, signal), []);
   const events = await tried(listPages(api, `${home}/events`, PULLED, signal), []);
-  const path = `${CONFIGURATIONS}/${webhookConfiguration}`;
+  const path = `${WEBHOOK_CONFIGURATIONS}/${webhookConfiguration}`;
   const configuration =
     namespace === undefined ? await tried(api.json({ path, signal }), undefined) : undefined;
   return {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
+import { WEBHOOK_CONFIGURATIONS } from './ca-bundle-api.ts';
 import { changePod, GATED_PODS, isGated } from './gated-pods.ts';
 import { listAll, type Store } from './list-all.ts';
 
@@ -30,7 +31,7 @@ export async function liftAll(
   signal: AbortSignal,
 ): Promise<void> {
   if (webhookConfiguration !== '') {
-    const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookConfiguration}`;
+    const path = `${WEBHOOK_CONFIGURATIONS}/${webhookConfiguration}`;
     await problemOf(api.json({ path, method: 'DELETE', timeout: TIMEOUT, signal }));
   }
   const problems = new Map<string, string>();

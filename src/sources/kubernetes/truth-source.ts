@@ -5,6 +5,7 @@
 import type { JsonObject } from '../../core/kubernetes/json.ts';
 import { PULLED, readPull, type Pull } from '../../core/truth/pull.ts';
 import { readWebhookScope, type WebhookScope } from '../../core/truth/unanswered.ts';
+import { WEBHOOK_CONFIGURATIONS } from './ca-bundle-api.ts';
 import { onlyNamed, type Resource, type Store } from './list-all.ts';
 import type { ReflectedKind } from './reflectors.ts';
 
@@ -20,7 +21,6 @@ const EVENTS: Resource = {
   fieldSelector: PULLED,
   mayBeAbsent: false,
 };
-const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 /** @param webhookConfiguration the name of the webhook's MutatingWebhookConfiguration */
 export function truthKinds(
@@ -29,7 +29,7 @@ export function truthKinds(
   events: TruthEvents,
 ): readonly ReflectedKind[] {
   const configuration = {
-    ...onlyNamed(CONFIGURATIONS, webhookConfiguration),
+    ...onlyNamed(WEBHOOK_CONFIGURATIONS, webhookConfiguration),
     kind: 'MutatingWebhookConfiguration',
   };
   return [
