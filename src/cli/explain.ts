@@ -5,13 +5,13 @@ import { parseImageReference } from '../core/image/reference.ts';
 import type { Decision } from '../core/decision/decide.ts';
 import { explanationOf, type Explanation } from '../core/decision/explanation.ts';
 import { surveyCandidates } from '../core/decision/match/matcher.ts';
-import type { WorkloadPod } from '../core/kubernetes/workload.ts';
+import type { WorkloadPod } from '../core/workload/pods.ts';
 import type { Config } from '../config/config.ts';
 import type { View } from '../core/decision/view.ts';
 import type { LearnedCache } from '../core/truth/survey.ts';
 import { readGroundTruth } from '../runtime/ground-truth.ts';
 import { decideOffline, loadIndex } from '../runtime/offline.ts';
-import { CONFIG_FLAG, requireSource, UsageError, type Command, type Io } from './command.ts';
+import { CONFIG_FLAG, requireSource, type Command, type Io } from './command.ts';
 import { chosenFormat } from './flag-values.ts';
 import { FILENAME_FLAG, NAMESPACE_FLAG, readManifests } from './manifests.ts';
 import { formatExplanation, type ExplainedPin, type PodExplanation } from './explain-table.ts';
@@ -70,8 +70,6 @@ export const explain: Command = {
     const format = chosenFormat(flags, FORMATS);
     const config = loadConfig(flags.one('config'), flags.settings);
     requireSource(config);
-    if (flags.all('filename').length === 0)
-      throw new UsageError('no manifest: give -f FILE, or -f - for standard input');
     const { pods, failed } = await readManifests('explain', flags, io);
     const now = Date.now();
     const onProblem = (problem: string): unknown => io.err.write(`imc explain: source: ${problem}\n`);

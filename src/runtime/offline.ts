@@ -1,7 +1,7 @@
 /** Decides without a server: fills an index once, and reads pods from manifests. */
 import { SYSTEM_CLOCK } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { podsOf, type WorkloadPod } from '../core/kubernetes/workload.ts';
+import { podsOf, type WorkloadPod } from '../core/workload/pods.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { formatProblem, readDocuments, toProblem } from '../sources/files/documents.ts';
 import type { Source } from '../sources/source.ts';

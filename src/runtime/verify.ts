@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Decision } from '../core/decision/decide.ts';
 import { verify, whyNotAsked, type EciAnswer, type Verification } from '../core/decision/verification.ts';
 import { readText, type JsonObject } from '../core/kubernetes/json.ts';
-import { podsOf, type WorkloadPod } from '../core/kubernetes/workload.ts';
+import { podsOf, type WorkloadPod } from '../core/workload/pods.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import type { MatchQuestion, RegionApi } from '../sources/region/region-api.ts';
 import { RegionApiError } from '../sources/region/region-error.ts';

@@ -10,9 +10,12 @@ import {
   type JsonObject,
   type StringMap,
 } from '../kubernetes/json.ts';
-import { podsOf, templatePathOf } from '../kubernetes/workload.ts';
 import { readGroupKind, objectReference, type ObjectReference } from '../kubernetes/object.ts';
 import { parseTime } from '../kubernetes/time.ts';
+import { PLACEHOLDER } from '../workload/argo.ts';
+import { workloadKind } from '../workload/kinds.ts';
+import { podsOf } from '../workload/pods.ts';
+import { fixedSteps } from '../workload/template-path.ts';
 import { readLife, watchedPod, type WatchedPod } from './watched-pod.ts';
 
 export interface WatchedWorkload {
@@ -32,9 +35,6 @@ export interface ComingPod {
   readonly account: string;
 }
 
-/** A parameter that a workflow fills in when it runs; until then the image is unknown. */
-const PLACEHOLDER = '{{';
-
 /** @throws Unreadable */
 export function readWatchedWorkload(object: JsonObject): WatchedWorkload {
   const groupKind = readGroupKind(object);
@@ -44,7 +44,9 @@ export function readWatchedWorkload(object: JsonObject): WatchedWorkload {
     readText(object['kind']) ?? '',
   );
   const { createdAtMs, deleting } = readLife(object);
-  const changedAtMs = Math.max(createdAtMs, ...writtenAt(object, templatePathOf(groupKind)));
+  const templates = workloadKind(groupKind)?.templates ?? [];
+  const written = templates.flatMap((path) => writtenAt(object, fixedSteps(path)));
+  const changedAtMs = Math.max(createdAtMs, ...written);
   const pods = podsOf(object).flatMap(({ pod }): ComingPod[] => {
     if (!isObject(pod)) return [];
     const watched = watchedPod(pod, subject.namespace, subject, { createdAtMs: changedAtMs, deleting });

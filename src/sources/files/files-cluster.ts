@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Cluster, Written } from '../../controller/cluster.ts';
 import type { PodLives } from '../../core/decision/pod-life.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
-import { withAnnotations, type ObjectReference } from '../../core/kubernetes/object.ts';
+import { readGroupKind, withAnnotations, type ObjectReference } from '../../core/kubernetes/object.ts';
 import { messageOf } from '../../core/kubernetes/problem.ts';
 import { Digests } from '../../core/controller/digests.ts';
 import { isOwnCache, type OwnCache } from '../../core/controller/own-cache.ts';
@@ -15,7 +15,7 @@ import { Uses, type UsageById } from '../../core/controller/uses.ts';
 import { namesOf, readWatchedPod, type WatchedPod } from '../../core/controller/watched-pod.ts';
 import { readWatchedWorkload, type WatchedWorkload } from '../../core/controller/watched-workload.ts';
 import { isPlaced } from '../../core/truth/pod-truth.ts';
-import { isWorkload } from '../kinds/workload.ts';
+import { workloadKind } from '../../core/workload/kinds.ts';
 import { readManifest } from '../kinds/manifest.ts';
 import { readOwnCache } from '../kinds/own-cache.ts';
 import type { KindStatus } from '../source.ts';
@@ -190,7 +190,11 @@ export class FilesCluster implements Cluster {
     this.#tellPlaced(ofKind('Pod').map(({ object }) => object));
     this.#pods = ofKind('Pod').flatMap(({ object }) => tryTo(() => readWatchedPod(object)));
     this.#workloads = all.flatMap((each) =>
-      tryTo(() => (isWorkload(each.object) ? [readWatchedWorkload(asOfItsFile(each))] : [])).flat(),
+      tryTo(() =>
+        workloadKind(readGroupKind(each.object))?.isPrewarmed === true
+          ? [readWatchedWorkload(asOfItsFile(each))]
+          : [],
+      ).flat(),
     );
     this.#accounts = new Map(
       ofKind('ServiceAccount').map(({ object }) => [

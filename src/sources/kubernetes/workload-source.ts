@@ -8,7 +8,7 @@ import type { Workloads } from '../../core/controller/prewarm.ts';
 import { namesOf } from '../../core/controller/watched-pod.ts';
 import { readWatchedWorkload, type WatchedWorkload } from '../../core/controller/watched-workload.ts';
 import { isSameMap, type JsonObject } from '../../core/kubernetes/json.ts';
-import { WORKLOADS, type WorkloadKind } from '../kinds/workload.ts';
+import { mayBeAbsent, PREWARMED_KINDS, type WorkloadKind } from '../../core/workload/kinds.ts';
 import { confirmedAtOf, type ReflectedKind } from './reflectors.ts';
 import type { Resource, Store } from './list-all.ts';
 import { ObjectStore, type ObjectStoreEvents } from './object-store.ts';
@@ -35,14 +35,14 @@ export class WorkloadSource implements Workloads {
       };
       return new ObjectStore(read, { ...events, isSame: isSameTemplate });
     };
-    this.#stores = WORKLOADS.map(workloadStore);
+    this.#stores = PREWARMED_KINDS.map(workloadStore);
     this.#accounts = new ObjectStore<readonly string[]>((object) => namesOf(object['imagePullSecrets']), {
       onChange: () => undefined,
       onUnreadable: events.onUnreadable,
     });
     const accounts = { kind: 'ServiceAccount', paths: ['/api/v1/serviceaccounts'], mayBeAbsent: false };
     this.kinds = [
-      ...this.#stores.map((store, i) => reflect(resourceOf(WORKLOADS[i]!), store)),
+      ...this.#stores.map((store, i) => reflect(resourceOf(PREWARMED_KINDS[i]!), store)),
       reflect(accounts, this.#accounts),
     ];
   }
@@ -59,8 +59,9 @@ export class WorkloadSource implements Workloads {
   }
 }
 
-function resourceOf({ kind, called = kind, apiVersion, plural, mayBeAbsent }: WorkloadKind): Resource {
-  return { kind: called, paths: [`/apis/${apiVersion}/${plural}`], mayBeAbsent };
+function resourceOf(workload: WorkloadKind): Resource {
+  const { kind, called = kind, apiVersion, plural } = workload;
+  return { kind: called, paths: [`/apis/${apiVersion}/${plural}`], mayBeAbsent: mayBeAbsent(workload) };
 }
 
 /**

@@ -1,0 +1,71 @@
+/**
+ * The pods that a manifest makes: a Pod itself, or the pod templates of a workload. Containers that a controller adds
+ * (queue-proxy, argoexec) are not in the manifest, and so not here.
+ */
+import { isObject, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
+import { readGroupKind } from '../kubernetes/object.ts';
+import { typeName, Unreadable } from '../kubernetes/problem.ts';
+import { argoPods } from './argo.ts';
+import { workloadKind, type WorkloadKind } from './kinds.ts';
+import { templateFields, type PodFields } from './pod-fields.ts';
+import { sparkPods } from './spark.ts';
+import { partsAt } from './template-path.ts';
+
+export interface WorkloadPod {
+  /** `Deployment web`, `Workflow hello-, template whalesay`, `RayCluster r, workerGroupSpecs[0]`. */
+  readonly title: string;
+  /** Undefined if the manifest names none. */
+  readonly namespace: string | undefined;
+  /** A Pod object, not yet read. */
+  readonly pod: unknown;
+  readonly fields: PodFields;
+}
+
+const SHAPES = { argo: argoPods, spark: sparkPods };
+
+/**
+ * @returns empty for a kind that makes no pods
+ * @throws Unreadable if a workload lacks its template
+ */
+export function podsOf(manifest: unknown): WorkloadPod[] {
+  if (!isObject(manifest)) throw new Unreadable('document', `is ${typeName(manifest)}; it must be an object`);
+  const kind = workloadKind(readGroupKind(manifest));
+  if (!kind) return [];
+  const metadata = partOf(manifest, 'metadata');
+  const name = readText(metadata['name']) ?? readText(metadata['generateName']) ?? '';
+  const namespace = readText(metadata['namespace']);
+  const title = `${kind.kind} ${name}`.trim();
+  const found = kind.templates.flatMap((path) => partsAt(manifest, path));
+  const { shape } = kind;
+  if (shape !== undefined) {
+    return found.flatMap(({ part, path }) =>
+      SHAPES[shape](part, path).map(({ name: suffix, ...shaped }) => ({
+        title: `${title}, ${suffix}`,
+        namespace,
+        ...shaped,
+      })),
+    );
+  }
+  return found.map(({ part, path }) => ({
+    title: hasSeveral(kind) ? `${title}, ${describePart(path)}` : title,
+    namespace,
+    pod: named(part, name),
+    fields: templateFields(path),
+  }));
+}
+
+function hasSeveral({ templates }: WorkloadKind): boolean {
+  return templates.length > 1 || templates.some((path) => path.includes('*'));
+}
+
+/** `workerGroupSpecs[0]` of `spec.rayClusterSpec.workerGroupSpecs[0].template`. */
+function describePart(path: string): string {
+  const steps = path.split('.').filter((step) => step !== 'spec' && step !== 'template');
+  return steps.at(-1) ?? path;
+}
+
+/** The pods of a template are named after their workload. */
+function named(template: JsonObject, name: string): JsonObject {
+  const metadata = partOf(template, 'metadata');
+  return { ...template, metadata: { ...metadata, name: readText(metadata['name']) ?? name } };
+}
