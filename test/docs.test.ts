@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { RULES } from '../src/core/advice/rules.ts';
 
 const PAGES = globSync(['*.md', 'docs/**/*.md', 'charts/*/*.md']);
 const CODE = globSync(['src/**/*.ts', 'test/**/*.ts']).filter((file) => file !== 'test/docs.test.ts');
@@ -59,4 +60,12 @@ it('files that comments name exist', () => {
       .map(([, name]) => `${file}: ${name}`),
   );
   expect(broken).toEqual([]);
+});
+
+it('docs/advice.md has every rule of advice, as the code has it, and no other', () => {
+  const rows = Array.from(
+    readFileSync('docs/advice.md', 'utf8').matchAll(/^\| `([\w-]+)` +\| `(\w+)` +\| (.*?) +\|$/gm),
+    ([, name, severity, finds]) => ({ name, severity, finds }),
+  );
+  expect(rows).toEqual(RULES.map(({ name, severity, finds }) => ({ name, severity, finds })));
 });

@@ -2,6 +2,7 @@
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { suggestName } from '../config/suggest.ts';
 import { ConfigError } from '../config/validate.ts';
+import { adviseCommand } from './advise.ts';
 import { certs } from './certs.ts';
 import { UsageError, type Command, type Io } from './command.ts';
 import { readFlags } from './flags.ts';
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   serve,
   controller,
   explain,
+  adviseCommand,
   verify,
   status,
   check,

@@ -47,6 +47,7 @@ export interface Config extends DecisionOptions {
       readonly secret: string;
       /** Name of the MutatingWebhookConfiguration whose caBundle the webhook maintains. */
       readonly webhookConfiguration: string;
+      readonly adviceConfiguration: string;
       /** How long a CA is valid. */
       readonly lifetimeMs: number;
     };

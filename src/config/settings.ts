@@ -240,6 +240,12 @@ export const SETTINGS: readonly Setting[] = [
     help: 'The MutatingWebhookConfiguration whose caBundle is set to the managed CA.',
   },
   {
+    path: 'tls.managed.adviceConfiguration',
+    type: TEXT,
+    default: '',
+    help: 'The ValidatingWebhookConfiguration for advice, whose caBundle is set to the managed CA too. Default none.',
+  },
+  {
     path: 'tls.managed.lifetime',
     type: DURATION,
     default: '8760h',

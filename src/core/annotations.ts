@@ -106,6 +106,9 @@ export const NAMESPACES = `${OWN_PREFIX}namespaces`;
 /** Annotation of such a cache that the controller made: the uid of the namespace, because one made anew is another. */
 export const NAMESPACE_UID = `${OWN_PREFIX}namespace-uid`;
 
+/** Annotation of a workload: the names of the rules of advice that are silent about it, separated by commas. */
+export const ADVICE_IGNORE = `${OWN_PREFIX}advice-ignore`;
+
 /**
  * Labels that switch the webhook on or off for a namespace or a pod, and pre-warming for a namespace or a workload
  * (controller/prewarm.ts).

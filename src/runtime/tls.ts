@@ -36,14 +36,18 @@ async function manage(
   events: CertificateEvents,
   clock: Clock,
 ): Promise<CertificateSource> {
-  const { secret, webhookConfiguration, lifetimeMs } = tls.managed;
+  const { secret, webhookConfiguration, adviceConfiguration, lifetimeMs } = tls.managed;
+  const configurations = {
+    configurationName: webhookConfiguration,
+    adviceConfigurationName: adviceConfiguration === '' ? undefined : adviceConfiguration,
+  };
   const [namespace = '', secretName = ''] = secret.split('/');
   const { connectCaBundle } = await import('../sources/kubernetes/connect.ts');
   const { ManagedCertificate } = await import('../tls/managed-certificate.ts');
   const api = connectCaBundle(
     kubeconfig,
     kubeContext,
-    { namespace, secretName, configurationName: webhookConfiguration, maxStalenessMs },
+    { namespace, secretName, ...configurations, maxStalenessMs },
     { onFailure: events.onProblem, onStep: events.onStep },
     clock,
   );
@@ -51,7 +55,7 @@ async function manage(
     names: tls.dnsNames,
     lifetimeMs,
     secretName: secret,
-    configurationName: webhookConfiguration,
+    ...configurations,
   };
   return new ManagedCertificate(api, options, events, clock);
 }

@@ -1,6 +1,6 @@
 /**
  * The certificate that the webhook manages itself: a CA in a Secret that all replicas share, a serving certificate in
- * the memory of each replica, and the CA in the caBundle of the webhook configuration. A new CA replaces the old CA in
+ * the memory of each replica, and the CA in the caBundle of the webhook configurations (kept-trust.ts). A new CA replaces the old CA in
  * this order, so that clients always trust the serving certificate:
  *
  * 1. a replica puts the new CA into the Secret beside the old CA, which still signs;
@@ -23,13 +23,12 @@ import {
   isDueForRenewal,
   readAuthorities,
   takeStep,
-  trustBundle,
   writeAuthorities,
   type Authorities,
   type Dated,
 } from './authority-rotation.ts';
 import type { CertificateEvents, CertificateSource } from './certificate-source.ts';
-import { TrustContest } from './trust-contest.ts';
+import { KeptTrust, type WebhookTrust, type WriteTrust } from './kept-trust.ts';
 
 /** The current state of the Secret with the CA. */
 export interface AuthoritySecret {
@@ -38,28 +37,23 @@ export interface AuthoritySecret {
   readonly resourceVersion: string;
 }
 
-/** The current caBundle of each webhook in the configuration. */
-export interface WebhookTrust {
-  /** PEM. */
-  readonly bundles: readonly { readonly webhook: string; readonly caBundle: string }[];
-  readonly resourceVersion: string;
-}
-
 /** The API calls that a managed certificate needs; sources/kubernetes implements them. */
 export interface CaBundleApi {
-  /** Reports the state of both objects, at first and after each change; null: the object does not exist. */
+  /** Reports the state of all objects, at first and after each change; null: the object does not exist. */
   start(observer: {
     readonly onSecret: (secret: AuthoritySecret | null) => void;
-    readonly onTrust: (trust: WebhookTrust | null) => void;
+    readonly onTrust: (configuration: ConfigurationKind, trust: WebhookTrust | null) => void;
   }): void;
   stop(): Promise<void>;
   /** The problems with the connection to the API server, one per line. */
   problems(): readonly string[];
   /** Overwrites the given keys. @returns false if the Secret has changed meanwhile; then nothing is written */
   writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean>;
-  /** Overwrites the caBundle of each webhook. @returns as writeSecret does */
-  writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean>;
+  writeTrust(configuration: ConfigurationKind, ...trust: Parameters<WriteTrust>): Promise<boolean>;
 }
+
+/** `mutating` decides on pods, `validating` gives advice on workloads. */
+export type ConfigurationKind = 'mutating' | 'validating';
 
 export interface ManagedOptions {
   /** DNS names and IP addresses that clients use for the webhook. */
@@ -69,6 +63,8 @@ export interface ManagedOptions {
   /** Names for messages. */
   readonly secretName: string;
   readonly configurationName: string;
+  /** Undefined: advice is not given, or somebody else keeps its caBundle. */
+  readonly adviceConfigurationName?: string | undefined;
 }
 
 /** A serving certificate lasts this share of the CA's life, so that it is renewed long before the CA ends. */
@@ -87,15 +83,10 @@ export class ManagedCertificate implements CertificateSource {
   readonly #clock: Clock;
   /** Undefined: unknown yet; null: does not exist. */
   #secret: AuthoritySecret | null | undefined;
-  #trust: WebhookTrust | null | undefined;
   /** The last readable content of the Secret. */
   #authorities: Authorities | undefined;
   #readFrom: AuthoritySecret | undefined;
-  /** Which CA the configuration trusts, and since when, as far as this replica knows. */
-  #trusted: { readonly cert: string; readonly since: number } | undefined;
-  /** The caBundle that this replica last wrote, and when. */
-  #written: { readonly bundle: string; readonly atMs: number } | undefined;
-  readonly #contest = new TrustContest();
+  readonly #kept: ReadonlyMap<ConfigurationKind, KeptTrust>;
   #serving: Dated;
   /** The CA that signed the serving certificate; undefined for the first one, which nobody can trust. */
   #signer: Dated | undefined;
@@ -113,6 +104,12 @@ export class ManagedCertificate implements CertificateSource {
     this.#events = events;
     this.#clock = clock;
     this.#serving = dated(issueServingCertificate(createAuthority(clock.now()), options.names, clock.now()));
+    this.#kept = new Map(
+      configurationsOf(options).map(([kind, missing]) => {
+        const write: WriteTrust = (...trust) => api.writeTrust(kind, ...trust);
+        return [kind, new KeptTrust(missing, write, events.onStep)];
+      }),
+    );
   }
 
   get(): KeyPair {
@@ -143,8 +140,8 @@ export class ManagedCertificate implements CertificateSource {
         this.#secret = secret;
         wake();
       },
-      onTrust: (trust) => {
-        this.#trust = trust;
+      onTrust: (configuration, trust) => {
+        this.#kept.get(configuration)?.note(trust);
         wake();
       },
     });
@@ -189,16 +186,31 @@ export class ManagedCertificate implements CertificateSource {
     const secret = this.#secret;
     const fault = this.#readSecret(secret);
     const authorities = this.#authorities;
+    let failed: unknown;
     if (authorities) {
       // The renewal comes first: it needs no request, so a failed request does not stop it.
       await this.#renew(authorities, onRenewed);
-      if (this.#trust) await this.#keepTrust(authorities, this.#trust);
+      failed = await this.#keepTrust(authorities);
     }
     if (secret && fault === undefined) await this.#takeDueStep(authorities, secret);
     if (fault !== undefined) return fault;
-    if (this.#trust !== null) return this.#contest.problem(this.#clock.now());
-    const { configurationName } = this.#options;
-    return `MutatingWebhookConfiguration ${configurationName} is missing: no pod is sent to the webhook`;
+    if (failed !== undefined) throw failed;
+    const now = this.#clock.now();
+    return [...this.#kept.values()].flatMap((kept) => kept.problem(now) ?? [])[0];
+  }
+
+  /** @returns why a write failed, which stops neither the other writes nor the rotation; undefined if none did */
+  async #keepTrust(authorities: Authorities): Promise<unknown> {
+    let failed: unknown;
+    for (const kept of this.#kept.values()) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- two at most
+        await kept.keep(authorities, this.#clock.now());
+      } catch (error) {
+        failed ??= error;
+      }
+    }
+    return failed;
   }
 
   async #takeDueStep(authorities: Authorities | undefined, secret: AuthoritySecret): Promise<void> {
@@ -228,24 +240,6 @@ export class ManagedCertificate implements CertificateSource {
     return createAuthority(this.#clock.now(), this.#options.lifetimeMs, await createKeyInBackground());
   }
 
-  async #keepTrust(authorities: Authorities, trust: WebhookTrust): Promise<void> {
-    const bundle = trustBundle(authorities);
-    if (trust.bundles.every(({ caBundle }) => caBundle === bundle)) {
-      const { cert } = authorities.current;
-      if (this.#trusted?.cert !== cert) this.#trusted = { cert, since: this.#clock.now() };
-      return;
-    }
-    const now = this.#clock.now();
-    const isRestoration = this.#written?.bundle === bundle;
-    if (isRestoration && !this.#contest.mayRestore(now)) return;
-    if (this.#written && now - this.#written.atMs < POLL_EVERY_MS) return;
-    if (isRestoration) this.#contest.restored(now);
-    this.#written = { bundle, atMs: now };
-    const webhooks = trust.bundles.map(({ webhook }) => webhook);
-    if (await this.#api.writeTrust(webhooks, bundle, trust.resourceVersion))
-      this.#events.onStep(`caBundle of ${webhooks.join(', ')} written`);
-  }
-
   async #renew(authorities: Authorities, onRenewed: (pair: KeyPair) => void): Promise<void> {
     const signer = this.#signerOf(authorities);
     if (this.#clock.now() >= signer.endsAtMs) return;
@@ -265,9 +259,24 @@ export class ManagedCertificate implements CertificateSource {
     const now = this.#clock.now();
     const settling = Math.min(LONGEST_SETTLING, this.#options.lifetimeMs * SETTLING_SHARE);
     if (!previous || previous.endsAtMs - now <= settling) return current;
-    const settled = this.#trusted?.cert === current.cert && now - this.#trusted.since >= settling;
-    return settled ? current : previous;
+    const isSettled = [...this.#kept.values()].every((kept) => kept.hasSettled(current.cert, settling, now));
+    return isSettled ? current : previous;
   }
+}
+
+/** The configurations to keep, each with what is reported if it does not exist. */
+function configurationsOf({
+  configurationName,
+  adviceConfigurationName,
+}: ManagedOptions): [ConfigurationKind, string][] {
+  const pods = `MutatingWebhookConfiguration ${configurationName} is missing: no pod is sent to the webhook`;
+  const advice = `ValidatingWebhookConfiguration ${adviceConfigurationName} is missing: no advice is given`;
+  return adviceConfigurationName === undefined
+    ? [['mutating', pods]]
+    : [
+        ['mutating', pods],
+        ['validating', advice],
+      ];
 }
 
 const STEP_MESSAGE = {

@@ -20,8 +20,12 @@ export interface Review {
   readonly namespace: string | undefined;
   /** The object that the request creates. The webhook allows `other` objects unchanged. */
   readonly target: 'pod' | 'binding' | 'other';
+  /** `CREATE`, `UPDATE`, …; not checked. */
+  readonly operation: unknown;
   /** Not read yet. */
   readonly object: unknown;
+  /** The object as it was before an update, not read yet. */
+  readonly oldObject: unknown;
 }
 
 /** A response as JSON, without braces and without the uid, so that it can answer many requests. */
@@ -56,7 +60,7 @@ export function decodeReview(body: Buffer | undefined, mayTake: (bytes: number) 
     throw new MalformedReview(`the body is not an AdmissionReview of ${API_VERSIONS.join(' or ')}`);
   }
   if (!isObject(request)) throw new MalformedReview('the AdmissionReview has no request');
-  const { uid, dryRun, namespace, object } = request;
+  const { uid, dryRun, namespace, operation, object, oldObject } = request;
   if (typeof uid !== 'string' || uid === '') throw new MalformedReview('request.uid is missing');
   return {
     apiVersion,
@@ -64,7 +68,9 @@ export function decodeReview(body: Buffer | undefined, mayTake: (bytes: number) 
     dryRun: dryRun === true,
     namespace: readText(namespace),
     target: targetOf(request),
+    operation,
     object,
+    oldObject,
   };
 }
 
@@ -120,6 +126,11 @@ export function encodeResponse(decision: Decision, patch: readonly Operation[]):
     ...(warnings.length > 0 && { warnings }),
     ...(Object.keys(auditAnnotations).length > 0 && { auditAnnotations }),
   });
+}
+
+/** Allows the object, with warnings. @param warnings short enough for an AdmissionResponse */
+export function encodeWarnings(warnings: readonly string[]): EncodedResponse {
+  return encode({ allowed: true, warnings });
 }
 
 function encode(response: object): EncodedResponse {

@@ -6,6 +6,7 @@ import { health, type Readiness } from '../http/health.ts';
 import { closeUnusedConnections } from '../http/unused-connections.ts';
 import type { KeyPair } from '../tls/authority.ts';
 import type { TrustedClients } from './client-certificate.ts';
+import { adviseRoute } from './advise.ts';
 import { mutate, type MutateOptions } from './mutate.ts';
 
 export interface AppOptions extends MutateOptions {
@@ -37,7 +38,7 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
       ...LIMITS,
       ALPNProtocols: ['http/1.1'],
       requestCert: clients !== undefined,
-      // Only the route /mutate refuses clients without a certificate, because the kubelet's probes have none.
+      // Only the admission routes refuse clients without a certificate, because the kubelet's probes have none.
       rejectUnauthorized: false,
     },
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -57,7 +58,7 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
     if (statusCode === 429) reply.header('retry-after', '1');
     void reply.code(statusCode).send(error);
   });
-  // Only /mutate reads a body, and it has its own limits.
+  // Only the admission routes read a body, and they have their own limits.
   app.removeAllContentTypeParsers();
   app.addHook('onRequest', (request, reply, next) => {
     if (!request.is404) return next();
@@ -65,6 +66,7 @@ export function buildApp({ tls, readiness, ...options }: AppOptions): FastifyIns
     next(new NoSuchRoute(`there is no ${request.method} ${request.url.slice(0, 100)}`));
   });
   void app.register(mutate, options);
+  void app.register(adviseRoute, options);
   void app.register(health, { readiness });
   return app;
 }

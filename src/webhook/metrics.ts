@@ -23,6 +23,8 @@ export interface Metrics {
   readonly createOnMiss: CounterTally<'by'>;
   readonly decisionSeconds: Buckets;
   readonly requestSeconds: HistogramTally<'status'>;
+  readonly adviceSeconds: HistogramTally<'status'>;
+  readonly advice: CounterTally<'rule'>;
   readonly warnings: CounterTally<never>;
   readonly refusals: CounterTally<'filter'>;
   readonly internalErrors: Counter;
@@ -163,6 +165,23 @@ export function createMetrics(index: IndexState): Metrics {
         help: 'Time from the headers of a request to /mutate to its answer, by HTTP status.',
         labelNames: ['status'],
         buckets: REQUEST_BUCKETS,
+      },
+      registry,
+    ),
+    adviceSeconds: new HistogramTally(
+      {
+        name: `${PREFIX}advice_request_seconds`,
+        help: 'Time from the headers of a request to /advise to its answer, by HTTP status.',
+        labelNames: ['status'],
+        buckets: REQUEST_BUCKETS,
+      },
+      registry,
+    ),
+    advice: new CounterTally(
+      {
+        name: `${PREFIX}advice_total`,
+        help: 'Advice given on workloads, by rule. Dry runs are not counted.',
+        labelNames: ['rule'],
       },
       registry,
     ),

@@ -72,7 +72,12 @@ describe('the configuration', () => {
         dnsNames: ['localhost', '127.0.0.1', '::1'],
         clientCa: '',
         clientNames: [],
-        managed: { secret: '', webhookConfiguration: 'imagecache-webhook', lifetimeMs: 31_536_000_000 },
+        managed: {
+          secret: '',
+          webhookConfiguration: 'imagecache-webhook',
+          adviceConfiguration: '',
+          lifetimeMs: 31_536_000_000,
+        },
       },
       controller: {
         quota: 100,

@@ -255,6 +255,19 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     });
   });
 
+  it('gives advice on workloads, which the API server trusts it for', async () => {
+    const labels = { app: 'advised' };
+    const { headers, status } = await plane.api.send('POST', '/apis/apps/v1/namespaces/default/deployments', {
+      metadata: { name: 'advised', annotations: { 'k8s.aliyun.com/eci-imc-id': 'imc-a' } },
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'a:1' }] } },
+      },
+    });
+    expect(status).toBe(201);
+    expect(String(headers['warning'])).toContain('does nothing on a Deployment, only on its pods');
+  });
+
   it('was refused no request, and used every right that its CA needs', async () => {
     const rules = (kind: string, name?: string): Rule[] => find(objects, kind, name)['rules'] as Rule[];
     const ofAuthority = granted(rules('Role', `${RELEASE}-ca`), NAMESPACE);
@@ -264,8 +277,8 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     expect(refusedOf(events.filter(({ user }) => user.username === account))).toEqual([]);
     const done = usedBy(events, account);
     expect(done.filter((each) => !all.includes(each))).toEqual([]);
-    const ofConfiguration = all.filter((each) => each.includes('mutatingwebhookconfigurations'));
-    expect(ofConfiguration.length).toBe(3);
+    const ofConfiguration = all.filter((each) => each.includes('webhookconfigurations'));
+    expect(ofConfiguration.length).toBe(6);
     expect(unusedBy(events, account, [...ofAuthority, ...ofConfiguration])).toEqual([]);
     expect(usedBy(events, `${account}-check`)).toEqual(['create pods/* in *']);
   });

@@ -9,11 +9,19 @@ import { parse } from 'yaml';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { BURST_RESOURCE, REQUEST_KEYS } from '../../src/core/annotations.ts';
+import { groupOf, PREWARMED_KINDS, WORKLOAD_KINDS } from '../../src/core/workload/kinds.ts';
 import { decideFor, indexOf, namespaceObject, nodeObject, podObject, type Json } from '../support/objects.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import { CHART, find, lintChart, NAMESPACE, Release, RELEASE, renderChart } from './support/chart.ts';
-import { IMAGE_CACHES, installCrd, metadataOf, putImageCache, readManifest } from './support/cluster.ts';
+import {
+  IMAGE_CACHES,
+  installCrd,
+  metadataOf,
+  openCrd,
+  putImageCache,
+  readManifest,
+} from './support/cluster.ts';
 import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import { pairwise } from '../support/pairwise.ts';
 
@@ -41,6 +49,7 @@ const SWITCHES: readonly (readonly Json[])[] = [
   ],
   [{}, { config: { bindTime: true } }],
   [{}, { webhook: { profileSelectors: false } }],
+  [{}, { webhook: { advice: { enabled: false } } }],
   [{}, { webhook: { clientCertificate: { secretName: 'client-ca', names: ['kube-apiserver'] } } }],
   [
     {},
@@ -100,26 +109,10 @@ function isMap(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A CustomResourceDefinition of another project, with which the API server accepts any object of the kind. */
-function openCrd(group: string, version: string, kind: string): Json {
-  const plural = `${kind.toLowerCase()}s`;
-  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
-      versions: [{ name: version, served: true, storage: true, schema }],
-    },
-  };
-}
-
 /** The paths of the kinds that the chart creates, and of kinds that may follow from them. */
 const OWNED = [
   '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
+  '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
   '/apis/rbac.authorization.k8s.io/v1/clusterroles',
   '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
   '/apis/rbac.authorization.k8s.io/v1/roles',
@@ -281,6 +274,35 @@ describe('the chart', () => {
     ]);
     const { 'config.yaml': text } = find(objects, 'ConfigMap')['data'] as Record<string, string>;
     expect((parse(text!) as Json)['server']).toEqual({ apiServers: ['10.0.0.0/28'] });
+  });
+
+  it('gives advice on every kind of workload that keeps pod templates, and never stands in its way', async () => {
+    const configuration = find(await renderChart({}), 'ValidatingWebhookConfiguration');
+    const [webhook] = configuration['webhooks'] as Json[];
+    expect(webhook).toMatchObject({ failurePolicy: 'Ignore', timeoutSeconds: 2, sideEffects: 'None' });
+    const rules = webhook!['rules'] as { apiGroups: string[]; resources: string[] }[];
+    const sent = rules.flatMap(({ apiGroups: [group], resources }) =>
+      resources.map((each) => `${group}/${each}`),
+    );
+    const known = WORKLOAD_KINDS.filter(({ kind }) => kind !== 'Pod' && kind !== 'PodTemplate');
+    expect(sent.toSorted()).toEqual(known.map((each) => `${groupOf(each)}/${each.plural}`).toSorted());
+  });
+
+  it('lets the controller read every kind that it can pre-warm', async () => {
+    const values = { controller: { enabled: true }, config: { prewarm: true } };
+    const objects = await renderChart({ values });
+    const { rules } = find(objects, 'ClusterRole', `${RELEASE}-controller`) as unknown as {
+      rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+    };
+    const granted = new Set(
+      rules.flatMap(({ apiGroups, resources, verbs }) =>
+        verbs.includes('watch')
+          ? apiGroups.flatMap((group) => resources.map((each) => `${group}/${each}`))
+          : [],
+      ),
+    );
+    const needed = PREWARMED_KINDS.map((each) => `${groupOf(each)}/${each.plural}`);
+    expect(needed.filter((each) => !granted.has(each))).toEqual([]);
   });
 
   it('registers the webhook so that no pod fails, or waits for more than two seconds, because of it', async () => {

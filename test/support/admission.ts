@@ -10,6 +10,7 @@ export interface ReviewChange {
   readonly kind?: Json;
   readonly subResource?: string;
   readonly namespace?: string;
+  readonly oldObject?: unknown;
 }
 
 export function admissionReview(object: unknown, change: ReviewChange = {}): Json {
@@ -33,7 +34,7 @@ export function admissionReview(object: unknown, change: ReviewChange = {}): Jso
         groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
       },
       object,
-      oldObject: null,
+      oldObject: change.oldObject ?? null,
       dryRun: change.dryRun ?? false,
       options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' },
     },

@@ -5,8 +5,9 @@ import {
   ManagedCertificate,
   type AuthoritySecret,
   type CaBundleApi,
-  type WebhookTrust,
+  type ConfigurationKind,
 } from '../../src/tls/managed-certificate.ts';
+import type { WebhookTrust } from '../../src/tls/kept-trust.ts';
 import type { KeyPair } from '../../src/tls/authority.ts';
 import { FakeClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
@@ -16,12 +17,16 @@ const LIFETIME = 30 * HOUR;
 /** Milliseconds from when a CA is trusted until it signs. */
 const SETTLING = 60_000;
 
-/** The two objects that all replicas share, and the observers of these objects. */
+/** The objects that all replicas share, and the observers of these objects. */
 class Objects {
   secret: AuthoritySecret | null = { data: new Map(), resourceVersion: '1' };
   trust: WebhookTrust | null = { bundles: [{ webhook: 'w', caBundle: '' }], resourceVersion: '1' };
+  /** That of the configuration for advice; undefined if it is not kept. */
+  advice: WebhookTrust | null | undefined;
   readonly written: string[] = [];
   refuseWrites = false;
+  /** Writes of the trust of this configuration are refused. */
+  refusedTrust: ConfigurationKind | undefined;
   readonly #observers: Parameters<CaBundleApi['start']>[0][] = [];
   #version = 1;
 
@@ -30,7 +35,7 @@ class Objects {
       start: (observer) => {
         this.#observers.push(observer);
         observer.onSecret(this.secret);
-        observer.onTrust(this.trust);
+        this.#tellTrust(observer);
       },
       stop: () => Promise.resolve(),
       problems: () => [],
@@ -46,25 +51,37 @@ class Objects {
         this.tell();
         return Promise.resolve(true);
       },
-      writeTrust: (webhooks, caBundle, resourceVersion) => {
-        if (this.trust?.resourceVersion !== resourceVersion) return Promise.resolve(false);
-        this.written.push('trust');
-        this.setTrust(webhooks.map((webhook) => ({ webhook, caBundle })));
+      writeTrust: (configuration, webhooks, caBundle, resourceVersion) => {
+        if (this.refusedTrust === configuration) return Promise.reject(new Error('forbidden'));
+        const known = configuration === 'mutating' ? this.trust : this.advice;
+        if (known?.resourceVersion !== resourceVersion) return Promise.resolve(false);
+        this.written.push(configuration === 'mutating' ? 'trust' : 'advice');
+        this.setTrust(
+          webhooks.map((webhook) => ({ webhook, caBundle })),
+          configuration,
+        );
         return Promise.resolve(true);
       },
     };
   }
 
-  setTrust(bundles: WebhookTrust['bundles']): void {
-    this.trust = { bundles, resourceVersion: `${++this.#version}` };
+  setTrust(bundles: WebhookTrust['bundles'], configuration: ConfigurationKind = 'mutating'): void {
+    const trust = { bundles, resourceVersion: `${++this.#version}` };
+    if (configuration === 'mutating') this.trust = trust;
+    else this.advice = trust;
     this.tell();
   }
 
   tell(): void {
-    for (const { onSecret, onTrust } of this.#observers) {
-      onSecret(this.secret);
-      onTrust(this.trust);
+    for (const observer of this.#observers) {
+      observer.onSecret(this.secret);
+      this.#tellTrust(observer);
     }
+  }
+
+  #tellTrust({ onTrust }: Parameters<CaBundleApi['start']>[0]): void {
+    onTrust('mutating', this.trust);
+    if (this.advice !== undefined) onTrust('validating', this.advice);
   }
 
   get bundle(): string {
@@ -98,7 +115,13 @@ function start(): Replica {
   const renewed: KeyPair[] = [];
   const certificate = new ManagedCertificate(
     objects.connect(),
-    { names: ['localhost'], lifetimeMs: LIFETIME, secretName: 'kube-system/tls', configurationName: 'conf' },
+    {
+      names: ['localhost'],
+      lifetimeMs: LIFETIME,
+      secretName: 'kube-system/tls',
+      configurationName: 'conf',
+      adviceConfigurationName: objects.advice === undefined ? undefined : 'advice',
+    },
     { onStep: () => undefined, onProblem: (problem) => problems.push(problem) },
     clock,
   );
@@ -222,6 +245,70 @@ describe('the caBundle', () => {
     expect(one.certificate.problems()).toEqual([
       expect.stringContaining('another program changes the caBundle'),
     ]);
+  });
+});
+
+describe('the configuration for advice', () => {
+  const withAdvice = (): void => {
+    objects.advice = { bundles: [{ webhook: 'a', caBundle: '' }], resourceVersion: '1' };
+  };
+
+  it('gets the CA too, and gets it back', async () => {
+    withAdvice();
+    const one = start();
+    await ready(one);
+    expect(objects.written.toSorted()).toEqual(['advice', 'secret', 'trust']);
+    expect(objects.advice?.bundles[0]?.caBundle).toBe(objects.bundle);
+    objects.setTrust([{ webhook: 'a', caBundle: 'another' }], 'validating');
+    await eventually(async () => {
+      await clock.advance(1000);
+      expect(objects.advice?.bundles[0]?.caBundle).toBe(objects.bundle);
+    });
+    expect(one.certificate.problems()).toEqual([]);
+  });
+
+  it('that is missing is a problem, and stops nothing else', async () => {
+    objects.advice = null;
+    const one = start();
+    await ready(one);
+    expect(one.certificate.problems()).toEqual([
+      'ValidatingWebhookConfiguration advice is missing: no advice is given',
+    ]);
+  });
+
+  it('that must not be written is a problem, and pods are decided all the same', async () => {
+    withAdvice();
+    objects.refusedTrust = 'validating';
+    const one = start();
+    await ready(one);
+    expect(one.certificate.problems()).toEqual(['forbidden']);
+    const firstAuthority = objects.authority;
+    await pass((LIFETIME * 2) / 3);
+    await eventually(async () => {
+      await clock.advance(5000);
+      expect(objects.authority).not.toBe(firstAuthority);
+    });
+    expect(isTrusted(one)).toBe(true);
+  });
+
+  it('must trust a new CA before that signs', async () => {
+    withAdvice();
+    const one = start();
+    await ready(one);
+    const firstAuthority = objects.authority;
+    objects.refusedTrust = 'validating';
+    await pass((LIFETIME * 2) / 3);
+    await eventually(async () => {
+      await clock.advance(5000);
+      expect(objects.bundle.match(/BEGIN/g)).toHaveLength(2);
+    });
+    await pass(3 * SETTLING);
+    expect(isSignedBy(one.certificate.get(), firstAuthority)).toBe(true);
+    objects.refusedTrust = undefined;
+    await eventually(async () => {
+      await clock.advance(5000);
+      expect(isSignedBy(one.certificate.get(), objects.authority)).toBe(true);
+    });
   });
 });
 

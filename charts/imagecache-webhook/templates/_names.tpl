@@ -70,6 +70,9 @@ tls:
   managed:
     webhookConfiguration: {{ include "imagecache-webhook.fullname" . }}
 {{- if eq .Values.certificates.mode "managed" }}
+    {{- if .Values.webhook.advice.enabled }}
+    adviceConfiguration: {{ include "imagecache-webhook.fullname" . }}
+    {{- end }}
     secret: {{ .Release.Namespace }}/{{ include "imagecache-webhook.certificateSecret" . }}
     lifetime: {{ .Values.certificates.lifetime }}
   dnsNames:

@@ -3,7 +3,7 @@ import { insecureRegistriesOf, type ImageCache } from '../image-cache.ts';
 import type { PodImages } from '../image/image-set.ts';
 import type { Pod } from '../pod.ts';
 import { stalenessOf, type Staleness } from '../staleness.ts';
-import type { FilterContext } from './match/filters.ts';
+import type { FilterContext, Refusal } from './match/filters.ts';
 import type { MatchResult } from './match/matcher.ts';
 import type { DecisionOptions, Maker } from './options.ts';
 import type { Metadata } from './profile/effects.ts';
@@ -53,6 +53,8 @@ export interface StepResult {
   readonly cacheId?: string | undefined;
   readonly cache?: ImageCache | undefined;
   readonly match?: MatchResult | undefined;
+  /** Why the filters refuse the cache that the user pinned; undefined if there is no pin, or its cache is not known. */
+  readonly pinRefusals?: readonly Refusal[] | undefined;
   /** Who is asked to make a cache; undefined if nobody is. */
   readonly maker?: Maker | undefined;
   /** How many milliseconds the pod waits for the cache; undefined if it does not. */

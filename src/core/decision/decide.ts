@@ -11,6 +11,7 @@ import { Unreadable } from '../kubernetes/problem.ts';
 import { readPod, UNREAD_POD, type Pod } from '../pod.ts';
 import { decideByMatching } from './auto-match.ts';
 import { denied, type DecisionContext, type Moment, type StepResult } from './context.ts';
+import type { Refusal } from './match/filters.ts';
 import { degreeOf, NO_MATCH, wantedImages, type Degree } from './match/degree.ts';
 import type { MatchResult } from './match/matcher.ts';
 import type { DecisionOptions, Maker } from './options.ts';
@@ -24,7 +25,7 @@ import {
   pullWarning,
 } from './pull-policy.ts';
 import type { Outcome, ReasonCode } from './reasons.ts';
-import { asksForImageCache, readRequest, type Request } from './request.ts';
+import { asksForImageCache, describeMalformed, readRequest, type Request } from './request.ts';
 import { placementOf, type Placement } from './placement.ts';
 import { isAcsPod, signOfEci, type EciSign } from './scope.ts';
 import type { View } from './view.ts';
@@ -55,6 +56,8 @@ export interface Decision {
   /** Where the pod runs, as far as it is known. */
   readonly placement?: Placement;
   readonly match?: MatchResult | undefined;
+  /** Why the filters refuse the cache that the user pinned; undefined if there is no pin, or its cache is not known. */
+  readonly pinRefusals?: readonly Refusal[] | undefined;
   /** The hash of the image set that a cache should be made for. */
   readonly createOnMiss?: string | undefined;
   /** Who is asked to make it. */
@@ -103,11 +106,12 @@ export function decide(
   const base = moment === 'creation' ? kept : { ...kept, labels: seen.labels, containers: seen.containers };
   const effects = applyEffects(base, applied);
   const metadata = moment === 'creation' ? effects : { ...effects, labels: base.labels };
-  const { request, malformed, conflicts } = readRequest(
-    metadata.annotations,
-    sign !== undefined,
-    user.storageRequestBytes,
-  );
+  const {
+    request,
+    conflicts,
+    malformed: faults,
+  } = readRequest(metadata.annotations, sign !== undefined, user.storageRequestBytes);
+  const malformed = faults.map(describeMalformed);
   const context: DecisionContext = {
     moment,
     seen,
@@ -254,7 +258,7 @@ function conclude(context: DecisionContext, result: StepResult): Decision {
   const degree =
     match?.winner?.degree ?? (cache ? degreeOf(wantedImages(images.references), cache.images) : NO_MATCH);
   const written = outcome === 'denied' ? user : writtenPod(context, result, pod);
-  const known = { sign: sign?.text, request, images, placement, match };
+  const known = { sign: sign?.text, request, images, placement, match, pinRefusals: result.pinRefusals };
   if (!written) {
     const tooLarge = `nothing is written into the pod: its annotations would exceed ${MAX_ANNOTATION_BYTES} bytes, or the record of the changes ${MAX_RECORD_BYTES} bytes`;
     return {

@@ -7,7 +7,7 @@ import { decideByMatching } from './auto-match.ts';
 import { denied, filterContext, indexStaleness, type DecisionContext, type StepResult } from './context.ts';
 import { NO_MATCH } from './match/degree.ts';
 import { describePinRefusal } from './match/diagnosis.ts';
-import { PIN_FILTERS, refusalOf, PIN_WARNING_FILTERS } from './match/filters.ts';
+import { PIN_FILTERS, refusalOf, PIN_WARNING_FILTERS, type Refusal } from './match/filters.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
 import { isHidden, ownerOf, tenantOf } from './sharing.ts';
@@ -57,19 +57,23 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
   const refusal = refusalOf({ cache: asObject, degree: NO_MATCH }, filterContext(context, 0), PIN_FILTERS);
   if (refusal) {
     const why = describePinRefusal(cache, refusal);
+    const pinRefusals = [refusal];
     switch (options.pin.notReady) {
       case 'deny': {
         const advice = `wait until it is, or remove ${PIN.modern}`;
-        return denied('ImageCacheNotComplete', `${why}: ${advice}`, id, cache);
+        return { ...denied('ImageCacheNotComplete', `${why}: ${advice}`, id, cache), pinRefusals };
       }
       case 'warn': {
         const warnings = [`${why}; ECI fails such a pod`, ...pinWarnings(context, cache, id)];
-        return { ...kept, reason: 'PinnedNotReady', why, cache, warnings };
+        return { ...kept, reason: 'PinnedNotReady', why, cache, warnings, pinRefusals };
       }
-      case 'auto':
-        return auto === false
-          ? removedPin(context, why)
-          : decideByMatching(context, `${why}; it is replaced by automatic matching`);
+      case 'auto': {
+        const replaced =
+          auto === false
+            ? removedPin(context, why)
+            : decideByMatching(context, `${why}; it is replaced by automatic matching`);
+        return { ...replaced, pinRefusals };
+      }
     }
   }
 
@@ -79,6 +83,7 @@ export function decideOnPin(context: DecisionContext, id: string): StepResult {
     why: `the pod pins ImageCache ${cache.name}, which is Ready`,
     cache,
     warnings: pinWarnings(context, cache, id),
+    pinRefusals: mismatches(context, cache),
   };
 }
 
@@ -94,14 +99,17 @@ function removedPin({ request }: DecisionContext, why: string): StepResult {
   };
 }
 
-/** Warnings about a pin that ECI honours although it does not suit the pod. @param cache undefined if it is not known */
-function pinWarnings(context: DecisionContext, cache: ImageCache | undefined, id: string): string[] {
+/** What of a pinned cache does not suit the pod, though ECI honours the pin. */
+function mismatches(context: DecisionContext, cache: ImageCache): Refusal[] {
   const filtering = filterContext(context, 0);
-  const refusals = cache
-    ? PIN_WARNING_FILTERS.flatMap(
-        (filter) => refusalOf({ cache, degree: NO_MATCH }, filtering, [filter]) ?? [],
-      )
-    : [];
+  return PIN_WARNING_FILTERS.flatMap(
+    (filter) => refusalOf({ cache, degree: NO_MATCH }, filtering, [filter]) ?? [],
+  );
+}
+
+/** @param cache undefined if it is not known */
+function pinWarnings(context: DecisionContext, cache: ImageCache | undefined, id: string): string[] {
+  const refusals = cache ? mismatches(context, cache) : [];
   const warnings = refusals.map(({ code, message }) => {
     const advice = code === 'TooLarge' ? `: set ${EXTRA_STORAGE}` : '';
     return `image cache ${quote(id)} ${message}${advice}`;

@@ -21,11 +21,14 @@ export function containersThatPullAnyway(
   const held = new Set(cache.images.map((image) => image.key));
   return containers.filter((container) => {
     const reference = images.referenceOf(container.image);
-    if (!reference || !held.has(reference.key)) return false;
-    // Kubernetes' default if no policy is written: Always for the tag latest, IfNotPresent for any other.
-    const policy = container.imagePullPolicy ?? (reference.tag === 'latest' ? 'Always' : 'IfNotPresent');
-    return policy === 'Always';
+    return reference !== undefined && held.has(reference.key) && pullsAlways(container, images);
   });
+}
+
+/** Whether the pull policy of a container is Always; if none is written, Kubernetes' default for the tag latest is. */
+export function pullsAlways({ image, imagePullPolicy }: Container, images: PodImages): boolean {
+  const byDefault = images.referenceOf(image)?.tag === 'latest' ? 'Always' : 'IfNotPresent';
+  return (imagePullPolicy ?? byDefault) === 'Always';
 }
 
 export function pullWarning(containers: readonly Container[]): string {

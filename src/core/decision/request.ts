@@ -26,7 +26,7 @@ import {
 } from '../annotations.ts';
 
 /** The storage that every ECI instance has (docs/domain.md, "Storage"). */
-const DEFAULT_STORAGE_BYTES = 30 * GIB;
+export const DEFAULT_STORAGE_BYTES = 30 * GIB;
 
 /** Milliseconds that a pod may wait for its cache. */
 export const LONGEST_WAIT = 600_000;
@@ -49,10 +49,17 @@ export interface Request {
   readonly waitMs: number | undefined;
 }
 
+/** An annotation whose value is ignored, because it is none of those that are allowed. */
+export interface MalformedAnnotation {
+  readonly key: string;
+  readonly text: string;
+  /** What is allowed, in words: `"true" or "false"`. */
+  readonly allowed: string;
+}
+
 export interface RequestReading {
   readonly request: Request;
-  /** Sentences about malformed values, which are ignored. */
-  readonly malformed: readonly string[];
+  readonly malformed: readonly MalformedAnnotation[];
   /** Sentences about annotations that contradict each other. */
   readonly conflicts: readonly string[];
 }
@@ -142,16 +149,14 @@ export function readRequest(
   boundForEci: boolean,
   storageRequestBytes: number,
 ): RequestReading {
-  const malformed: string[] = [];
+  const malformed: MalformedAnnotation[] = [];
   const conflicts: string[] = [];
 
   const read = <T>(key: string, type: AnnotationType<T>): T | undefined => {
     const text = annotations.get(key);
     if (text === undefined) return undefined;
     const value = type.parse(text);
-    if (value === undefined) {
-      malformed.push(`annotation ${key}: ${quote(text)} is ignored; it must be ${type.allowed}`);
-    }
+    if (value === undefined) malformed.push({ key, text, allowed: type.allowed });
     return value;
   };
   const readPair = <T>(
@@ -191,6 +196,10 @@ export function readRequest(
     malformed,
     conflicts,
   };
+}
+
+export function describeMalformed({ key, text, allowed }: MalformedAnnotation): string {
+  return `annotation ${key}: ${quote(text)} is ignored; it must be ${allowed}`;
 }
 
 function requirementOf(perfect: boolean | undefined, count: number | undefined): Requirement {

@@ -106,13 +106,19 @@ function takeApart(value: unknown, lineOf: (path: string) => number): FileDocume
 
 /** The position of a path in the text, or of the longest part of the path that exists. */
 function offsetOf(document: Document, path: string): number {
-  const steps = path.match(/[^.[\]]+/g) ?? [];
+  const steps = stepsOf(path);
   for (let length = steps.length; length > 0; length--) {
-    const keys = steps.slice(0, length).map((step) => (/^\d+$/.test(step) ? Number(step) : step));
-    const node: unknown = document.getIn(keys, true);
+    const node: unknown = document.getIn(steps.slice(0, length), true);
     if (isNode(node) && node.range) return node.range[0];
   }
   return isNode(document.contents) && document.contents.range ? document.contents.range[0] : 0;
+}
+
+/** The keys of `spec.images[1]` or `metadata.annotations[k8s.aliyun.com/eci-imc-id]`, which may have quotes. */
+function stepsOf(path: string): (string | number)[] {
+  return Array.from(path.matchAll(/\["?([^\]"]*)"?\]|[^.[\]]+/g), ([step, inBrackets]) =>
+    inBrackets !== undefined && /^\d+$/.test(inBrackets) ? Number(inBrackets) : (inBrackets ?? step),
+  );
 }
 
 /** The problem of a document. Any error becomes a problem, so that a faulty object does not stop the others. */

@@ -1,11 +1,12 @@
 /**
- * Watches and writes the two objects of the cluster that hold the webhook's own CA: the Secret with the CA, and the
- * webhook configuration with the caBundle. src/tls decides what to write.
+ * Watches and writes the objects of the cluster that hold the webhook's own CA: the Secret with the CA, and the webhook
+ * configurations with the caBundle. src/tls decides what to write.
  */
 import type { Clock } from '../../clock.ts';
 import { isObject, partOf, readText, type JsonObject } from '../../core/kubernetes/json.ts';
 import { resourceVersionOf } from '../../core/kubernetes/object.ts';
-import type { AuthoritySecret, CaBundleApi, WebhookTrust } from '../../tls/managed-certificate.ts';
+import type { WebhookTrust } from '../../tls/kept-trust.ts';
+import type { AuthoritySecret, CaBundleApi, ConfigurationKind } from '../../tls/managed-certificate.ts';
 import { ApiError, type ApiClient, type ApiRequest } from './api-client.ts';
 import { ReflectorGroup, problemsOf } from './reflectors.ts';
 import { onlyNamed, type Store } from './list-all.ts';
@@ -15,11 +16,21 @@ import { timingFor } from './reflector-timing.ts';
 /** The path of all MutatingWebhookConfigurations at the API server. */
 export const WEBHOOK_CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
+const CONFIGURATIONS = {
+  mutating: { kind: 'MutatingWebhookConfiguration', path: WEBHOOK_CONFIGURATIONS },
+  validating: {
+    kind: 'ValidatingWebhookConfiguration',
+    path: '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
+  },
+} as const;
+
 export interface CaBundleApiOptions {
   /** Namespace of the Secret. */
   readonly namespace: string;
   readonly secretName: string;
   readonly configurationName: string;
+  /** Undefined: its caBundle is not kept. */
+  readonly adviceConfigurationName: string | undefined;
   /** How long an object counts as up to date without word from the API server, in milliseconds. */
   readonly maxStalenessMs: number;
 }
@@ -35,7 +46,7 @@ export class KubernetesCaBundleApi implements CaBundleApi {
   readonly #clock: Clock;
   readonly #group = new ReflectorGroup();
   #secret: ReflectedObject | undefined;
-  #configuration: ReflectedObject | undefined;
+  readonly #configurations = new Map<ConfigurationKind, ReflectedObject>();
 
   constructor(api: ApiClient, options: CaBundleApiOptions, listeners: Listeners, clock: Clock) {
     this.#api = api;
@@ -45,16 +56,20 @@ export class KubernetesCaBundleApi implements CaBundleApi {
   }
 
   start({ onSecret, onTrust }: Observer): void {
-    const { namespace, secretName, configurationName } = this.#options;
+    const { namespace, secretName, configurationName, adviceConfigurationName } = this.#options;
     this.#secret = this.#reflect('Secret', `/api/v1/namespaces/${namespace}/secrets`, secretName, (object) =>
       onSecret(object && readSecret(object)),
     );
-    this.#configuration = this.#reflect(
-      'MutatingWebhookConfiguration',
-      WEBHOOK_CONFIGURATIONS,
-      configurationName,
-      (object) => onTrust(object && readTrust(object)),
-    );
+    const names = { mutating: configurationName, validating: adviceConfigurationName };
+    for (const which of ['mutating', 'validating'] as const) {
+      const name = names[which];
+      if (name === undefined) continue;
+      const { kind, path } = CONFIGURATIONS[which];
+      this.#configurations.set(
+        which,
+        this.#reflect(kind, path, name, (object) => onTrust(which, object && readTrust(object))),
+      );
+    }
     this.#group.start(this.#reflected());
   }
 
@@ -67,7 +82,7 @@ export class KubernetesCaBundleApi implements CaBundleApi {
   }
 
   #reflected(): readonly ReflectedObject[] {
-    return [this.#secret, this.#configuration].filter((each) => each !== undefined);
+    return [...(this.#secret ? [this.#secret] : []), ...this.#configurations.values()];
   }
 
   writeSecret(data: ReadonlyMap<string, string>, resourceVersion: string): Promise<boolean> {
@@ -86,9 +101,16 @@ export class KubernetesCaBundleApi implements CaBundleApi {
   }
 
   /** A strategic merge patch finds each webhook by its name. */
-  writeTrust(webhooks: readonly string[], caBundle: string, resourceVersion: string): Promise<boolean> {
-    return this.#write(this.#configuration, {
-      path: `${WEBHOOK_CONFIGURATIONS}/${this.#options.configurationName}`,
+  writeTrust(
+    which: ConfigurationKind,
+    webhooks: readonly string[],
+    caBundle: string,
+    resourceVersion: string,
+  ): Promise<boolean> {
+    const { configurationName, adviceConfigurationName } = this.#options;
+    const configuration = which === 'mutating' ? configurationName : adviceConfigurationName;
+    return this.#write(this.#configurations.get(which), {
+      path: `${CONFIGURATIONS[which].path}/${configuration}`,
       contentType: 'strategic-merge-patch+json',
       body: {
         metadata: { resourceVersion },

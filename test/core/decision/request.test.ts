@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { readRequest } from '../../../src/core/decision/request.ts';
+import { describeMalformed, readRequest } from '../../../src/core/decision/request.ts';
 import { GIB } from '../../../src/core/kubernetes/quantity.ts';
 
 const P = 'k8s.aliyun.com/';
 
-function read(annotations: Record<string, string>, boundForEci = true): ReturnType<typeof readRequest> {
-  return readRequest(
+type Reading = Omit<ReturnType<typeof readRequest>, 'malformed'> & { readonly malformed: readonly string[] };
+
+function read(annotations: Record<string, string>, boundForEci = true): Reading {
+  const reading = readRequest(
     new Map(Object.entries(annotations).map(([key, value]) => [P + key, value])),
     boundForEci,
     0,
   );
+  return { ...reading, malformed: reading.malformed.map(describeMalformed) };
 }
 
 describe('precedence of the annotations', () => {

@@ -210,6 +210,23 @@ export async function startInCluster(
   return { ...webhook, stop, renewToken, [Symbol.asyncDispose]: stop };
 }
 
+/** A CustomResourceDefinition of another project, with which the API server accepts any object of the kind. */
+export function openCrd(group: string, version: string, kind: string): Json {
+  const plural = `${kind.toLowerCase()}s`;
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
+      versions: [{ name: version, served: true, storage: true, schema }],
+    },
+  };
+}
+
 /** The schedule of a CronJob that runs only if `makeDue` makes it due. */
 export const ONCE_A_YEAR = '0 0 1 1 *';
 

@@ -18,7 +18,13 @@ export interface AuditEvent {
 }
 
 /** The kinds on which the chart gives rights by object name, and those on which it gives rights in one namespace. */
-const NAMED = new Set(['configmaps', 'secrets', 'mutatingwebhookconfigurations', 'leases']);
+const NAMED = new Set([
+  'configmaps',
+  'secrets',
+  'mutatingwebhookconfigurations',
+  'validatingwebhookconfigurations',
+  'leases',
+]);
 const CONFINED = new Set(['configmaps', 'secrets', 'leases']);
 
 /** All audited requests so far. A watch is in the log once it has ended. */

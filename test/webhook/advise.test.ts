@@ -1,0 +1,135 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { admissionReview, type ReviewChange } from '../support/admission.ts';
+import { buildTestApp } from '../support/app.ts';
+import { cacheObject, indexOf, NOW, podObject, type Json } from '../support/objects.ts';
+
+const K = 'k8s.aliyun.com/';
+const index = indexOf(cacheObject({ name: 'web', images: ['app:1'] }));
+const { app, metrics } = buildTestApp({ view: index, now: () => NOW });
+afterAll(() => app.close());
+
+interface Answer {
+  readonly status: number;
+  readonly response: Json;
+}
+
+async function ask(object: unknown, change: ReviewChange = {}): Promise<Answer> {
+  const { statusCode, body } = await app.inject({
+    method: 'POST',
+    url: '/advise',
+    headers: { 'content-type': 'application/json' },
+    payload: JSON.stringify(
+      admissionReview(object, {
+        kind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+        resource: { group: 'apps', version: 'v1', resource: 'deployments' },
+        ...change,
+      }),
+    ),
+  });
+  return { status: statusCode, response: (JSON.parse(body) as { response: Json }).response };
+}
+
+function deployment(annotations: Record<string, string>, metadata: Json = {}): Json {
+  const pod = podObject({ annotations });
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web', ...metadata },
+    spec: { template: { metadata: pod['metadata'], spec: pod['spec'] } },
+  };
+}
+
+const UID = '705ab4f5-6393-11e8-b7cc-42010a800002';
+const SILENT = { uid: UID, allowed: true };
+const FAULTY = { [`${K}eci-auto-imc`]: 'maybe' };
+
+describe('POST /advise', () => {
+  it('allows each workload, with warnings about its pods', async () => {
+    expect(await ask(deployment(FAULTY))).toEqual({
+      status: 200,
+      response: {
+        ...SILENT,
+        warnings: [
+          `spec.template.metadata.annotations[${K}eci-auto-imc]: "maybe" is ignored; write "true" or "false"`,
+        ],
+      },
+    });
+  });
+
+  it.each<[string, unknown, ReviewChange]>([
+    ['if there is nothing to say', deployment({}), {}],
+    [
+      'about an update that changes neither pods nor annotations',
+      deployment(FAULTY),
+      {
+        operation: 'UPDATE',
+        oldObject: { ...deployment(FAULTY), status: { replicas: 1 } },
+      },
+    ],
+    [
+      'about what another object made',
+      deployment(FAULTY, {
+        ownerReferences: [{ apiVersion: 'example.com/v1', kind: 'App', controller: true }],
+      }),
+      {},
+    ],
+    ['about a deletion', null, { operation: 'DELETE', oldObject: deployment(FAULTY) }],
+    ['about a workload without its template', { apiVersion: 'apps/v1', kind: 'Deployment', spec: {} }, {}],
+    ['about a kind that it does not know', { apiVersion: 'v1', kind: 'Secret' }, {}],
+    ['about an object that is none', 7, {}],
+    ['about an object without a kind', {}, {}],
+  ])('is silent %s', async (_name, object, change) => {
+    expect(await ask(object, change)).toEqual({ status: 200, response: SILENT });
+  });
+
+  it('gives advice at an update that changes the pods, or after one that could not be read', async () => {
+    for (const oldObject of [deployment({}), { apiVersion: 'apps/v1', kind: 'Deployment' }]) {
+      const { response } = await ask(deployment(FAULTY), { operation: 'UPDATE', oldObject });
+      expect(response['warnings']).toHaveLength(1);
+    }
+  });
+
+  it('gives five warnings at most, each of at most 256 characters, the worst first', async () => {
+    const annotations = {
+      [`${K}eci-imc-id`]: 'imc-web',
+      [`${K}eci-image-snapshot-id`]: 'imc-other',
+      [`${K}eci-auto-imc`]: 'true',
+      [`${K}eci-image-cache`]: 'false',
+      [`${K}imc-perfect-match`]: 'true',
+      [`${K}imc-match-count-request`]: 'x'.repeat(300),
+    };
+    const { response } = await ask(deployment(annotations));
+    const warnings = response['warnings'] as string[];
+    expect(warnings).toHaveLength(5);
+    expect(warnings[0]).toContain('is ignored; write a positive integer');
+    for (const warning of warnings) expect(warning.length).toBeLessThanOrEqual(256);
+  });
+
+  it('counts advice by rule, and not that of a dry run', async () => {
+    const before = await counted();
+    await ask(deployment(FAULTY), { dryRun: true });
+    expect(await counted()).toBe(before);
+    await ask(deployment(FAULTY));
+    expect(await counted()).toBe(before + 1);
+  });
+
+  it('refuses other methods and bodies as /mutate does', async () => {
+    expect((await app.inject({ method: 'GET', url: '/advise' })).statusCode).toBe(405);
+    const post = { method: 'POST', url: '/advise' } as const;
+    expect((await app.inject({ ...post, payload: 'x' })).statusCode).toBe(415);
+    const headers = { 'content-type': 'application/json' };
+    expect((await app.inject({ ...post, headers, payload: 'x' })).statusCode).toBe(400);
+  });
+
+  it('leaves /mutate alone, whose answers and times count apart', async () => {
+    await ask(deployment(FAULTY));
+    const text = await metrics.registry.metrics();
+    expect(text).toMatch(/imagecache_webhook_advice_request_seconds_count\{status="200"\} [1-9]/);
+    expect(text).not.toMatch(/imagecache_webhook_request_seconds_count\{status="200"\} [1-9]/);
+  });
+});
+
+async function counted(): Promise<number> {
+  const text = await metrics.registry.metrics();
+  return Number(/imagecache_webhook_advice_total\{rule="malformed-annotation"\} (\d+)/.exec(text)?.[1] ?? 0);
+}
