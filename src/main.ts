@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** Starts the program: passes its arguments to the CLI, and exits with the CLI's exit code. No other file exits. */
 import { text } from 'node:stream/consumers';
-import { runCli } from './cli/cli.ts';
+import { basename } from 'node:path';
+import { COMPLETE, runCli } from './cli/cli.ts';
 
 const OLDEST_NODE = [22, 19] as const;
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -30,9 +31,14 @@ const stopped = new Promise<void>((resolve) => {
   }
 });
 
-const code = await runCli(process.argv.slice(2), {
+// kubectl asks a program of this name for the completions of its plugin kubectl-imc.
+const isCompleter = basename(process.argv[1] ?? '') === 'kubectl_complete-imc';
+
+const code = await runCli([...(isCompleter ? [COMPLETE] : []), ...process.argv.slice(2)], {
   out: process.stdout,
   err: process.stderr,
+  // False also if NO_COLOR is set, or the terminal has none.
+  hasColours: process.stdout.isTTY && process.stdout.hasColors(),
   readInput: () => text(process.stdin),
   untilStopped: () => stopped,
 });

@@ -1,8 +1,10 @@
 /** The pages, headings and files that pages and comments refer to exist. */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { RULES } from '../src/core/advice/rules.ts';
+import { COMMANDS_PAGE, commandsPage } from './support/commands-page.ts';
 
 const PAGES = globSync(['*.md', 'docs/**/*.md', 'charts/*/*.md']);
 const CODE = globSync(['src/**/*.ts', 'test/**/*.ts']).filter((file) => file !== 'test/docs.test.ts');
@@ -68,4 +70,12 @@ it('docs/advice.md has every rule of advice, as the code has it, and no other', 
     ([, name, severity, finds]) => ({ name, severity, finds }),
   );
   expect(rows).toEqual(RULES.map(({ name, severity, finds }) => ({ name, severity, finds })));
+});
+
+it('docs/commands.md is what the table of commands makes of it', async () => {
+  const made = await format(commandsPage(), {
+    ...(await resolveConfig(COMMANDS_PAGE)),
+    filepath: COMMANDS_PAGE,
+  });
+  expect(readFileSync(COMMANDS_PAGE, 'utf8'), `node test/support/commands-page.ts`).toBe(made);
 });

@@ -40,8 +40,8 @@ export const adviseCommand: Command = {
     {
       name: 'output',
       short: 'o',
-      value: 'FORMAT',
-      help: 'table; json: one object a finding, one a line; or sarif, for code hosts. Default table.',
+      value: 'table|json|sarif',
+      help: 'json: one object a finding, one a line; sarif: for code hosts. Default table.',
     },
     CONFIG_FLAG,
   ],

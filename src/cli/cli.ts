@@ -8,6 +8,8 @@ import { UsageError, type Command, type Io } from './command.ts';
 import { readFlags } from './flags.ts';
 import { formatHelp } from './help.ts';
 import { check } from './check.ts';
+import { complete } from './complete.ts';
+import { completion } from './completion.ts';
 import { controller } from './controller.ts';
 import { explain } from './explain.ts';
 import { verify } from './verify.ts';
@@ -16,24 +18,34 @@ import { replay } from './replay.ts';
 import { serve } from './serve.ts';
 import { simulateEci } from './simulate-eci.ts';
 import { status } from './status.ts';
+import { wait } from './wait.ts';
 
-const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly Command[] = [
   serve,
   controller,
   explain,
   adviseCommand,
   verify,
   status,
+  wait,
   check,
   certs,
   replay,
   liftGatesCommand,
   simulateEci,
+  completion,
 ];
+
+/** Asks for the completions of the words that follow; not shown in the help, as only scripts use it. */
+export const COMPLETE = '__complete';
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is invalid. */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = args;
+  if (name === COMPLETE) {
+    io.out.write(await complete(COMMANDS, rest));
+    return 0;
+  }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     const command = COMMANDS.find((each) => each.name === rest[0]);
     io.out.write(command ? formatHelp(command) : overview());

@@ -7,6 +7,8 @@ import { CONFIG_FILE_VARIABLE } from '../config/load.ts';
 export interface Io {
   readonly out: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly err: { write(text: string): unknown };
+  /** Whether what goes to `out` may have colours. */
+  readonly hasColours: boolean;
   /** Reads standard input to its end. */
   readonly readInput: () => Promise<string>;
   /** Resolves at the first SIGTERM or SIGINT. */
@@ -20,6 +22,8 @@ export interface Flag {
   readonly value: string;
   readonly help: string;
   readonly many?: boolean;
+  /** Set if the flag takes no value. */
+  readonly isSwitch?: true;
 }
 
 export interface Command {
@@ -27,6 +31,8 @@ export interface Command {
   readonly summary: string;
   readonly usage: string;
   readonly flags: readonly Flag[];
+  /** Whether names may follow, such as deploy/web. */
+  readonly takesNames?: true;
   /** Paths of the settings that this command accepts as flags too. */
   readonly settings: readonly string[];
   /** @returns the exit code */
@@ -36,6 +42,10 @@ export interface Command {
 export interface Flags {
   readonly one: (name: string) => string | undefined;
   readonly all: (name: string) => readonly string[];
+  /** Whether a switch is given. */
+  readonly isOn: (name: string) => boolean;
+  /** What follows the flags. */
+  readonly names: readonly string[];
   /** The settings that were given as flags, by path. */
   readonly settings: ReadonlyMap<string, string>;
 }
@@ -56,6 +66,11 @@ export function requireSource({ source }: Config): void {
       'no source: give --source kubernetes, or --source files:DIR, a folder that holds the ImageCaches',
     );
   }
+}
+
+/** The configuration with the cluster of the kubeconfig as its source, as kubectl has it, unless another is configured. */
+export function withSource(config: Config): Config {
+  return config.source === '' ? { ...config, source: 'kubernetes' } : config;
 }
 
 /** The flags of a command's settings. */

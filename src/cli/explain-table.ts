@@ -1,32 +1,11 @@
 /** Formats an explanation for people. Decides nothing: all facts come from the explanation. */
 import { styleText } from 'node:util';
-import type { ExplainedCandidate, Explanation } from '../core/decision/explanation.ts';
+import type { ExplainedCandidate } from '../core/decision/explanation.ts';
 import type { Operation } from '../runtime/offline.ts';
-import type { KnownFrom } from '../core/image-cache.ts';
-import type { LearnedCache } from '../core/truth/survey.ts';
 import { isObject } from '../core/kubernetes/json.ts';
 import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { alignColumns, formatAge, formatPhase } from './columns.ts';
-
-/** The explanation of one pod, and the workload that the pod comes from; `-o json` prints one object per line. */
-export interface PodExplanation extends Explanation {
-  /** What the region knows of the cache that the pod pins; null if it pins none, or nothing is known. */
-  readonly pinned: ExplainedPin | null;
-  /** A cache that ECI's own matching would find, and that holds all images where the chosen one does not; its ID. */
-  readonly completeInRegion: string | null;
-  /** Caches that pods of the same namespace were given and that share an image with this pod, known in no other way. */
-  readonly knownFromPods: readonly LearnedCache[];
-  readonly workload: string;
-  readonly namespace: string;
-  readonly patch: readonly Operation[];
-}
-
-export interface ExplainedPin {
-  readonly id: string;
-  readonly phase: string;
-  readonly knownFrom: KnownFrom;
-  readonly images: readonly string[];
-}
+import type { PodExplanation } from './explained-pod.ts';
 
 type Style = Parameters<typeof styleText>[0];
 type Paint = (style: Style, text: string) => string;

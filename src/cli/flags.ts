@@ -13,11 +13,15 @@ export function readFlags(command: Command, args: readonly string[]): Flags {
   const options = Object.fromEntries(
     known.map((flag) => [
       flag.name,
-      { type: 'string' as const, multiple: true, ...(flag.short !== undefined && { short: flag.short }) },
+      {
+        type: flag.isSwitch === true ? ('boolean' as const) : ('string' as const),
+        multiple: true,
+        ...(flag.short !== undefined && { short: flag.short }),
+      },
     ]),
   );
-  const values = parseFlags(args, options);
-  const all = (name: string): readonly string[] => [values[name] ?? []].flat();
+  const { values, positionals } = parseFlags(args, options, command.takesNames === true);
+  const all = (name: string): readonly string[] => [values[name] ?? []].flat().map(String);
   for (const { name, many } of known) {
     if (all(name).length > 1 && many !== true) throw new UsageError(`--${name} is given more than once`);
   }
@@ -28,7 +32,13 @@ export function readFlags(command: Command, args: readonly string[]): Flags {
       throw new UsageError(`--${flagName(path)} and --${flagName(alias)} are the same: give one`);
     for (const value of texts) given.set(path, value);
   }
-  return { one: (name) => all(name)[0], all, settings: given };
+  return {
+    one: (name) => all(name)[0],
+    all,
+    isOn: (name) => all(name).length > 0,
+    names: positionals,
+    settings: given,
+  };
 }
 
 /** Accepted, and not shown in the help. */
@@ -36,12 +46,18 @@ function aliasFlag(alias: string): Flag {
   return { name: flagName(alias), value: '', help: '' };
 }
 
+interface Parsed {
+  readonly values: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+  readonly positionals: readonly string[];
+}
+
 function parseFlags(
   args: readonly string[],
-  options: Readonly<Record<string, { type: 'string'; multiple: boolean }>>,
-): Readonly<Record<string, string | readonly string[] | undefined>> {
+  options: Readonly<Record<string, { type: 'string' | 'boolean'; multiple: boolean }>>,
+  takesNames: boolean,
+): Parsed {
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: takesNames });
   } catch (error) {
     const unknown = args.find((arg) => arg.startsWith('--') && !Object.hasOwn(options, flagOf(arg)));
     const close = unknown === undefined ? undefined : suggestName(flagOf(unknown), Object.keys(options));

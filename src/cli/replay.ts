@@ -99,8 +99,8 @@ export const replay: Command = {
     {
       name: 'output',
       short: 'o',
-      value: 'FORMAT',
-      help: 'table; json: one object a policy, one a line; or html: a page with charts. Default table.',
+      value: 'table|json|html',
+      help: 'json: one object a policy, one a line; html: a page with charts. Default table.',
     },
   ],
   settings: [

@@ -4,13 +4,19 @@ import { formatBytes } from '../core/kubernetes/quantity.ts';
 import { readGroundTruth, type GroundTruth } from '../runtime/ground-truth.ts';
 import { readStatus, type CacheStatus, type RegionStatus } from '../runtime/status.ts';
 import { alignColumns, formatAge, formatPhase } from './columns.ts';
-import { CONFIG_FLAG, requireSource, type Command } from './command.ts';
+import { CONFIG_FLAG, withSource, type Command } from './command.ts';
 import { chosenFormat } from './flag-values.ts';
+import { objectFormats, type Format } from './output.ts';
 import { formatTruth } from './truth-table.ts';
+import { formatWarming } from './warming-table.ts';
+import { showAndWatch, WATCH_FLAG } from './watching.ts';
+
+/** Images of one cache in the table. */
+const MOST_IMAGES = 3;
 
 interface Column {
   readonly title: string;
-  readonly of: (cache: CacheStatus, now: number) => string;
+  readonly of: (cache: CacheStatus, now: number, isWide: boolean) => string;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -25,32 +31,37 @@ const COLUMNS: readonly Column[] = [
   { title: 'MADE BY', of: ({ madeBy }) => madeBy },
   { title: 'KNOWN FROM', of: ({ knownFrom }) => knownFrom },
   { title: 'EXPIRES', of: ({ expiresAt }, now) => describeExpiry(expiresAt, now) },
-  { title: 'IMAGES', of: ({ images }) => images.join(', ') },
+  { title: 'IMAGES', of: ({ images }, _now, isWide) => (isWide ? images : summarize(images)).join(', ') },
 ];
 
-type Format = (status: RegionStatus, truth: GroundTruth, now: number) => string;
+interface Shown {
+  readonly status: RegionStatus;
+  readonly truth: GroundTruth;
+  readonly now: number;
+}
 
-const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
-  ['table', formatTables],
-  [
-    'json',
-    ({ caches, usage }, truth) =>
-      [...caches, { usage, groundTruth: truth }].map((each) => `${JSON.stringify(each)}\n`).join(''),
-  ],
+const FORMATS: ReadonlyMap<string, Format<Shown>> = new Map<string, Format<Shown>>([
+  ['table', (shown) => formatTables(shown, false)],
+  ['wide', (shown) => formatTables(shown, true)],
+  ...objectFormats<Shown>(({ status: { caches, usage }, truth }) => [
+    ...caches,
+    { usage, groundTruth: truth },
+  ]),
 ]);
 
 export const status: Command = {
   name: 'status',
   summary:
     'Show all ImageCaches: what they hold, how far they are, who made them, and whether they are used; and what ECI did with the pods.',
-  usage: 'imc status --source kubernetes|files:DIR [--config FILE] [-o table|json]',
+  usage: 'imc status [--source kubernetes|files:DIR] [--config FILE] [-o table|wide|json|yaml] [--watch]',
   flags: [
     {
       name: 'output',
       short: 'o',
-      value: 'FORMAT',
-      help: 'table, or json: one object an ImageCache, one a line, and a last one with quotas and ground truth. Default table.',
+      value: 'table|wide|json|yaml',
+      help: 'wide: all workloads and all images; json: one object an ImageCache, one a line, and a last one with quotas and ground truth; yaml: the same as documents. Default table.',
     },
+    WATCH_FLAG,
     CONFIG_FLAG,
   ],
   settings: [
@@ -65,29 +76,40 @@ export const status: Command = {
   ],
   run: async (flags, io) => {
     const format = chosenFormat(flags, FORMATS);
-    const config = loadConfig(flags.one('config'), flags.settings);
-    requireSource(config);
-    const problems: string[] = [];
-    const onProblem = (problem: string): unknown => problems.push(problem);
-    const caches = await readStatus(config, onProblem);
-    const failed = problems.length > 0;
-    // Who may read caches need not be allowed to read pods and Events.
-    const truth = await readGroundTruth(config, undefined, onProblem);
-    io.out.write(format(caches, truth, Date.now()));
-    for (const problem of new Set(problems)) io.err.write(`imc status: ${problem}\n`);
-    return failed ? 1 : 0;
+    const config = withSource(loadConfig(flags.one('config'), flags.settings));
+    return showAndWatch(io, flags.isOn('watch'), async () => {
+      const problems: string[] = [];
+      const onProblem = (problem: string): unknown => problems.push(problem);
+      const caches = await readStatus(config, onProblem);
+      const isFailed = problems.length > 0;
+      // Who may read caches need not be allowed to read pods and Events.
+      const truth = await readGroundTruth(config, undefined, onProblem);
+      for (const problem of new Set(problems)) io.err.write(`imc status: ${problem}\n`);
+      return { text: format({ status: caches, truth, now: Date.now() }), code: isFailed ? 1 : 0 };
+    });
   },
 };
 
-function formatTables({ caches, usage }: RegionStatus, truth: GroundTruth, now: number): string {
+function formatTables({ status: { caches, usage }, truth, now }: Shown, isWide: boolean): string {
   // Where all caches are known from their objects alone, the column says nothing.
   const hasRegion = usage !== null || caches.some(({ knownFrom }) => knownFrom !== 'object');
   const columns = COLUMNS.filter(({ title }) => hasRegion || title !== 'KNOWN FROM');
-  const rows = caches.map((cache) => columns.map((column) => column.of(cache, now)));
+  const rows = caches.map((cache) => columns.map((column) => column.of(cache, now, isWide)));
   const table = [...alignColumns([columns.map(({ title }) => title), ...rows])].join('\n');
   const known = new Set(caches.map(({ id }) => id));
-  const sections = [table, ...formatQuotas(usage), ...formatTruth(truth, known)];
+  const sections = [
+    table,
+    ...formatQuotas(usage),
+    ...formatWarming(truth.workloads, caches, isWide),
+    ...formatTruth(truth, known),
+  ];
   return `${sections.join('\n\n')}\n`;
+}
+
+/** A pack holds up to twenty images, which would fill a terminal. */
+function summarize(images: readonly string[]): readonly string[] {
+  const more = images.length - MOST_IMAGES;
+  return more <= 0 ? images : [...images.slice(0, MOST_IMAGES), `and ${more} more`];
 }
 
 function formatQuotas(usage: RegionStatus['usage']): string[] {

@@ -3,7 +3,7 @@ import { COUNT } from '../config/value-type.ts';
 import { loadConfig } from '../config/load.ts';
 import { podsOfSource, verifyPods, type Verifications, type Verified } from '../runtime/verify.ts';
 import { alignColumns } from './columns.ts';
-import { CONFIG_FLAG, requireSource, UsageError, type Command } from './command.ts';
+import { CONFIG_FLAG, UsageError, withSource, type Command } from './command.ts';
 import { explain } from './explain.ts';
 import { chosenFormat, flagValue } from './flag-values.ts';
 import { FILENAME_FLAG, NAMESPACE_FLAG, readManifests } from './manifests.ts';
@@ -26,7 +26,7 @@ export const verify: Command = {
   name: 'verify',
   summary: "Compare the webhook's decisions with the answers of ECI's own matcher. Exit code 1: they differ.",
   usage:
-    'imc verify --region-name REGION [-f POD.yaml|-] --source kubernetes|files:DIR [--config FILE] [-o table|json]',
+    'imc verify --region-name REGION [-f POD.yaml|-] [--source kubernetes|files:DIR] [--config FILE] [-o table|json]',
   flags: [
     {
       ...FILENAME_FLAG,
@@ -41,16 +41,15 @@ export const verify: Command = {
     {
       name: 'output',
       short: 'o',
-      value: 'FORMAT',
-      help: 'table, or json: one object for equal pods, one a line. Default table.',
+      value: 'table|json',
+      help: 'json: one object for equal pods, one a line. Default table.',
     },
     CONFIG_FLAG,
   ],
   settings: explain.settings,
   run: async (flags, io) => {
     const format = chosenFormat(flags, FORMATS);
-    const config = loadConfig(flags.one('config'), flags.settings);
-    requireSource(config);
+    const config = withSource(loadConfig(flags.one('config'), flags.settings));
     if (config.region.name === '')
       throw new UsageError(
         "no region: give --region-name, such as cn-hangzhou; ECI's API has an address for each",

@@ -38,7 +38,8 @@ export const SETTINGS: readonly Setting[] = [
     path: 'kubeContext',
     type: TEXT,
     default: '',
-    help: 'Context of the kubeconfig to use, instead of its current one.',
+    help: 'Context of the kubeconfig to use, instead of its current one (also --context, as kubectl calls it).',
+    alias: 'context',
   },
   {
     path: 'scope',

@@ -5,11 +5,14 @@ import { truthOf } from '../core/truth/pod-truth.ts';
 import { readPull } from '../core/truth/pull.ts';
 import { surveyTruths, type TruthSurvey } from '../core/truth/survey.ts';
 import { isUnanswered, readWebhookScope } from '../core/truth/unanswered.ts';
+import { warmingOf, type WorkloadWarming } from '../core/truth/warming.ts';
 import type { ClusterIndex } from '../index/cluster-index.ts';
 import { readAftermath } from './connect.ts';
 import { loadIndex } from './offline.ts';
 
 export interface GroundTruth extends TruthSurvey {
+  /** How warm the pods of each workload start, the coldest first. */
+  readonly workloads: readonly WorkloadWarming[];
   /** `namespace/name` of pods that no replica of the webhook answered; null if it is not known which pods it is asked about. */
   readonly unanswered: readonly string[] | null;
 }
@@ -29,7 +32,7 @@ export async function readGroundTruth(
   const truths = pods.flatMap((pod) => truthOf(pod) ?? []);
   const pulls = events.flatMap((event) => readPull(event) ?? []);
   const unanswered = configuration && (await findUnanswered(config, configuration, pods, onProblem));
-  return { ...surveyTruths(truths, pulls), unanswered: unanswered ?? null };
+  return { ...surveyTruths(truths, pulls), workloads: warmingOf(pods), unanswered: unanswered ?? null };
 }
 
 async function findUnanswered(

@@ -1,8 +1,5 @@
-/** `imc advise` as a process. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { imc, killRunning } from '../support/imc.ts';
-
-afterEach(killRunning);
+import { describe, expect, it } from 'vitest';
+import { imcHere as imc } from '../support/imc.ts';
 
 const EXAMPLE = 'test/examples/pods/23-malformed-annotation.yaml';
 const SOURCE = ['--source', 'files:test/examples/cluster'];

@@ -26,7 +26,14 @@ async function check(answer: RequestListener, ...flags: string[]): Promise<Resul
   const { port } = server.address() as AddressInfo;
   const folder = temporaryFolder({ kubeconfig: kubeconfig(`https://127.0.0.1:${port}`, CA, {}) });
   try {
-    const result = await imc(['check', '--kubeconfig', `${folder.path}/kubeconfig`, ...flags]);
+    const result = await imc([
+      'check',
+      '--only',
+      'pods',
+      '--kubeconfig',
+      `${folder.path}/kubeconfig`,
+      ...flags,
+    ]);
     return { ...result, asked };
   } finally {
     server.closeAllConnections();
@@ -49,14 +56,14 @@ const DECISION = 'imagecache-webhook.io/decision';
 
 it('shows every warning of the API server, with its quotes, also if the pod is not decided', async () => {
   const warnings = ['299 - "image caches are not supported here"', '299 - "a \\"quoted\\" word"', 'odd'];
-  const { code, err } = await check(answering(201, pod({}), warnings), '--timeout', '0s');
+  const { code, err, out } = await check(answering(201, pod({}), warnings), '--timeout', '0s');
   expect(code).toBe(1);
-  expect(err.split('\n').slice(0, 3)).toEqual([
+  expect(err.trim().split('\n')).toEqual([
     'imc check: warning: image caches are not supported here',
     'imc check: warning: a "quoted" word',
     'imc check: warning: odd',
   ]);
-  expect(err).toContain('the webhook did not decide a pod of namespace default within 0s');
+  expect(out).toContain('The webhook did not decide a pod of namespace default within 0 s');
 });
 
 it('tries again until the pod is decided, each time as a dry run in the namespace that was asked for', async () => {
@@ -77,7 +84,7 @@ it('tries again until the pod is decided, each time as a dry run in the namespac
   );
   expect([code, out]).toEqual([
     0,
-    'The webhook decides pods of namespace team a. Decision for a test pod: hit, it holds 1 of 1 images.\n',
+    'pods  ok  The webhook decides pods of namespace team a. Decision for a test pod: hit, it holds 1 of 1 images.\n',
   ]);
   expect(asked).toEqual(Array.from({ length: 3 }, () => 'POST /api/v1/namespaces/team%20a/pods?dryRun=All'));
 });
@@ -86,12 +93,12 @@ it.each<[string, RequestListener, string]>([
   [
     'an annotation that is no decision',
     answering(201, pod({ [DECISION]: '{' })),
-    'the webhook did not decide',
+    'The webhook did not decide',
   ],
   ['something else than a pod', answering(200, '[]'), 'the API server answered something else than a pod'],
   ['an HTML page', answering(200, '<html>'), 'is not valid JSON'],
   ['nothing at all', () => undefined, 'no answer within 1000 ms'],
 ])('ends with 1 and says what is wrong if it is answered with %s', async (_title, answer, message) => {
-  const { code, err } = await check(answer, '--timeout', '0s');
-  expect([code, err]).toEqual([1, expect.stringContaining(message)]);
+  const { code, out } = await check(answer, '--timeout', '0s');
+  expect([code, out]).toEqual([1, expect.stringContaining(message)]);
 });

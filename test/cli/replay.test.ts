@@ -1,8 +1,7 @@
 /** The command `imc replay`: its flags, its reports, and what it says of wrong input. */
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runCli } from '../../src/cli/cli.ts';
-import type { Result } from '../support/imc.ts';
+import { imcHere as imc } from '../support/imc.ts';
 import { podObject } from '../support/objects.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 
@@ -15,18 +14,6 @@ function folderWith(files: Parameters<typeof temporaryFolder>[0]): string {
   const folder = temporaryFolder(files);
   folders.push(folder);
   return folder.path;
-}
-
-/** Runs the command in this process, which is faster than a process of its own. */
-async function imc(args: readonly string[]): Promise<Result> {
-  const said = { out: '', err: '' };
-  const code = await runCli(args, {
-    out: { write: (text) => (said.out += text) },
-    err: { write: (text) => (said.err += text) },
-    readInput: () => Promise.resolve(''),
-    untilStopped: () => new Promise(() => undefined),
-  });
-  return { code, ...said };
 }
 
 const HOUR = 3600;

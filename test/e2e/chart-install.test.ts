@@ -8,10 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { imc } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
+import { temporaryFolder } from '../support/webhook.ts';
 import { find, NAMESPACE, Release, RELEASE, untilRolledOut } from './support/chart.ts';
 import { metadataOf, putImageCache, runPod, type Rule } from './support/cluster.ts';
-import { startControlPlane, type ControlPlane } from './support/control-plane.ts';
+import { ADMIN_TOKEN, kubeconfig, startControlPlane, type ControlPlane } from './support/control-plane.ts';
 import { canHaveAddresses, Kubelet } from './support/kubelet.ts';
 import { createPod, createPodsWithoutEnd, isDecided } from './support/pod-load.ts';
 import { audited, granted, refusedOf, unusedBy, usedBy } from './support/rights.ts';
@@ -266,6 +268,40 @@ describe.skipIf(!canHaveAddresses())('the chart, installed', () => {
     });
     expect(status).toBe(201);
     expect(String(headers['warning'])).toContain('does nothing on a Deployment, only on its pods');
+  });
+
+  it('passes imc check, which asks each replica how old its index is', async () => {
+    const folder = temporaryFolder({ kubeconfig: kubeconfig(plane.url, plane.ca, { token: ADMIN_TOKEN }) });
+    const args = ['check', '--kubeconfig', `${folder.path}/kubeconfig`];
+    const configuration = ['--tls-managed-webhook-configuration', RELEASE];
+    await eventually(async () => {
+      const { out, err } = await imc([...args, ...configuration, '-o', 'json']);
+      expect(err).toBe('');
+      const findings = out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { check: string; result: string; says: string });
+      expect(findings.map(({ check, result, says }) => [check, result, says])).toEqual([
+        ['pods', 'ok', expect.stringContaining('The webhook decides pods of namespace default')],
+        ['installation', 'ok', `2 replicas are ready behind Service ${NAMESPACE}/${RELEASE}.`],
+        ['trust', 'ok', expect.stringContaining('The API server trusts a CA that is valid until')],
+        ['rights', 'ok', expect.stringContaining(`and ${NAMESPACE}/${RELEASE} what the webhook needs`)],
+        ['quota', 'ok', expect.stringContaining('1 of 500 manual caches')],
+        ['staleness', 'ok', expect.stringContaining('The API server confirmed every index')],
+      ]);
+    }, 30_000);
+    const wrong = await imc([
+      ...args,
+      '--tls-managed-webhook-configuration',
+      'absent',
+      '--only',
+      'installation',
+    ]);
+    expect(wrong).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('There is no MutatingWebhookConfiguration absent') as string,
+    });
+    folder.remove();
   });
 
   it('was refused no request, and used every right that its CA needs', async () => {

@@ -1,14 +1,18 @@
 /** The command line against a real cluster: the built program, as a process. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { imc, killRunning, start } from '../support/imc.ts';
 import type { Json } from '../support/objects.ts';
 import { sendHttps } from '../support/https.ts';
+import { runOwned } from '../support/owned-process.ts';
 import { temporaryFolder } from '../support/webhook.ts';
 import {
   accountToken,
+  makeDue,
+  ONCE_A_YEAR,
   putImageCache,
   register,
   startCluster,
@@ -16,6 +20,7 @@ import {
   unregister,
 } from './support/cluster.ts';
 import { ADMIN_TOKEN, kubeconfig, type ControlPlane } from './support/control-plane.ts';
+import { findPrograms } from './support/programs.ts';
 
 const POD = 'test/examples/pods/01-deployment-auto-perfect-match.yaml';
 const folder = temporaryFolder();
@@ -102,14 +107,14 @@ describe('imc explain', () => {
 describe('imc check', () => {
   const admin = join(folder.path, 'admin');
   const check = (...flags: string[]): ReturnType<typeof imc> =>
-    imc(['check', '--kubeconfig', admin, '--timeout', '1s', ...flags]);
+    imc(['check', '--only', 'pods', '--kubeconfig', admin, '--timeout', '1s', ...flags]);
   beforeAll(() => folder.write('admin', kubeconfig(plane.url, plane.ca, { token: ADMIN_TOKEN })));
 
   it('ends with 1 if no webhook is registered, and says what to look at', async () => {
     const { code, out, err } = await check();
-    expect([code, out]).toEqual([1, '']);
-    expect(err).toContain('the webhook did not decide a pod of namespace default within 1s');
-    const section = /See "(.*)" in (docs\/\w+\.md)/.exec(err);
+    expect([code, err]).toEqual([1, '']);
+    expect(out).toContain('The webhook did not decide a pod of namespace default within 1 s');
+    const section = /See "(.*)" in (docs\/\w+\.md)/.exec(out);
     expect(readFileSync(section![2]!, 'utf8')).toContain(`\n## ${section![1]}\n`);
   });
 
@@ -120,7 +125,7 @@ describe('imc check', () => {
     const { code, out, err } = await check();
     expect([code, err]).toEqual([0, '']);
     expect(out).toBe(
-      "The webhook decides pods of namespace default. Decision for a test pod: miss, no ImageCache in this cluster holds any of the pod's images.\n",
+      "pods  ok  The webhook decides pods of namespace default. Decision for a test pod: miss, no ImageCache in this cluster holds any of the pod's images.\n",
     );
     expect(await plane.api.list('/api/v1/namespaces/default/pods')).toEqual([]);
     await unregister(plane.api, 'imagecache-webhook');
@@ -135,8 +140,8 @@ describe('imc check', () => {
     ],
   ])('somebody who %s is told so, and the exit code is 1', async (_title, flags, message) => {
     const others = flags.includes('--kubeconfig') ? [] : ['--kubeconfig', admin];
-    const { code, err } = await imc(['check', '--timeout', '1s', ...others, ...flags]);
-    expect([code, err]).toEqual([1, expect.stringContaining(message)]);
+    const { code, out } = await imc(['check', '--only', 'pods', '--timeout', '1s', ...others, ...flags]);
+    expect([code, out]).toEqual([1, expect.stringContaining(message)]);
   });
 
   it('refuses a timeout that is no duration, and the exit code is 2', async () => {
@@ -147,6 +152,106 @@ describe('imc check', () => {
       code: 2,
       err: expect.stringContaining('--timeout is "soon"; it must be a duration') as string,
     });
+  });
+});
+
+describe('as a plugin of kubectl', () => {
+  const admin = join(folder.path, 'admin');
+  const bin = join(folder.path, 'bin');
+  const environment = {
+    PATH: `${bin}:${process.env['PATH']}`,
+    HOME: folder.path,
+    KUBECONFIG: admin,
+  };
+  const kubectl = (...args: readonly string[]): Promise<string> =>
+    runOwned(findPrograms('kubectl').kubectl, args, environment);
+  beforeAll(async () => {
+    folder.write('admin', kubeconfig(plane.url, plane.ca, { token: ADMIN_TOKEN }));
+    mkdirSync(bin);
+    const { bin: programs } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      bin: Record<string, string>;
+    };
+    for (const [name, target] of Object.entries(programs))
+      symlinkSync(join(process.cwd(), target), join(bin, name));
+    const labels = { app: 'shop', 'alibabacloud.com/eci': 'true' };
+    await plane.api.create('/apis/apps/v1/namespaces/default/deployments', {
+      metadata: { name: 'shop' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: { app: 'shop' } },
+        template: {
+          metadata: { labels },
+          spec: {
+            containers: [{ name: 'c', image: 'registry.cn-shanghai.aliyuncs.com/eci_open/nginx:1.14.2' }],
+          },
+        },
+      },
+    });
+    await plane.api.create('/apis/batch/v1/namespaces/default/cronjobs', {
+      metadata: { name: 'nightly' },
+      spec: {
+        schedule: ONCE_A_YEAR,
+        jobTemplate: {
+          spec: {
+            template: {
+              spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'app:1' }] },
+            },
+          },
+        },
+      },
+    });
+    await makeDue(plane.api, '/apis/batch/v1/namespaces/default/cronjobs/nightly');
+  });
+
+  it('kubectl imc explains a workload of the cluster by its name, and lists its pods', async () => {
+    await eventually(async () => {
+      const out = await kubectl('imc', 'explain', 'deploy/shop');
+      expect(out).toContain('Deployment shop in namespace default');
+      expect(out).toContain('outcome   hit (BestMatch): imc-sample');
+      expect(out.match(/^ {2}shop-\S+ .* Pending +none /gm)).toHaveLength(2);
+    }, 30_000);
+  });
+
+  it('kubectl imc finds the pods of the Jobs of a CronJob', async () => {
+    await eventually(async () => {
+      expect(await kubectl('imc', 'explain', 'cj/nightly')).toMatch(/^ {2}nightly-\d+-\S+ /m);
+    }, 30_000);
+  });
+
+  it('a workload or a kind that is not there is named', async () => {
+    await expect(kubectl('imc', 'explain', 'deploy/absent')).rejects.toThrow(
+      'there is no Deployment absent in namespace default',
+    );
+    await expect(kubectl('imc', 'explain', 'raycluster/absent')).rejects.toThrow(
+      'the cluster does not have the kind RayCluster (ray.io/v1)',
+    );
+  });
+
+  it('kubectl completes the commands of the plugin, and the names of workloads', async () => {
+    expect(await kubectl('__complete', 'imc', 'sta')).toMatch(/^status\t/);
+    expect(await kubectl('__complete', 'imc', 'explain', 'deploy/s')).toMatch(/^deploy\/shop$/m);
+  });
+
+  it('kubectl imc wait ends when a cache of the cluster is Ready', async () => {
+    expect(await kubectl('imc', 'wait', 'sample')).toBe('sample: Ready\n');
+  });
+
+  const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
+  it.skipIf(!has('fish'))('fish completes', async () => {
+    const script = 'imc completion fish | source; complete -C "imc sta"; complete -C "imc explain deploy/s"';
+    const out = await runOwned('fish', ['-c', script], environment);
+    expect(out.split('\n').map((line) => line.split('\t')[0])).toEqual(['status', 'deploy/shop', '']);
+  });
+
+  it.skipIf(!has('zsh'))('zsh completes', async () => {
+    const script = `
+      autoload -Uz compinit; compinit -u
+      source <(imc completion zsh)
+      _describe() { print -rl -- \${(P)2} }
+      words=(imc sta); CURRENT=2; _imc
+      words=(imc explain deploy/s); CURRENT=3; _imc`;
+    const out = await runOwned('zsh', ['-f', '-c', script], environment);
+    expect(out.split('\n').map((line) => line.split(':')[0])).toEqual(['status', 'deploy/shop', '']);
   });
 });
 

@@ -45,7 +45,7 @@ export function truthOf(pod: JsonObject): PodTruth | undefined {
   const metadata = partOf(pod, 'metadata');
   const annotations = partOf(metadata, 'annotations');
   if (!isPlaced(pod)) return undefined;
-  const predicted = outcomeIn(annotations[DECISION]);
+  const predicted = readDecision(annotations[DECISION]).outcome;
   const written = readText(annotations[PIN.modern]) ?? readText(annotations[PIN.legacy]);
   const used = readText(annotations[MATCHED_CACHE]);
   return {
@@ -70,16 +70,27 @@ function resultOf(
   return predicted === 'partial' ? 'wrong' : 'right';
 }
 
-/** Anybody may edit annotations, so that one that is no decision of ours counts as none. */
-function outcomeIn(decision: unknown): Outcome | 'none' {
-  if (typeof decision !== 'string' || decision.length > MAX_DECISION) return 'none';
+/** What the record of a decision says to people. */
+export interface RecordedDecision {
+  readonly outcome: Outcome | 'none';
+  /** Empty if there is no decision. */
+  readonly why: string;
+}
+
+/**
+ * Reads the record of the decision from a pod's annotations. Anybody may edit annotations, so that one that is no decision of
+ * ours counts as none.
+ */
+export function readDecision(decision: unknown): RecordedDecision {
+  const none = { outcome: 'none', why: '' } as const;
+  if (typeof decision !== 'string' || decision.length > MAX_DECISION) return none;
   try {
     const record: unknown = JSON.parse(decision);
-    const outcome = isObject(record) ? record['outcome'] : undefined;
+    if (!isObject(record) || !OUTCOMES.has(record['outcome'])) return none;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the set holds all outcomes
-    return OUTCOMES.has(outcome) ? (outcome as Outcome) : 'none';
+    return { outcome: record['outcome'] as Outcome, why: readText(record['why']) ?? '' };
   } catch {
-    return 'none';
+    return none;
   }
 }
 

@@ -21,10 +21,16 @@ export interface WorkloadKind {
   readonly shape?: 'argo' | 'spark';
   /** Other metadata that the user may take for the pod's, though no pod gets it: `spec.jobTemplate.metadata`. */
   readonly otherMetadata?: readonly string[];
+  /**
+   * How its pods are found: by its `spec.selector`, by a label whose value is its name, or as those of the objects of another
+   * kind that it owns. Undefined for a Pod itself, and for a kind that is only a template.
+   */
+  readonly pods?: 'selector' | { readonly label: string } | { readonly ofOwned: string };
   /** Distinct images that its controller adds to each pod; a manifest does not show them. */
   readonly addedImages?: number;
   /** Whether its own documentation recommends the older annotation names (docs/domain.md, "Pod annotations"). */
   readonly recommendsLegacyNames?: boolean;
+  readonly isClusterScoped?: boolean;
   /** Whether the controller can pre-warm it. A ReplicaSet belongs to a Deployment; pods of a DaemonSet do not run on ECI. */
   readonly isPrewarmed?: boolean;
 }
@@ -38,6 +44,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'v1',
     kind: 'ReplicationController',
+    pods: 'selector',
     plural: 'replicationcontrollers',
     shortNames: ['rc'],
     templates: ['spec.template'],
@@ -45,6 +52,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
+    pods: 'selector',
     plural: 'deployments',
     shortNames: ['deploy'],
     templates: ['spec.template'],
@@ -53,6 +61,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
+    pods: 'selector',
     plural: 'statefulsets',
     shortNames: ['sts'],
     templates: ['spec.template'],
@@ -61,6 +70,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
+    pods: 'selector',
     plural: 'daemonsets',
     shortNames: ['ds'],
     templates: ['spec.template'],
@@ -68,14 +78,23 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
+    pods: 'selector',
     plural: 'replicasets',
     shortNames: ['rs'],
     templates: ['spec.template'],
   },
-  { apiVersion: 'batch/v1', kind: 'Job', plural: 'jobs', templates: ['spec.template'], isPrewarmed: true },
+  {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    pods: 'selector',
+    plural: 'jobs',
+    templates: ['spec.template'],
+    isPrewarmed: true,
+  },
   {
     apiVersion: 'batch/v1',
     kind: 'CronJob',
+    pods: { ofOwned: 'batch/Job' },
     plural: 'cronjobs',
     shortNames: ['cj'],
     templates: ['spec.jobTemplate.spec.template'],
@@ -85,8 +104,9 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'serving.knative.dev/v1',
     kind: 'Service',
+    pods: { label: 'serving.knative.dev/service' },
     plural: 'services',
-    shortNames: ['kservice', 'ksvc'],
+    shortNames: ['ksvc', 'kservice'],
     called: 'Knative Service',
     templates: ['spec.template'],
     isPrewarmed: true,
@@ -95,6 +115,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'serving.knative.dev/v1',
     kind: 'Configuration',
+    pods: { label: 'serving.knative.dev/configuration' },
     plural: 'configurations',
     templates: ['spec.template'],
     ...KNATIVE,
@@ -102,6 +123,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Workflow',
+    pods: { label: 'workflows.argoproj.io/workflow' },
     plural: 'workflows',
     shortNames: ['wf'],
     templates: ['spec'],
@@ -121,12 +143,14 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
     kind: 'ClusterWorkflowTemplate',
     plural: 'clusterworkflowtemplates',
     shortNames: ['cwft'],
+    isClusterScoped: true,
     templates: ['spec'],
     ...ARGO,
   },
   {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'CronWorkflow',
+    pods: { ofOwned: 'argoproj.io/Workflow' },
     plural: 'cronworkflows',
     shortNames: ['cwf', 'cronwf'],
     templates: ['spec.workflowSpec'],
@@ -136,6 +160,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Rollout',
+    pods: 'selector',
     plural: 'rollouts',
     shortNames: ['ro'],
     // Without a template, the Rollout takes that of the Deployment that spec.workloadRef names.
@@ -145,6 +170,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'sparkoperator.k8s.io/v1beta2',
     kind: 'SparkApplication',
+    pods: { label: 'sparkoperator.k8s.io/app-name' },
     plural: 'sparkapplications',
     shortNames: ['sparkapp'],
     templates: ['spec'],
@@ -153,12 +179,14 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'ray.io/v1',
     kind: 'RayCluster',
+    pods: { label: 'ray.io/cluster' },
     plural: 'rayclusters',
     templates: ['spec.headGroupSpec.template', 'spec.workerGroupSpecs[*].template'],
   },
   {
     apiVersion: 'ray.io/v1',
     kind: 'RayJob',
+    pods: { ofOwned: 'ray.io/RayCluster' },
     plural: 'rayjobs',
     // A RayJob that selects a running cluster has no rayClusterSpec.
     templates: [
@@ -170,6 +198,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'jobset.x-k8s.io/v1alpha2',
     kind: 'JobSet',
+    pods: { label: 'jobset.sigs.k8s.io/jobset-name' },
     plural: 'jobsets',
     templates: ['spec.replicatedJobs[*].template.spec.template'],
     otherMetadata: ['spec.replicatedJobs[*].template.metadata'],
@@ -177,12 +206,14 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   {
     apiVersion: 'kubeflow.org/v1',
     kind: 'PyTorchJob',
+    pods: { label: 'training.kubeflow.org/job-name' },
     plural: 'pytorchjobs',
     templates: ['spec.pytorchReplicaSpecs?.*.template'],
   },
   {
     apiVersion: 'apps.kruise.io/v1alpha1',
     kind: 'CloneSet',
+    pods: 'selector',
     plural: 'clonesets',
     shortNames: ['clone'],
     templates: ['spec.template'],
@@ -210,6 +241,27 @@ export function groupOf({ apiVersion }: WorkloadKind): string {
 /** @param groupKind `apps/Deployment`; undefined for a kind that makes no pods */
 export function workloadKind(groupKind: string): WorkloadKind | undefined {
   return BY_GROUP_KIND.get(groupKind);
+}
+
+/** The path of the collection of a kind at the API server. @param namespace undefined: of all namespaces */
+export function collectionPath(
+  { apiVersion, plural, isClusterScoped }: WorkloadKind,
+  namespace?: string,
+): string {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  return namespace === undefined || isClusterScoped === true
+    ? `${root}/${plural}`
+    : `${root}/namespaces/${namespace}/${plural}`;
+}
+
+/** The kind that kubectl means by a name: a kind, plural or short name in any case, perhaps with its group (`jobs.batch`). */
+export function kindNamed(text: string): WorkloadKind | undefined {
+  const [name = '', ...group] = text.toLowerCase().split('.');
+  return WORKLOAD_KINDS.find(
+    (each) =>
+      [each.kind.toLowerCase(), each.plural, ...(each.shortNames ?? [])].includes(name) &&
+      (group.length === 0 || group.join('.') === groupOf(each)),
+  );
 }
 
 /** Whether a cluster may lack the kind, because it is a custom resource. */

@@ -6,6 +6,8 @@ import type { SourceEvents } from '../source.ts';
 import { ApiClient } from './api-client.ts';
 import { listAftermath, listHistory, type Aftermath } from './history.ts';
 import { liftAll, type LiftAllOptions } from './lift-all.ts';
+import { ApiQuestions } from './api-questions.ts';
+import { ClusterWorkloads } from './cluster-workloads.ts';
 import { loadKubeConfig } from './kube-config.ts';
 import { WebhookSource, type WebhookSourceOptions } from './webhook-source.ts';
 import { LeaderElection } from './lease.ts';
@@ -118,6 +120,11 @@ export function connectControllerSources(
   return { source, cluster, election };
 }
 
+/** What `imc check` asks. @param signal ends the requests under way */
+export function connectApiQuestions(kubeconfig: string, context: string, signal: AbortSignal): ApiQuestions {
+  return new ApiQuestions(clientFor(kubeconfig, context), signal);
+}
+
 /** Creates pods as dry runs. */
 export function connectPodDryRuns(kubeconfig: string, context: string): KubernetesPodDryRuns {
   return new KubernetesPodDryRuns(clientFor(kubeconfig, context));
@@ -156,6 +163,13 @@ export function readClusterAftermath(
 ): Promise<Aftermath> {
   const { signal } = new AbortController();
   return listAftermath(clientFor(kubeconfig, context), namespace, webhookConfiguration, signal);
+}
+
+/** Workloads and their pods, for a command that looks and ends. */
+export function connectClusterWorkloads(kubeconfig: string, context: string): ClusterWorkloads {
+  const config = loadKubeConfig(kubeconfig, context);
+  const { namespace } = config.getContextObject(config.getCurrentContext()) ?? {};
+  return new ClusterWorkloads(clientFor(kubeconfig, context), namespace);
 }
 
 function clientFor(kubeconfig: string, context: string): ApiClient {

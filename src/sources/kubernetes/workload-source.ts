@@ -8,7 +8,12 @@ import type { Workloads } from '../../core/controller/prewarm.ts';
 import { namesOf } from '../../core/controller/watched-pod.ts';
 import { readWatchedWorkload, type WatchedWorkload } from '../../core/controller/watched-workload.ts';
 import { isSameMap, type JsonObject } from '../../core/kubernetes/json.ts';
-import { mayBeAbsent, PREWARMED_KINDS, type WorkloadKind } from '../../core/workload/kinds.ts';
+import {
+  collectionPath,
+  mayBeAbsent,
+  PREWARMED_KINDS,
+  type WorkloadKind,
+} from '../../core/workload/kinds.ts';
 import { confirmedAtOf, type ReflectedKind } from './reflectors.ts';
 import type { Resource, Store } from './list-all.ts';
 import { ObjectStore, type ObjectStoreEvents } from './object-store.ts';
@@ -60,8 +65,8 @@ export class WorkloadSource implements Workloads {
 }
 
 function resourceOf(workload: WorkloadKind): Resource {
-  const { kind, called = kind, apiVersion, plural } = workload;
-  return { kind: called, paths: [`/apis/${apiVersion}/${plural}`], mayBeAbsent: mayBeAbsent(workload) };
+  const { kind, called = kind } = workload;
+  return { kind: called, paths: [collectionPath(workload)], mayBeAbsent: mayBeAbsent(workload) };
 }
 
 /**

@@ -1,18 +1,14 @@
 /** Checks that the webhook decides on pods: creates a pod as a dry run, and looks at the result. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../config/config.ts';
-import { AUTO, DECISION } from '../core/annotations.ts';
-import { isObject, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
-import type { PodDryRun } from '../sources/kubernetes/pod-dry-run.ts';
+import type { Config } from '../../config/config.ts';
+import { AUTO, DECISION } from '../../core/annotations.ts';
+import { partOf, type JsonObject } from '../../core/kubernetes/json.ts';
+import { messageOf } from '../../core/kubernetes/problem.ts';
+import { readDecision } from '../../core/truth/pod-truth.ts';
+import type { PodDryRun } from '../../sources/kubernetes/pod-dry-run.ts';
+import { failed, ok, type CheckFinding, type CheckOptions } from './finding.ts';
 
-interface CheckOptions {
-  /** The namespace in which the pod would be created. */
-  readonly namespace: string;
-  /** How long to try, because a fresh installation takes a moment. */
-  readonly timeoutMs: number;
-}
-
-interface CheckResult {
+interface DryRunResult {
   /** The webhook's decision; undefined if there is none. */
   readonly decision: { readonly outcome: string; readonly why: string } | undefined;
   /** The warnings of the API server and of its webhooks. */
@@ -48,15 +44,42 @@ const POD: JsonObject = {
   },
 };
 
+/** Tries until a pod is decided or the time is over, because a fresh installation takes a moment. */
+export async function checkPods(
+  config: Config,
+  { namespace, timeoutMs, onWarning }: CheckOptions,
+): Promise<CheckFinding> {
+  try {
+    const { decision, warnings } = await tryPods(config, namespace, timeoutMs);
+    for (const warning of warnings) onWarning(warning);
+    if (decision) {
+      return ok(
+        `The webhook decides pods of namespace ${namespace}. Decision for a test pod: ${decision.outcome}, ${decision.why}.`,
+      );
+    }
+    return failed(
+      `The webhook did not decide a pod of namespace ${namespace} within ${timeoutMs / 1000} s. ` +
+        'Either the API server does not send it pods of this namespace, or it gets no answer that it trusts.',
+      'See "Pods are created without an answer" in docs/operations.md.',
+    );
+  } catch (error) {
+    return failed(
+      `The test pod was not created: ${messageOf(error)}.`,
+      'Give --namespace NAME, one that you may create pods in.',
+    );
+  }
+}
+
 /**
- * Tries until a pod is decided or the time is over; the last try may take a second longer.
+ * The last try may take a second longer.
  * @throws what the last try threw: the pod was refused, or there was no answer
  */
-export async function checkPodsAreDecided(
+async function tryPods(
   { kubeconfig, kubeContext }: Config,
-  { namespace, timeoutMs }: CheckOptions,
-): Promise<CheckResult> {
-  const { connectPodDryRuns } = await import('../sources/kubernetes/connect.ts');
+  namespace: string,
+  timeoutMs: number,
+): Promise<DryRunResult> {
+  const { connectPodDryRuns } = await import('../../sources/kubernetes/connect.ts');
   const dryRuns = connectPodDryRuns(kubeconfig, kubeContext);
   const until = performance.now() + timeoutMs;
   for (;;) {
@@ -73,18 +96,8 @@ export async function checkPodsAreDecided(
   }
 }
 
-function readResult({ pod, warnings }: PodDryRun): CheckResult {
-  const record = parseDecision(readText(partOf(partOf(pod, 'metadata'), 'annotations')[DECISION]));
-  if (!isObject(record)) return { decision: undefined, warnings };
-  const { outcome, why } = record;
-  return { decision: { outcome: readText(outcome) ?? '', why: readText(why) ?? '' }, warnings };
-}
-
-/** Undefined if the annotation is no JSON: then another program wrote it. */
-function parseDecision(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function readResult({ pod, warnings }: PodDryRun): DryRunResult {
+  const annotations = partOf(partOf(pod, 'metadata'), 'annotations');
+  const { outcome, why } = readDecision(annotations[DECISION]);
+  return { decision: outcome === 'none' ? undefined : { outcome, why }, warnings };
 }
