@@ -42,4 +42,8 @@ const code = await runCli([...(isCompleter ? [COMPLETE] : []), ...process.argv.s
   readInput: () => text(process.stdin),
   untilStopped: () => stopped,
 });
+// A pipe may not have taken all of the output yet, and exit drops what is left.
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise<unknown>((done) => stream.write('', done))),
+);
 process.exit(code);

@@ -14,6 +14,7 @@ import { controller } from './controller.ts';
 import { explain } from './explain.ts';
 import { verify } from './verify.ts';
 import { liftGatesCommand } from './lift-gates.ts';
+import { plan } from './plan.ts';
 import { replay } from './replay.ts';
 import { serve } from './serve.ts';
 import { simulateEci } from './simulate-eci.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   wait,
   check,
   certs,
+  plan,
   replay,
   liftGatesCommand,
   simulateEci,

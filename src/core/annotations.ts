@@ -77,8 +77,8 @@ export const ACR_INSTANCE = {
   cache: 'k8s.aliyun.com/acr-instance-ids',
 };
 
-/** Labels of an ImageCache that the controller made: its maker, and the hash of the image set that it was made for. */
-export const MADE_BY = { label: `${OWN_PREFIX}made-by`, controller: 'controller' };
+/** Labels of an ImageCache that the controller made, or that a plan asks for: its maker, and the hash of its image set. */
+export const MADE_BY = { label: `${OWN_PREFIX}made-by`, controller: 'controller', plan: 'plan' };
 export const IMAGE_SET = `${OWN_PREFIX}image-set`;
 /** Annotations of an ImageCache that the controller made: the number of the attempt, and when the first one began. */
 export const ATTEMPT = `${OWN_PREFIX}attempt`;

@@ -10,7 +10,7 @@ export interface SizeOptions {
 /** GiB. ECI makes no smaller cache (docs/domain.md, "ImageCache"). */
 export const LEAST_GIB = 20;
 /** GiB, if the size of an image is not known. */
-const UNKNOWN_GIB = 30;
+export const UNKNOWN_GIB = 30;
 /** Images need about twice their compressed size on a disk (docs/domain.md, "ImageCache"). */
 export const UNPACKED = 2;
 
@@ -54,6 +54,11 @@ const STEPS_GIB: readonly number[] = [20, 30, 40, 60, 80, 120, 160, 240, 320, 48
 /** The largest step that fits into this storage. */
 export function sizeStepBelow(gib: number): number {
   return STEPS_GIB.findLast((step) => step <= gib) ?? LEAST_GIB;
+}
+
+/** The smallest step that is at least so large; the size itself beyond the last step. */
+export function sizeStepAbove(gib: number): number {
+  return STEPS_GIB.find((step) => step >= gib) ?? gib;
 }
 
 /** The size of the next attempt after one failed because its images did not fit. */

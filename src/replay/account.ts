@@ -10,9 +10,6 @@ export interface ReplayPrices extends Prices {
   readonly snapshotGibMonth: number;
 }
 
-/** The vendor's example, China, CNY; settings.ts has the other prices. */
-export const SNAPSHOT_PRICE = 0.12;
-
 /** The instance on which ECI makes a manual cache. */
 const MAKER = { cpu: 2, memoryGib: 4 };
 /** GiB of an automatic cache that cost a pod nothing. */

@@ -4,7 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { loadConfig } from '../../src/config/load.ts';
-import { SNAPSHOT_PRICE, type Outcome } from '../../src/replay/account.ts';
+import { SNAPSHOT_PRICE } from '../../src/core/decision/break-even.ts';
+import type { Outcome } from '../../src/replay/account.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { DEFAULT_SYNTHETIC, syntheticTrace } from '../../src/replay/synthetic-trace.ts';
 import { readTrace, type Trace } from '../../src/replay/trace.ts';

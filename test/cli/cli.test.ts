@@ -308,6 +308,11 @@ describe('imc serve', () => {
   });
 });
 
+it('a long output reaches a pipe whole', async () => {
+  const manifest = Array.from({ length: 1000 }, () => JSON.stringify(podObject())).join('\n---\n');
+  expect(await explainJson(['-f', '-'], manifest)).toHaveLength(1000);
+});
+
 describe('imc status', () => {
   it('shows every ImageCache, whoever made it, and names and skips an ImageCache that cannot be read', async () => {
     const hour = 3_600_000;

@@ -1,7 +1,8 @@
 /** What a replay counts, with cases that can be counted by hand. */
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { SNAPSHOT_PRICE, type Outcome } from '../../src/replay/account.ts';
+import { SNAPSHOT_PRICE } from '../../src/core/decision/break-even.ts';
+import type { Outcome } from '../../src/replay/account.ts';
 import { compressedBytes } from '../../src/replay/images.ts';
 import { replay, type World } from '../../src/replay/replay.ts';
 import { syntheticTrace } from '../../src/replay/synthetic-trace.ts';

@@ -42,8 +42,17 @@ const HASH_LENGTH = 32;
 /** A desired cache whose size is not known yet. */
 export type Unsized = Omit<DesiredCache, 'sizeGib' | 'largestGib' | 'fixedSizeGib'>;
 
+/** What caches have in common whose images may be in one cache. The pull secrets of a namespace are put together. */
+export function kinOf({ architecture, operatingSystem, registry, owner }: Unsized): string {
+  const annotations = Array.from(registry, ([key, value]) => `${key}=${value}`).toSorted();
+  return JSON.stringify([architecture, operatingSystem, annotations, owner ?? null]);
+}
+
 /** The name of the first ImageCache for a desired cache. */
-export function cacheName(desired: Unsized & Partial<Pick<DesiredCache, 'fixedSizeGib'>>): string {
+export function cacheName(
+  desired: Unsized & Partial<Pick<DesiredCache, 'fixedSizeGib'>>,
+  prefix = NAME_PREFIX,
+): string {
   const { images, fixedSizeGib, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
   const parts = [
     images.map(({ key }) => key),
@@ -54,7 +63,7 @@ export function cacheName(desired: Unsized & Partial<Pick<DesiredCache, 'fixedSi
     ...(isSamePlatform(DEFAULT_PLATFORM, desired) ? [] : [[architecture, operatingSystem]]),
     ...(owner ? [['owner', owner.namespace, owner.uid ?? '']] : []),
   ];
-  return NAME_PREFIX + shortHash(JSON.stringify(parts));
+  return prefix + shortHash(JSON.stringify(parts));
 }
 
 /** The name of an attempt's ImageCache: later attempts have their number at the end. @param attempt 1 for the first */

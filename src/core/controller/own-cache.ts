@@ -115,7 +115,7 @@ export function cacheObject(
   { reuse, flash, retentionDays }: CacheOptions,
   { attempt, firstAttemptAtMs, sizeGib, namespace, sets, users }: Attempt,
 ): JsonObject {
-  const { images, imageSet, pullSecrets, registry, architecture, operatingSystem, owner } = desired;
+  const { images, imageSet, pullSecrets, owner } = desired;
   return {
     apiVersion: IMAGE_CACHE_API_VERSION,
     kind: 'ImageCache',
@@ -123,12 +123,7 @@ export function cacheObject(
       name: nameOfAttempt(cacheName(desired), attempt),
       labels: { [MADE_BY.label]: MADE_BY.controller, [IMAGE_SET]: imageSet },
       annotations: {
-        ...Object.fromEntries(registry),
-        ...(!isSamePlatform(DEFAULT_PLATFORM, desired) && {
-          [CACHE_ARCHITECTURE]: architecture,
-          [CACHE_OPERATING_SYSTEM]: operatingSystem,
-        }),
-        ...(owner && { [NAMESPACES]: owner.namespace }),
+        ...contentAnnotations(desired),
         ...(owner?.uid !== undefined && { [NAMESPACE_UID]: owner.uid }),
         ...(reuse && { [REUSE]: 'true' }),
         ...(flash && { [FLASH]: 'true' }),
@@ -148,5 +143,18 @@ export function cacheObject(
       ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets }),
       ...(retentionDays !== undefined && { retentionDays }),
     },
+  };
+}
+
+/** The annotations of an ImageCache that follow from its contents: how to reach its registries, its platform, and whose it is. */
+export function contentAnnotations(contents: Unsized): Readonly<Record<string, string>> {
+  const { registry, architecture, operatingSystem, owner } = contents;
+  return {
+    ...Object.fromEntries(registry),
+    ...(!isSamePlatform(DEFAULT_PLATFORM, contents) && {
+      [CACHE_ARCHITECTURE]: architecture,
+      [CACHE_OPERATING_SYSTEM]: operatingSystem,
+    }),
+    ...(owner && { [NAMESPACES]: owner.namespace }),
   };
 }

@@ -9,7 +9,7 @@ import { imageSetHash } from '../image/image-set.ts';
 import { byName } from '../kubernetes/object.ts';
 import { DAY } from '../kubernetes/time.ts';
 import { LEAST_GIB } from '../cache-size.ts';
-import { cacheName, type DesiredCache, type Unsized } from './desired-cache.ts';
+import { cacheName, kinOf, type DesiredCache, type Unsized } from './desired-cache.ts';
 import { MAX_SETS, type CachedSet } from './image-sets.ts';
 import { MAKING_TAKES, type OwnCache } from './own-cache.ts';
 import { MAX_PULL_SECRETS } from './watched-pod.ts';
@@ -110,12 +110,6 @@ function isWhole(cache: OwnCache): boolean {
   return isPack(cache) || cache.contents.imageSet === cache.sets[0]?.hash;
 }
 
-/** What caches that are merged have in common. The pull secrets of a namespace are put together. */
-function kinOf({ contents: { architecture, operatingSystem, registry, owner } }: OwnCache): string {
-  const annotations = Array.from(registry, ([key, value]) => `${key}=${value}`).toSorted();
-  return JSON.stringify([architecture, operatingSystem, annotations, owner ?? null]);
-}
-
 /** A cache for the rest of a pack, if half of its sets were not used for long. */
 function restOf(pack: OwnCache, { neededGib }: PackingSituation, now: number): Merge[] {
   const used = setsInUse(pack, now);
@@ -130,7 +124,7 @@ function mergesOf(free: readonly OwnCache[], { neededGib }: PackingSituation, no
   const inUse = free.filter(({ sets }) =>
     sets.every(({ lastUsedAtMs }) => now - lastUsedAtMs < MERGED_IF_USED_WITHIN),
   );
-  return Array.from(Map.groupBy(inUse, kinOf).values(), (kin) => {
+  return Array.from(Map.groupBy(inUse, ({ contents }) => kinOf(contents)).values(), (kin) => {
     const parts = partsThatFit(kin, neededGib, Math.floor(now / DAY));
     const sets = parts.flatMap((part) => part.sets);
     return parts[0] && parts.length >= LEAST_PARTS ? [mergeOf(parts, sets, parts[0].contents)] : [];
@@ -222,7 +216,7 @@ function placesOfAll(caches: readonly OwnCache[]): ReadonlySet<string> {
 
 /** The sets with what the cache must have in common with others: the same set of another owner is another. */
 function placesOf(cache: OwnCache, sets: readonly CachedSet[]): string[] {
-  const kin = kinOf(cache);
+  const kin = kinOf(cache.contents);
   return sets.map(({ hash }) => `${hash} ${kin}`);
 }
 

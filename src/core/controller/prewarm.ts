@@ -93,7 +93,10 @@ function isSent({ watched: { content } }: ComingPod): boolean {
 }
 
 /** Adds the Secrets of the ServiceAccount if the pod names none, as the ServiceAccount admission plugin does. */
-function withPullSecrets({ watched, account }: ComingPod, known: Workloads): WatchedPod {
+export function withPullSecrets(
+  { watched, account }: ComingPod,
+  known: Pick<Workloads, 'pullSecretsOf'>,
+): WatchedPod {
   const { content } = watched;
   if (!content || content.pullSecrets.length > 0) return watched;
   const { namespace } = content.pod;

@@ -21,6 +21,9 @@ export interface CostOptions {
   readonly pullRate: number;
 }
 
+/** What the snapshot of a cache costs for a GiB and month: the vendor's example, China, CNY; settings.ts has the other prices. */
+export const SNAPSHOT_PRICE = 0.12;
+
 const HOUR = 3600;
 const MEGABYTE = 1e6;
 /** Seconds that a pod pulls at least if the size of an image is not known: the example of the vendor. */
@@ -40,9 +43,14 @@ export function breakEvenSeconds(
   { prices, pullRate }: CostOptions,
   view: View,
 ): number {
-  const { knownBytes, unknown } = sizesOf(keys, view);
-  const known = knownBytes / (pullRate * MEGABYTE);
-  const pulling = unknown > 0 ? Math.max(known, UNKNOWN_PULL) : known;
+  const pulling = pullSeconds(keys, pullRate, view);
   const gib = neededGib(keys, { maxSizeGib: Infinity }, view);
   return (pulling * pricePerSecond(size, prices) * HOUR) / (gib * prices.diskGibHour);
+}
+
+/** Seconds that a pod pulls these images. @param pullRate compressed megabytes a second */
+export function pullSeconds(keys: readonly string[], pullRate: number, view: View): number {
+  const { knownBytes, unknown } = sizesOf(keys, view);
+  const known = knownBytes / (pullRate * MEGABYTE);
+  return unknown > 0 ? Math.max(known, UNKNOWN_PULL) : known;
 }

@@ -41,7 +41,7 @@ export function parseImageReference(text: string): ImageReference | undefined {
 }
 
 /** Compares by key, for sorting. */
-export function byKey(a: ImageReference, b: ImageReference): number {
+export function byKey(a: Pick<ImageReference, 'key'>, b: Pick<ImageReference, 'key'>): number {
   return a.key < b.key ? -1 : Number(a.key > b.key);
 }
 
