@@ -86,6 +86,8 @@ function formatTable({ findings, workloads }: Advice): string {
   ]);
   const lines = rows.flatMap((row, i) => [row, `  ${describeFinding(findings[i]!)}`]);
   const count = (severity: Severity): number => findings.filter((each) => each.severity === severity).length;
-  const counts = SEVERITIES.filter((each) => count(each) > 0).map((each) => `${count(each)} ${each}`);
+  const counts = SEVERITIES.filter((each) => count(each) > 0).map(
+    (each) => `${count(each)} ${each}${count(each) === 1 ? '' : 's'}`,
+  );
   return `${[header, ...lines].join('\n')}\n\nOn ${ofWorkloads}: ${counts.join(', ')}.\n`;
 }

@@ -32,15 +32,20 @@ function resultOf(finding: LocatedFinding): object {
     ruleId: rule,
     ruleIndex: RULES.findIndex(({ name }) => name === rule),
     level: severity,
-    message: { text: `${workload}: ${describeFinding(finding)}` },
+    message: { text: escaped(`${workload}: ${describeFinding(finding)}`) },
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { uri: encodeURI(file.replaceAll('\\', '/')) },
+          artifactLocation: { uri: file.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/') },
           region: { startLine: line },
         },
         logicalLocations: [{ fullyQualifiedName: field }],
       },
     ],
   };
+}
+
+/** Braces stand for placeholders in a message (SARIF 2.1.0, section 3.11.5). */
+function escaped(text: string): string {
+  return text.replaceAll('{', '{{').replaceAll('}', '}}');
 }

@@ -256,7 +256,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'tls.clientCa',
     type: TEXT,
     default: '',
-    help: 'File with CAs (PEM), read at the start. Only clients with a certificate of one of them may then use /mutate.',
+    help: 'File with CAs (PEM), read at the start. Only clients with a certificate of one of them may then use /mutate and /advise.',
   },
   {
     path: 'tls.clientNames',

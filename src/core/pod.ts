@@ -136,7 +136,11 @@ function readContainers(spec: JsonObject): Container[] {
       if (typeof image !== 'string' || image === '') {
         throw new Unreadable(
           `${path}.image`,
-          image === '' ? 'is empty' : `is ${typeName(image)}; it must be a string`,
+          image === ''
+            ? 'is empty'
+            : image === undefined
+              ? 'is missing'
+              : `is ${typeName(image)}; it must be a string`,
         );
       }
       containers.push({

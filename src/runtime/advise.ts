@@ -55,16 +55,17 @@ export function adviseOnText(
   for (const document of documents) {
     const { value, lineOf } = document;
     try {
-      if (!isObject(value) || !workloadKind(readGroupKind(value)) || isOwned(value)) continue;
+      if (!isObject(value) || !workloadKind(readGroupKind(value))) continue;
+      workloads += 1;
+      if (isOwned(value)) continue;
       const metadata = partOf(value, 'metadata');
       const namespace = asked ?? readText(metadata['namespace']) ?? 'default';
       const name = readText(metadata['name']) ?? readText(metadata['generateName']) ?? '';
       const workload = `${readText(value['kind'])} ${name}`.trim();
-      const found = advise(value, namespace, view, config, Date.now());
+      const found = advise(value, namespace, view, config, Date.now(), Infinity);
       findings.push(
         ...found.map((each) => ({ file, line: lineOf(each.field), workload, namespace, ...each })),
       );
-      workloads += 1;
     } catch (error) {
       problems.push(formatProblem(toProblem(file, document, error)));
     }

@@ -25,6 +25,8 @@ export interface AdviseOptions extends AdmissionRouteOptions {
 
 /** More would not be read. */
 const MOST_WARNINGS = 5;
+/** Characters; the API server asks for no more (warnings.ts). */
+const LONGEST_WARNING = 256;
 
 export const adviseRoute: FastifyPluginCallback<AdviseOptions> = (app, options, done) => {
   admissionRoute(app, '/advise', options, options.metrics.adviceSeconds, (review) => answer(review, options));
@@ -34,10 +36,10 @@ export const adviseRoute: FastifyPluginCallback<AdviseOptions> = (app, options, 
 function answer(review: Review, options: AdviseOptions): EncodedResponse {
   const { log, metrics } = options;
   try {
-    const findings = findingsOf(review, options).slice(0, MOST_WARNINGS);
+    const findings = findingsOf(review, options);
     if (findings.length === 0) return ALLOWED_AS_IT_IS;
     if (!review.dryRun) for (const { rule } of findings) metrics.advice.inc({ rule });
-    return encodeWarnings(limitWarnings(findings.map(describeFinding)));
+    return encodeWarnings(limitWarnings(warningsOf(findings)));
   } catch (error) {
     // The API server refuses what cannot be read, or its controller does.
     if (error instanceof Unreadable) return ALLOWED_AS_IT_IS;
@@ -45,6 +47,16 @@ function answer(review: Review, options: AdviseOptions): EncodedResponse {
     log.error({ error, problem: messageOf(error) }, 'internal error; the workload is allowed without advice');
     return ALLOWED_AS_IT_IS;
   }
+}
+
+/** One for each rule, so that none takes the place of others; it counts what else the rule has found. */
+function warningsOf(findings: readonly Finding[]): string[] {
+  const byRule = [...Map.groupBy(findings, ({ rule }) => rule).values()];
+  return byRule.slice(0, MOST_WARNINGS).flatMap(([first, ...others]) => {
+    if (!first) return [];
+    const more = others.length === 0 ? '' : ` (and ${others.length} more such fields)`;
+    return `${describeFinding(first, LONGEST_WARNING - more.length)}${more}`;
+  });
 }
 
 function findingsOf(

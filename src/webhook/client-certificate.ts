@@ -1,5 +1,5 @@
 /**
- * Restricts POST /mutate to clients with a certificate, if a CA for clients is configured. The route checks the
+ * Restricts the admission routes to clients with a certificate, if a CA for clients is configured. The route checks the
  * certificate, and not the TLS handshake, because the kubelet's probes have none.
  */
 import { TLSSocket } from 'node:tls';

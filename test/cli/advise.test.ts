@@ -104,6 +104,34 @@ describe('imc advise', () => {
     expect(run?.tool.driver.rules[run.results[0]!.ruleIndex]?.id).toBe('malformed-annotation');
   });
 
+  it('looks at all templates of a workflow, and says nothing of what another object made', async () => {
+    const templates = Array.from({ length: 25 }, (_template, i) => ({
+      name: `t${i}`,
+      container: { image: 'a:1' },
+      ...(i === 24 && { metadata: { annotations: { 'k8s.aliyun.com/eci-auto-imc': 'maybe' } } }),
+    }));
+    const workflow = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Workflow', metadata: { name: 'w' } };
+    const found = await imc(
+      ['advise', '-f', '-', ...SOURCE],
+      JSON.stringify({ ...workflow, spec: { templates } }),
+    );
+    expect(found).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('spec.templates[24].metadata') as string,
+    });
+    const owned = { ...workflow, metadata: { ownerReferences: [{ controller: true }] }, spec: { templates } };
+    expect(await imc(['advise', '-f', '-', ...SOURCE], JSON.stringify(owned))).toMatchObject({
+      code: 0,
+      out: 'No advice on 1 workload.\n',
+    });
+  });
+
+  it('prints SARIF with its braces doubled, which stand for placeholders otherwise', async () => {
+    const input = DEPLOYMENT('k8s.aliyun.com/eci-ephemeral-storage-options: "yes"');
+    const { out } = await imc(['advise', '-f', '-', ...SOURCE, '-o', 'sarif'], input);
+    expect(out).toContain('such as {{\\"encrypted\\":\\"true\\"}}');
+  });
+
   it.each([
     [['advise'], 2, 'no manifest: give -f FILE'],
     [

@@ -102,7 +102,65 @@ describe('POST /advise', () => {
     const warnings = response['warnings'] as string[];
     expect(warnings).toHaveLength(5);
     expect(warnings[0]).toContain('is ignored; write a positive integer');
+    expect(new Set(warnings).size).toBe(5);
     for (const warning of warnings) expect(warning.length).toBeLessThanOrEqual(256);
+  });
+
+  it('gives one warning for each rule, which counts the others and keeps what to write', async () => {
+    const workflow = {
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'Workflow',
+      metadata: { name: 'w' },
+      spec: {
+        podMetadata: {
+          labels: { 'alibabacloud.com/eci': 'true' },
+          annotations: { [`${K}imc-perfect-match`]: 'true', [`${K}imc-match-count-request`]: '1' },
+        },
+        templates: Array.from({ length: 8 }, (_template, i) => ({
+          name: `t${i}`,
+          container: { image: `registry.example/${'long/'.repeat(30)}app` },
+        })),
+      },
+    };
+    const { response } = await ask(workflow);
+    expect(response['warnings']).toEqual([
+      expect.stringMatching(
+        /imagePullPolicy: Always.*; write IfNotPresent, and a tag that does not move \(and 7 more such fields\)$/,
+      ),
+      expect.stringContaining('remove one of the two'),
+    ]);
+  });
+
+  it('costs a known time and memory, however a workflow multiplies what it holds', async () => {
+    const entries = Object.fromEntries(Array.from({ length: 3000 }, (_entry, i) => [`key-${i}`, 'v']));
+    const many = <T>(count: number, make: (i: number) => T): T[] =>
+      Array.from({ length: count }, (_t, i) => make(i));
+    const container = { image: '{{workflow.parameters.p0}}' };
+    const specs = [
+      { podMetadata: { annotations: entries }, templates: many(3000, (i) => ({ name: `t${i}`, container })) },
+      {
+        arguments: { parameters: many(10_000, (i) => ({ name: `p${i}`, value: 'x' })) },
+        templates: many(10_000, (i) => ({ name: `t${i}`, container })),
+      },
+      {
+        arguments: { parameters: [{ name: 'p0', value: 'x'.repeat(100_000) }] },
+        templates: many(3000, (i) => ({ name: `t${i}`, container })),
+      },
+    ];
+    for (const spec of specs) {
+      const workflow = {
+        apiVersion: 'argoproj.io/v1alpha1',
+        kind: 'Workflow',
+        metadata: { name: 'w' },
+        spec,
+      };
+      const changed = { ...workflow, spec: { ...spec, entrypoint: 'x' } };
+      const text = JSON.stringify({ workflow, changed });
+      const parsing = await fastest(() => JSON.parse(text) as unknown);
+      const answering = await fastest(() => ask(changed, { operation: 'UPDATE', oldObject: workflow }));
+      // Most of it is making and parsing the review.
+      expect(answering / parsing).toBeLessThan(30);
+    }
   });
 
   it('counts advice by rule, and not that of a dry run', async () => {
@@ -128,6 +186,17 @@ describe('POST /advise', () => {
     expect(text).not.toMatch(/imagecache_webhook_request_seconds_count\{status="200"\} [1-9]/);
   });
 });
+
+/** Milliseconds of the fastest of three runs. */
+async function fastest(run: () => unknown): Promise<number> {
+  let best = Infinity;
+  for (let i = 0; i < 3; i++) {
+    const started = performance.now();
+    await run();
+    best = Math.min(best, performance.now() - started);
+  }
+  return best;
+}
 
 async function counted(): Promise<number> {
   const text = await metrics.registry.metrics();

@@ -1,13 +1,15 @@
 /** Advice on a workload: what of its image-cache annotations does not do what its user may think (docs/advice.md). */
 import { ADVICE_IGNORE } from '../annotations.ts';
+import { isSwitchedOff } from '../controller/misses.ts';
 import { decide, decideOnUnreadable } from '../decision/decide.ts';
 import type { DecisionOptions } from '../decision/options.ts';
+import { withCachesUnread } from '../decision/narrowed-view.ts';
 import { asUserWroteIt } from '../decision/provenance.ts';
 import type { View } from '../decision/view.ts';
 import { objectsIn, partOf, readStringMap, type JsonObject } from '../kubernetes/json.ts';
 import { readGroupKind } from '../kubernetes/object.ts';
 import { Unreadable } from '../kubernetes/problem.ts';
-import { readPod, UNREAD_POD } from '../pod.ts';
+import { readPod, UNREAD_POD, type Pod } from '../pod.ts';
 import { workloadKind, type WorkloadKind } from '../workload/kinds.ts';
 import { annotationField } from '../workload/pod-fields.ts';
 import { podsOf, type WorkloadPod } from '../workload/pods.ts';
@@ -19,13 +21,14 @@ import { RULES, type Rule } from './rules.ts';
 
 const OWN_KEYS: ReadonlySet<string> = new Set([...POD_KEYS, ADVICE_IGNORE]);
 
-/** Templates of one workload that are looked at; a workflow may have thousands. */
+/** Templates of one workload that the webhook looks at; a workflow may have thousands. */
 export const MOST_TEMPLATES = 20;
 
 /**
  * The findings about a workload, the most useful first; none for a kind that makes no pods.
  * @param namespace of the workload
  * @param nowMs milliseconds since 1970
+ * @param most templates that are looked at
  * @throws Unreadable if the workload lacks its template
  */
 export function advise(
@@ -34,16 +37,21 @@ export function advise(
   view: View,
   options: DecisionOptions,
   nowMs: number,
+  most = MOST_TEMPLATES,
 ): Finding[] {
   const kind = workloadKind(readGroupKind(manifest));
   if (!kind) return [];
   // Advice is about the pods that do go to ECI, so a node that is not known yet is no reason to wait.
   const settled = { ...options, bindTime: false };
-  const pods = podsOf(manifest)
-    .slice(0, MOST_TEMPLATES)
-    .map((made) => podContext(kind, made, namespace, view, settled, nowMs));
+  // A template of the whole cluster has no namespace, so that nobody can tell which caches its pods may have.
+  const seen = kind.isClusterScoped === true ? withCachesUnread(view) : view;
+  const made = podsOf(manifest, most);
+  const pods = made
+    .map((each) => podContext(kind, each, namespace, seen, settled, nowMs))
+    .filter(({ pod, decision }) => decision.reason !== 'AcsPod' && !isLeftOut(pod, view));
   const workload: WorkloadContext = {
     kind,
+    templates: made.length,
     pods,
     ownAnnotations: ownAnnotations(kind, manifest),
     ignored: ignoredRules(manifest, pods),
@@ -55,6 +63,11 @@ export function advise(
     ),
   );
   return distinct(found).toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+/** Whether the API server does not send the pod to the webhook, so that what a decision says does not come about. */
+function isLeftOut({ labels, namespace }: Pod, view: View): boolean {
+  return isSwitchedOff(labels) || isSwitchedOff(view.namespaceLabels(namespace));
 }
 
 /** Whether another object made this one, so that nobody would read advice on it. */
@@ -76,12 +89,14 @@ export function isSameForAdvice(before: JsonObject, after: JsonObject): boolean 
   return text !== undefined && text === adviceInput(after);
 }
 
-/** What advice depends on, as JSON; undefined if the workload cannot be read. */
+/** What advice depends on, as JSON; undefined if the workload cannot be read. Not its pods, which may be much larger. */
 function adviceInput(manifest: JsonObject): string | undefined {
   try {
     const kind = workloadKind(readGroupKind(manifest));
-    const own = kind ? ownAnnotations(kind, manifest).map(({ annotations }) => [...annotations]) : [];
-    return JSON.stringify([podsOf(manifest).map(({ pod }) => pod), own]);
+    if (!kind) return '';
+    const own = ownAnnotations(kind, manifest).map(({ annotations }) => [...annotations]);
+    const templates = kind.templates.flatMap((path) => partsAt(manifest, path)).map(({ part }) => part);
+    return JSON.stringify([templates, own]);
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;
@@ -103,7 +118,8 @@ function podContext(
     return { ...common, pod: asUserWroteIt(seen, view.profile()), decision, images: decision.images };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    return { ...common, pod: UNREAD_POD, decision: decideOnUnreadable(error), images: undefined };
+    const decision = decideOnUnreadable(error);
+    return { ...common, pod: UNREAD_POD, decision, images: undefined, unreadable: error.path };
   }
 }
 
@@ -144,7 +160,9 @@ function toFinding({ name, severity }: Rule, complaint: Complaint): Finding {
   return { rule: name, severity, ...complaint };
 }
 
-/** Pods of one workload often share a field, such as the podMetadata of a workflow. */
+/** Pods of one workload often share a field, such as the podMetadata of a workflow: the first finding about it counts. */
 function distinct(findings: readonly Finding[]): Finding[] {
-  return [...new Map(findings.map((each) => [`${each.rule} ${each.field}`, each])).values()];
+  return [
+    ...new Map(findings.toReversed().map((each) => [`${each.rule} ${each.field}`, each])).values(),
+  ].toReversed();
 }

@@ -6,7 +6,7 @@ import { templateOf } from '../decision/pod-life.ts';
 import { containersThatPullAnyway, pullsAlways } from '../decision/pull-policy.ts';
 import { DEFAULT_STORAGE_BYTES } from '../decision/request.ts';
 import type { PodImages } from '../image/image-set.ts';
-import { MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
+import { HOPELESS, MAX_CACHE_IMAGES, type ImageCache } from '../image-cache.ts';
 import { GIB } from '../kubernetes/quantity.ts';
 import { quote } from '../kubernetes/problem.ts';
 import { formatSeconds } from '../kubernetes/time.ts';
@@ -16,12 +16,12 @@ import type { Complaint } from './finding.ts';
 
 /** Images that a message names; it counts the others. */
 const MOST_NAMED = 2;
+/** Characters of a name in a message. */
+const LONGEST_NAME = 50;
 
 /** Where the pin stands; the modern name if a profile adds it. */
-function pinField({ pod, fields }: PodContext): string {
-  return fields.annotation(
-    pod.annotations.has(PIN.modern) || !pod.annotations.has(PIN.legacy) ? PIN.modern : PIN.legacy,
-  );
+function pinField({ fields, decision }: PodContext): string {
+  return fields.annotation(decision.request?.pinKey ?? PIN.modern);
 }
 
 export function pinUnknown(context: PodContext): Complaint[] {
@@ -49,32 +49,40 @@ export function pinNotShared(context: PodContext): Complaint[] {
 }
 
 export function pinNotReady(context: PodContext): Complaint[] {
-  return refused(context, ['NotReady', 'Expiring', 'BeingDeleted'], ({ message }) => ({
-    why: `the pinned cache ${message}, and ECI fails such a pod`,
-    instead: `wait until it is Ready, or write ${AUTO.modern}: "true" in its place`,
-  }));
+  const { decision, options } = context;
+  const [refusal] = refusalsOf(context, ['NotReady', 'Expiring', 'BeingDeleted']);
+  if (!refusal) return [];
+  const isReplaced = options.pin.notReady === 'auto';
+  const mayBecomeReady = refusal.code === 'NotReady' && !HOPELESS.has(decision.cache?.phase ?? '');
+  return [
+    {
+      field: pinField(context),
+      why: `the pinned cache ${refusal.message}, and ${isReplaced ? 'is replaced by automatic matching' : 'ECI fails such a pod'}`,
+      instead: `${mayBecomeReady ? 'wait until it is Ready' : 'pin another'}, or write ${AUTO.modern}: "true" in its place`,
+      ...(isReplaced && { severity: 'warning' }),
+    },
+  ];
 }
 
 export function pinElsewhere(context: PodContext): Complaint[] {
-  return refused(
-    context,
-    ['OtherArchitecture', 'OtherOperatingSystem', 'OtherRegion', 'OtherRegistry'],
-    ({ message }) => ({
-      why: `the pinned cache ${message}`,
+  const refusals = refusalsOf(context, [
+    'OtherArchitecture',
+    'OtherOperatingSystem',
+    'OtherRegion',
+    'OtherRegistry',
+  ]);
+  if (refusals.length === 0) return [];
+  return [
+    {
+      field: pinField(context),
+      why: `the pinned cache ${refusals.map(({ message }) => message).join(', and ')}`,
       instead: 'pin a cache that is made for such pods, or remove the pin',
-    }),
-  );
+    },
+  ];
 }
 
-function refused(
-  context: PodContext,
-  codes: readonly Refusal['code'][],
-  say: (refusal: Refusal) => Pick<Complaint, 'why' | 'instead'>,
-): Complaint[] {
-  const refusals = context.decision.pinRefusals ?? [];
-  return refusals
-    .filter(({ code }) => codes.includes(code))
-    .map((refusal) => ({ field: pinField(context), ...say(refusal) }));
+function refusalsOf({ decision }: PodContext, codes: readonly Refusal['code'][]): readonly Refusal[] {
+  return (decision.pinRefusals ?? []).filter(({ code }) => codes.includes(code));
 }
 
 export function pullAlways({ pod, decision, images, fields, options }: PodContext): Complaint[] {
@@ -88,7 +96,7 @@ export function pullAlways({ pod, decision, images, fields, options }: PodContex
     const isLatest = images.referenceOf(image)?.tag === 'latest';
     return {
       field: fields.pullPolicy(pointer),
-      why: `Always${isLatest ? ', the default for the tag latest,' : ''} asks the registry at each start, and pulls what changed, though a cache holds the image`,
+      why: `Always${isLatest ? ', the default for the tag latest,' : ''} asks the registry at each start, and pulls what changed, though ${cache ? 'the cache holds' : 'a cache will hold'} the image`,
       instead: `write IfNotPresent${isLatest ? ', and a tag that does not move' : ''}`,
     };
   });
@@ -99,7 +107,7 @@ export function tooManyImages({ images, decision, fields }: PodContext): Complai
   if (!isTooLarge && (images?.count ?? 0) <= MAX_CACHE_IMAGES) return [];
   return [
     {
-      field: `${fields.spec}.containers`,
+      field: fields.containers,
       why: `the pod has ${isTooLarge ? 'far' : `${images?.count} distinct images,`} more than the ${MAX_CACHE_IMAGES} that an image cache can hold`,
       instead: 'some are pulled at each start: use fewer images, or several pods',
     },
@@ -140,15 +148,16 @@ function lackingInPin(context: PodContext, images: PodImages): Complaint[] {
 }
 
 function lackingEverywhere({ decision, fields }: PodContext, images: PodImages): Complaint[] {
-  const { outcome, createOnMiss, match, request } = decision;
-  const isMissed = (outcome === 'miss' || outcome === 'partial') && createOnMiss === undefined;
+  const { outcome, reason, createOnMiss, match, request } = decision;
+  // ECI itself may find or make a complete one, if the choice is left to it.
+  const isMissed = (outcome === 'miss' || reason === 'PartialMatch') && createOnMiss === undefined;
   const isImpossible = request?.requirement.kind === 'count' && request.requirement.count > images.count;
   const lacking = isMissed && !isImpossible ? lackingIn(match?.winner?.cache, images) : [];
   if (lacking.length === 0) return [];
   const who = match?.winner ? 'the best cache lacks' : 'no cache that qualifies holds';
   return [
     {
-      field: `${fields.spec}.containers`,
+      field: fields.containers,
       why: `${who} ${nameSome(lacking)}, and nobody is asked to make one`,
       instead: 'make an ImageCache that holds all images',
     },
@@ -162,7 +171,12 @@ function lackingIn(cache: ImageCache | undefined, images: PodImages): string[] {
 
 function nameSome(keys: readonly string[]): string {
   const more = keys.length > MOST_NAMED ? ` and ${keys.length - MOST_NAMED} more` : '';
-  return `${keys.slice(0, MOST_NAMED).join(', ')}${more}`;
+  return `${keys.slice(0, MOST_NAMED).map(shortened).join(', ')}${more}`;
+}
+
+/** The end of a reference says most. */
+function shortened(text: string): string {
+  return text.length <= LONGEST_NAME ? text : `...${text.slice(-LONGEST_NAME + 3)}`;
 }
 
 export function storageTooSmall(context: PodContext): Complaint[] {
@@ -173,7 +187,7 @@ export function storageTooSmall(context: PodContext): Complaint[] {
   return [
     {
       field: context.fields.annotation(EXTRA_STORAGE),
-      why: `ImageCache ${cache.name} is ${gibOf(cache.sizeBytes)}Gi, the pod's storage ${gibOf(request.storageBytes)}Gi`,
+      why: `ImageCache ${shortened(cache.name)} is ${gibOf(cache.sizeBytes)}Gi, the pod's storage ${gibOf(request.storageBytes)}Gi`,
       instead: `write "${extra}Gi"`,
     },
   ];
@@ -186,9 +200,9 @@ function gibOf(bytes: number): number {
 
 /** The pinned cache, or one that holds all images, if the pod has too little storage for it. */
 function tooLargeCache({ decision, images }: PodContext): ImageCache | undefined {
-  const { cacheId, cache, match, pinRefusals = [] } = decision;
+  const { outcome, cache, match, pinRefusals = [] } = decision;
   if (pinRefusals.some(({ code }) => code === 'TooLarge')) return cache;
-  if (cacheId !== undefined) return undefined;
+  if (outcome === 'hit') return undefined;
   return match?.verdicts.find(
     ({ refusal, degree }) => refusal?.code === 'TooLarge' && degree.exact === images?.count,
   )?.cache;
@@ -198,16 +212,21 @@ export function costsMoreThanItSaves(context: PodContext): Complaint[] {
   const { pod, decision, images, view, options, fields } = context;
   const life = view.podLife(templateOf(pod));
   // An automatic cache of ECI costs nothing, and has no object.
-  const isPaid = decision.cache !== undefined || decision.maker === 'controller';
+  const { cache: cacheObject } = decision;
+  const isPaid = cacheObject !== undefined || decision.maker === 'controller';
   if (!life || !images || !isPaid) return [];
   const keys = images.references.map(({ key }) => key);
-  const breakEven = breakEvenSeconds(life, keys, options, view);
+  const gib = cacheObject && Math.max(gibOf(cacheObject.sizeBytes), 1);
+  const breakEven = breakEvenSeconds(life, keys, options, view, gib);
   if (life.seconds < breakEven) return [];
+  const isPinned = decision.request?.pin !== undefined;
   return [
     {
-      field: fields.annotation(AUTO.modern),
+      field: isPinned ? pinField(context) : fields.annotation(AUTO.modern),
       why: `such pods live ${formatSeconds(life.seconds)}; the disk of a cache costs more than it saves after ${formatSeconds(breakEven)}`,
-      instead: 'write "false" if a slower start is fine',
+      instead: isPinned
+        ? 'remove the pin if a slower start is fine'
+        : 'write "false" if a slower start is fine',
     },
   ];
 }

@@ -12,7 +12,9 @@ export interface WorkloadContext {
   readonly kind: WorkloadKind;
   /** Annotations that no pod gets, by the path where they stand. */
   readonly ownAnnotations: readonly { readonly path: string; readonly annotations: StringMap }[];
-  /** The first few pods of its templates. */
+  /** How many templates were looked at. */
+  readonly templates: number;
+  /** The first few pods of its templates, without those that the webhook leaves alone. */
   readonly pods: readonly PodContext[];
   /** What the workload wants no advice about: names of rules. */
   readonly ignored: readonly { readonly field: string; readonly name: string }[];
@@ -26,6 +28,8 @@ export interface PodContext {
   readonly decision: Decision;
   /** Undefined if the decision ended before it looked at the images. */
   readonly images: PodImages | undefined;
+  /** The path in the pod of what cannot be read; undefined if all can. */
+  readonly unreadable?: string;
   readonly view: View;
   readonly options: DecisionOptions;
 }

@@ -1,6 +1,9 @@
 /** What advice consists of: findings, each of which names a field of a manifest, says why it matters and what to write. */
 
-/** `error`: pods fail, or what is written does nothing. `warning`: it costs time or money. `note`: it could be plainer. */
+/**
+ * `error`: pods fail, or do not get what is asked for. `warning`: it costs time or money, or means less than it seems to.
+ * `note`: it could be plainer.
+ */
 export type Severity = 'error' | 'warning' | 'note';
 
 /** The worst first. */
@@ -24,6 +27,9 @@ export interface Complaint extends Pick<Finding, 'field' | 'why' | 'instead'> {
   readonly severity?: Severity;
 }
 
-export function describeFinding({ field, why, instead }: Finding): string {
-  return `${field}: ${why}; ${instead}`;
+/** @param most characters; of a longer text, the middle part is shortened, so that it still says what to write */
+export function describeFinding({ field, why, instead }: Finding, most = Infinity): string {
+  const room = most - field.length - instead.length - 4;
+  const cut = why.length <= room ? why : `${why.slice(0, Math.max(room - 3, 0))}...`;
+  return `${field}: ${cut}; ${instead}`;
 }

@@ -1,12 +1,14 @@
 /** The rules of advice, the most useful first within a severity. docs/advice.md lists them from this table. */
 import {
   countAboveImages,
+  encryptedBesideCache,
   legacyNames,
   malformed,
   namesDisagree,
   onWorkload,
   perfectBesideCount,
   pinBesideMatching,
+  unreadable,
 } from './annotation-rules.ts';
 import {
   costsMoreThanItSaves,
@@ -20,6 +22,7 @@ import {
   storageTooSmall,
   tooManyImages,
 } from './cache-rules.ts';
+import { quote } from '../kubernetes/problem.ts';
 import type { PodContext, WorkloadContext } from './context.ts';
 import type { Complaint, Severity } from './finding.ts';
 
@@ -59,6 +62,12 @@ export const RULES: readonly Rule[] = [
     inWorkload: onWorkload,
   },
   {
+    name: 'encrypted-storage',
+    severity: 'error',
+    finds: 'The pod asks for encrypted storage and for a cache; with a cache it is not encrypted.',
+    inPod: encryptedBesideCache,
+  },
+  {
     name: 'malformed-annotation',
     severity: 'error',
     finds: 'The value of an annotation is none of those that are allowed, and is ignored.',
@@ -67,11 +76,8 @@ export const RULES: readonly Rule[] = [
   {
     name: 'unreadable-pod',
     severity: 'error',
-    finds: 'A pod of the template cannot be read.',
-    inPod: ({ decision: { reason, why }, fields }) =>
-      reason === 'PodUnreadable'
-        ? [{ field: fields.spec, why, instead: 'correct it: the webhook leaves such a pod alone' }]
-        : [],
+    finds: 'An image-cache annotation of a pod is no text, for example because a value is not quoted.',
+    inPod: unreadable,
   },
   {
     name: 'count-above-images',
@@ -156,7 +162,7 @@ export const RULES: readonly Rule[] = [
         .filter(({ name }) => !RULES.some((rule) => rule.name === name))
         .map(({ name, field }) => ({
           field,
-          why: `"${name}" is no rule of advice`,
+          why: `${quote(name)} is no rule of advice`,
           instead: 'write the name that the finding has',
         })),
   },

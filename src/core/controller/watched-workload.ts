@@ -35,6 +35,9 @@ export interface ComingPod {
   readonly account: string;
 }
 
+/** Templates of one workload that are kept. */
+const MOST_TEMPLATES = 100;
+
 /** @throws Unreadable */
 export function readWatchedWorkload(object: JsonObject): WatchedWorkload {
   const groupKind = readGroupKind(object);
@@ -47,7 +50,7 @@ export function readWatchedWorkload(object: JsonObject): WatchedWorkload {
   const templates = workloadKind(groupKind)?.templates ?? [];
   const written = templates.flatMap((path) => writtenAt(object, fixedSteps(path)));
   const changedAtMs = Math.max(createdAtMs, ...written);
-  const pods = podsOf(object).flatMap(({ pod }): ComingPod[] => {
+  const pods = podsOf(object, MOST_TEMPLATES).flatMap(({ pod }): ComingPod[] => {
     if (!isObject(pod)) return [];
     const watched = watchedPod(pod, subject.namespace, subject, { createdAtMs: changedAtMs, deleting });
     if (watched.content?.pod.containers.some(({ image }) => image.includes(PLACEHOLDER)) !== false) return [];

@@ -36,15 +36,16 @@ export function pricePerSecond({ cpu, memoryGib }: PodSize, prices: Prices): num
 /**
  * Seconds that a pod lives until the disk of a cache, as large as its images need, has cost as much as the pulling would have.
  * @param keys normalised references of the pod's images
+ * @param gib of the cache, if it is known; else as large as its images need
  */
 export function breakEvenSeconds(
   size: PodSize,
   keys: readonly string[],
   { prices, pullRate }: CostOptions,
   view: View,
+  gib = neededGib(keys, { maxSizeGib: Infinity }, view),
 ): number {
   const pulling = pullSeconds(keys, pullRate, view);
-  const gib = neededGib(keys, { maxSizeGib: Infinity }, view);
   return (pulling * pricePerSecond(size, prices) * HOUR) / (gib * prices.diskGibHour);
 }
 

@@ -33,6 +33,8 @@ export const LONGEST_WAIT = 600_000;
 
 export interface Request {
   readonly pin: string | undefined;
+  /** The annotation that names the pin; undefined if there is none. */
+  readonly pinKey: string | undefined;
   /** Whether to match a cache automatically if there is no pin. */
   readonly auto: boolean;
   /** The annotation that decides `auto`; undefined if the default does. */
@@ -186,6 +188,7 @@ export function readRequest(
   return {
     request: {
       pin: pin.value,
+      pinKey: pin.key,
       auto: auto.value ?? (boundForEci || requirement.kind !== 'minimum'),
       autoKey: auto.key,
       requirement,

@@ -4,6 +4,7 @@ import { desiredCaches, type CacheRules } from '../controller/missing-images.ts'
 import type { PodContent } from '../controller/watched-pod.ts';
 import { decide } from '../decision/decide.ts';
 import type { DecisionOptions } from '../decision/options.ts';
+import { withoutCaches } from '../decision/narrowed-view.ts';
 import type { View } from '../decision/view.ts';
 import { storageGib } from '../cache-size.ts';
 import { MAX_CACHE_IMAGES } from '../image-cache.ts';
@@ -67,22 +68,4 @@ export function needOf(
 
 export function isNeed(each: Need | LeftOut): each is Need {
   return 'desired' in each;
-}
-
-/** A view of the same cluster as if it had no ImageCache. */
-function withoutCaches(view: View): View {
-  return {
-    confirmedAtMs: () => view.confirmedAtMs(),
-    supportsImageCaches: () => true,
-    namespaceLabels: (name) => view.namespaceLabels(name),
-    namespaceUid: (name) => view.namespaceUid(name),
-    nodeLabels: (name) => view.nodeLabels(name),
-    imageSize: (key) => view.imageSize(key),
-    profile: () => view.profile(),
-    isControllerThere: () => true,
-    podLife: (template) => view.podLife(template),
-    cacheById: () => undefined,
-    cachesById: () => [],
-    candidates: () => [],
-  };
 }

@@ -154,6 +154,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
     plural: 'cronworkflows',
     shortNames: ['cwf', 'cronwf'],
     templates: ['spec.workflowSpec'],
+    otherMetadata: ['spec.workflowMetadata'],
     isPrewarmed: true,
     ...ARGO,
   },

@@ -8,6 +8,8 @@ export interface PodFields {
   readonly annotation: (key: string) => string;
   readonly annotations: string;
   readonly spec: string;
+  /** Where its containers are, all together. */
+  readonly containers: string;
   /** @param pointer of the container in the pod: `/spec/containers/0` */
   readonly container: (pointer: string) => string;
   readonly image: (pointer: string) => string;
@@ -29,6 +31,7 @@ export function templateFields(path: string): PodFields {
     annotations: join(path, 'metadata.annotations'),
     annotation: (key) => annotationField(join(path, 'metadata.annotations'), key),
     spec: join(path, 'spec'),
+    containers: join(path, 'spec.containers'),
     container,
     image: (pointer) => `${container(pointer)}.image`,
     pullPolicy: (pointer) => `${container(pointer)}.imagePullPolicy`,

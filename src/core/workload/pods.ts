@@ -24,10 +24,11 @@ export interface WorkloadPod {
 const SHAPES = { argo: argoPods, spark: sparkPods };
 
 /**
+ * @param most pods at most; a cluster must not read what a tenant can write without end
  * @returns empty for a kind that makes no pods
  * @throws Unreadable if a workload lacks its template
  */
-export function podsOf(manifest: unknown): WorkloadPod[] {
+export function podsOf(manifest: unknown, most = Infinity): WorkloadPod[] {
   if (!isObject(manifest)) throw new Unreadable('document', `is ${typeName(manifest)}; it must be an object`);
   const kind = workloadKind(readGroupKind(manifest));
   if (!kind) return [];
@@ -35,11 +36,11 @@ export function podsOf(manifest: unknown): WorkloadPod[] {
   const name = readText(metadata['name']) ?? readText(metadata['generateName']) ?? '';
   const namespace = readText(metadata['namespace']);
   const title = `${kind.kind} ${name}`.trim();
-  const found = kind.templates.flatMap((path) => partsAt(manifest, path));
+  const found = kind.templates.flatMap((path) => partsAt(manifest, path)).slice(0, most);
   const { shape } = kind;
   if (shape !== undefined) {
     return found.flatMap(({ part, path }) =>
-      SHAPES[shape](part, path).map(({ name: suffix, ...shaped }) => ({
+      SHAPES[shape](part, path, most).map(({ name: suffix, ...shaped }) => ({
         title: `${title}, ${suffix}`,
         namespace,
         ...shaped,

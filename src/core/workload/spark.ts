@@ -19,7 +19,8 @@ export function sparkPods(spec: JsonObject, path: string): ShapedPod[] {
     const template = partOf(part, 'template');
     const ofTemplate = partOf(template, 'spec');
     const ownImage = readText(part['image']);
-    const image = ownImage ?? readText(spec['image']);
+    const [inTemplate] = objectsIn(ofTemplate['containers']);
+    const image = ownImage ?? readText(spec['image']) ?? readText(inTemplate?.['image']);
     if (image === undefined) return [];
     const metadata = partOf(template, 'metadata');
     const merged = (field: string): JsonObject => ({ ...partOf(metadata, field), ...partOf(part, field) });
@@ -38,7 +39,7 @@ export function sparkPods(spec: JsonObject, path: string): ShapedPod[] {
         ],
       },
     };
-    return [{ name: role, pod, fields: sparkFields(path, role, ownImage !== undefined) }];
+    return [{ name: role, pod, fields: sparkFields(path, role, part, ownImage !== undefined) }];
   });
 }
 
@@ -52,8 +53,12 @@ function isMain(pointer: string): boolean {
   return pointer === '/spec/containers/0';
 }
 
-function sparkFields(path: string, role: string, hasOwnImage: boolean): PodFields {
+function sparkFields(path: string, role: string, part: JsonObject, hasOwnImage: boolean): PodFields {
   const rolePath = `${path}.${role}`;
+  const inTemplate = `${rolePath}.template.metadata.annotations`;
+  const ofTemplate = partOf(partOf(partOf(part, 'template'), 'metadata'), 'annotations');
+  const isInTemplate = (key: string): boolean =>
+    Object.hasOwn(ofTemplate, key) && !Object.hasOwn(partOf(part, 'annotations'), key);
   const container = (pointer: string): string => {
     if (isMain(pointer)) return rolePath;
     const [, sidecar] = /^\/spec\/containers\/(\d+)$/.exec(pointer) ?? [];
@@ -63,8 +68,9 @@ function sparkFields(path: string, role: string, hasOwnImage: boolean): PodField
   };
   return {
     annotations: `${rolePath}.annotations`,
-    annotation: (key) => annotationField(`${rolePath}.annotations`, key),
+    annotation: (key) => annotationField(isInTemplate(key) ? inTemplate : `${rolePath}.annotations`, key),
     spec: rolePath,
+    containers: rolePath,
     container,
     image: (pointer) => (isMain(pointer) && !hasOwnImage ? `${path}.image` : `${container(pointer)}.image`),
     pullPolicy: (pointer) =>

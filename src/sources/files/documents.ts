@@ -59,9 +59,12 @@ export function readDocuments(file: string, text: string): FileReading {
 function readJson(text: string): FileReading | undefined {
   try {
     const value: unknown = JSON.parse(text);
+    const lines = new LineCounter();
+    // Parsed once, for the first line that is asked for.
+    let parsed: Document | undefined;
     const lineOf = (path: string): number => {
-      const lines = new LineCounter();
-      return lines.linePos(offsetOf(parseDocument(text, { lineCounter: lines }), path)).line;
+      parsed ??= parseDocument(text, { lineCounter: lines });
+      return lines.linePos(offsetOf(parsed, path)).line;
     };
     return { documents: takeApart(value, lineOf), syntaxErrors: [] };
   } catch {

@@ -146,7 +146,7 @@ describe('advice finds', () => {
       indexOf(),
       { onInvalidAnnotation: 'deny' },
       [
-        `error malformed-annotation ${T}[${K}imc-match-count-request]: "0" is ignored; write a positive integer, such as "2"`,
+        `error malformed-annotation ${T}[${K}imc-match-count-request]: "0" is invalid, and the pod is denied; write a positive integer, such as "2"`,
       ],
     ],
     [
@@ -267,7 +267,7 @@ describe('advice finds', () => {
       indexOf(WEB),
       {},
       [
-        `warning pull-always ${C}[0].imagePullPolicy: Always asks the registry at each start, and pulls what changed, though a cache holds the image; write IfNotPresent`,
+        `warning pull-always ${C}[0].imagePullPolicy: Always asks the registry at each start, and pulls what changed, though the cache holds the image; write IfNotPresent`,
       ],
     ],
     [
@@ -276,7 +276,7 @@ describe('advice finds', () => {
       indexOf(),
       {},
       [
-        `warning pull-always ${C}[0].imagePullPolicy: Always, the default for the tag latest, asks the registry at each start, and pulls what changed, though a cache holds the image; write IfNotPresent, and a tag that does not move`,
+        `warning pull-always ${C}[0].imagePullPolicy: Always, the default for the tag latest, asks the registry at each start, and pulls what changed, though a cache will hold the image; write IfNotPresent, and a tag that does not move`,
       ],
     ],
     [
@@ -292,7 +292,7 @@ describe('advice finds', () => {
       'images that the best cache lacks, if none is made',
       { images: ['app:1', 'b:1', 'c:1', 'd:1'] },
       indexOf(WEB),
-      { createOnMiss: { when: 'no-match' } },
+      { createOnMiss: { when: 'no-match' }, partialHits: 'use' },
       [
         `warning image-in-no-cache ${C}: the best cache lacks docker.io/library/b:1, docker.io/library/c:1 and 1 more, and nobody is asked to make one; make an ImageCache that holds all images`,
       ],
@@ -350,7 +350,7 @@ describe('advice finds', () => {
   it('a value that is not quoted', () => {
     const manifest = deployment({ annotations: { [`${K}eci-auto-imc`]: true as unknown as string } });
     expect(found(manifest)).toEqual([
-      `error unreadable-pod spec.template.spec: the pod cannot be read: metadata.annotations["${K}eci-auto-imc"] is a boolean; it must be a string: quote it; correct it: the webhook leaves such a pod alone`,
+      `error unreadable-pod spec.template.metadata.annotations: the pod cannot be read: metadata.annotations["${K}eci-auto-imc"] is a boolean; it must be a string: quote it; until then the webhook leaves such a pod alone`,
     ]);
   });
 
@@ -386,6 +386,132 @@ describe('advice finds', () => {
       (text) => text.split(' ')[0],
     );
     expect(rules).toEqual(['error', 'warning', 'note']);
+  });
+});
+
+describe('advice says what comes about', () => {
+  const AUTO = `${K}eci-auto-imc`;
+  const OLD_AUTO = `${K}eci-image-cache`;
+  const living = (seconds: number, index: ClusterIndex): ClusterIndex => {
+    const { metadata, spec } = podObject();
+    const life = { seconds, ended: 9, learnedAtMs: NOW, cpu: 2, memoryGib: 4 };
+    index.lives.set(new Map([[templateOf(readPod({ metadata, spec }, 'default')), life]]));
+    return index;
+  };
+  const rulesIn = (texts: readonly string[]): string[] => texts.map((text) => text.split(' ')[1]!);
+
+  it('if the new name is malformed, so that the old one counts', () => {
+    const texts = found(deployment({ annotations: { [AUTO]: 'maybe', [OLD_AUTO]: 'false' } }));
+    expect(rulesIn(texts)).toEqual(['malformed-annotation', 'legacy-annotation']);
+    expect(texts[1]).toContain(`is an older name; write ${AUTO}`);
+    const pinned = { [`${K}eci-imc-id`]: 'imc web', [`${K}eci-image-snapshot-id`]: 'imc-web' };
+    const creating = indexOf(cacheObject({ name: 'web', phase: 'Creating' }));
+    expect(found(deployment({ annotations: pinned }), creating)).toContainEqual(
+      expect.stringContaining(`error pin-not-ready ${T}[${K}eci-image-snapshot-id]:`),
+    );
+  });
+
+  it.each<[string, ConfigChange, Parameters<typeof cacheObject>[0], string]>([
+    [
+      'that is replaced',
+      { pin: { notReady: 'auto' } },
+      { name: 'web', phase: 'Creating' },
+      'warning pin-not-ready',
+    ],
+    ['that has failed', {}, { name: 'web', phase: 'Failed' }, 'ECI fails such a pod; pin another'],
+    ['that is being deleted', {}, { name: 'web', deleting: true }, 'ECI fails such a pod; pin another'],
+  ])('of a pin %s', (_title, change, cache, text) => {
+    const [first] = found(deployment({ annotations: PINNED }), indexOf(cacheObject(cache)), change);
+    expect(first).toContain(text);
+  });
+
+  it('of a pinned cache that costs more than it saves, by the size of that cache', () => {
+    const annotations = { ...PINNED, [`${K}eci-extra-ephemeral-storage`]: '600Gi' };
+    const [text] = found(
+      deployment({ annotations }),
+      living(120, indexOf(cacheObject({ name: 'web', size: 500 }))),
+    );
+    expect(text).toContain(`warning costs-more ${T}[${K}eci-imc-id]:`);
+    expect(text).toContain('; remove the pin if a slower start is fine');
+  });
+
+  it('of a partial match that ECI may complete', () => {
+    const workload = deployment({ images: ['app:1', 'b:1'] });
+    expect(found(workload, indexOf(WEB), { createOnMiss: { when: 'no-match' } })).toEqual([]);
+  });
+
+  it('of pods that the webhook is not sent, and of pods on ACS: nothing', () => {
+    const faulty = { annotations: { ...PINNED, [AUTO]: 'maybe' }, own: PINNED };
+    const off = { 'alibabacloud.com/eci': 'true', 'imagecache-webhook.io/webhook': 'disabled' };
+    expect(found(deployment({ ...faulty, labels: off }))).toEqual([]);
+    expect(found(deployment({ ...faulty, labels: { 'alibabacloud.com/acs': 'true' } }))).toEqual([]);
+  });
+
+  it('of encryption beside a pin, or beside matching that the user asks for', () => {
+    const encrypted = { [`${K}eci-ephemeral-storage-options`]: '{"encrypted":"true"}' };
+    const rules = (annotations: Record<string, string>): string[] =>
+      rulesIn(found(deployment({ annotations: { ...annotations, ...encrypted } }), indexOf(WEB)));
+    expect(rules(PINNED)).toEqual(['encrypted-storage']);
+    expect(rules({ [AUTO]: 'true' })).toEqual(['encrypted-storage']);
+    expect(rules({})).toEqual([]);
+    expect(rules({ [AUTO]: 'false' })).toEqual([]);
+  });
+
+  it('of a count that no cache can have, because it holds 20 images', () => {
+    const images = Array.from({ length: 30 }, (_image, i) => `app:${i}`);
+    const texts = found(deployment({ images, annotations: { [`${K}imc-match-count-request`]: '25' } }));
+    expect(texts[0]).toContain(
+      'no cache can hold 25 of the pod\'s 30 images, as a cache holds at most 20; write at most "20"',
+    );
+  });
+
+  it('of a pin that is wrong in two ways', () => {
+    const other = { [`${K}imc-cpu-arch`]: 'arm64', [`${K}imc-os-type`]: 'windows' };
+    const [text] = found(
+      deployment({ annotations: PINNED }),
+      indexOf(cacheObject({ name: 'web', annotations: other })),
+    );
+    expect(text).toContain('is for arm64, the pod runs on amd64, and is for windows, the pod runs on linux');
+  });
+
+  it('of a template of the whole cluster: nothing about caches, which belong to namespaces', () => {
+    const owned = { 'imagecache-webhook.io/namespaces': 'default' };
+    const template = {
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'ClusterWorkflowTemplate',
+      metadata: { name: 'c' },
+      spec: {
+        podMetadata: { labels: { 'alibabacloud.com/eci': 'true' } },
+        templates: [{ name: 't', container: { image: 'app:1' } }],
+      },
+    };
+    const large = indexOf(cacheObject({ name: 'secret', size: 100, annotations: owned }));
+    expect(found(template, large)).toEqual([]);
+  });
+
+  it('of annotations of a workload whose templates are elsewhere, and of other metadata', () => {
+    const rollout = {
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'Rollout',
+      metadata: { name: 'r', annotations: PINNED },
+      spec: { workloadRef: { name: 'web' } },
+    };
+    expect(found(rollout)).toEqual([expect.stringContaining('write it to the metadata of its pods')]);
+    const job = (annotations: Json): Json => {
+      const { metadata, spec } = podObject();
+      return { name: 'j', template: { metadata: { annotations }, spec: { template: { metadata, spec } } } };
+    };
+    const jobSet = {
+      apiVersion: 'jobset.x-k8s.io/v1alpha2',
+      kind: 'JobSet',
+      metadata: { name: 's' },
+      spec: { replicatedJobs: [job({}), job(PINNED)] },
+    };
+    expect(found(jobSet)).toEqual([
+      expect.stringContaining(
+        'only on its pods; write it to spec.replicatedJobs[1].template.spec.template.metadata.annotations',
+      ),
+    ]);
   });
 });
 

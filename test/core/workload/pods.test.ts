@@ -92,6 +92,50 @@ describe('the pods of a workload', () => {
     expect(pods[2]?.pod).toMatchObject({ spec: { containers: [{ name: 'm' }, { name: 'n' }] } });
   });
 
+  it('of an Argo Workflow have the defaults of its templates, and stand inline in steps and tasks too', () => {
+    const pods = workflow({
+      templateDefaults: {
+        container: { image: 'default:1' },
+        metadata: { annotations: { a: 'default', b: 'default' } },
+        nodeSelector: { type: 'virtual-kubelet' },
+      },
+      templates: [
+        { name: 'one', container: { command: ['x'] }, metadata: { annotations: { b: 'own' } } },
+        { name: 'dag', dag: { tasks: [{ name: 't', inline: { container: { image: 'inline:1' } } }] } },
+        { name: 'steps', steps: [[{ name: 's', inline: { script: { image: 'step:1' } } }]] },
+      ],
+    });
+    expect(pods.map(({ pod, fields }) => [fields.image('/spec/containers/0'), pod])).toEqual([
+      [
+        'spec.templates[0].container.image',
+        expect.objectContaining({
+          metadata: { name: 'one', annotations: { a: 'default', b: 'own' }, labels: {} },
+          spec: expect.objectContaining({
+            nodeSelector: { type: 'virtual-kubelet' },
+            containers: [{ name: 'main', image: 'default:1', command: ['x'] }],
+          }) as unknown,
+        }),
+      ],
+      ['spec.templates[1].dag.tasks[0].inline.container.image', expect.anything()],
+      ['spec.templates[2].steps[0][0].inline.script.image', expect.anything()],
+    ]);
+  });
+
+  it('of an Argo Workflow are as many as are asked for, and no image grows without end', () => {
+    const templates = Array.from({ length: 50 }, (_t, i) => ({ name: `t${i}`, container: { image: 'a:1' } }));
+    const manifest = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Workflow', metadata: { name: 'w' } };
+    expect(podsOf({ ...manifest, spec: { templates } }, 20)).toHaveLength(20);
+    const image = '{{workflow.parameters.x}}'.repeat(30);
+    const [pod] = podsOf({
+      ...manifest,
+      spec: {
+        arguments: { parameters: [{ name: 'x', value: 'y'.repeat(100_000) }] },
+        templates: [{ name: 't', container: { image } }],
+      },
+    });
+    expect(pod?.pod).toMatchObject({ spec: { containers: [{ image }] } });
+  });
+
   it('of an Argo CronWorkflow are those of its workflow', () => {
     expect(
       workflow({ templates: [{ name: 't', container: { image: 'a' } }] }, 'CronWorkflow', (workflowSpec) => ({
