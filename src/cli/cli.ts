@@ -16,6 +16,7 @@ import { verify } from './verify.ts';
 import { liftGatesCommand } from './lift-gates.ts';
 import { plan } from './plan.ts';
 import { replay } from './replay.ts';
+import { report } from './report.ts';
 import { serve } from './serve.ts';
 import { simulateEci } from './simulate-eci.ts';
 import { status } from './status.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   wait,
   check,
   certs,
+  report,
   plan,
   replay,
   liftGatesCommand,

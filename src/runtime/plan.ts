@@ -77,7 +77,7 @@ function describe(object: JsonObject): string {
 }
 
 /** Workloads that nobody owns; of an owned one, the owner makes the pods. @throws if the source cannot be read */
-async function workloadsOf(config: Config): Promise<JsonObject[]> {
+export async function workloadsOf(config: Config): Promise<JsonObject[]> {
   const reader = await connectWorkloads(config);
   const objects: JsonObject[] = [];
   for (const kind of WORKLOAD_KINDS) {

@@ -41,6 +41,8 @@ const WORKLOADS = [
   'serving.knative.dev/v1/services',
   'argoproj.io/v1alpha1/workflowtemplates',
   'argoproj.io/v1alpha1/cronworkflows',
+  'argoproj.io/v1alpha1/rollouts',
+  'apps.kruise.io/v1alpha1/clonesets',
 ];
 const ACCOUNT = `system:serviceaccount:${NAMESPACE}:${RELEASE}-controller`;
 const MARKER = 'imagecache-webhook.io/create-on-miss';
@@ -403,6 +405,16 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
         },
       }),
     });
+    await make('argoproj.io/v1alpha1/rollouts', {
+      ...argo,
+      kind: 'Rollout',
+      ...of('rolling', { selector, template: template('rollout:1') }),
+    });
+    await make('apps.kruise.io/v1alpha1/clonesets', {
+      apiVersion: 'apps.kruise.io/v1alpha1',
+      kind: 'CloneSet',
+      ...of('clones', { selector, template: template('clone:1') }),
+    });
     // The template changes twice at once, and only the last template gets a cache.
     const change = (image: string): Promise<Json> =>
       plane.api.merge(`${inNamespace('ahead', 'apps/v1/deployments')}/web`, {
@@ -411,8 +423,18 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     await change('web:2');
     await change('web:3');
 
-    const made = await untilCaches(7, 40_000);
-    const images = ['cron:1', 'job:1', 'knative:1', 'nightly:1', 'set:1', 'web:3', 'workflow:1'];
+    const made = await untilCaches(9, 40_000);
+    const images = [
+      'clone:1',
+      'cron:1',
+      'job:1',
+      'knative:1',
+      'nightly:1',
+      'rollout:1',
+      'set:1',
+      'web:3',
+      'workflow:1',
+    ];
     expect(made.flatMap((cache) => (cache['spec'] as { images: string[] }).images).toSorted()).toEqual(
       images.map(ofRegistry),
     );
@@ -426,10 +448,12 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
       const events = await plane.api.list('/api/v1/namespaces/ahead/events');
       const told = events.filter(({ reason }) => reason === 'ImageCacheAutoCreated');
       expect(told.map(({ involvedObject }) => String((involvedObject as Json)['kind'])).toSorted()).toEqual([
+        'CloneSet',
         'CronJob',
         'CronWorkflow',
         'Deployment',
         'Job',
+        'Rollout',
         'Service',
         'StatefulSet',
         'WorkflowTemplate',
@@ -445,7 +469,7 @@ describe.skipIf(!canHaveAddresses())('the controller', () => {
     });
     // Scaling is no change of the template, so it leads to no other cache.
     await untilItHasLooked();
-    expect(await caches()).toHaveLength(7);
+    expect(await caches()).toHaveLength(9);
   });
 
   it('makes no cache for a pod that was deleted, nor for images for which somebody makes a cache by hand', async () => {
