@@ -1,7 +1,7 @@
 # What a newcomer and CI type. Everything runs on the Node that npm installs (package.json, optionalDependencies),
 # whatever Node the machine has, because npm puts node_modules/.bin first on the PATH of what it runs.
 
-.PHONY: install build demo run cluster test e2e e2e-version bench fuzz soak audit sbom clean
+.PHONY: install build demo run cluster test e2e e2e-version bench fuzz soak audit sbom release clean
 
 INSTALLED := node_modules/.package-lock.json
 RUN_FLAGS := --source files:test/examples/cluster --tls-self-signed certs --shutdown-delay 0 --log-level debug
@@ -76,6 +76,11 @@ sbom:
 	@cd dist/sbom && npm sbom --sbom-format cyclonedx --sbom-type application --loglevel=error > ../sbom.cdx.json
 	@rm -rf dist/sbom
 	@echo dist/sbom.cdx.json
+
+# What a release consists of, as files in dist/release (docs/releases.md). Needs helm, and for the image a Docker engine with
+# buildx: make release ARGS=--without-image does without.
+release: build
+	@npm run --silent release -- $(ARGS)
 
 clean:
 	rm -rf dist coverage

@@ -4,6 +4,7 @@ import { dirname, join, normalize } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { RULES } from '../src/core/advice/rules.ts';
+import { releaseVersion } from './release/release.ts';
 import { COMMANDS_PAGE, commandsPage } from './support/commands-page.ts';
 
 const PAGES = globSync(['*.md', 'docs/**/*.md', 'charts/*/*.md']);
@@ -78,4 +79,8 @@ it('docs/commands.md is what the table of commands makes of it', async () => {
     filepath: COMMANDS_PAGE,
   });
   expect(readFileSync(COMMANDS_PAGE, 'utf8'), `node test/support/commands-page.ts`).toBe(made);
+});
+
+it('package.json, the chart and CHANGELOG.md state the same version', () => {
+  expect(releaseVersion()).toMatch(/^\d+\.\d+\.\d+$/);
 });

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { WORKLOAD_KINDS } from '../../src/core/workload/kinds.ts';
 import { admissionReview, type ReviewChange } from '../support/admission.ts';
 import { buildTestApp } from '../support/app.ts';
 import { cacheObject, indexOf, NOW, podObject, type Json } from '../support/objects.ts';
@@ -161,6 +163,47 @@ describe('POST /advise', () => {
       // Most of it is making and parsing the review.
       expect(answering / parsing).toBeLessThan(30);
     }
+  });
+
+  it('allows whatever stands where a workload keeps its pods, without a fault of its own', async () => {
+    const keys = fc.constantFrom(
+      'template',
+      'spec',
+      'metadata',
+      'annotations',
+      'labels',
+      'containers',
+      'image',
+      'templates',
+      'container',
+      'headGroupSpec',
+      'driver',
+      'replicatedJobs',
+      'pytorchReplicaSpecs',
+      'jobTemplate',
+      'workflowSpec',
+      '__proto__',
+      `${K}eci-auto-imc`,
+    );
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'medium' },
+        fc.constantFrom(null, true, 1, '', 'true', 'app:latest', '{{x}}'),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(keys, tie('value'), { maxKeys: 5 }),
+      ),
+    }));
+    const kinds = fc.constantFrom(...WORKLOAD_KINDS);
+    await fc.assert(
+      fc.asyncProperty(kinds, value, value, value, async ({ apiVersion, kind }, spec, metadata, old) => {
+        const object = { apiVersion, kind, metadata, spec };
+        const change = { operation: 'UPDATE', oldObject: { ...object, spec: old } };
+        for (const { status, response } of [await ask(object), await ask(object, change)])
+          expect([status, response['allowed']]).toEqual([200, true]);
+      }),
+      { numRuns: 300 },
+    );
+    expect(await metrics.registry.metrics()).toContain('imagecache_webhook_internal_errors_total 0');
   });
 
   it('counts advice by rule, and not that of a dry run', async () => {
