@@ -59,6 +59,7 @@ export function makeRelease({ hasImage, helm }: ReleaseOptions): readonly string
   run(helm, 'package', 'charts/imagecache-webhook', '--destination', OUT);
   if (hasImage) {
     const image = join(OUT, `imagecache-webhook-image-${version}.oci.tar`);
+    checkForBuildx();
     const build = ['buildx', 'build', '--platform', PLATFORMS, '--provenance=false'];
     run('docker', ...build, '--output', `type=oci,dest=${image}`, '.');
   }
@@ -69,6 +70,17 @@ export function makeRelease({ hasImage, helm }: ReleaseOptions): readonly string
   const all = [...files, provenance];
   writeFileSync(join(OUT, 'SHA256SUMS'), all.map((file) => `${digestOf(file)}  ${file}\n`).join(''));
   return [...all, 'SHA256SUMS'];
+}
+
+/** @throws Error that says what is missing */
+function checkForBuildx(): void {
+  try {
+    execFileSync('docker', ['buildx', 'inspect'], { stdio: 'ignore' });
+  } catch {
+    throw new Error(
+      'the image needs a Docker engine with buildx, and none answers; make release ARGS=--without-image does without',
+    );
+  }
 }
 
 /** An in-toto statement with SLSA's provenance (https://slsa.dev/spec/v1.0/provenance), not yet signed. */
@@ -100,14 +112,15 @@ function hash(content: Buffer): string {
 }
 
 if (import.meta.main) {
-  const isClean = execFileSync('git', ['status', '--porcelain'], { encoding: 'utf8' }) === '';
-  if (!isClean)
-    throw new Error(
-      'the checkout has changes: commit them first, so that the provenance names what was built',
-    );
-  for (const file of makeRelease({
-    hasImage: !process.argv.includes('--without-image'),
-    helm: 'helm',
-  }))
-    process.stdout.write(`${OUT}/${file}\n`);
+  try {
+    if (execFileSync('git', ['status', '--porcelain'], { encoding: 'utf8' }) !== '')
+      throw new Error(
+        'the checkout has changes: commit them first, so that the provenance names what was built',
+      );
+    const hasImage = !process.argv.includes('--without-image');
+    for (const file of makeRelease({ hasImage, helm: 'helm' })) process.stdout.write(`${OUT}/${file}\n`);
+  } catch (error) {
+    process.stderr.write(`make release: ${Error.isError(error) ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
 }
