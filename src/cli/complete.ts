@@ -8,6 +8,7 @@ import { objectName } from '../core/kubernetes/object.ts';
 import { kindNamed, WORKLOAD_KINDS } from '../core/workload/kinds.ts';
 import { connectWorkloads } from '../runtime/workload-pods.ts';
 import { withSource, settingFlags, type Command, type Flag } from './command.ts';
+import { SHELLS } from './completion.ts';
 
 /** What the shell does beside: nothing, complete files, or add no space after the word. */
 const DIRECTIVES = { nothing: 4, files: 0, noSpace: 2 + 4 } as const;
@@ -48,7 +49,8 @@ async function completionOf(commands: readonly Command[], words: readonly string
   }
   if (current.startsWith('-'))
     return only(flags.map(({ name: each, help }) => `--${each}\t${firstSentence(help)}`));
-  return command.takesNames === true && command.name !== 'wait' ? namesOf(current, rest) : only([]);
+  if (command.name === 'completion') return only(SHELLS);
+  return command.name === 'explain' ? namesOf(current, rest) : only([]);
 }
 
 function only(words: readonly string[]): Completion {
@@ -64,7 +66,7 @@ function flagOf(flags: readonly Flag[], word: string): Flag | undefined {
 /** The placeholder of a flag says what its value is: `table|json`, or FILE. */
 function valuesOf(flag: Flag | undefined): Completion {
   if (!flag) return only([]);
-  if (/FILE|DIR/.test(flag.value) || ['kubeconfig', 'tls-cert', 'tls-key'].includes(flag.name))
+  if (/^(?:FILE|DIR)$/.test(flag.value) || ['kubeconfig', 'tls-cert', 'tls-key'].includes(flag.name))
     return { words: [], directive: DIRECTIVES.files };
   return only(flag.value.includes('|') ? flag.value.split('|') : []);
 }

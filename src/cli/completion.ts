@@ -2,15 +2,14 @@
 import { UsageError, type Command } from './command.ts';
 
 const BASH = `_imc() {
-  local line directive="" words
+  local line directive=""
   COMPREPLY=()
-  mapfile -t words < <(imc __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-  for line in "\${words[@]}"; do
+  while IFS= read -r line; do
     case $line in
       :*) directive=\${line#:} ;;
       *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
     esac
-  done
+  done < <(imc __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
   [ "$directive" = 0 ] && compopt -o default 2>/dev/null
   [ "$directive" = 6 ] && compopt -o nospace 2>/dev/null
   return 0
@@ -59,6 +58,8 @@ const SCRIPTS: ReadonlyMap<string, string> = new Map([
   ['fish', FISH],
 ]);
 
+export const SHELLS: readonly string[] = [...SCRIPTS.keys()];
+
 export const completion: Command = {
   name: 'completion',
   summary: 'Print the script with which bash, zsh or fish completes the command line of imc.',
@@ -68,7 +69,7 @@ export const completion: Command = {
   settings: [],
   run: ({ names }, io) => {
     const script = names.length === 1 ? SCRIPTS.get(names[0] ?? '') : undefined;
-    if (script === undefined) throw new UsageError(`give one shell: ${[...SCRIPTS.keys()].join(', ')}`);
+    if (script === undefined) throw new UsageError(`give one shell: ${SHELLS.join(', ')}`);
     io.out.write(script);
     return Promise.resolve(0);
   },

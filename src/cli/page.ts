@@ -14,14 +14,14 @@ a { color: var(--warm) } .skip, caption { position: absolute; left: -100rem } .s
 :focus-visible { outline: 3px solid var(--warm); outline-offset: 2px }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line) } th { color: var(--soft); font-weight: 600 }
-th:first-child, td:first-child, .text { text-align: left } td { overflow-wrap: anywhere } th { white-space: nowrap }
+th:first-child, .text { text-align: left } td, tbody th { overflow-wrap: anywhere } thead th { white-space: nowrap } tbody th { font-weight: 400; color: var(--ink) }
 .tiles { display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none } .tiles li { background: var(--panel); border-radius: .5rem; padding: .8rem 1.2rem; min-width: 9rem }
 .tiles strong { display: block; font-size: 1.6rem } .soft { color: var(--soft) }
 svg { max-width: 100%; height: auto; display: block } svg text { font: 13px system-ui, sans-serif; fill: var(--ink) } svg .soft { fill: var(--soft) }
 .warm { fill: var(--warm); background: var(--warm) } .part { fill: var(--part); background: var(--part) } .cold { fill: var(--cold); background: var(--cold) } .bad { fill: var(--bad); background: var(--bad) } .good { fill: var(--good); background: var(--good) } .grid { stroke: var(--line) }
 .key { display: inline-block; width: .8em; height: .8em; margin: 0 .4em 0 1em; border-radius: .15em }
 pre { background: var(--panel); padding: 1rem; overflow-x: auto; border-radius: .5rem; font-size: .85rem } summary { cursor: pointer; padding: .3rem 0 }
-@media print { body { max-width: none; font-size: 11px } h2, tr, svg { break-inside: avoid } pre { white-space: pre-wrap } .skip { display: none } }
+@media print { body { max-width: none; font-size: 11px } .key, .tiles li, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact } .scroll { overflow: visible } details::details-content { content-visibility: visible; block-size: auto } h2, tr, svg { break-inside: avoid } pre { white-space: pre-wrap } .skip { display: none } }
 `;
 
 /** @param body HTML */
@@ -64,7 +64,10 @@ export function table(
     .map((heading, i) => `<th scope="col"${kinds[i]}>${escaped(heading.replace(/\*$/, ''))}</th>`)
     .join('');
   const body = rows
-    .map((row) => `<tr>${row.map((cell, i) => `<td${kinds[i]}>${escaped(cell)}</td>`).join('')}</tr>`)
+    .map(
+      ([first = '', ...others]) =>
+        `<tr><th scope="row"${kinds[0]}>${escaped(first)}</th>${others.map((cell, i) => `<td${kinds[i + 1]}>${escaped(cell)}</td>`).join('')}</tr>`,
+    )
     .join('\n');
   return `<div class="scroll" tabindex="0" role="region" aria-label="${escaped(caption)}">
 <table><caption>${escaped(caption)}</caption>

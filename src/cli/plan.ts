@@ -102,7 +102,9 @@ function formatTable({ caches, leftOut, pods, warmPods }: CachePlan): string {
   const unknown = caches.reduce((sum, { unknownSizes }) => sum + unknownSizes, 0);
   const assumed =
     unknown > 0
-      ? [`No node reports the size of ${unknown} images; each is taken to need 2 GiB on a disk.`]
+      ? [
+          `No node reports the size of ${unknown} ${unknown === 1 ? 'image' : 'images'}; each is taken to need 2 GiB on a disk.`,
+        ]
       : [];
   const left = leftOut
     .slice(0, MOST_LEFT_OUT)
@@ -118,13 +120,13 @@ function money(amount: number): string {
 }
 
 function formatManifests({ caches, pods, warmPods }: CachePlan): string {
-  const head = `# ${caches.length} ImageCaches: ${warmPods} of ${pods} pods start fully warm. Made by imc plan.\n`;
+  const head = `# ${caches.length} ${caches.length === 1 ? 'ImageCache' : 'ImageCaches'}: ${warmPods} of ${pods} pods start fully warm. Made by imc plan.\n`;
   return head + caches.map((cache) => `---\n${describe(cache)}${stringify(cache.manifest)}`).join('');
 }
 
 /** What the cache is for, as comments. */
 function describe({ serves, pods, secondsSaved, monthCost, podHourCost }: PlannedCache): string {
   const names = serves.map(({ namespace, workload }) => `# ${workload} in ${namespace}\n`).join('');
-  const worth = `${pods} pods, each spared up to ${Math.round(secondsSaved)} s of pulling, for ${money(monthCost)} a month and ${money(podHourCost)} a pod and hour`;
+  const worth = `${pods} ${pods === 1 ? 'pod' : 'pods'}, each spared up to ${Math.round(secondsSaved)} s of pulling, for ${money(monthCost)} a month and ${money(podHourCost)} a pod and hour`;
   return `# ${worth}:\n${names}`;
 }

@@ -76,7 +76,7 @@ function helpSection(caches: readonly PlannedCache[]): string {
   if (caches.length === 0) return '<h2>What would help</h2>\n<p>No pod lacks a cache.</p>';
   const each = caches.map(
     ({ images, pods, secondsSaved, manifest }) => `<details>
-<summary>A cache for ${count(pods)} pods, each spared up to ${count(secondsSaved)} s: ${escaped(images.slice(0, 3).join(', '))}${images.length > 3 ? ` and ${images.length - 3} more` : ''}</summary>
+<summary>A cache for ${count(pods)} ${pods === 1 ? 'pod' : 'pods'}, each spared up to ${count(secondsSaved)} s: ${escaped(images.slice(0, 3).join(', '))}${images.length > 3 ? ` and ${images.length - 3} more` : ''}</summary>
 <pre tabindex="0">${escaped(stringify(manifest))}</pre>
 </details>`,
   );

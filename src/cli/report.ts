@@ -77,6 +77,9 @@ function formatTables({
         images.slice(0, 3).join(', '),
       ]),
     ),
+    ...(wouldHelp.length > 0
+      ? ['The manifests: imc report -o json, or imc plan -o yaml for all workloads.']
+      : []),
     ...limited(
       ['NOBODY USES', 'LAST USED', 'COSTS A MONTH'],
       unused.map(({ name, lastUsedAt, monthCost }) => [name, lastUsedAt ?? '-', monthCost.toFixed(2)]),

@@ -7,6 +7,9 @@ import { flagValue } from './flag-values.ts';
 import { FILENAME_FLAG, readFiles } from './manifests.ts';
 
 const DEFAULT_TIMEOUT = '15m';
+/** As kubectl takes it: `imagecache web`, or `imagecache/web`. */
+const KIND = /^imagecaches?(?:\.[\w.]+)?$/;
+const PREFIX = /^imagecaches?(?:\.[\w.]+)?\//;
 
 export const wait: Command = {
   name: 'wait',
@@ -48,7 +51,9 @@ async function namesGiven(flags: Flags, io: Io): Promise<string[]> {
   if (flags.names.length > 0 && hasFiles) throw new UsageError('give names, or files with -f, not both');
   // As kubectl names it.
   if (!hasFiles && flags.names.length > 0)
-    return flags.names.map((name) => name.replace(/^imagecaches?(?:\.[\w.]+)?\//, ''));
+    return flags.names
+      .filter((name, i) => i > 0 || flags.names.length === 1 || !KIND.test(name))
+      .map((name) => name.replace(PREFIX, ''));
   if (!hasFiles) throw new UsageError('no ImageCache: give names, or -f FILE');
   const names: string[] = [];
   for (const { name: file, text } of await readFiles(flags, io)) {

@@ -148,7 +148,7 @@ export async function connectImageCaches(
  */
 export async function readHistory(config: Config): Promise<readonly JsonObject[]> {
   const folder = folderOf(config);
-  if (folder !== undefined) return (await new ObjectFolder(folder).objects()).map(({ object }) => object);
+  if (folder !== undefined) return new ObjectFolder(folder).contents();
   const { readClusterHistory } = await import('../sources/kubernetes/connect.ts');
   return readClusterHistory(config.kubeconfig, config.kubeContext);
 }
@@ -164,7 +164,7 @@ export async function readAftermath(config: Config, namespace?: string): Promise
     const { webhookConfiguration } = config.tls.managed;
     return readClusterAftermath(config.kubeconfig, config.kubeContext, namespace, webhookConfiguration);
   }
-  const objects = (await new ObjectFolder(folder).objects()).map(({ object }) => object);
+  const objects = await new ObjectFolder(folder).contents();
   const inNamespace = (object: JsonObject): boolean =>
     namespace === undefined || objectReference(object, '', '').namespace === namespace;
   const ofKind = (kind: string): JsonObject[] =>

@@ -6,9 +6,16 @@ import type { Unsized } from '../core/controller/desired-cache.ts';
 import { withPullSecrets } from '../core/controller/prewarm.ts';
 import { namesOf } from '../core/controller/watched-pod.ts';
 import { readWatchedWorkload } from '../core/controller/watched-workload.ts';
-import { isObject, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import {
+  isObject,
+  objectsIn as objectList,
+  partOf,
+  readText,
+  type JsonObject,
+} from '../core/kubernetes/json.ts';
 import { objectReference, readGroupKind } from '../core/kubernetes/object.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
+import { HOPELESS } from '../core/image-cache.ts';
 import { planCaches, type CachePlan } from '../core/plan/cache-plan.ts';
 import { isNeed, needOf, type LeftOut, type Need } from '../core/plan/needs.ts';
 import { workloadKind, WORKLOAD_KINDS, type WorkloadKind } from '../core/workload/kinds.ts';
@@ -83,9 +90,22 @@ export async function workloadsOf(config: Config): Promise<JsonObject[]> {
   for (const kind of WORKLOAD_KINDS) {
     // oxlint-disable-next-line no-await-in-loop -- one kind after the other, which is less for the API server at once
     const listed = await reader.list(kind, undefined, []);
-    objects.push(...listed.filter((object) => !isOwned(object)));
+    objects.push(...listed.filter((object) => !isOwned(object) && !hasEnded(object)));
   }
   return objects;
+}
+
+/** Whether a pod or a Job has ended, so that it makes no pods any more. */
+function hasEnded(object: JsonObject): boolean {
+  const { phase, conditions } = partOf(object, 'status');
+  return (
+    phase === 'Succeeded' ||
+    phase === 'Failed' ||
+    (object['kind'] === 'Job' &&
+      objectList(conditions).some(
+        ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+      ))
+  );
 }
 
 function objectsIn(
@@ -108,8 +128,9 @@ function objectsIn(
 
 /** The replicas of a workload that states them, shared among its templates. */
 function podCount(object: JsonObject, templates: number): number {
-  const { replicas, parallelism } = partOf(object, 'spec');
-  const stated = replicas ?? parallelism;
+  const spec = partOf(object, 'spec');
+  const { replicas, parallelism } = spec;
+  const stated = replicas ?? parallelism ?? partOf(partOf(spec, 'jobTemplate'), 'spec')['parallelism'];
   return templates === 1 && typeof stated === 'number' && stated >= 0 ? stated : 1;
 }
 
@@ -132,6 +153,14 @@ async function previousPlan(config: Config, onProblem: (problem: string) => void
     .filter((object) => partOf(partOf(object, 'metadata'), 'labels')[MADE_BY.label] === MADE_BY.plan)
     .flatMap((object) => {
       try {
+        const phase = readText(partOf(object, 'status')['phase']) ?? '';
+        if (partOf(object, 'metadata')['deletionTimestamp'] !== undefined) return [];
+        if (HOPELESS.has(phase)) {
+          onProblem(
+            `${describe(object)} of an earlier plan is ${phase}: delete it, so that it can be made anew`,
+          );
+          return [];
+        }
         const whole = { apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache', ...object };
         return [readOwnCache(readManifest(whole)).contents];
       } catch (error) {

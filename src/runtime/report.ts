@@ -6,11 +6,14 @@ import { isObject, partOf, readText, type JsonObject } from '../core/kubernetes/
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { GIB } from '../core/kubernetes/quantity.ts';
 import { planCaches } from '../core/plan/cache-plan.ts';
+import { decide } from '../core/decision/decide.ts';
 import type { View } from '../core/decision/view.ts';
+import type { Pod } from '../core/pod.ts';
 import { isNeed, needOf, type Need } from '../core/plan/needs.ts';
 import type { PlannedCache } from '../core/plan/planned-cache.ts';
 import { moneyOf, type Money } from '../core/report/money.ts';
 import { imagesOf, namespaceOf, sharesBy, type WarmShare } from '../core/report/shares.ts';
+import { isCompleteInTheMaking } from '../core/controller/missing-images.ts';
 import { readWatchedPod } from '../core/controller/watched-pod.ts';
 import { recordOf } from '../core/truth/pod-record.ts';
 import { isUnanswered, readWebhookScope } from '../core/truth/unanswered.ts';
@@ -113,13 +116,20 @@ function needsOfCold(
     try {
       const { content } = readWatchedPod(withoutMarker(pod));
       const planned = { namespace: namespaceOf(pod)[0] ?? '', workload: workloadOf(pod), pods: 1 };
-      const need = content && needOf(content, planned, view, misses, config, now);
+      if (!content || isServedNow(content.pod, view, config, now)) return [];
+      const need = needOf(content, planned, view, misses, config, now);
       return need && isNeed(need) ? [need] : [];
     } catch (error) {
       onProblem(`Pod ${name}: ${messageOf(error)}`);
       return [];
     }
   });
+}
+
+/** Whether such a pod would be warm now, or a cache for it is being made: then nothing else would help. */
+function isServedNow(pod: Pod, view: View, config: Config, now: number): boolean {
+  const decision = decide(pod, view, { ...config, bindTime: false, waitForCache: 'never' }, now);
+  return decision.outcome === 'hit' || isCompleteInTheMaking(decision, now, view);
 }
 
 /** The pod as it would be created now. */

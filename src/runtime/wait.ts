@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { isObject, partOf, readText } from '../core/kubernetes/json.ts';
 import { HOPELESS, IMAGE_CACHE_API_VERSION, READY, describePhase } from '../core/image-cache.ts';
-import { formatProblem, readDocuments } from '../sources/files/documents.ts';
+import { Unreadable } from '../core/kubernetes/problem.ts';
+import { formatProblem, readDocuments, toProblem } from '../sources/files/documents.ts';
 import { connectImageCaches } from './connect.ts';
 
 export interface WaitEvents {
@@ -80,10 +81,15 @@ export function cacheNamesIn(
   text: string,
 ): { readonly names: readonly string[]; readonly problems: readonly string[] } {
   const { documents, syntaxErrors } = readDocuments(file, text);
-  const names = documents.flatMap(({ value }) => {
-    const isCache =
-      isObject(value) && value['kind'] === 'ImageCache' && value['apiVersion'] === IMAGE_CACHE_API_VERSION;
-    return isCache ? (readText(partOf(value, 'metadata')['name']) ?? []) : [];
+  const problems = syntaxErrors.map(formatProblem);
+  const names = documents.flatMap((document) => {
+    const { value } = document;
+    if (!isObject(value) || value['kind'] !== 'ImageCache' || value['apiVersion'] !== IMAGE_CACHE_API_VERSION)
+      return [];
+    const name = readText(partOf(value, 'metadata')['name']);
+    if (name === undefined)
+      problems.push(formatProblem(toProblem(file, document, new Unreadable('metadata.name', 'is missing'))));
+    return name ?? [];
   });
-  return { names, problems: syntaxErrors.map(formatProblem) };
+  return { names, problems };
 }

@@ -46,6 +46,14 @@ describe('what is completed', () => {
       ['trust', ':4'],
     ],
     [['nothing', ''], [':4']],
+    [
+      ['completion', ''],
+      ['bash', 'zsh', 'fish', ':4'],
+    ],
+    [
+      ['status', '--source', ''],
+      ['kubernetes', 'files:DIR', ':4'],
+    ],
     [['explain', 'deploy/'], [':4']],
   ])('after %j: %j', async (words, expected) => {
     expect(await complete(...words)).toEqual(expected);

@@ -69,6 +69,37 @@ describe('imc plan', () => {
     expect(JSON.parse(out)).toMatchObject({ pods: 1, warmPods: 1, caches: [{ images: ['nginx:1'] }] });
   });
 
+  it('leaves out what has ended, counts the pods of a CronJob, and reads lists', async () => {
+    const { metadata, spec } = podObject({ images: ['nginx:1'] });
+    const template = { metadata, spec };
+    const cron = {
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata: { name: 'nightly' },
+      spec: { jobTemplate: { spec: { parallelism: 50, template } } },
+    };
+    const job = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'done' },
+      spec: { template },
+      status: { conditions: [{ type: 'Complete', status: 'True' }] },
+    };
+    const pod = { ...podObject({ images: ['old:1'] }), status: { phase: 'Succeeded' } };
+    folder.write('list.yaml', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [cron, job, pod] }));
+    expect((await plan()).out).toContain('1 cache: 50 of 50 pods start fully warm.');
+  });
+
+  it('does not count on a cache of an earlier plan that has failed', async () => {
+    folder.write('web.yaml', JSON.stringify(deployment('web', ['nginx:1'])));
+    const { out: manifests } = await plan('-o', 'yaml');
+    folder.write('cache.yaml', `${manifests}status: {phase: Failed}\n`);
+    expect(await plan()).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/ImageCache plan-\w+ of an earlier plan is Failed: delete it/) as string,
+    });
+  });
+
   it('keeps within a number of caches', async () => {
     folder.write('web.yaml', JSON.stringify(deployment('web', ['nginx:1'])));
     expect((await plan('--max-caches', '0')).out).toContain('0 caches: 0 of 1 pods start fully warm.');

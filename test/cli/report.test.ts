@@ -34,6 +34,8 @@ beforeAll(() => {
     cacheObject({ name: 'idle', images: ['old:1'], size: 50 }),
     pod('warm', 'app:1', 'hit', 'imc-used'),
     pod('cold', 'new:1', 'miss'),
+    // Its cache was made meanwhile.
+    pod('missed', 'app:1', 'miss'),
     pod('evil', EVIL, 'miss'),
     {
       apiVersion: 'apps/v1',
@@ -54,7 +56,7 @@ describe('imc report', () => {
     const { code, out, err } = await report();
     expect([code, err]).toEqual([0, '']);
     expect(out).toContain(
-      'Decided warm: 33 % of 3 pods. Started from a cache: 33 % of 3 that ECI has placed.',
+      'Decided warm: 25 % of 4 pods. Started from a cache: 25 % of 4 that ECI has placed.',
     );
     expect(out).toMatch(/^docker\.io\/library\/new:1 +1 +0 % +1 +0 %$/m);
     expect(out).toMatch(/^plan-[0-9a-f]{32} +1 +50 s +new:1$/m);
@@ -69,7 +71,7 @@ describe('imc report', () => {
       wouldHelp: { manifest: Json }[];
       all: Json;
     };
-    expect(all).toEqual({ name: 'all', pods: 3, decidedWarm: 1, placed: 3, startedWarm: 1 });
+    expect(all).toEqual({ name: 'all', pods: 4, decidedWarm: 1, placed: 4, startedWarm: 1 });
     expect(wouldHelp.map(({ manifest }) => [manifest['kind'], manifest['spec']])).toEqual([
       ['ImageCache', { images: ['new:1'], imageCacheSize: 30 }],
     ]);

@@ -53,6 +53,11 @@ describe('imc wait', () => {
     });
   });
 
+  it('takes names as kubectl does', async () => {
+    put({ name: 'a' });
+    expect(await wait(['imagecache', 'a'])).toEqual({ code: 0, out: 'a: Ready\n', err: '' });
+  });
+
   it('takes the ImageCaches of a manifest', async () => {
     put({ name: 'a' });
     const manifest = `${JSON.stringify(cacheObject({ name: 'a' }))}\n---\n{"apiVersion":"v1","kind":"Pod"}`;
@@ -63,9 +68,13 @@ describe('imc wait', () => {
     [[], 2, 'no ImageCache: give names, or -f FILE'],
     [['a', '-f', 'x'], 2, 'give names, or files with -f, not both'],
     [['-f', 'package.json'], 1, 'no ImageCache in package.json'],
+    [['-f', '-'], 1, 'standard input:1: metadata.name is missing'],
     [['-f', '-'], 1, 'no ImageCache in -'],
     [['a', '--timeout', 'soon'], 2, '--timeout is "soon"; it must be a duration'],
   ])('%j ends with %i: %s', async (args, code, message) => {
-    expect(await wait(args)).toMatchObject({ code, err: expect.stringContaining(message) as string });
+    const nameless =
+      '{"apiVersion":"eci.alibabacloud.com/v1","kind":"ImageCache","metadata":{"generateName":"x-"}}';
+    const input = message.includes('metadata.name') ? nameless : '';
+    expect(await wait(args, input)).toMatchObject({ code, err: expect.stringContaining(message) as string });
   });
 });

@@ -48,11 +48,16 @@ export function planCaches(
   const packed = groups.map((group) => packGroup(group));
   const count = packed.reduce((sum, bins) => sum + bins.length, 0);
   const isLimited = maxCaches !== undefined && count > maxCaches;
-  const chosen = isLimited ? bestWithin(groups, maxCaches) : packed;
+  // The texts of an earlier plan stay, so that a manifest does not change because somebody writes an image in another way.
+  const textOf = new Map(
+    previous.flatMap(({ images }) => images.map(({ key, text }) => [key, text] as const)),
+  );
+  const chosen = isLimited ? withinLimit(groups, maxCaches) : packed;
   const caches = chosen.flatMap((bins, g) =>
     bins.map((bin) =>
       plannedCache(
         bin.map((i) => groups[g]!.needs[i]!),
+        textOf,
         view,
         costs,
       ),
@@ -139,79 +144,122 @@ function numbered(texts: readonly string[]): {
   return { texts: distinct, numbers: new Map(distinct.map((text, i) => [text, i])) };
 }
 
-/** A packing of distinct items, and then the items that are equal or contained go where they fit. */
+/** A packing of all items of a group. */
 function packGroup(group: Group): Bins {
-  const anew = packDistinct(
-    group,
-    group.items.map((_item, i) => i),
-  );
+  const anew = packDistinct(group, [...group.items.keys()]);
   const kept = keepPrevious(group);
-  return kept && kept.length <= anew.length ? kept : anew;
+  if (kept.length === 0) return anew;
+  const served = new Set(kept.flat());
+  const rest = [...group.items.keys()].filter((i) => !served.has(i));
+  const stable = [...kept, ...packDistinct(group, rest)];
+  return stable.length <= anew.length ? stable : anew;
 }
 
-/** Packs these items; of equal items only one takes part, and the others join it. */
-function packDistinct({ items, limits }: Group, numbers: readonly number[]): Bins {
-  const byContent = Map.groupBy(numbers, (i) =>
-    JSON.stringify([items[i]!.images.toSorted((a, b) => a - b), items[i]!.secrets, items[i]!.capGib]),
-  );
-  const same = [...byContent.values()];
+/** Packs these items. */
+function packDistinct(group: Group, numbers: readonly number[]): Bins {
+  const { distinct, allOf } = distinctItems(group, numbers);
+  return cover(distinct, group.limits).map(allOf);
+}
+
+/** Of equal items only one takes part in a packing, with the weight of all; the others join it. */
+function distinctItems(
+  { items }: Group,
+  numbers: readonly number[],
+): { readonly distinct: readonly Item[]; readonly allOf: (bin: readonly number[]) => number[] } {
+  const same = [
+    ...Map.groupBy(numbers, (i) => {
+      const { images, secrets, capGib } = items[i]!;
+      return JSON.stringify([images.toSorted((a, b) => a - b), secrets.toSorted((a, b) => a - b), capGib]);
+    }).values(),
+  ];
   const distinct = same.map((equal) => ({
     ...items[equal[0]!]!,
     weight: equal.reduce((sum, i) => sum + items[i]!.weight, 0),
   }));
-  return cover(distinct, limits).map((bin) => bin.flatMap((d) => same[d]!));
+  return { distinct, allOf: (bin) => bin.flatMap((d) => same[d]!) };
 }
 
-/** The caches of the earlier plan that serve something, and new ones for the rest; undefined if none serves anything. */
-function keepPrevious(group: Group): Bins | undefined {
-  const { needs, previous } = group;
+/** The caches of the earlier plan that serve something, those that serve most first, each with what it serves. */
+function keepPrevious({ needs, items, limits, previous }: Group): Bins {
   const left = new Set(needs.keys());
-  const kept: number[][] = [];
+  const kept: (readonly number[])[] = [];
   const holdings = previous.map((cache) => ({
     keys: new Set(cache.images.map(({ key }) => key)),
     secrets: new Set(cache.pullSecrets),
   }));
-  const servedOf = (holding: (typeof holdings)[number]): number[] =>
-    [...left].filter((i) => {
+  const needsServedBy = ({ keys, secrets }: (typeof holdings)[number]): number[] => {
+    const fitting = [...left].filter((i) => {
       const { desired } = needs[i]!;
       return (
-        desired.images.every(({ key }) => holding.keys.has(key)) &&
-        desired.pullSecrets.every((secret) => holding.secrets.has(secret))
+        desired.images.every(({ key }) => keys.has(key)) &&
+        desired.pullSecrets.every((secret) => secrets.has(secret))
       );
     });
+    // The cache has the size of all of its images, whichever of them a pod needs.
+    const whole = new Bin(limits);
+    for (const i of fitting) whole.add(i, { ...items[i]!, capGib: Infinity });
+    const served = fitting.filter((i) => items[i]!.capGib >= whole.sizeGib);
+    const needed = new Set(served.flatMap((i) => needs[i]!.desired.images.map(({ key }) => key)));
+    // A cache whose images are not all needed any more is made anew, so that nobody pays for the rest.
+    return needed.size < keys.size ? [] : served;
+  };
   for (;;) {
     const best = holdings
-      .map((holding) => ({ holding, served: servedOf(holding) }))
+      .map((holding) => ({ holding, served: needsServedBy(holding) }))
       .toSorted((a, b) => b.served.length - a.served.length)[0];
-    if (!best || best.served.length === 0) break;
+    if (!best || best.served.length === 0) return kept;
     holdings.splice(holdings.indexOf(best.holding), 1);
-    // A cache whose images are not all needed any more is made anew, so that nobody pays for the rest.
-    const needed = new Set(best.served.flatMap((i) => needs[i]!.desired.images.map(({ key }) => key)));
-    if (needed.size < best.holding.keys.size) continue;
     kept.push(best.served);
     for (const i of best.served) left.delete(i);
   }
-  return kept.length === 0 ? undefined : [...kept, ...packDistinct(group, [...left])];
+}
+
+/** The best packing within a number of caches; that of the earlier plan if it serves as many pods. */
+function withinLimit(groups: readonly Group[], most: number): readonly Bins[] {
+  const anew = bestWithin(groups, most);
+  const kept = groups
+    .flatMap((group, g) => keepPrevious(group).map((bin) => ({ g, bin, pods: servedPods([bin], group) })))
+    .toSorted((a, b) => b.pods - a.pods)
+    .slice(0, most);
+  const keptPods = kept.reduce((sum, { pods }) => sum + pods, 0);
+  const bestPods = anew.reduce((sum, bins, g) => sum + servedPods(bins, groups[g]!), 0);
+  if (keptPods < bestPods) return anew;
+  return groups.map((_group, g) => kept.filter((each) => each.g === g).map(({ bin }) => bin));
+}
+
+function servedPods(bins: Bins, { items }: Group): number {
+  return servedBy(bins, items);
 }
 
 /** Shares a number of caches among the groups so that the most pods are warm. */
-function bestWithin(groups: readonly Group[], most: number): Bins[] {
-  const options = groups.map(({ items, limits }) => coverWithin(items, limits, most));
-  /** By number of caches: the most pods that the groups so far can be given, and how. */
-  let best: { readonly pods: number; readonly counts: readonly number[] }[] = [{ pods: 0, counts: [] }];
-  for (const [g, choices] of options.entries()) {
-    const { items } = groups[g]!;
-    const served = choices.map((bins) => servedBy(bins, items));
-    best = Array.from({ length: most + 1 }, (_each, total) => {
-      let found = { pods: -1, counts: [] as readonly number[] };
+function bestWithin(groups: readonly Group[], most: number): readonly Bins[] {
+  const options = groups.map((group) => {
+    const { distinct, allOf } = distinctItems(group, [...group.items.keys()]);
+    return coverWithin(distinct, group.limits, most).map((bins) => bins.map(allOf));
+  });
+  /** By number of caches: the most pods that the groups so far can be given. */
+  let best = new Float64Array(most + 1);
+  /** By group and number of caches: how many of them the group takes. */
+  const taken = options.map((choices, g) => {
+    const served = choices.map((bins) => servedPods(bins, groups[g]!));
+    const next = new Float64Array(most + 1);
+    const counts = new Int32Array(most + 1);
+    for (let total = 0; total <= most; total++) {
+      next[total] = -1;
       for (let count = 0; count < served.length && count <= total; count++) {
-        const before = best[Math.min(total - count, best.length - 1)]!;
-        const pods = before.pods + served[count]!;
-        if (pods > found.pods) found = { pods, counts: [...before.counts, count] };
+        const pods = best[total - count]! + served[count]!;
+        if (pods > next[total]!) [next[total], counts[total]] = [pods, count];
       }
-      return found;
-    });
+    }
+    best = next;
+    return counts;
+  });
+  const chosen: Bins[] = [];
+  let left = most;
+  for (let g = options.length - 1; g >= 0; g--) {
+    const count = taken[g]![left]!;
+    chosen.unshift(options[g]![count] ?? []);
+    left -= count;
   }
-  const { counts } = best.at(-1)!;
-  return options.map((choices, g) => choices[counts[g] ?? 0] ?? []);
+  return chosen;
 }

@@ -56,16 +56,24 @@ export function leastGibWith(key: string, view: View): number {
   return view.imageSize(key) === undefined ? UNKNOWN_GIB : LEAST_GIB;
 }
 
-/** The cache for these needs, of which there is at least one. */
+/**
+ * The cache for these needs, of which there is at least one.
+ * @param textOf how an image is written, by its key; for others, the shortest of the ways in which pods write it
+ */
 export function plannedCache(
   needs: readonly Need[],
+  textOf: ReadonlyMap<string, string>,
   view: View,
   { prices, pullRate }: CostOptions,
 ): PlannedCache {
   const first = needs[0]!.desired;
   const texts = new Map<string, DesiredImage>();
   for (const { desired } of needs)
-    for (const image of desired.images) if (!texts.has(image.key)) texts.set(image.key, image);
+    for (const { key, text } of desired.images) {
+      const known = texts.get(key)?.text;
+      const better = known === undefined || text.length < known.length ? text : known;
+      texts.set(key, { key, text: textOf.get(key) ?? better });
+    }
   const images = [...texts.values()].toSorted(byKey);
   const contents: Unsized = {
     ...first,

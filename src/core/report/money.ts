@@ -2,7 +2,7 @@
 import { pricePerSecond, pullSeconds, SNAPSHOT_PRICE, type CostOptions } from '../decision/break-even.ts';
 import type { View } from '../decision/view.ts';
 import type { ImageCache } from '../image-cache.ts';
-import { partOf, type JsonObject } from '../kubernetes/json.ts';
+import { objectsIn, partOf, type JsonObject } from '../kubernetes/json.ts';
 import { sizeRequest } from '../kubernetes/pod-requests.ts';
 import { GIB } from '../kubernetes/quantity.ts';
 import { parseTime } from '../kubernetes/time.ts';
@@ -44,14 +44,27 @@ export function moneyOf(
     warmPods += 1;
     secondsSaved += seconds;
     saved += seconds * pricePerSecond(sizeRequest(partOf(pod, 'spec')), prices);
-    const started = parseTime(partOf(pod, 'status')['startTime']) ?? now;
+    const ended = endOf(pod) ?? now;
+    const started = parseTime(partOf(pod, 'status')['startTime']) ?? ended;
     const gib = cache ? cache.sizeBytes / GIB : FREE_GIB;
     const paidGib = cache && cache.knownFrom !== 'api' ? gib : Math.max(gib - FREE_GIB, 0);
-    disks += paidGib * (Math.max(now - started, 0) / HOUR) * prices.diskGibHour;
+    disks += paidGib * (Math.max(ended - started, 0) / HOUR) * prices.diskGibHour;
   }
   const snapshotsMonth = [...caches].reduce(
     (sum, { sizeBytes }) => sum + (sizeBytes / GIB) * SNAPSHOT_PRICE,
     0,
   );
   return { warmPods, secondsSaved, saved, disks, snapshotsMonth };
+}
+
+/** When the last container of a pod ended, in milliseconds since 1970; undefined if the pod has not ended. */
+function endOf(pod: JsonObject): number | undefined {
+  const status = partOf(pod, 'status');
+  const { phase } = status;
+  if (phase !== 'Succeeded' && phase !== 'Failed') return undefined;
+  const ends = objectsIn(status['containerStatuses']).flatMap(
+    (each) => parseTime(partOf(partOf(each, 'state'), 'terminated')['finishedAt']) ?? [],
+  );
+  // A pod that does not say when it ended has paid for nothing that is known.
+  return ends.length > 0 ? Math.max(...ends) : parseTime(status['startTime']);
 }

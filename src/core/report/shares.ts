@@ -1,5 +1,5 @@
 /** How warm the pods that are there started, by any name that they can be told apart by: what was decided, and what ECI did. */
-import { isObject, objectsIn, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
+import { objectsIn, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
 import { parseImageReference } from '../image/reference.ts';
 import { recordOf } from '../truth/pod-record.ts';
 
@@ -55,10 +55,4 @@ export function imagesOf(pod: JsonObject): readonly string[] {
     .flatMap((field) => objectsIn(spec[field]))
     .flatMap(({ image }) => (typeof image === 'string' ? (parseImageReference(image)?.key ?? image) : []));
   return [...new Set(images)];
-}
-
-/** Whether an object is a pod that has not ended. */
-export function isAlive(pod: JsonObject): boolean {
-  const phase = isObject(pod['status']) ? pod['status']['phase'] : undefined;
-  return phase !== 'Succeeded' && phase !== 'Failed';
 }

@@ -23,16 +23,14 @@ export class FolderWorkloads {
     namespace: string | undefined,
     labels: readonly (readonly [string, string])[],
   ): Promise<readonly JsonObject[]> {
-    const all = await new ObjectFolder(this.#folder).objects();
-    return all
-      .map(({ object }) => object)
-      .filter((object) => {
-        const { apiVersion } = object;
-        const group = typeof apiVersion === 'string' ? groupOf({ ...kind, apiVersion }) : undefined;
-        if (object['kind'] !== kind.kind || group !== groupOf(kind)) return false;
-        if (namespace !== undefined && objectReference(object, '', '').namespace !== namespace) return false;
-        const has = partOf(partOf(object, 'metadata'), 'labels');
-        return labels.every(([key, value]) => has[key] === value);
-      });
+    const all = await new ObjectFolder(this.#folder).contents();
+    return all.filter((object) => {
+      const { apiVersion } = object;
+      const group = typeof apiVersion === 'string' ? groupOf({ ...kind, apiVersion }) : undefined;
+      if (object['kind'] !== kind.kind || group !== groupOf(kind)) return false;
+      if (namespace !== undefined && objectReference(object, '', '').namespace !== namespace) return false;
+      const has = partOf(partOf(object, 'metadata'), 'labels');
+      return labels.every(([key, value]) => has[key] === value);
+    });
   }
 }

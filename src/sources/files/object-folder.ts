@@ -2,7 +2,7 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
-import { isObject, type JsonObject } from '../../core/kubernetes/json.ts';
+import { isObject, objectsIn, type JsonObject } from '../../core/kubernetes/json.ts';
 import { manifestFiles } from './folder.ts';
 
 export interface StandingObject {
@@ -26,6 +26,15 @@ export class ObjectFolder {
     const files = await manifestFiles(this.#path);
     const read = await Promise.all(files.map((file) => readObjects(join(this.#path, file))));
     return read.flat();
+  }
+
+  /** All objects, to read alone: lists (`kind: List`, as kubectl prints them) are taken apart. */
+  async contents(): Promise<JsonObject[]> {
+    return (await this.objects()).flatMap(({ object }) => {
+      const { kind, items } = object;
+      const isList = typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items);
+      return isList ? objectsIn(items) : [object];
+    });
   }
 
   /** @throws if the file exists already */

@@ -149,6 +149,53 @@ describe('a plan', () => {
     expect(more.caches[0]!.name).not.toBe(before.caches[0]!.name);
   });
 
+  it('keeps no cache that is larger than the storage of a pod that it would serve', () => {
+    const index = indexOf();
+    const images = Array.from({ length: 20 }, (_image, i) => `i${i}:1`);
+    const big = { images, extra: '100Gi' };
+    const previous = contentsOf(made(planOf([big], index)));
+    const plan = planOf([big, { images: ['i0:1'] }], index, { previous });
+    expect(plan.caches).toHaveLength(2);
+    const warm = indexOf(...made(plan));
+    expect(decideFor(podOf({ images: ['i0:1'] }), warm).decision.outcome).toBe('hit');
+  });
+
+  it('writes an image as the earlier plan does, and else in one way whatever the order', () => {
+    const index = indexOf();
+    const long = { images: ['docker.io/library/nginx:1'] };
+    const first = planOf([long], index);
+    const again = planOf([{ images: ['nginx:1'] }, long], index, { previous: contentsOf(made(first)) });
+    expect(again.caches.map(({ manifest }) => manifest)).toEqual(
+      first.caches.map(({ manifest }) => manifest),
+    );
+    expect(planOf([long, { images: ['nginx:1'] }], index).caches[0]?.images).toEqual(['nginx:1']);
+  });
+
+  it('keeps the caches of an earlier plan within a number of caches, if they serve as many pods', () => {
+    const index = indexOf();
+    const of = (name: string, pods: number): Workload => ({
+      images: Array.from({ length: 15 }, (_image, i) => `${name}${i}:1`),
+      pods,
+    });
+    const before = planOf([of('a', 10), of('b', 11)], index, { maxCaches: 1 });
+    const previous = contentsOf(made(before));
+    const even = planOf([of('a', 10), of('b', 10)], index, { maxCaches: 1, previous });
+    expect(even.caches[0]?.name).toBe(before.caches[0]?.name);
+    const other = planOf([of('a', 12), of('b', 10)], index, { maxCaches: 1, previous });
+    expect(other.caches[0]?.name).not.toBe(before.caches[0]?.name);
+  });
+
+  it('shares a number of caches among many namespaces in the time of their number', () => {
+    const index = indexOf();
+    const all = Array.from({ length: 600 }, (_namespace, i) => ({
+      images: [`registry.example/app${i}:1`],
+      namespace: `n${i}`,
+      secret: true,
+    }));
+    const plan = planOf(all, index, { maxCaches: 300 });
+    expect([plan.caches.length, plan.warmPods]).toEqual([300, 300]);
+  });
+
   it('keeps no cache that holds what nobody needs any more', () => {
     const index = indexOf();
     const previous = contentsOf(made(planOf([{ images: ['a:1'] }, { images: ['b:1'] }], index)));

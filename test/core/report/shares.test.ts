@@ -63,6 +63,18 @@ describe('the money', () => {
     expect(saved).toBeCloseTo((1000 / config.pullRate) * perSecond);
   });
 
+  it('of a pod that has ended is counted until its end', () => {
+    const ended = pod('a', matched('imc-one'), ['app:1'], new Date(NOW - 1000 * 3_600_000).toISOString());
+    const finishedAt = new Date(NOW - 998 * 3_600_000).toISOString();
+    const status = {
+      ...(ended['status'] as Json),
+      phase: 'Succeeded',
+      containerStatuses: [{ state: { terminated: { finishedAt } } }],
+    };
+    const { disks } = moneyOf([{ ...ended, status }], [], index, config, NOW);
+    expect(disks).toBeCloseTo(2 * 40 * config.prices.diskGibHour);
+  });
+
   it('of an automatic cache of ECI costs no disk', () => {
     const money = moneyOf([pod('a', matched('imc-of-eci'), ['app:1'], hourAgo)], [], index, config, NOW);
     expect(money).toMatchObject({ warmPods: 1, disks: 0 });
