@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import type { PlannedCache } from '../core/plan/planned-cache.ts';
 import type { WarmShare } from '../core/report/shares.ts';
+import { formatSeconds } from '../core/kubernetes/time.ts';
 import type { Report } from '../runtime/report.ts';
 import { formatAge } from './columns.ts';
 import { bars, escaped, page, table } from './page.ts';
@@ -20,7 +21,7 @@ export function reportPage(report: Report): string {
 <ul class="tiles">
 ${tile(share(all.decidedWarm, all.pods), `decided warm, of ${count(all.pods)} pods`)}
 ${tile(share(all.startedWarm, all.placed), `started from a cache, of ${count(all.placed)} that ECI has placed`)}
-${tile(`${count(money.secondsSaved / 3600)} h`, 'of pulling saved')}
+${tile(formatSeconds(money.secondsSaved), 'of pulling saved, of all pods together')}
 ${tile(Math.abs(saves).toFixed(2), `more ${saves >= 0 ? 'saved than spent' : 'spent than saved'}: ${money.saved.toFixed(2)} saved, disks ${money.disks.toFixed(2)}`)}
 </ul>
 ${sharesSection('By namespace', 'Namespace*', byNamespace)}
