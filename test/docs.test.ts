@@ -4,7 +4,10 @@ import { dirname, join, normalize } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { RULES } from '../src/core/advice/rules.ts';
+import { COMMANDS } from '../src/cli/cli.ts';
+import { readFlags } from '../src/cli/flags.ts';
 import { releaseVersion } from './release/release.ts';
+import { imcHere } from './support/imc.ts';
 import { COMMANDS_PAGE, commandsPage } from './support/commands-page.ts';
 
 const PAGES = globSync(['*.md', 'docs/**/*.md', 'charts/*/*.md']);
@@ -83,4 +86,61 @@ it('docs/commands.md is what the table of commands makes of it', async () => {
 
 it('package.json, the chart and CHANGELOG.md state the same version', () => {
   expect(releaseVersion()).toMatch(/^\d+\.\d+\.\d+$/);
+});
+
+interface ShownCommand {
+  readonly page: string;
+  /** What follows `imc`. */
+  readonly args: readonly string[];
+  /** The lines below it, up to the next command or the end of the block. */
+  readonly shown: readonly string[];
+}
+
+/** The command lines of imc in the console blocks of the pages. */
+const SHOWN: readonly ShownCommand[] = PAGES.flatMap((page) => {
+  const blocks = readFileSync(page, 'utf8').matchAll(/^```console\n([^]*?)^```/gm);
+  return Array.from(blocks, ([, block]) => block!).flatMap((block) =>
+    block
+      .replaceAll('\\\n', ' ')
+      .split(/^\$ /m)
+      .flatMap((text): ShownCommand[] => {
+        const [line = '', ...shown] = text.trimEnd().split('\n');
+        const [, rest] = /^(?:npx |kubectl )?imc (.*)$/.exec(line) ?? [];
+        const args = rest?.replace(/ [#>|].*$/, '').match(/'[^']*'|"[^"]*"|\S+/g);
+        return args ? [{ page, args: args.map((arg) => arg.replaceAll(/^['"]|['"]$/g, '')), shown }] : [];
+      }),
+  );
+});
+
+describe('what the pages show of imc', () => {
+  it.each(SHOWN.map((each) => [each.page, each.args.join(' '), each] as const))(
+    '%s: imc %s is a command line that imc takes',
+    (_page, _line, { args: [name, ...args] }) => {
+      const command = COMMANDS.find((each) => each.name === name);
+      expect(command, name).toBeDefined();
+      expect(() => readFlags(command!, args)).not.toThrow();
+    },
+  );
+
+  /** Those that end by themselves, and need no cluster. */
+  const offline = SHOWN.filter(
+    ({ args }) =>
+      args.some((arg) => arg.startsWith('files:test/')) &&
+      ['advise', 'explain', 'plan', 'status'].includes(args[0]!),
+  );
+  it.each(offline.map((each) => [each.page, each.args.join(' '), each] as const))(
+    '%s: imc %s prints what is shown, but for ages',
+    async (_page, _line, { args, shown }) => {
+      const { out } = await imcHere(args);
+      const ageless = (line: string): string =>
+        line.replaceAll(/\b\d+[smhd]\b/g, 'AGE').replaceAll(/ +/g, ' ');
+      const printed = new Set(out.split('\n').map(ageless));
+      const missing = shown.filter((line) => !line.includes('…') && !printed.has(ageless(line)));
+      expect(missing).toEqual([]);
+    },
+  );
+
+  it('is tried for some of them', () => {
+    expect(offline.length).toBeGreaterThanOrEqual(4);
+  });
 });
