@@ -102,7 +102,7 @@ describe.skipIf(!canHaveAddresses())('the chart, installed with certificates fro
   async function failTest(): Promise<void> {
     await expect(release.test()).rejects.toThrow(/imagecache-webhook-check.*[Ff]ailed/);
     const log = kubelet.pods('check').flatMap((pod) => pod.log);
-    expect(log.join('\n')).toContain('the webhook did not decide a pod of namespace default');
+    expect(log.join('\n')).toContain('The webhook did not decide a pod of namespace default');
   }
 
   it('passes helm test, fails it while its Service has no endpoints, and passes it afterwards', async () => {
