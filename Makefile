@@ -43,7 +43,7 @@ e2e: build
 	@npm run --silent e2e -- $(ARGS)
 
 # What depends on the version of Kubernetes: docs/compatibility.md says of each file why, or why not.
-BY_VERSION := admission bind-time chart chart-install chart-upgrade client-certificate controller-lives crd failure \
+BY_VERSION := admission advice bind-time chart chart-install chart-upgrade client-certificate controller-lives crd failure \
   lives replicas source versions workloads
 
 e2e-version: build
