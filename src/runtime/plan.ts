@@ -13,9 +13,9 @@ import {
   readText,
   type JsonObject,
 } from '../core/kubernetes/json.ts';
-import { objectReference, readGroupKind } from '../core/kubernetes/object.ts';
+import { isBeingDeleted, objectReference, readGroupKind } from '../core/kubernetes/object.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
-import { HOPELESS } from '../core/image-cache.ts';
+import { HOPELESS, IMAGE_CACHE_API_VERSION } from '../core/image-cache.ts';
 import { planCaches, type CachePlan } from '../core/plan/cache-plan.ts';
 import { isNeed, needOf, type LeftOut, type Need } from '../core/plan/needs.ts';
 import { workloadKind, WORKLOAD_KINDS, type WorkloadKind } from '../core/workload/kinds.ts';
@@ -154,14 +154,14 @@ async function previousPlan(config: Config, onProblem: (problem: string) => void
     .flatMap((object) => {
       try {
         const phase = readText(partOf(object, 'status')['phase']) ?? '';
-        if (partOf(object, 'metadata')['deletionTimestamp'] !== undefined) return [];
+        if (isBeingDeleted(partOf(object, 'metadata'))) return [];
         if (HOPELESS.has(phase)) {
           onProblem(
             `${describe(object)} of an earlier plan is ${phase}: delete it, so that it can be made anew`,
           );
           return [];
         }
-        const whole = { apiVersion: 'eci.alibabacloud.com/v1', kind: 'ImageCache', ...object };
+        const whole = { apiVersion: IMAGE_CACHE_API_VERSION, kind: 'ImageCache', ...object };
         return [readOwnCache(readManifest(whole)).contents];
       } catch (error) {
         onProblem(`${describe(object)}: ${messageOf(error)}`);

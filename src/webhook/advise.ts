@@ -7,7 +7,7 @@ import { advise, isOwned, isSameForAdvice } from '../core/advice/advise.ts';
 import { describeFinding, type Finding } from '../core/advice/finding.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import type { View } from '../core/decision/view.ts';
-import { limitWarnings } from '../core/decision/warnings.ts';
+import { limitWarnings, MAX_WARNING_LENGTH } from '../core/decision/warnings.ts';
 import { isObject, readText, partOf } from '../core/kubernetes/json.ts';
 import { messageOf, Unreadable } from '../core/kubernetes/problem.ts';
 import { ALLOWED_AS_IT_IS, encodeWarnings, type EncodedResponse, type Review } from './admission-review.ts';
@@ -25,8 +25,6 @@ export interface AdviseOptions extends AdmissionRouteOptions {
 
 /** More would not be read. */
 const MOST_WARNINGS = 5;
-/** Characters; the API server asks for no more (warnings.ts). */
-const LONGEST_WARNING = 256;
 
 export const adviseRoute: FastifyPluginCallback<AdviseOptions> = (app, options, done) => {
   admissionRoute(app, '/advise', options, options.metrics.adviceSeconds, (review) => answer(review, options));
@@ -55,7 +53,7 @@ function warningsOf(findings: readonly Finding[]): string[] {
   return byRule.slice(0, MOST_WARNINGS).flatMap(([first, ...others]) => {
     if (!first) return [];
     const more = others.length === 0 ? '' : ` (and ${others.length} more such fields)`;
-    return `${describeFinding(first, LONGEST_WARNING - more.length)}${more}`;
+    return `${describeFinding(first, MAX_WARNING_LENGTH - more.length)}${more}`;
   });
 }
 

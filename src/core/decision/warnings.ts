@@ -1,6 +1,7 @@
 /** Limits admission warnings: at most 6, at most 256 characters each, and valid in an HTTP header. */
 
-const MAX_WARNING_LENGTH = 256;
+/** Characters. */
+export const MAX_WARNING_LENGTH = 256;
 const MAX_WARNINGS = 6;
 
 export function limitWarnings(warnings: readonly string[]): string[] {

@@ -8,7 +8,6 @@ import { IMAGE_CACHE_API_VERSION } from '../../core/image-cache.ts';
 import type { ApiQuestions } from '../../sources/kubernetes/api-questions.ts';
 import { failed, ok, warned, type CheckFinding } from './finding.ts';
 
-const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 /** Milliseconds before its end at which a CA is worth a warning: the managed one is renewed long before. */
 const ENDS_SOON = 7 * DAY;
 
@@ -26,7 +25,7 @@ export async function readInstallation(
   api: ApiQuestions,
   configurationName: string,
 ): Promise<Installation | undefined> {
-  const configuration = await api.get(`${CONFIGURATIONS}/${configurationName}`);
+  const configuration = await api.webhookConfiguration(configurationName);
   if (!configuration) return undefined;
   const webhooks = objectsIn(configuration['webhooks']);
   const reference = partOf(partOf(webhooks[0] ?? {}, 'clientConfig'), 'service');

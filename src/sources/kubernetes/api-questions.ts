@@ -1,6 +1,7 @@
 /** What `imc check` asks the API server: single objects, short lists, and who may do what. */
 import { isObject, partOf, type JsonObject } from '../../core/kubernetes/json.ts';
 import { ApiError, type ApiClient } from './api-client.ts';
+import { WEBHOOK_CONFIGURATIONS } from './ca-bundle-api.ts';
 import { listPages } from './list-pages.ts';
 
 /** What somebody may do or not, as an access review names it. */
@@ -32,6 +33,11 @@ export class ApiQuestions {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;
     }
+  }
+
+  /** A MutatingWebhookConfiguration. @returns undefined if there is none @throws ApiError; Error if there is no answer */
+  webhookConfiguration(name: string): Promise<JsonObject | undefined> {
+    return this.get(`${WEBHOOK_CONFIGURATIONS}/${name}`);
   }
 
   /** @throws ApiError; Error if there is no answer */
