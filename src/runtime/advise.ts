@@ -1,11 +1,13 @@
 /** Advice on the workloads of manifests, without a server. */
 import type { Config } from '../config/config.ts';
-import { advise, isOwned } from '../core/advice/advise.ts';
+import { advise } from '../core/advice/advise.ts';
 import type { Finding } from '../core/advice/finding.ts';
 import type { View } from '../core/decision/view.ts';
 import { isObject, partOf, readText } from '../core/kubernetes/json.ts';
 import { readGroupKind } from '../core/kubernetes/object.ts';
 import { workloadKind } from '../core/workload/kinds.ts';
+import { isOwned } from '../core/workload/owner.ts';
+import { workloadTitle } from '../core/workload/pods.ts';
 import { ClusterIndex } from '../index/cluster-index.ts';
 import { formatProblem, readDocuments, toProblem } from '../sources/files/documents.ts';
 import { loadIndex } from './offline.ts';
@@ -58,10 +60,8 @@ export function adviseOnText(
       if (!isObject(value) || !workloadKind(readGroupKind(value))) continue;
       workloads += 1;
       if (isOwned(value)) continue;
-      const metadata = partOf(value, 'metadata');
-      const namespace = asked ?? readText(metadata['namespace']) ?? 'default';
-      const name = readText(metadata['name']) ?? readText(metadata['generateName']) ?? '';
-      const workload = `${readText(value['kind'])} ${name}`.trim();
+      const namespace = asked ?? readText(partOf(value, 'metadata')['namespace']) ?? 'default';
+      const workload = workloadTitle(value);
       const found = advise(value, namespace, view, config, Date.now(), Infinity);
       findings.push(
         ...found.map((each) => ({ file, line: lineOf(each.field), workload, namespace, ...each })),

@@ -1,12 +1,11 @@
 /** What became of the pods of the source, read once: whether predictions were right, how long images took, who was missed. */
 import type { Config } from '../config/config.ts';
-import { partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import type { JsonObject } from '../core/kubernetes/json.ts';
 import { truthOf } from '../core/truth/pod-truth.ts';
 import { readPull } from '../core/truth/pull.ts';
 import { surveyTruths, type TruthSurvey } from '../core/truth/survey.ts';
-import { isUnanswered, readWebhookScope } from '../core/truth/unanswered.ts';
+import { unansweredOf } from '../core/truth/unanswered.ts';
 import { warmingOf, type WorkloadWarming } from '../core/truth/warming.ts';
-import type { ClusterIndex } from '../index/cluster-index.ts';
 import { readAftermath } from './connect.ts';
 import { loadIndex } from './offline.ts';
 
@@ -42,13 +41,6 @@ async function findUnanswered(
   onProblem: (problem: string) => void,
 ): Promise<string[]> {
   const now = Date.now();
-  const scope = readWebhookScope(configuration);
-  const index: ClusterIndex = await loadIndex(config, onProblem, () => now);
-  return pods
-    .filter((pod) => isUnanswered(pod, scope, index, config, now))
-    .map((pod) => {
-      const { namespace, name } = partOf(pod, 'metadata');
-      return `${readText(namespace) ?? 'default'}/${readText(name) ?? ''}`;
-    })
-    .toSorted();
+  const index = await loadIndex(config, onProblem, () => now);
+  return unansweredOf(pods, configuration, index, config, now);
 }

@@ -1,6 +1,5 @@
 /** Reads the workloads of a cluster, a folder or files, and plans the ImageCaches with which their pods start warm. */
 import type { Config } from '../config/config.ts';
-import { isOwned } from '../core/advice/advise.ts';
 import { MADE_BY } from '../core/annotations.ts';
 import type { Unsized } from '../core/controller/desired-cache.ts';
 import { withPullSecrets } from '../core/controller/prewarm.ts';
@@ -19,6 +18,8 @@ import { HOPELESS, IMAGE_CACHE_API_VERSION } from '../core/image-cache.ts';
 import { planCaches, type CachePlan } from '../core/plan/cache-plan.ts';
 import { isNeed, needOf, type LeftOut, type Need } from '../core/plan/needs.ts';
 import { workloadKind, WORKLOAD_KINDS, type WorkloadKind } from '../core/workload/kinds.ts';
+import { isOwned } from '../core/workload/owner.ts';
+import { workloadTitle } from '../core/workload/pods.ts';
 import { formatProblem, readDocuments } from '../sources/files/documents.ts';
 import { readManifest } from '../sources/kinds/manifest.ts';
 import { readOwnCache } from '../sources/kinds/own-cache.ts';
@@ -59,7 +60,7 @@ export async function makePlan(config: Config, request: PlanRequest): Promise<Ca
         pullSecretsOf: (namespace, account) => accounts.get(`${namespace}/${account}`) ?? [],
       });
       if (!content) return [];
-      const planned = { namespace: subject.namespace, workload: describe(object), pods: count };
+      const planned = { namespace: subject.namespace, workload: workloadTitle(object), pods: count };
       return needOf(content, planned, view, misses, config, now) ?? [];
     });
   };
@@ -67,7 +68,7 @@ export async function makePlan(config: Config, request: PlanRequest): Promise<Ca
     try {
       return needsOf(object);
     } catch (error) {
-      onProblem(`${describe(object)}: ${messageOf(error)}`);
+      onProblem(`${workloadTitle(object)}: ${messageOf(error)}`);
       return [];
     }
   });
@@ -75,12 +76,6 @@ export async function makePlan(config: Config, request: PlanRequest): Promise<Ca
   const plan = planCaches(all.filter(isNeed), view, { costs: config, maxCaches, previous });
   const leftOut = all.filter((each): each is LeftOut => !isNeed(each));
   return { ...plan, leftOut: [...leftOut, ...plan.leftOut] };
-}
-
-/** `Deployment web`. */
-function describe(object: JsonObject): string {
-  const { name, generateName } = partOf(object, 'metadata');
-  return `${readText(object['kind'])} ${readText(name) ?? readText(generateName) ?? ''}`.trim();
 }
 
 /** Workloads that nobody owns; of an owned one, the owner makes the pods. @throws if the source cannot be read */
@@ -157,14 +152,14 @@ async function previousPlan(config: Config, onProblem: (problem: string) => void
         if (isBeingDeleted(partOf(object, 'metadata'))) return [];
         if (HOPELESS.has(phase)) {
           onProblem(
-            `${describe(object)} of an earlier plan is ${phase}: delete it, so that it can be made anew`,
+            `${workloadTitle(object)} of an earlier plan is ${phase}: delete it, so that it can be made anew`,
           );
           return [];
         }
         const whole = { apiVersion: IMAGE_CACHE_API_VERSION, kind: 'ImageCache', ...object };
         return [readOwnCache(readManifest(whole)).contents];
       } catch (error) {
-        onProblem(`${describe(object)}: ${messageOf(error)}`);
+        onProblem(`${workloadTitle(object)}: ${messageOf(error)}`);
         return [];
       }
     });

@@ -2,7 +2,8 @@
 import type { Config } from '../config/config.ts';
 import { AUTO, CREATE_ON_MISS, PIN } from '../core/annotations.ts';
 import { SNAPSHOT_PRICE } from '../core/decision/break-even.ts';
-import { isObject, partOf, readText, type JsonObject } from '../core/kubernetes/json.ts';
+import { isObject, partOf, type JsonObject } from '../core/kubernetes/json.ts';
+import { objectNamespace } from '../core/kubernetes/object.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
 import { GIB } from '../core/kubernetes/quantity.ts';
 import { planCaches } from '../core/plan/cache-plan.ts';
@@ -12,13 +13,13 @@ import type { Pod } from '../core/pod.ts';
 import { isNeed, needOf, type Need } from '../core/plan/needs.ts';
 import type { PlannedCache } from '../core/plan/planned-cache.ts';
 import { moneyOf, type Money } from '../core/report/money.ts';
-import { imagesOf, namespaceOf, sharesBy, type WarmShare } from '../core/report/shares.ts';
+import { imagesOf, sharesBy, type WarmShare } from '../core/report/shares.ts';
 import { isCompleteInTheMaking } from '../core/controller/missing-images.ts';
 import { readWatchedPod } from '../core/controller/watched-pod.ts';
 import { recordOf } from '../core/truth/pod-record.ts';
-import { isUnanswered, readWebhookScope } from '../core/truth/unanswered.ts';
+import { unansweredOf } from '../core/truth/unanswered.ts';
 import { workloadOf } from '../core/workload/owner.ts';
-import { podsOf } from '../core/workload/pods.ts';
+import { podsOf, workloadTitle } from '../core/workload/pods.ts';
 import { readAftermath } from './connect.ts';
 import { loadIndex } from './offline.ts';
 import { workloadsOf } from './plan.ts';
@@ -71,11 +72,10 @@ export async function makeReport(config: Config, onProblem: (problem: string) =>
     onProblem(`workloads: ${messageOf(error)}`);
     return [];
   });
-  const scope = configuration && readWebhookScope(configuration);
   const sharesOfAll = sharesBy(pods, () => ['all']);
   return {
     madeAt: new Date(now).toISOString(),
-    byNamespace: sharesBy(pods, namespaceOf),
+    byNamespace: sharesBy(pods, (pod) => [objectNamespace(pod)]),
     byImage: sharesBy(pods, imagesOf),
     all: sharesOfAll[0] ?? { name: 'all', pods: 0, decidedWarm: 0, placed: 0, startedWarm: 0 },
     wouldHelp: planCaches(needsOfCold(pods, view, config, now, onProblem), view, {
@@ -85,12 +85,7 @@ export async function makeReport(config: Config, onProblem: (problem: string) =>
     }).caches,
     unused: unusedOf(caches, pods),
     legacy: legacyIn(workloads),
-    unanswered: scope
-      ? pods
-          .filter((pod) => isUnanswered(pod, scope, view, config, now))
-          .map((pod) => `${namespaceOf(pod)[0]}/${recordOf(pod).name}`)
-          .toSorted()
-      : null,
+    unanswered: configuration ? unansweredOf(pods, configuration, view, config, now) : null,
     money: moneyOf(
       pods,
       caches.filter(({ knownFrom }) => knownFrom !== 'api'),
@@ -115,7 +110,7 @@ function needsOfCold(
     if (decided !== 'miss' && decided !== 'partial') return [];
     try {
       const { content } = readWatchedPod(withoutMarker(pod));
-      const planned = { namespace: namespaceOf(pod)[0] ?? '', workload: workloadOf(pod), pods: 1 };
+      const planned = { namespace: objectNamespace(pod), workload: workloadOf(pod), pods: 1 };
       if (!content || isServedNow(content.pod, view, config, now)) return [];
       const need = needOf(content, planned, view, misses, config, now);
       return need && isNeed(need) ? [need] : [];
@@ -165,9 +160,13 @@ function legacyIn(workloads: readonly JsonObject[]): LegacyUse[] {
         }),
       );
       if (found.size === 0) return [];
-      const { namespace, name, generateName } = partOf(object, 'metadata');
-      const workload = `${readText(object['kind'])} ${readText(name) ?? readText(generateName) ?? ''}`.trim();
-      return [{ namespace: readText(namespace) ?? 'default', workload, annotations: [...found] }];
+      return [
+        {
+          namespace: objectNamespace(object),
+          workload: workloadTitle(object),
+          annotations: [...found],
+        },
+      ];
     } catch {
       // A workload without a template has no annotations of pods.
       return [];

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { suggestName } from '../config/suggest.ts';
 import { objectsIn, partOf, readStringMap, readText, type JsonObject } from '../core/kubernetes/json.ts';
 import { matchesLabels, readLabelSelector } from '../core/kubernetes/label-selector.ts';
-import { objectName } from '../core/kubernetes/object.ts';
+import { objectName, objectNamespace } from '../core/kubernetes/object.ts';
 import {
   kindNamed,
   workloadKind,
@@ -119,8 +119,7 @@ export async function podsOfWorkload(
 ): Promise<readonly JsonObject[]> {
   if (kind.kind === 'Pod') return [object];
   const { pods: how } = kind;
-  const metadata = partOf(object, 'metadata');
-  const namespace = readText(metadata['namespace']) ?? 'default';
+  const namespace = objectNamespace(object);
   if (how === undefined) return [];
   if (how === 'selector') return bySelector(reader, kind, object, namespace);
   if ('label' in how) return reader.list(POD, namespace, [[how.label, objectName(object)]]);

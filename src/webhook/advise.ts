@@ -3,13 +3,14 @@
  * caches as warnings, when the workload is created, and when its pods or its own annotations change (docs/advice.md).
  */
 import type { FastifyBaseLogger, FastifyPluginCallback } from 'fastify';
-import { advise, isOwned, isSameForAdvice } from '../core/advice/advise.ts';
+import { advise, isSameForAdvice } from '../core/advice/advise.ts';
 import { describeFinding, type Finding } from '../core/advice/finding.ts';
 import type { DecisionOptions } from '../core/decision/options.ts';
 import type { View } from '../core/decision/view.ts';
 import { limitWarnings, MAX_WARNING_LENGTH } from '../core/decision/warnings.ts';
 import { isObject, readText, partOf } from '../core/kubernetes/json.ts';
 import { messageOf, Unreadable } from '../core/kubernetes/problem.ts';
+import { isOwned } from '../core/workload/owner.ts';
 import { ALLOWED_AS_IT_IS, encodeWarnings, type EncodedResponse, type Review } from './admission-review.ts';
 import { admissionRoute, type AdmissionRouteOptions } from './admission-route.ts';
 import type { Metrics } from './metrics.ts';

@@ -6,7 +6,7 @@ import type { DecisionOptions } from '../decision/options.ts';
 import { withCachesUnread } from '../decision/narrowed-view.ts';
 import { asUserWroteIt } from '../decision/provenance.ts';
 import type { View } from '../decision/view.ts';
-import { objectsIn, partOf, readStringMap, type JsonObject } from '../kubernetes/json.ts';
+import { partOf, readStringMap, type JsonObject } from '../kubernetes/json.ts';
 import { readGroupKind } from '../kubernetes/object.ts';
 import { Unreadable } from '../kubernetes/problem.ts';
 import { readPod, UNREAD_POD, type Pod } from '../pod.ts';
@@ -68,19 +68,6 @@ export function advise(
 /** Whether the API server does not send the pod to the webhook, so that what a decision says does not come about. */
 function isLeftOut({ labels, namespace }: Pod, view: View): boolean {
   return isSwitchedOff(labels) || isSwitchedOff(view.namespaceLabels(namespace));
-}
-
-/** Whether another object made this one, so that nobody would read advice on it. */
-export function isOwned(manifest: JsonObject): boolean {
-  return objectsIn(partOf(manifest, 'metadata')['ownerReferences']).some((owner) => {
-    if (owner['controller'] === true) return true;
-    const { apiVersion, kind } = owner;
-    return (
-      typeof apiVersion === 'string' &&
-      typeof kind === 'string' &&
-      workloadKind(readGroupKind({ apiVersion, kind })) !== undefined
-    );
-  });
 }
 
 /** Whether two states of a workload get the same advice: their pods and their own annotations are equal. */

@@ -45,6 +45,11 @@ export function objectName(object: JsonObject): string {
   return readText(partOf(object, 'metadata')['name']) ?? '';
 }
 
+/** The namespace in the object's metadata; `default` if it has none, as kubectl takes a manifest. */
+export function objectNamespace(object: JsonObject): string {
+  return readText(partOf(object, 'metadata')['namespace']) ?? 'default';
+}
+
 /** The object's resourceVersion; empty if it has none. */
 export function resourceVersionOf(object: JsonObject): string {
   return readText(partOf(object, 'metadata')['resourceVersion']) ?? '';

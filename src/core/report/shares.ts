@@ -1,7 +1,7 @@
 /** How warm the pods that are there started, by any name that they can be told apart by: what was decided, and what ECI did. */
-import { objectsIn, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
+import { objectsIn, partOf, type JsonObject } from '../kubernetes/json.ts';
 import { parseImageReference } from '../image/reference.ts';
-import { recordOf } from '../truth/pod-record.ts';
+import { isCounted, isDecidedWarm, recordOf } from '../truth/pod-record.ts';
 
 /** Pods that a webhook decided, or that ECI runs. */
 export interface WarmShare {
@@ -25,15 +25,15 @@ export function sharesBy(
 ): WarmShare[] {
   const byName = new Map<string, Counted>();
   for (const pod of pods) {
-    const { decided, isPlaced, used } = recordOf(pod);
-    if (decided === 'none' && !isPlaced) continue;
+    const record = recordOf(pod);
+    if (!isCounted(record)) continue;
     for (const name of namesOf(pod)) {
       const counted = byName.get(name) ?? { pods: 0, decidedWarm: 0, placed: 0, startedWarm: 0 };
       if (byName.has(name) || byName.size < MOST_NAMES) byName.set(name, counted);
       counted.pods += 1;
-      if (decided === 'hit' || decided === 'pinned') counted.decidedWarm += 1;
-      if (isPlaced) counted.placed += 1;
-      if (isPlaced && used !== null) counted.startedWarm += 1;
+      if (isDecidedWarm(record)) counted.decidedWarm += 1;
+      if (record.isPlaced) counted.placed += 1;
+      if (record.isPlaced && record.used !== null) counted.startedWarm += 1;
     }
   }
   return Array.from(byName, ([name, counted]) => ({ name, ...counted })).toSorted(
@@ -43,10 +43,6 @@ export function sharesBy(
 }
 
 type Counted = { -readonly [K in keyof Omit<WarmShare, 'name'>]: WarmShare[K] };
-
-export function namespaceOf(pod: JsonObject): readonly string[] {
-  return [readText(partOf(pod, 'metadata')['namespace']) ?? 'default'];
-}
 
 /** The distinct images of a pod, normalised. */
 export function imagesOf(pod: JsonObject): readonly string[] {

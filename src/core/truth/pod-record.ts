@@ -40,6 +40,16 @@ export function recordOf(pod: JsonObject): PodRecord {
   };
 }
 
+/** Whether a webhook decided the pod, or ECI runs it: other pods count nowhere. */
+export function isCounted({ decided, isPlaced: placed }: PodRecord): boolean {
+  return decided !== 'none' || placed;
+}
+
+/** Whether the pod was given a cache with all its images, or pins one. */
+export function isDecidedWarm({ decided }: PodRecord): boolean {
+  return decided === 'hit' || decided === 'pinned';
+}
+
 /** The newest first; those without a time last. */
 export function newestFirst(a: PodRecord, b: PodRecord): number {
   return (b.createdAt ?? '').localeCompare(a.createdAt ?? '') || a.name.localeCompare(b.name);

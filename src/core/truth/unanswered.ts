@@ -8,6 +8,7 @@ import type { DecisionOptions } from '../decision/options.ts';
 import type { View } from '../decision/view.ts';
 import { matchesLabels, readLabelSelector, type LabelSelector } from '../kubernetes/label-selector.ts';
 import { objectsIn, partOf, textsIn, type JsonObject, type StringMap } from '../kubernetes/json.ts';
+import { objectName, objectNamespace } from '../kubernetes/object.ts';
 import { Unreadable } from '../kubernetes/problem.ts';
 import { parseTime } from '../kubernetes/time.ts';
 import { readPod } from '../pod.ts';
@@ -37,6 +38,25 @@ export function readWebhookScope(configuration: JsonObject): WebhookScope {
 
 function isForPods(webhook: JsonObject): boolean {
   return objectsIn(webhook['rules']).some(({ resources }) => textsIn(resources).includes('pods'));
+}
+
+/**
+ * The pods that nobody answered for, as `namespace/name`, sorted.
+ * @param configuration a MutatingWebhookConfiguration
+ * @throws Unreadable if the configuration cannot be read
+ */
+export function unansweredOf(
+  pods: readonly JsonObject[],
+  configuration: JsonObject,
+  view: View,
+  options: DecisionOptions,
+  nowMs: number,
+): string[] {
+  const scope = readWebhookScope(configuration);
+  return pods
+    .filter((pod) => isUnanswered(pod, scope, view, options, nowMs))
+    .map((pod) => `${objectNamespace(pod)}/${objectName(pod)}`)
+    .toSorted();
 }
 
 /**

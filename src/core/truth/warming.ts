@@ -1,8 +1,9 @@
 /** How warm the pods of each workload start: what was decided for them, what ECI did, and which cache is asked for. */
 import { CREATE_ON_MISS } from '../annotations.ts';
 import { partOf, readText, type JsonObject } from '../kubernetes/json.ts';
+import { objectNamespace } from '../kubernetes/object.ts';
 import { workloadOf } from '../workload/owner.ts';
-import { recordOf } from './pod-record.ts';
+import { isCounted, isDecidedWarm, recordOf } from './pod-record.ts';
 
 export interface WorkloadWarming {
   readonly namespace: string;
@@ -28,19 +29,18 @@ const MOST_ASKED = 5;
 export function warmingOf(pods: Iterable<JsonObject>): WorkloadWarming[] {
   const byWorkload = new Map<string, Counted>();
   for (const pod of pods) {
-    const { decided, isPlaced, used } = recordOf(pod);
-    if (decided === 'none' && !isPlaced) continue;
-    const metadata = partOf(pod, 'metadata');
-    const namespace = readText(metadata['namespace']) ?? 'default';
+    const record = recordOf(pod);
+    if (!isCounted(record)) continue;
+    const namespace = objectNamespace(pod);
     const workload = workloadOf(pod);
     const key = `${namespace}/${workload}`;
     const counted = byWorkload.get(key) ?? new Counted(namespace, workload);
     if (byWorkload.has(key) || byWorkload.size < MOST_WORKLOADS) byWorkload.set(key, counted);
     counted.pods += 1;
-    if (decided === 'hit' || decided === 'pinned') counted.decidedWarm += 1;
-    if (isPlaced && used !== null) counted.warm += 1;
-    if (isPlaced && used === null) counted.cold += 1;
-    const marker = readText(partOf(metadata, 'annotations')[CREATE_ON_MISS]);
+    if (isDecidedWarm(record)) counted.decidedWarm += 1;
+    if (record.isPlaced && record.used !== null) counted.warm += 1;
+    if (record.isPlaced && record.used === null) counted.cold += 1;
+    const marker = readText(partOf(partOf(pod, 'metadata'), 'annotations')[CREATE_ON_MISS]);
     if (marker !== undefined && counted.markers.size < MOST_ASKED) counted.markers.add(marker);
   }
   return Array.from(byWorkload.values(), ({ markers, ...rest }) => ({

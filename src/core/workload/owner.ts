@@ -1,7 +1,7 @@
-/** Which workload a pod belongs to, as far as the pod itself tells: its labels, and its controller's name. */
+/** Which workload made an object, as far as the object itself tells: its owners, its labels, and its controller's name. */
 import { objectsIn, partOf, readText, type JsonObject } from '../kubernetes/json.ts';
-import { objectName } from '../kubernetes/object.ts';
-import { WORKLOAD_KINDS } from './kinds.ts';
+import { objectName, readGroupKind } from '../kubernetes/object.ts';
+import { workloadKind, WORKLOAD_KINDS } from './kinds.ts';
 
 /** The label that the controller of a Deployment, or of a Rollout, puts on its pods; it ends the name of the ReplicaSet. */
 const TEMPLATE_HASHES = [
@@ -37,4 +37,17 @@ export function workloadOf(pod: JsonObject): string {
   }
   const cronJob = kind === 'Job' ? CRON_JOB.exec(name)?.[1] : undefined;
   return cronJob === undefined ? `${kind} ${name}` : `CronJob ${cronJob}`;
+}
+
+/** Whether another object made this one, so that its pods are its owner's. */
+export function isOwned(manifest: JsonObject): boolean {
+  return objectsIn(partOf(manifest, 'metadata')['ownerReferences']).some((owner) => {
+    if (owner['controller'] === true) return true;
+    const { apiVersion, kind } = owner;
+    return (
+      typeof apiVersion === 'string' &&
+      typeof kind === 'string' &&
+      workloadKind(readGroupKind({ apiVersion, kind })) !== undefined
+    );
+  });
 }

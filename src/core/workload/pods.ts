@@ -32,10 +32,8 @@ export function podsOf(manifest: unknown, most = Infinity): WorkloadPod[] {
   if (!isObject(manifest)) throw new Unreadable('document', `is ${typeName(manifest)}; it must be an object`);
   const kind = workloadKind(readGroupKind(manifest));
   if (!kind) return [];
-  const metadata = partOf(manifest, 'metadata');
-  const name = readText(metadata['name']) ?? readText(metadata['generateName']) ?? '';
-  const namespace = readText(metadata['namespace']);
-  const title = `${kind.kind} ${name}`.trim();
+  const namespace = readText(partOf(manifest, 'metadata')['namespace']);
+  const title = workloadTitle(manifest);
   const found = kind.templates.flatMap((path) => partsAt(manifest, path)).slice(0, most);
   const { shape } = kind;
   if (shape !== undefined) {
@@ -50,9 +48,19 @@ export function podsOf(manifest: unknown, most = Infinity): WorkloadPod[] {
   return found.map(({ part, path }) => ({
     title: hasSeveral(kind) ? `${title}, ${describePart(path)}` : title,
     namespace,
-    pod: named(part, name),
+    pod: named(part, nameOf(manifest)),
     fields: templateFields(path),
   }));
+}
+
+/** `Deployment web`; the generateName of an object that has no name yet. */
+export function workloadTitle(manifest: JsonObject): string {
+  return `${readText(manifest['kind']) ?? ''} ${nameOf(manifest)}`.trim();
+}
+
+function nameOf(manifest: JsonObject): string {
+  const { name, generateName } = partOf(manifest, 'metadata');
+  return readText(name) ?? readText(generateName) ?? '';
 }
 
 function hasSeveral({ templates }: WorkloadKind): boolean {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { advise, isOwned, isSameForAdvice } from '../../../src/core/advice/advise.ts';
+import { advise, isSameForAdvice } from '../../../src/core/advice/advise.ts';
 import { describeFinding } from '../../../src/core/advice/finding.ts';
 import { templateOf } from '../../../src/core/decision/pod-life.ts';
 import { readPod } from '../../../src/core/pod.ts';
+import { isOwned } from '../../../src/core/workload/owner.ts';
 import { RULES } from '../../../src/core/advice/rules.ts';
 import type { ClusterIndex } from '../../../src/index/cluster-index.ts';
 import {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { imagesOf, namespaceOf, sharesBy } from '../../../src/core/report/shares.ts';
+import { objectNamespace } from '../../../src/core/kubernetes/object.ts';
+import { imagesOf, sharesBy } from '../../../src/core/report/shares.ts';
 import { moneyOf } from '../../../src/core/report/money.ts';
 import { cacheObject, configWith, indexOf, nodeObject, NOW, type Json } from '../../support/objects.ts';
 
@@ -27,7 +28,7 @@ describe('the shares of warm pods', () => {
   ];
 
   it('count what was decided and what ECI did, the coldest first, and leave out pods of normal nodes', () => {
-    expect(sharesBy(pods, namespaceOf)).toEqual([
+    expect(sharesBy(pods, (each) => [objectNamespace(each)])).toEqual([
       { name: 'a', pods: 2, decidedWarm: 1, placed: 2, startedWarm: 1 },
       { name: 'c', pods: 1, decidedWarm: 0, placed: 1, startedWarm: 0 },
       { name: 'b', pods: 1, decidedWarm: 1, placed: 0, startedWarm: 0 },
