@@ -5,6 +5,7 @@ import { decide, decideOnUnreadable } from '../decision/decide.ts';
 import type { DecisionOptions } from '../decision/options.ts';
 import { withCachesUnread } from '../decision/narrowed-view.ts';
 import { asUserWroteIt } from '../decision/provenance.ts';
+import { readRequest } from '../decision/request.ts';
 import type { View } from '../decision/view.ts';
 import { partOf, readStringMap, type JsonObject } from '../kubernetes/json.ts';
 import { readGroupKind } from '../kubernetes/object.ts';
@@ -102,11 +103,13 @@ function podContext(
   try {
     const seen = readPod(object, namespace);
     const decision = decide(seen, view, options, nowMs);
-    return { ...common, pod: asUserWroteIt(seen, view.profile()), decision, images: decision.images };
+    const pod = asUserWroteIt(seen, view.profile());
+    const { malformed } = readRequest(pod.annotations, true, 0);
+    return { ...common, pod, decision, malformed, images: decision.images };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     const decision = decideOnUnreadable(error);
-    return { ...common, pod: UNREAD_POD, decision, images: undefined, unreadable: error.path };
+    return { ...common, pod: UNREAD_POD, decision, malformed: [], images: undefined, unreadable: error.path };
   }
 }
 

@@ -10,10 +10,9 @@ import {
   WAIT_FOR_CACHE,
   type AnnotationPair,
 } from '../annotations.ts';
-import { isBoolean, readRequest, type MalformedAnnotation } from '../decision/request.ts';
+import { isBoolean } from '../decision/request.ts';
 import { MAX_CACHE_IMAGES } from '../image-cache.ts';
 import { quote } from '../kubernetes/problem.ts';
-import type { Pod } from '../pod.ts';
 import { annotationField } from '../workload/pod-fields.ts';
 import type { PodContext, WorkloadContext } from './context.ts';
 import type { Complaint } from './finding.ts';
@@ -49,17 +48,13 @@ function podMetadata(pods: readonly PodContext[], path: string): string {
   return others.length === 0 ? place : `the metadata of its pods, such as ${place}`;
 }
 
-export function malformed({ pod, fields, options }: PodContext): Complaint[] {
+export function malformed({ malformed: all, fields, options }: PodContext): Complaint[] {
   const isDenied = options.onInvalidAnnotation === 'deny';
-  return malformedOf(pod).map(({ key, text, allowed }) => ({
+  return all.map(({ key, text, allowed }) => ({
     field: fields.annotation(key),
     why: `${quote(text)} ${isDenied ? 'is invalid, and the pod is denied' : 'is ignored'}`,
     instead: `write ${allowed}`,
   }));
-}
-
-function malformedOf({ annotations }: Pod): readonly MalformedAnnotation[] {
-  return readRequest(annotations, true, 0).malformed;
 }
 
 export function unreadable({ decision: { why }, fields, unreadable: path }: PodContext): Complaint[] {
@@ -81,13 +76,13 @@ export function encryptedBesideCache({ decision, fields }: PodContext): Complain
   ];
 }
 
-export function legacyNames({ pod, fields, kind, options }: PodContext): Complaint[] {
+export function legacyNames(context: PodContext): Complaint[] {
+  const { pod, fields, kind, options } = context;
   if (options.dialect !== 'modern' || kind.recommendsLegacyNames === true) return [];
-  const invalid = new Set(malformedOf(pod).map(({ key }) => key));
   return [PIN, AUTO]
     .filter(({ legacy }) => pod.annotations.has(legacy))
     .map(({ modern, legacy }) => {
-      const isDouble = pod.annotations.has(modern) && !invalid.has(modern);
+      const isDouble = isGiven(context, modern);
       return {
         field: fields.annotation(legacy),
         why: 'is an older name',
@@ -97,9 +92,12 @@ export function legacyNames({ pod, fields, kind, options }: PodContext): Complai
 }
 
 /** The names of a pair that are on the pod with a valid value, the one that wins first. */
-function given({ pod }: PodContext, { modern, legacy }: AnnotationPair): string[] {
-  const invalid = new Set(malformedOf(pod).map(({ key }) => key));
-  return [modern, legacy].filter((key) => pod.annotations.has(key) && !invalid.has(key));
+function given(context: PodContext, { modern, legacy }: AnnotationPair): string[] {
+  return [modern, legacy].filter((key) => isGiven(context, key));
+}
+
+function isGiven({ pod, malformed: invalid }: PodContext, key: string): boolean {
+  return pod.annotations.has(key) && !invalid.some((each) => each.key === key);
 }
 
 export function pinBesideMatching(context: PodContext): Complaint[] {

@@ -1,6 +1,7 @@
 /** What the rules of advice look at: a workload, and each of the pods that its templates make, with the decision on it. */
 import type { Decision } from '../decision/decide.ts';
 import type { DecisionOptions } from '../decision/options.ts';
+import type { MalformedAnnotation } from '../decision/request.ts';
 import type { View } from '../decision/view.ts';
 import type { PodImages } from '../image/image-set.ts';
 import type { StringMap } from '../kubernetes/json.ts';
@@ -26,6 +27,8 @@ export interface PodContext {
   /** As its user wrote it, without changes of ours that were copied. */
   readonly pod: Pod;
   readonly decision: Decision;
+  /** The annotations of the pod that are ignored, because their values mean nothing. */
+  readonly malformed: readonly MalformedAnnotation[];
   /** Undefined if the decision ended before it looked at the images. */
   readonly images: PodImages | undefined;
   /** The path in the pod of what cannot be read; undefined if all can. */
