@@ -12,6 +12,11 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
+/** Per cent: `67 %`; `-` of nothing. */
+export function share(part: number, all: number): string {
+  return all === 0 ? '-' : `${((part / all) * 100).toFixed(0)} %`;
+}
+
 /** The largest unit that fits, as kubectl prints ages: `45s`, `12m`, `20h`, `3d`. */
 export function formatAge(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));

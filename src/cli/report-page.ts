@@ -4,7 +4,7 @@ import type { PlannedCache } from '../core/plan/planned-cache.ts';
 import type { WarmShare } from '../core/report/shares.ts';
 import { formatSeconds } from '../core/kubernetes/time.ts';
 import type { Report } from '../runtime/report.ts';
-import { formatAge } from './columns.ts';
+import { formatAge, share } from './columns.ts';
 import { bars, escaped, page, table } from './page.ts';
 
 /** Bars of one chart, and rows of one table; -o json has all. */
@@ -115,10 +115,6 @@ function unansweredSection({ unanswered }: Report): string {
     return `${title}\n<p>Not known: the webhook configuration was not found, or may not be read.</p>`;
   if (unanswered.length === 0) return `${title}\n<p>None.</p>`;
   return `${title}\n<p>${escaped(unanswered.slice(0, MOST.rows).join(', '))}${rest(unanswered.length)}.</p>`;
-}
-
-function share(part: number, all: number): string {
-  return all === 0 ? '-' : `${((part / all) * 100).toFixed(0)} %`;
 }
 
 function count(value: number): string {

@@ -2,7 +2,7 @@
 import { loadConfig } from '../config/load.ts';
 import type { WarmShare } from '../core/report/shares.ts';
 import { makeReport, type Report } from '../runtime/report.ts';
-import { alignColumns } from './columns.ts';
+import { alignColumns, share } from './columns.ts';
 import { CONFIG_FLAG, withSource, type Command } from './command.ts';
 import { explain } from './explain.ts';
 import { chosenFormat } from './flag-values.ts';
@@ -113,8 +113,4 @@ function limited(header: readonly string[], rows: readonly (readonly string[])[]
   if (rows.length === 0) return [];
   const more = rows.length > MOST_ROWS ? [`… and ${rows.length - MOST_ROWS} more`] : [];
   return [[...alignColumns([header, ...rows.slice(0, MOST_ROWS)]), ...more].join('\n')];
-}
-
-function share(part: number, all: number): string {
-  return all === 0 ? '-' : `${((part / all) * 100).toFixed(0)} %`;
 }

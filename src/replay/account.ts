@@ -1,7 +1,7 @@
 /** What a replay counts: how many pods started warm, what was made for it, and what it costs (docs/domain.md, "Money"). */
 import { UNPACKED } from '../core/cache-size.ts';
 import { GIB } from '../core/kubernetes/quantity.ts';
-import { pricePerSecond, type Prices } from '../core/decision/break-even.ts';
+import { paidDiskGib, pricePerSecond, type Prices } from '../core/decision/break-even.ts';
 import type { PodSize } from '../core/kubernetes/pod-requests.ts';
 import type { Start } from './eci-region.ts';
 
@@ -12,8 +12,6 @@ export interface ReplayPrices extends Prices {
 
 /** The instance on which ECI makes a manual cache. */
 const MAKER = { cpu: 2, memoryGib: 4 };
-/** GiB of an automatic cache that cost a pod nothing. */
-const FREE_GIB = 30;
 const HOUR = 3600;
 const MONTH = 30 * 24 * HOUR;
 
@@ -86,7 +84,7 @@ export class Account {
     this.#counts.pods += 1;
     this.#counts[warmthOf(start, images.size)] += 1;
     const saved = seconds(start.held);
-    const paidGib = start.from === 'manual' ? start.sizeGib : Math.max(start.sizeGib - FREE_GIB, 0);
+    const paidGib = paidDiskGib(start.sizeGib, start.from !== 'manual');
     this.#secondsSaved += saved;
     this.#worth += saved * pricePerSecond(size, this.#prices);
     this.#diskGibHours += (paidGib * life) / HOUR;

@@ -1,7 +1,7 @@
 /** Reads a cluster or a folder once, and reports how warm its pods start, why not, what would help, and what it costs. */
 import type { Config } from '../config/config.ts';
 import { AUTO, CREATE_ON_MISS, PIN } from '../core/annotations.ts';
-import { SNAPSHOT_PRICE } from '../core/decision/break-even.ts';
+import { snapshotMonth } from '../core/decision/break-even.ts';
 import { isObject, partOf, type JsonObject } from '../core/kubernetes/json.ts';
 import { objectNamespace } from '../core/kubernetes/object.ts';
 import { messageOf } from '../core/kubernetes/problem.ts';
@@ -144,7 +144,7 @@ function unusedOf(caches: readonly CacheStatus[], pods: readonly JsonObject[]): 
       images,
       createdAt,
       lastUsedAt,
-      monthCost: (sizeBytes / GIB) * SNAPSHOT_PRICE,
+      monthCost: snapshotMonth(sizeBytes / GIB),
     }))
     .toSorted((a, b) => b.monthCost - a.monthCost || (a.name < b.name ? -1 : 1));
 }

@@ -24,10 +24,22 @@ export interface CostOptions {
 /** What the snapshot of a cache costs for a GiB and month: the vendor's example, China, CNY; settings.ts has the other prices. */
 export const SNAPSHOT_PRICE = 0.12;
 
+/** GiB of an automatic cache of ECI that cost a pod nothing. */
+const FREE_GIB = 30;
 const HOUR = 3600;
 const MEGABYTE = 1e6;
 /** Seconds that a pod pulls at least if the size of an image is not known: the example of the vendor. */
 const UNKNOWN_PULL = 50;
+
+/** What the snapshot of a cache costs in a month. */
+export function snapshotMonth(gib: number): number {
+  return gib * SNAPSHOT_PRICE;
+}
+
+/** GiB of the disk of its cache that a pod pays for. @param isAutomatic whether ECI made the cache by itself */
+export function paidDiskGib(gib: number, isAutomatic: boolean): number {
+  return isAutomatic ? Math.max(gib - FREE_GIB, 0) : gib;
+}
 
 export function pricePerSecond({ cpu, memoryGib }: PodSize, prices: Prices): number {
   return cpu * prices.vcpuSecond + memoryGib * prices.memoryGibSecond;

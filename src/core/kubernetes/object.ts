@@ -1,5 +1,5 @@
 /** Reads what every Kubernetes object has: its kind, its metadata, and how others refer to it. */
-import { partOf, readText, type JsonObject, type StringMap } from './json.ts';
+import { isObject, partOf, readText, type JsonObject, type StringMap } from './json.ts';
 import { Unreadable } from './problem.ts';
 
 /** How an Event names the object that it is about: Kubernetes' ObjectReference. */
@@ -58,6 +58,13 @@ export function resourceVersionOf(object: JsonObject): string {
 /** Compares names by their characters, as etcd does, and not by the rules of a language. */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : Number(a.name > b.name);
+}
+
+/** The items of a list (`kind: List`, as kubectl prints them); undefined for any other value. */
+export function itemsOfList(value: unknown): readonly unknown[] | undefined {
+  if (!isObject(value)) return undefined;
+  const { kind, items } = value;
+  return typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items) ? items : undefined;
 }
 
 /** Whether somebody has deleted the object, which stays until its finalizers are done. */

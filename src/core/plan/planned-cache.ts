@@ -3,7 +3,7 @@ import { IMAGE_SET, MADE_BY } from '../annotations.ts';
 import { LEAST_GIB, sizesOf, sizeStepAbove, UNKNOWN_GIB, UNPACKED } from '../cache-size.ts';
 import { cacheName, type DesiredImage, type Unsized } from '../controller/desired-cache.ts';
 import { contentAnnotations } from '../controller/own-cache.ts';
-import { pullSeconds, SNAPSHOT_PRICE, type CostOptions } from '../decision/break-even.ts';
+import { pullSeconds, snapshotMonth, type CostOptions } from '../decision/break-even.ts';
 import type { View } from '../decision/view.ts';
 import { IMAGE_CACHE_API_VERSION } from '../image-cache.ts';
 import { imageSetHash } from '../image/image-set.ts';
@@ -109,7 +109,7 @@ export function plannedCache(
         ),
       ),
     ),
-    monthCost: needed * SNAPSHOT_PRICE,
+    monthCost: snapshotMonth(needed),
     podHourCost: sizeGib * prices.diskGibHour,
   };
 }

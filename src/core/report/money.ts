@@ -1,5 +1,11 @@
 /** What caches have saved and cost for the pods that are there, by the prices of the settings (docs/domain.md, "Money"). */
-import { pricePerSecond, pullSeconds, SNAPSHOT_PRICE, type CostOptions } from '../decision/break-even.ts';
+import {
+  paidDiskGib,
+  pricePerSecond,
+  pullSeconds,
+  snapshotMonth,
+  type CostOptions,
+} from '../decision/break-even.ts';
 import type { View } from '../decision/view.ts';
 import type { ImageCache } from '../image-cache.ts';
 import { objectsIn, partOf, type JsonObject } from '../kubernetes/json.ts';
@@ -21,8 +27,6 @@ export interface Money {
   readonly snapshotsMonth: number;
 }
 
-/** GiB of an automatic cache that cost a pod nothing. */
-const FREE_GIB = 30;
 const HOUR = 3_600_000;
 
 /** @param caches of the cluster @param now milliseconds since 1970 */
@@ -46,14 +50,10 @@ export function moneyOf(
     saved += seconds * pricePerSecond(sizeRequest(partOf(pod, 'spec')), prices);
     const ended = endOf(pod) ?? now;
     const started = parseTime(partOf(pod, 'status')['startTime']) ?? ended;
-    const gib = cache ? cache.sizeBytes / GIB : FREE_GIB;
-    const paidGib = cache && cache.knownFrom !== 'api' ? gib : Math.max(gib - FREE_GIB, 0);
+    const paidGib = cache ? paidDiskGib(cache.sizeBytes / GIB, cache.knownFrom === 'api') : 0;
     disks += paidGib * (Math.max(ended - started, 0) / HOUR) * prices.diskGibHour;
   }
-  const snapshotsMonth = [...caches].reduce(
-    (sum, { sizeBytes }) => sum + (sizeBytes / GIB) * SNAPSHOT_PRICE,
-    0,
-  );
+  const snapshotsMonth = [...caches].reduce((sum, { sizeBytes }) => sum + snapshotMonth(sizeBytes / GIB), 0);
   return { warmPods, secondsSaved, saved, disks, snapshotsMonth };
 }
 

@@ -14,7 +14,7 @@ import {
   type ScalarTag,
   type SchemaOptions,
 } from 'yaml';
-import { isObject } from '../../core/kubernetes/json.ts';
+import { itemsOfList } from '../../core/kubernetes/object.ts';
 import { messageOf, Unreadable } from '../../core/kubernetes/problem.ts';
 
 /** A fault in a file, for people. */
@@ -99,12 +99,12 @@ function readYaml(file: string, text: string): FileReading {
 
 function takeApart(value: unknown, lineOf: (path: string) => number): FileDocument[] {
   if (value === null || value === undefined) return [];
-  const isList = isObject(value) && typeof value['kind'] === 'string' && value['kind'].endsWith('List');
-  if (!isList || !Array.isArray(value['items'])) return [{ value, lineOf }];
-  return value['items'].map((item: unknown, i) => ({
-    value: item,
-    lineOf: (path) => lineOf(`items[${i}].${path}`),
-  }));
+  return (
+    itemsOfList(value)?.map((item, i) => ({
+      value: item,
+      lineOf: (path) => lineOf(`items[${i}].${path}`),
+    })) ?? [{ value, lineOf }]
+  );
 }
 
 /** The position of a path in the text, or of the longest part of the path that exists. */

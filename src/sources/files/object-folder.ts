@@ -3,6 +3,7 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { isObject, objectsIn, type JsonObject } from '../../core/kubernetes/json.ts';
+import { itemsOfList } from '../../core/kubernetes/object.ts';
 import { manifestFiles } from './folder.ts';
 
 export interface StandingObject {
@@ -30,11 +31,7 @@ export class ObjectFolder {
 
   /** All objects, to read alone: lists (`kind: List`, as kubectl prints them) are taken apart. */
   async contents(): Promise<JsonObject[]> {
-    return (await this.objects()).flatMap(({ object }) => {
-      const { kind, items } = object;
-      const isList = typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items);
-      return isList ? objectsIn(items) : [object];
-    });
+    return (await this.objects()).flatMap(({ object }) => objectsIn(itemsOfList(object) ?? [object]));
   }
 
   /** @throws if the file exists already */
