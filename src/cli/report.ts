@@ -4,9 +4,9 @@ import type { WarmShare } from '../core/report/shares.ts';
 import { makeReport, type Report } from '../runtime/report.ts';
 import { alignColumns, share } from './columns.ts';
 import { CONFIG_FLAG, withSource, type Command } from './command.ts';
-import { explain } from './explain.ts';
 import { chosenFormat } from './flag-values.ts';
 import { objectFormats, type Format } from './output.ts';
+import { plan } from './plan.ts';
 import { reportPage } from './report-page.ts';
 
 /** Rows of each table. */
@@ -33,14 +33,9 @@ export const report: Command = {
     CONFIG_FLAG,
   ],
   settings: [
-    ...explain.settings,
-    'sharing.publicRegistries',
-    'controller.maxSize',
-    'controller.privateImages',
-    'prices.diskGibHour',
+    ...plan.settings,
     'prices.vcpuSecond',
     'prices.memoryGibSecond',
-    'pullRate',
     'tls.managed.webhookConfiguration',
   ],
   run: async (flags, io) => {

@@ -218,17 +218,13 @@ function keepPrevious({ needs, items, limits, previous }: Group): Bins {
 function withinLimit(groups: readonly Group[], most: number): readonly Bins[] {
   const anew = bestWithin(groups, most);
   const kept = groups
-    .flatMap((group, g) => keepPrevious(group).map((bin) => ({ g, bin, pods: servedPods([bin], group) })))
+    .flatMap((group, g) => keepPrevious(group).map((bin) => ({ g, bin, pods: servedBy([bin], group.items) })))
     .toSorted((a, b) => b.pods - a.pods)
     .slice(0, most);
   const keptPods = kept.reduce((sum, { pods }) => sum + pods, 0);
-  const bestPods = anew.reduce((sum, bins, g) => sum + servedPods(bins, groups[g]!), 0);
+  const bestPods = anew.reduce((sum, bins, g) => sum + servedBy(bins, groups[g]!.items), 0);
   if (keptPods < bestPods) return anew;
   return groups.map((_group, g) => kept.filter((each) => each.g === g).map(({ bin }) => bin));
-}
-
-function servedPods(bins: Bins, { items }: Group): number {
-  return servedBy(bins, items);
 }
 
 /** Shares a number of caches among the groups so that the most pods are warm. */
@@ -241,7 +237,7 @@ function bestWithin(groups: readonly Group[], most: number): readonly Bins[] {
   let best = new Float64Array(most + 1);
   /** By group and number of caches: how many of them the group takes. */
   const taken = options.map((choices, g) => {
-    const served = choices.map((bins) => servedPods(bins, groups[g]!));
+    const served = choices.map((bins) => servedBy(bins, groups[g]!.items));
     const next = new Float64Array(most + 1);
     const counts = new Int32Array(most + 1);
     for (let total = 0; total <= most; total++) {
